@@ -1,0 +1,105 @@
+"""What a controller is: it proposes rows of integers and learns from scalar rewards.
+
+A design is one row: a colour per edge, a bit per edge, later a width per layer. A controller knows
+nothing of robots, networks or weights; a space says which rows exist.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+Floats = NDArray[np.float64]
+Designs = NDArray[np.int64]
+Metrics = dict[str, float]
+State = dict[str, Any]
+"""Nested dicts with string keys; leaves are numpy arrays, int, float, bool, str or None (JSON + safetensors)."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """All rows of `length` integers, each in `0 … choices - 1`.
+
+    Example:
+        >>> Space(length=3, choices=2).count
+        8
+    """
+
+    length: int
+    """D, the number of decisions; 0 where there is nothing to choose."""
+    choices: int
+    """How many values one decision has: colours, 2 for mask bits, widths."""
+
+    @property
+    def count(self) -> int:
+        """The number of different rows, exactly."""
+        return int(self.choices) ** int(self.length)
+
+    def sample(self, n: int, generator: np.random.Generator) -> Designs:
+        """Draw n rows uniformly, shape (n, D)."""
+        return generator.integers(self.choices, size=(n, self.length), dtype=np.int64)
+
+    def check(self, designs: Designs) -> None:
+        """Raise ValueError unless designs has shape (n, D) and values in range."""
+        if designs.ndim != 2 or designs.shape[1] != self.length:
+            raise ValueError(
+                f"expected designs with shape (n, {self.length}) (a row a design), got shape {designs.shape}"
+            )
+        if designs.size and (designs.min() < 0 or designs.max() >= self.choices):
+            raise ValueError(f"expected decisions in 0 … {self.choices - 1}, got {designs.min()} … {designs.max()}")
+
+
+class Options(BaseModel):
+    """Base of every controller's options: frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Controller(ABC):
+    """Proposes designs, learns from their rewards (higher is better).
+
+    Subclasses write `_propose`, `_feedback` and the two state methods.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[Options]] = Options
+
+    def __init__(self, space: Space, options: Options, seed: np.random.SeedSequence) -> None:
+        self.space = space
+        self.options = options
+        self.generator = np.random.default_rng(seed)
+
+    def propose(self, n: int) -> Designs:
+        """Return n designs, shape (n, D)."""
+        if n < 1:
+            raise ValueError(f"expected at least one design to propose, got n = {n}")
+        return self._propose(n)
+
+    def feedback(self, designs: Designs, rewards: Floats) -> Metrics:
+        """Learn from the rewards (n,) of designs (n, D); NaN marks a failed evaluation, which is skipped."""
+        self.space.check(designs)
+        if rewards.shape != (len(designs),):
+            raise ValueError(f"expected rewards with shape ({len(designs)},) (one a design), got {rewards.shape}")
+        valid = np.isfinite(rewards)
+        if not valid.any():
+            return {}
+        return self._feedback(designs[valid], rewards[valid])
+
+    @abstractmethod
+    def _propose(self, n: int) -> Designs: ...
+
+    @abstractmethod
+    def _feedback(self, designs: Designs, rewards: Floats) -> Metrics: ...
+
+    @abstractmethod
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit."""
+
+    @abstractmethod
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""

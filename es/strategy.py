@@ -1,0 +1,96 @@
+"""What an evolution strategy is: ask for candidates, tell their returns; it maximises.
+
+Every strategy works on a flat vector of P numbers and a population of n candidates. A failed
+evaluation is a NaN return: it is dropped, with its antithetic twin where it has one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Metrics = dict[str, float]
+State = dict[str, Any]
+"""Nested dicts with string keys; leaves are numpy arrays, int, float, bool, str or None (JSON + safetensors)."""
+
+
+class Options(BaseModel):
+    """Base of every strategy's options: frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EvolutionStrategy(ABC):
+    """Ask/tell on a flat vector; maximises.
+
+    Subclasses write `_ask`, `_tell` and the two state methods.
+
+    Args:
+        initial: the first centre, shape (P,).
+        population: n, evaluations a generation.
+        options: the strategy's own `Options`.
+        seed: where all of its randomness comes from.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[Options]] = Options
+
+    def __init__(self, initial: Floats, population: int, options: Options, seed: np.random.SeedSequence) -> None:
+        if initial.ndim != 1 or not np.isfinite(initial).all():
+            raise ValueError(f"expected a finite initial vector with shape (P,), got shape {initial.shape}")
+        self.population = population
+        self.options = options
+        self.generator = np.random.default_rng(seed)
+        self._candidates: Floats | None = None
+
+    @property
+    @abstractmethod
+    def center(self) -> Floats:
+        """The present best guess without noise, shape (P,)."""
+
+    @property
+    def groups(self) -> Integers:
+        """Which candidates belong together, shape (n,): equal numbers share a design (antithetic twins)."""
+        return np.arange(self.population)
+
+    def ask(self) -> Floats:
+        """Return the generation's candidates, shape (n, P)."""
+        if self._candidates is None:
+            self._candidates = self._ask()
+        return self._candidates
+
+    def tell(self, returns: Floats) -> Metrics:
+        """Improve the centre from the candidates' returns (n,), NaN = failed.
+
+        Raises:
+            ValueError: wrong shape.
+            RuntimeError: tell before ask.
+        """
+        if self._candidates is None:
+            raise RuntimeError("tell was called before ask: ask for candidates, evaluate them, then tell")
+        if returns.shape != (self.population,):
+            raise ValueError(f"expected returns with shape ({self.population},), got {returns.shape}")
+        candidates, self._candidates = self._candidates, None
+        if not np.isfinite(returns).any():
+            return {}
+        return self._tell(candidates, returns)
+
+    @abstractmethod
+    def _ask(self) -> Floats: ...
+
+    @abstractmethod
+    def _tell(self, candidates: Floats, returns: Floats) -> Metrics: ...
+
+    @abstractmethod
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit, taken between a tell and the next ask."""
+
+    @abstractmethod
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
