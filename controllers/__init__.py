@@ -1,0 +1,35 @@
+"""Controllers: who proposes the next designs, given the rewards of the last ones.
+
+    designs = controller.propose(n)           # (n, D) integers in 0 … choices - 1
+    metrics = controller.feedback(designs, rewards)   # (n,) rewards, higher is better; NaN: failed, skipped
+
+| name        | proposes                                                    | learns by                        |
+|-------------|-------------------------------------------------------------|----------------------------------|
+| `pointer`   | samples of an LSTM pointer network                          | REINFORCE                        |
+| `evolution` | children of the best of small tournaments                   | ageing the oldest designs out    |
+| `random`    | uniform designs, new ones each time                         | nothing                          |
+| `fixed`     | a fixed population of uniform designs, in a cycle           | nothing                          |
+
+To add one: a file with a subclass of `Controller`, and a line in `CONTROLLERS`. Nothing heavy is imported before a
+controller that needs it is made.
+
+Example:
+    >>> import numpy as np
+    >>> kind = CONTROLLERS["random"]
+    >>> controller = kind(Space(length=4, choices=3), kind.Options(), np.random.SeedSequence(0))
+    >>> controller.propose(5).shape
+    (5, 4)
+"""
+
+from .base import Controller, Space
+from .evolution import EvolutionController
+from .fixed import FixedController
+from .random import RandomController
+from .reinforce import PointerController
+
+CONTROLLERS: dict[str, type[Controller]] = {
+    kind.name: kind for kind in (PointerController, RandomController, FixedController, EvolutionController)
+}
+"""Every controller by its name."""
+
+__all__ = ["CONTROLLERS", "Controller", "Space"]

@@ -38,7 +38,8 @@ class Space:
     @property
     def count(self) -> int:
         """The number of different rows, exactly."""
-        return int(self.choices) ** int(self.length)
+        count: int = int(self.choices) ** int(self.length)
+        return count
 
     def sample(self, n: int, generator: np.random.Generator) -> Designs:
         """Draw n rows uniformly, shape (n, D)."""
@@ -67,9 +68,9 @@ class Controller(ABC):
     """
 
     name: ClassVar[str]
-    Options: ClassVar[type[Options]] = Options
+    Options: ClassVar[type[BaseModel]] = Options
 
-    def __init__(self, space: Space, options: Options, seed: np.random.SeedSequence) -> None:
+    def __init__(self, space: Space, options: BaseModel, seed: np.random.SeedSequence) -> None:
         self.space = space
         self.options = options
         self.generator = np.random.default_rng(seed)

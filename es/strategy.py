@@ -7,7 +7,7 @@ evaluation is a NaN return: it is dropped, with its antithetic twin where it has
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,10 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+StrategyOptions: TypeAlias = Options
+"""The same class under a name that `EvolutionStrategy.Options` does not hide."""
+
+
 class EvolutionStrategy(ABC):
     """Ask/tell on a flat vector; maximises.
 
@@ -36,14 +40,24 @@ class EvolutionStrategy(ABC):
         population: n, evaluations a generation.
         options: the strategy's own `Options`.
         seed: where all of its randomness comes from.
+
+    Raises:
+        ValueError: initial is no finite vector, or the population is too small for the strategy.
+        TypeError: options belong to another strategy.
     """
 
     name: ClassVar[str]
-    Options: ClassVar[type[Options]] = Options
+    Options: ClassVar[type[StrategyOptions]] = Options
 
-    def __init__(self, initial: Floats, population: int, options: Options, seed: np.random.SeedSequence) -> None:
-        if initial.ndim != 1 or not np.isfinite(initial).all():
-            raise ValueError(f"expected a finite initial vector with shape (P,), got shape {initial.shape}")
+    def __init__(
+        self, initial: Floats, population: int, options: StrategyOptions, seed: np.random.SeedSequence
+    ) -> None:
+        if initial.ndim != 1 or initial.size == 0 or not np.isfinite(initial).all():
+            raise ValueError(f"expected a finite initial vector with shape (P,), P >= 1, got shape {initial.shape}")
+        if population < 2:
+            raise ValueError(f"expected a population of at least 2 evaluations a generation, got {population}")
+        if not isinstance(options, self.Options):
+            raise TypeError(f"{self.name} expects {self.Options.__name__}, got {type(options).__name__}")
         self.population = population
         self.options = options
         self.generator = np.random.default_rng(seed)
@@ -66,7 +80,9 @@ class EvolutionStrategy(ABC):
         return self._candidates
 
     def tell(self, returns: Floats) -> Metrics:
-        """Improve the centre from the candidates' returns (n,), NaN = failed.
+        """Improve the centre from the candidates' returns (n,); NaN or infinite = failed.
+
+        A generation with too few survivors leaves the centre where it is and returns no metrics.
 
         Raises:
             ValueError: wrong shape.
@@ -79,7 +95,7 @@ class EvolutionStrategy(ABC):
         candidates, self._candidates = self._candidates, None
         if not np.isfinite(returns).any():
             return {}
-        return self._tell(candidates, returns)
+        return self._tell(candidates, np.where(np.isfinite(returns), returns, np.nan))
 
     @abstractmethod
     def _ask(self) -> Floats: ...

@@ -1,0 +1,31 @@
+"""compactrl finds the smallest neural policy that still controls a robot.
+
+    run = compactrl.search(method="chromatic", env="HalfCheetah-v5", partitions=17)
+    run.policy(observation)
+    run.evaluate(episodes=100).mean_return
+
+`compactrl.search` and its kin are imported when first used: the command line answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from compactrl.runs import Run, load
+    from compactrl.search import resume, search
+
+__version__ = "0.1.0"
+__all__ = ["Run", "load", "resume", "search"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("search", "resume"):
+        from importlib import import_module
+
+        return getattr(import_module("compactrl.search"), name)
+    if name in ("Run", "load"):
+        from compactrl import runs
+
+        return getattr(runs, name)
+    raise AttributeError(f"module 'compactrl' has no attribute '{name}'")

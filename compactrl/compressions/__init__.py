@@ -1,0 +1,32 @@
+"""Compressions: pure functions (theta, design) → weights of a plain MLP, one a file, by name in `COMPRESSIONS`."""
+
+from compactrl.compressions.base import Compression, Options
+from compactrl.compressions.chromatic import Chromatic, ChromaticOptions
+from compactrl.compressions.circulant import Circulant
+from compactrl.compressions.dense import Dense
+from compactrl.compressions.frozen import Frozen
+from compactrl.compressions.gather import Gather
+from compactrl.compressions.latent import Latent, LatentOptions
+from compactrl.compressions.masked import Masked, MaskedOptions
+from compactrl.compressions.toeplitz import Toeplitz
+
+COMPRESSIONS: dict[str, type[Compression]] = {
+    each.name: each for each in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent)
+}
+
+__all__ = [
+    "COMPRESSIONS",
+    "Chromatic",
+    "ChromaticOptions",
+    "Circulant",
+    "Compression",
+    "Dense",
+    "Frozen",
+    "Gather",
+    "Latent",
+    "LatentOptions",
+    "Masked",
+    "MaskedOptions",
+    "Options",
+    "Toeplitz",
+]

@@ -1,0 +1,80 @@
+"""Chromatic policies: edges of one colour share one weight; a controller chooses the colours.
+
+Song, Choromanski et al., "Chromatic networks" (ICLR 2020 NAS workshop), section 3: for a colouring
+Phi: edges → {0 … M - 1} (the design) and the shared weights in R^M,
+
+    W[e] = theta[Phi(e)]
+
+A policy counts its M weights, whether the design uses all of them or not, as the paper does.
+
+Deviation: the paper does not state the first weights. Here they are spread evenly over ±1, so that the colours differ
+from the start; drawn alike, every design would be the same policy and a controller had nothing to learn from.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from compactrl.compressions.base import Compression, Options, coloring_bits
+from compactrl.compressions.frozen import Frozen
+from compactrl.compressions.gather import Gather
+from compactrl.types import Design, Floats, Integers, Size
+from controllers.base import Space
+
+
+class ChromaticOptions(Options):
+    """Options of colourings."""
+
+    partitions: int = Field(
+        default=17,
+        description="Number of colours, and so of distinct weights: at least 1, at most the number of edges.",
+    )
+
+
+def check_partitions(partitions: int, num_edges: int) -> None:
+    """Raise ValueError unless 1 ≤ partitions ≤ num_edges."""
+    if not 1 <= partitions <= num_edges:
+        raise ValueError(
+            f"expected between 1 partition and one for each of the network's {num_edges} edges, got {partitions}"
+        )
+
+
+class Chromatic(Gather):
+    """One weight a colour; the design, (E,) in 0 … M - 1, is the colour of each edge.
+
+    Raises:
+        ValueError: no partition, or more than edges.
+
+    Example:
+        >>> policy = Chromatic((17, 41, 6), ChromaticOptions(partitions=17))
+        >>> policy.size(np.zeros(943, dtype=np.int64)).bits
+        6571
+    """
+
+    name = "chromatic"
+    Options = ChromaticOptions
+
+    def __init__(self, sizes: tuple[int, ...], options: ChromaticOptions) -> None:
+        super().__init__(sizes, options)
+        check_partitions(options.partitions, self.num_edges)
+        self.num_weights = options.partitions
+        self.space = self.design_space = Space(length=self.num_edges, choices=options.partitions)
+
+    def initial(self, generator: np.random.Generator) -> Floats:
+        """Return the first theta, (P,): weights evenly over ±1 (0 for one alone), biases zero; nothing is drawn."""
+        theta = super().initial(generator)
+        theta[: self.num_weights] = np.linspace(-1, 1, self.num_weights) if self.num_weights > 1 else 0.0
+        return theta
+
+    def size(self, design: Design) -> Size:  # noqa: ARG002  (the same for all colourings)
+        """Return the exact size, the same for all designs."""
+        return self._size(self.num_weights, dictionary=coloring_bits(self.num_edges, self.num_weights))
+
+    def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
+        """Freeze the colours (E,); theta is the same M weights and biases."""
+        colors = self._check_design(design)
+        return Frozen(self.sizes, colors, self.num_weights), theta
+
+    def _map(self, design: Design) -> tuple[Integers, Integers | None]:
+        return design, None

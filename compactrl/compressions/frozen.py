@@ -1,0 +1,55 @@
+"""What ships of a colouring or a mask: the index map has become part of the policy, nothing is left to choose."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compactrl.compressions.base import Options, coloring_bits, mask_bits
+from compactrl.compressions.gather import Gather
+from compactrl.types import Design, Integers, Size
+
+
+class Frozen(Gather):
+    """A settled colouring or mask, with theta = [weights | biases].
+
+    Args:
+        sizes: widths of observation, hidden layers, action.
+        index: (E,), the weight of each edge.
+        num_weights: how many weights there are, used or not.
+        mask: (E,) of zeros and ones, or None for a colouring.
+
+    Raises:
+        ValueError: not one index, or one mask bit, for every edge, or an index out of range.
+
+    Example:
+        >>> policy = Frozen((2, 1), np.array([1, 0]), num_weights=2)
+        >>> policy.expand(np.array([0.5, -0.5]), np.zeros(0, dtype=np.int64))[0].weight
+        array([[-0.5,  0.5]])
+    """
+
+    name = "frozen"
+
+    def __init__(self, sizes: tuple[int, ...], index: Integers, num_weights: int, mask: Integers | None = None) -> None:
+        super().__init__(sizes, Options())
+        for values in (index,) if mask is None else (index, mask):
+            if values.shape != (self.num_edges,):
+                raise ValueError(f"expected one number for each of the {self.num_edges} edges, got {values.shape}")
+        if index.min() < 0 or index.max() >= max(num_weights, 1):
+            raise ValueError(f"expected indices of {num_weights} weights, got {index.min()} … {index.max()}")
+        self.index = index
+        self.num_weights = num_weights
+        self.mask = mask
+
+    def size(self, design: Design) -> Size:  # noqa: ARG002
+        """Return the exact size; there is no design left, so shape (0,)."""
+        bits = coloring_bits if self.mask is None else mask_bits
+        return self._size(self.num_weights, dictionary=bits(self.num_edges, self.num_weights))
+
+    def _map(self, design: Design) -> tuple[Integers, Integers | None]:  # noqa: ARG002
+        return self.index, self.mask
+
+
+def freeze_mask(sizes: tuple[int, ...], mask: Integers) -> Frozen:
+    """Freeze a mask (E,): the kept edges take the weights 0, 1, … in order, the others none."""
+    kept = mask.astype(bool)
+    return Frozen(sizes, np.where(kept, np.cumsum(kept) - 1, 0), int(kept.sum()), mask)

@@ -1,0 +1,110 @@
+"""Masked policies: a mask is trained beside the weights and prunes edges.
+
+Lenc et al., "Non-differentiable supervised learning with evolution strategies and hybrid methods" (2019), as used by
+"Chromatic networks" (ICLR 2020 NAS workshop), section 4.1 and appendix D: theta = [W, S], trained together, and
+
+    mask = softmax(S / alpha), alpha = 0.01;    usage = share of edges kept;    W[e] = theta[e] * mask[e]
+
+Deviations:
+
+1. A softmax "applied elementwise" is ill-defined: over one element it is always 1. The sigmoid is meant.
+2. The paper's mask is nearly binary. Here it is: sigmoid(S / alpha) > 1/2, which is S > 0 whatever alpha, so that each
+   candidate is evaluated as exactly what would ship. So there is no gradient to the scores: train them by evolution.
+3. Scores are drawn around zero, so the mask keeps about half of the edges at the start, as in section 4.1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pydantic import Field
+
+from compactrl.compressions.base import START, Compression, Options, mask_bits
+from compactrl.compressions.frozen import freeze_mask
+from compactrl.compressions.gather import Gather
+from compactrl.types import Design, Designs, Floats, Integers, Size
+from controllers.base import Space
+
+
+class MaskedOptions(Options):
+    """Options of the masked policies."""
+
+    kept_weights: int = Field(
+        40, ge=1, description="How many weights the mask should come to keep; below that it is pressed no further."
+    )
+    beta: float = Field(
+        0.5, gt=0, le=1, description="Share of the return in the objective at the end of the annealing, from 1 at the start."
+    )
+    annealed_by: float = Field(
+        0.3, gt=0, le=1, description="Share of the budget at which the annealing of beta ends."
+    )
+
+
+class Masked(Gather):
+    """A weight and a score an edge: theta = [weights E | biases | scores E]; the design, (E,), is the mask's bits.
+
+    `num_weights` is E; how many ship depends on the design, and `size` counts the kept.
+
+    Example:
+        >>> policy = Masked((2, 1), MaskedOptions())
+        >>> theta = np.array([0.5, -0.5, 1.0, -1.0])
+        >>> policy.design_of(theta)
+        array([1, 0])
+        >>> policy.size(policy.design_of(theta)).weights
+        1
+    """
+
+    name = "masked"
+    Options = MaskedOptions
+
+    def __init__(self, sizes: tuple[int, ...], options: MaskedOptions) -> None:
+        super().__init__(sizes, options)
+        self.target = min(1.0, options.kept_weights / self.num_edges)
+        self._beta, self._annealed_by = options.beta, options.annealed_by
+        self.index = np.arange(self.num_edges)
+        self.num_weights = self.num_edges
+        self.design_space = Space(length=self.num_edges, choices=2)
+
+    @property
+    def num_parameters(self) -> int:
+        """P, the length of theta: two numbers an edge, and the biases."""
+        return 2 * self.num_edges + self.num_biases
+
+    def design_of(self, theta: Any) -> Designs:
+        """Return the bits, 1 where the edge's score is above zero, (E,) or (N, E)."""
+        self._check_theta(theta)
+        scores = theta[..., self.num_edges + self.num_biases :]
+        kept = scores > 0
+        return np.asarray(kept if isinstance(kept, np.ndarray) else kept.cpu()).astype(np.int64)
+
+    def usage(self, designs: Designs) -> Floats:
+        """Return the share of edges kept, in 0 … 1, shape (N,) for designs (N, E)."""
+        return np.asarray(self._check_design(designs).mean(axis=-1))
+
+    def cost(self, designs: Designs, progress: float) -> tuple[Floats, float]:
+        """Return the usage (N,), which counts down to the wanted number of weights, and beta, linear in progress."""
+        annealed = min(1.0, progress / self._annealed_by)
+        return np.maximum(self.usage(designs), self.target), 1 - annealed * (1 - self._beta)
+
+    def initial(self, generator: np.random.Generator) -> Floats:
+        """Draw the first theta, (P,): weights and scores normal with standard deviation `START`, biases zero."""
+        theta = super().initial(generator)
+        theta[-self.num_edges :] = START * generator.standard_normal(self.num_edges)
+        return theta
+
+    def size(self, design: Design) -> Size:
+        """Return the exact size of the kept weights with their dictionary."""
+        kept = int(self._check_design(design).sum())
+        return self._size(kept, dictionary=mask_bits(self.num_edges, kept))
+
+    def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
+        """Freeze the mask (E,); of theta the kept weights and the biases are left."""
+        self._check_theta(theta)
+        mask = self._check_design(design)
+        weights, biases = theta[: self.num_edges], theta[self.num_edges : self.num_edges + self.num_biases]
+        return freeze_mask(self.sizes, mask), np.concatenate([weights[mask.astype(bool)], biases])
+
+    def _map(self, design: Design) -> tuple[Integers, Integers | None]:
+        return self.index, design

@@ -1,0 +1,37 @@
+"""What goes wrong, in words for the user: bad input (exit status 2) or a failure (exit status 1)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class CompactrlError(Exception):
+    """A failure that is not the user's doing; the message says what happened and what to do."""
+
+    exit_status: ClassVar[int] = 1
+
+
+class InputError(CompactrlError):
+    """Something the user gave is wrong; the message says what, what was expected, and what to do."""
+
+    exit_status: ClassVar[int] = 2
+
+
+class DamagedFileError(CompactrlError):
+    """A run file that is truncated, altered, foreign or not what its name says."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ' Did you mean …?' with the nearest known names, or nothing where none is near.
+
+    Example:
+        >>> did_you_mean("chromatik", ["chromatic", "dense"])
+        " Did you mean 'chromatic'?"
+    """
+    lowered = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)
+    if not near:
+        return ""
+    return " Did you mean " + " or ".join(f"'{lowered[match]}'" for match in near) + "?"

@@ -1,0 +1,1 @@
+"""Evaluation: plain MLPs in environments, and nothing else."""

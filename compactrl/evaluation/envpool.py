@@ -1,0 +1,80 @@
+"""The EnvPool engine: a block of lanes in one pool of C++ threads.
+
+Uses the pool's array interface (`_send`, `_recv`) rather than its Gymnasium face, which rebuilds
+dictionaries on every step; the pinned range of EnvPool versions in pyproject.toml covers that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.evaluation.lanes import Answer
+from compactrl.types import Integers
+
+
+class EnvPoolEngine:
+    """Lanes in an EnvPool of their own; a list of seeds makes each independent of all others.
+
+    Args:
+        env: an id that EnvPool knows.
+        seeds: one an environment.
+        threads: that step them.
+        kwargs: options of the environment, `max_episode_steps` among them.
+    """
+
+    def __init__(self, env: str, seeds: list[int], threads: int, kwargs: dict[str, Any]) -> None:
+        import envpool
+
+        self._pool = envpool.make_gymnasium(
+            env, num_envs=len(seeds), num_threads=min(threads, len(seeds)), seed=seeds, **kwargs
+        )
+        keys = list(self._pool._state_keys)
+        self._observation, self._reward, self._done = keys.index("obs"), keys.index("reward"), keys.index("done")
+        self._action_type = self._pool.spec.action_array_spec["action"].dtype
+        self._action_shape = tuple(self._pool.spec.action_array_spec["action"].shape)[1:]
+        self._ended = np.ones(len(seeds), bool)  # a pool resets these by itself at their next step
+        self._lanes = np.zeros(0, np.int32)
+        self._early: tuple[Integers, Answer] | None = None
+
+    def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
+        """See `Engine`."""
+        self._lanes = lanes
+        numbers = lanes.astype(np.int32)
+        if restart.all():
+            self._pool._reset(numbers)
+            return
+        forced = restart & ~self._ended[lanes]
+        if forced.any():  # rare: after a failure, amid lanes that go on
+            self._pool._reset(numbers[forced])
+            self._early = (np.flatnonzero(forced), self._answer())
+            numbers, actions = numbers[~forced], actions[~forced] if actions is not None else None
+        values = np.ascontiguousarray(actions, self._action_type)
+        self._pool._send([numbers, numbers, values.reshape(len(numbers), *self._action_shape)])
+
+    def receive(self) -> Answer:
+        """See `Engine`."""
+        answer = self._answer()
+        if self._early is not None:
+            where, early = self._early
+            self._early = None
+            rest = np.setdiff1d(np.arange(len(self._lanes)), where)
+            merged = [np.empty((len(self._lanes), *part.shape[1:]), part.dtype) for part in answer[:3]]
+            for whole, first, second in zip(merged, early[:3], answer[:3], strict=True):
+                whole[where], whole[rest] = first, second
+            answer = Answer(merged[0], merged[1], merged[2], {})
+        self._ended[self._lanes] = answer.done
+        return answer
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._pool.close()
+
+    def _answer(self) -> Answer:
+        state = self._pool._recv()
+        observation = state[self._observation]
+        if observation.dtype != np.float64:
+            observation = observation.astype(np.float64)
+        return Answer(observation, state[self._reward], state[self._done], {})

@@ -1,0 +1,211 @@
+"""Lanes: which environment runs which trial, fixed in advance.
+
+A lane is one environment with its own seed and its own queue of trials: trial k of a call runs in lane
+k mod L. What a lane does depends only on its seed and on how many resets came before, never on threads,
+workers or the order in which environments answer. An engine steps a block of lanes; a `Block` runs their
+queues: whole episodes, only steps that count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.policy import ActionSpec, BatchedMLP, normalize_into
+from compactrl.types import Floats, Integers, Layers, Moments, Normalizer, Outcomes, Trials
+
+HUGE = 1e10
+"""Observations beyond this mean that the simulation has diverged (MuJoCo's own limit for a bad state)."""
+
+
+class Answer(NamedTuple):
+    """What an engine's lanes answered to the last command, in the order they were commanded."""
+
+    observation: Floats
+    """(n, O)"""
+    reward: NDArray[Any]
+    """(n,), meaningless after a reset."""
+    done: NDArray[np.bool_]
+    """(n,) the episode has ended, by termination or truncation."""
+    errors: dict[int, str]
+    """Position → what the environment raised."""
+
+
+class Engine(Protocol):
+    """A block of environments, each with its own seed; a command is sent, then its answer received."""
+
+    def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
+        """Command lanes (n,): those marked in restart (n,) begin a new episode, the others take their action."""
+
+    def receive(self) -> Answer:
+        """Wait for the answer to the last command."""
+
+    def close(self) -> None:
+        """Give the environments back."""
+
+
+@dataclass
+class Results:
+    """Where a call's blocks write what came of their trials (arrays over all N trials)."""
+
+    returns: Floats
+    steps: Integers
+    total: Floats
+    square: Floats
+    failures: dict[int, str]
+
+    @classmethod
+    def empty(cls, trials: int, observation_size: int) -> Results:
+        """Return results for this many trials, all still to come."""
+        return cls(
+            returns=np.zeros(trials),
+            steps=np.zeros(trials, np.int64),
+            total=np.zeros((trials, observation_size)),
+            square=np.zeros((trials, observation_size)),
+            failures={},
+        )
+
+    def outcomes(self) -> Outcomes:
+        """Return the record that evaluators give; a failed trial has NaN and adds nothing to the moments."""
+        failed = np.array(sorted(self.failures), np.int64)
+        self.returns[failed] = np.nan
+        self.total[failed] = 0.0
+        self.square[failed] = 0.0
+        count = self.steps.astype(np.float64)
+        count[failed] = 0.0
+        moments = Moments(count, self.total, self.square)
+        return Outcomes(self.returns, self.steps, moments, dict(sorted(self.failures.items())))
+
+
+class Block:
+    """Runs the queues of the lanes `offset … offset + count - 1` of L on one engine.
+
+    Args:
+        engine: steps this block's lanes, which it numbers from 0.
+        offset: the block's first lane.
+        count: how many lanes it has.
+        num_lanes: L, lanes of all blocks together.
+        action: how outputs become actions.
+    """
+
+    def __init__(self, engine: Engine, offset: int, count: int, num_lanes: int, action: ActionSpec) -> None:
+        self.engine = engine
+        self.offset, self.count, self.num_lanes = offset, count, num_lanes
+        self.action = action
+        self.resets = np.zeros(count, np.int64)
+
+    def fast_forward(self, resets: Integers) -> None:
+        """Bring the lanes to the given counts of resets (count,), from fewer."""
+        while len(behind := np.flatnonzero(self.resets < resets)):
+            self.engine.send(behind, None, np.ones(len(behind), bool))
+            self.engine.receive()
+            self.resets[behind] += 1
+
+    def start(self, trials: Trials, results: Results) -> bool:
+        """Give each lane its queue and command the first resets; False where there is nothing to do."""
+        num_trials, size = results.total.shape
+        first = np.arange(self.offset, min(self.offset + self.count, num_trials))  # trial k < L is lane k's first
+        if not len(first):
+            return False
+        self._layers, self._normalizer, self._results = trials.layers, trials.normalizer, results
+        # One entry a slot of the batch of policies; a slot is a lane that is still running.
+        self._lane = first - self.offset
+        self._trial = first.copy()
+        self._running = np.ones(len(first), bool)
+        self._fresh = np.ones(len(first), bool)  # commanded to begin an episode
+        self._return = np.zeros(len(first))
+        self._steps = np.zeros(len(first), np.int64)
+        self._total = np.zeros((len(first), size))
+        self._square = np.zeros((len(first), size))
+        self._network = BatchedMLP(self._layers, first)
+        self._sent = np.arange(len(first))
+        self.resets[self._lane] += 1
+        self.engine.send(self._lane, None, self._fresh)
+        return True
+
+    def advance(self) -> bool:
+        """Take the answer of every lane that is running and send the next command; False at the end."""
+        observation, reward, done, errors = self.engine.receive()
+        sent = self._sent
+        stepped = ~self._fresh[sent]
+        if stepped.all():
+            self._return[sent] += reward
+        else:
+            reward = np.where(stepped, reward, 0.0)
+            self._return[sent] += reward
+            done = done & stepped
+        self._steps[sent] += stepped
+        self._fresh[sent] = False
+        # One sum tells whether any number is NaN, infinite or huge; only then look closer.
+        if errors or not np.abs(observation).sum() + np.abs(reward).sum() < HUGE:
+            done = done | self._note_failures(sent, observation, reward, errors)
+        if len(sent) == len(self._running) and not done.any():
+            self._total += observation
+            self._square += observation * observation
+            normalize_into(self._network.input[:, : len(sent)], observation, self._normalizer)
+        else:
+            going, seen = sent[~done], observation[~done]
+            self._total[going] += seen
+            self._square[going] += seen * seen
+            normalized = np.empty((seen.shape[1], len(going)), np.float32)
+            normalize_into(normalized, seen, self._normalizer)
+            self._network.input[:, going] = normalized
+            self._finish(sent[done])
+            if not self._running.any():
+                return False
+            if 2 * np.count_nonzero(self._running) <= len(self._running):
+                self._compact()
+            self._sent = np.flatnonzero(self._running)
+        actions = self.action.act(self._network.forward())
+        if len(self._sent) == len(self._running):
+            actions = actions[: len(self._sent)]
+        else:
+            actions = actions[self._sent]
+        self.engine.send(self._lane[self._sent], actions, self._fresh[self._sent])
+        return True
+
+    def _note_failures(
+        self, sent: Integers, observation: Floats, reward: NDArray[Any], errors: dict[int, str]
+    ) -> NDArray[np.bool_]:
+        """Record why lanes failed; returns which of the answers did, shape (n,)."""
+        bad = ~(np.abs(observation).max(axis=1) < HUGE) | ~(np.abs(reward) < HUGE)
+        reasons = {
+            int(position): "the environment returned NaN, infinite or huge numbers: the simulation diverged"
+            for position in np.flatnonzero(bad)
+        }
+        for position, reason in (reasons | errors).items():
+            bad[position] = True
+            self._results.failures[int(self._trial[sent[position]])] = reason
+        return np.asarray(bad)
+
+    def _finish(self, over: Integers) -> None:
+        """Write the results of ended episodes; start each lane's next trial, or retire the lane."""
+        results = self._results
+        finished = self._trial[over]
+        results.returns[finished] = self._return[over]
+        results.steps[finished] = self._steps[over]
+        results.total[finished] = self._total[over]
+        results.square[finished] = self._square[over]
+        following = finished + self.num_lanes
+        self._running[over] = more = following < len(results.returns)
+        again = over[more]
+        self._trial[again] = following[more]
+        self._return[again] = 0.0
+        self._steps[again] = 0
+        self._total[again] = 0.0
+        self._square[again] = 0.0
+        self._fresh[again] = True
+        self.resets[self._lane[again]] += 1
+        for slot, trial in zip(again, following[more], strict=True):
+            self._network.replace(int(slot), self._layers, int(trial))
+
+    def _compact(self) -> None:
+        """Drop the slots of retired lanes."""
+        kept = np.flatnonzero(self._running)
+        self._network.compact(kept)
+        self._lane, self._trial, self._running = self._lane[kept], self._trial[kept], self._running[kept]
+        self._fresh, self._return, self._steps = self._fresh[kept], self._return[kept], self._steps[kept]
+        self._total, self._square = self._total[kept], self._square[kept]

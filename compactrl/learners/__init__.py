@@ -1,0 +1,1 @@
+"""Learners improve theta; `evolution` by an evolution strategy."""

@@ -1,0 +1,153 @@
+"""The learner that improves theta by an evolution strategy, for every evolved method.
+
+It turns the strategy's candidates and the controller's designs into plain MLPs, and outcomes into what the
+strategy maximises: the return, less what should not pay while training. Two such things are known:
+
+- the alive bonus of environments that reward not falling (Mania et al. 2018 leave it out in the same way);
+- where a compression asks for it, a cost (a mask's usage): Song et al. 2020, appendix D,
+  `beta * R + (1 - beta) * (1 - eta)` with both terms standardised over the generation.
+
+It also keeps the running moments of all observations; they take effect from the next generation on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compactrl.compressions import Compression
+from compactrl.types import Design, Designs, Floats, Layer, Layers, Metrics, Normalizer, Outcomes, State, Trials
+from es import STRATEGIES
+from es.strategy import EvolutionStrategy, Options
+
+SMALLEST_STD = 1e-6
+"""An observation that varies less than this is taken as constant and only centred."""
+
+
+class EvolutionLearner:
+    """Improves a compression's theta by an evolution strategy.
+
+    Args:
+        compression: (theta, design) → MLP.
+        strategy: a name in `es.STRATEGIES`.
+        population: evaluations a generation.
+        options: the strategy's options.
+        alive_bonus: reward a step that does not count while training.
+        normalize_observations: whether policies see normalised observations.
+        seed: source of the first theta and of the strategy's noise.
+    """
+
+    def __init__(
+        self,
+        compression: Compression,
+        strategy: str,
+        population: int,
+        options: Options,
+        alive_bonus: float,
+        normalize_observations: bool,
+        seed: np.random.SeedSequence,
+    ) -> None:
+        initial, searching, self._settling = seed.spawn(3)
+        self.compression = self._searched = compression
+        self._strategy_name, self._population, self._options = strategy, population, options
+        self._alive_bonus = alive_bonus
+        self._normalize = normalize_observations
+        self.settled: Design | None = None
+        self.strategy = self._start(compression.initial(np.random.default_rng(initial)), searching)
+        size = compression.sizes[0]
+        self._count, self._total, self._square = 0.0, np.zeros(size), np.zeros(size)
+
+    def _start(self, theta: Floats, seed: np.random.SeedSequence) -> EvolutionStrategy:
+        return STRATEGIES[self._strategy_name](theta, self._population, self._options, seed)
+
+    @property
+    def num_designs(self) -> int:
+        """How many designs `ask` needs: antithetic twins share theirs."""
+        return int(self.strategy.groups.max()) + 1
+
+    @property
+    def normalizer(self) -> Normalizer:
+        """The observation normaliser of the present generation."""
+        if not self._normalize or self._count < 2:
+            return Normalizer(np.zeros_like(self._total), np.ones_like(self._total))
+        mean = self._total / self._count
+        std = np.sqrt(np.maximum(self._square / self._count - mean * mean, 0.0))
+        return Normalizer(mean, np.where(std < SMALLEST_STD, 1.0, std))
+
+    def ask(self, designs: Designs) -> Trials:
+        """Return this generation's trials for the controller's designs (num_designs, D)."""
+        candidates = self.strategy.ask()  # (N, P)
+        decided = self.compression.design_of(candidates)
+        used = designs[self.strategy.groups] if decided is None else decided  # (N, D)
+        return Trials(_single(self.compression.expand(candidates, used)), self.normalizer, used)
+
+    def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:
+        """Learn from the outcomes; progress is the share of the budget that is spent, in [0, 1]."""
+        metrics = self.strategy.tell(self._objective(trials, outcomes, progress))
+        if self._normalize:
+            self._count += float(outcomes.moments.count.sum())
+            self._total = self._total + outcomes.moments.total.sum(axis=0)
+            self._square = self._square + outcomes.moments.square.sum(axis=0)
+        usage = self.compression.usage(trials.designs)
+        if usage is not None:
+            metrics["usage"] = float(usage.mean())
+        return metrics
+
+    def _objective(self, trials: Trials, outcomes: Outcomes, progress: float) -> Floats:
+        """Return what the strategy maximises, shape (N,); NaN where the evaluation failed."""
+        returns = outcomes.returns - self._alive_bonus * outcomes.steps
+        cost = self.compression.cost(trials.designs, progress)
+        if cost is None:
+            return returns
+        wanted, beta = cost
+        return np.asarray(beta * _standardized(returns) - (1 - beta) * _standardized(wanted))
+
+    def design(self, proposed: Design) -> Design:
+        """Return the design that ships: theta's own where it decides one, else the proposed one (D,)."""
+        decided = self.compression.design_of(self.strategy.center)
+        return proposed if decided is None else decided
+
+    def theta(self) -> Floats:
+        """Return theta without noise, shape (P,)."""
+        return self.strategy.center
+
+    def settle(self, proposed: Design) -> None:
+        """Freeze a design: from here on only its weights are improved, by a strategy begun anew."""
+        design = self.design(proposed)
+        self.compression, theta = self.compression.settle(self.theta(), design)
+        self.settled = design
+        self.strategy = self._start(theta, self._settling)
+
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit."""
+        return {
+            "strategy": self.strategy.state_dict(),
+            "settled": self.settled,
+            "count": self._count,
+            "total": self._total,
+            "square": self._square,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
+        if state["settled"] is not None:
+            # Which weights are left depends on the design alone; their values come with the strategy.
+            self.settled = np.asarray(state["settled"], np.int64)
+            blank = np.zeros(self._searched.num_parameters)
+            self.compression, theta = self._searched.settle(blank, self.settled)
+            self.strategy = self._start(theta, self._settling)
+        self.strategy.load_state_dict(state["strategy"])
+        self._count = float(state["count"])
+        self._total, self._square = np.asarray(state["total"]), np.asarray(state["square"])
+
+
+def _single(layers: Layers) -> Layers:
+    return tuple(
+        Layer(layer.weight.astype(np.float32), None if layer.bias is None else layer.bias.astype(np.float32))
+        for layer in layers
+    )
+
+
+def _standardized(values: Floats) -> Floats:
+    """Zero mean and unit deviation over the finite values (N,); constant values become 0."""
+    spread = float(np.nanstd(values))
+    return np.asarray((values - np.nanmean(values)) / (spread if spread > 0 else 1.0))

@@ -1,0 +1,115 @@
+"""Methods as rows: what each name on the command line puts together, and what it may be told.
+
+A method is a compression, a way to choose designs, a learner, and defaults. The command line's options,
+`compactrl methods`, a run's record and the conformance tests all follow from these rows and from the
+options of the parts that they name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+NO_CHOICE = "none"
+"""The controller of a method whose design is fixed or follows from theta."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way for a method to find its designs."""
+
+    compression: str
+    """A name in `compactrl.compressions.COMPRESSIONS`."""
+    controller: str = "random"
+    """A name in `controllers.CONTROLLERS`; over an empty space `random` proposes empty rows."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Option → default where it differs from the part's own."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row: a name, what it is, and its ways to choose a design (the first is the default)."""
+
+    name: str
+    summary: str
+    choices: Mapping[str, Choice]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Options that this method does not let be chosen."""
+
+
+def _row(name: str, summary: str, choices: dict[str, Choice], **fixed: Any) -> tuple[str, Method]:
+    return name, Method(name, summary, MappingProxyType(choices), MappingProxyType(fixed))
+
+
+_SAMPLED = {"population": 320}
+"""Designs come from a controller: many of them a generation, so that each choice is seen often enough."""
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    dict(
+        (
+            _row(
+                "chromatic",
+                "edges share a few weights; which edge takes which weight is searched (Song et al. 2020)",
+                {
+                    "latent": Choice("latent"),
+                    "pointer": Choice("chromatic", "pointer", _SAMPLED),
+                    "random": Choice("chromatic", "random", _SAMPLED),
+                    "fixed": Choice("chromatic", "fixed", _SAMPLED),
+                    "evolution": Choice("chromatic", "evolution", _SAMPLED),
+                },
+            ),
+            _row(
+                "masked",
+                "few edges are kept; the mask is evolved beside the weights (Lenc et al. 2019)",
+                {NO_CHOICE: Choice("masked")},
+            ),
+            _row(
+                "toeplitz",
+                "a weight a diagonal (Choromanski et al. 2018)",
+                {NO_CHOICE: Choice("toeplitz", defaults={"settle": 0.0})},
+            ),
+            _row(
+                "circulant",
+                "a weight a wrapped diagonal (Song et al. 2020, appendix D)",
+                {NO_CHOICE: Choice("circulant", defaults={"settle": 0.0})},
+            ),
+            _row(
+                "unstructured",
+                "a weight an edge",
+                {NO_CHOICE: Choice("dense", defaults={"settle": 0.0})},
+            ),
+            _row(
+                "linear",
+                "a weight an edge and no hidden layer (Mania et al. 2018)",
+                {NO_CHOICE: Choice("dense", defaults={"settle": 0.0})},
+                hidden=(),
+            ),
+        )
+    )
+)
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "default": MappingProxyType({}),
+        "paper": MappingProxyType(
+            {
+                "es": "finite-difference",
+                "population": 301,
+                "controller": "pointer",
+                "sigma": 0.1,
+                "learning_rate": 0.01,
+                "shaping": "standardize",
+                "settle": 0.0,
+                "alive_bonus": 0.0,
+                "controller_hidden": 64,
+                "controller_learning_rate": 1e-3,
+                "controller_entropy": 0.3,
+                "controller_baseline_decay": 0.99,
+                "controller_temperature": 1.0,
+            }
+        ),
+    }
+)
+"""Settings by name; `paper` is appendix A of Song et al. 2020, and only what fits the method is taken from it."""

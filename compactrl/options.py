@@ -1,0 +1,226 @@
+"""Options: one flat list of names for the user, one frozen pydantic model for each part that owns some.
+
+`resolve` turns what the user gave into a `Settings`: presets and defaults filled in, names checked, and
+an option of another method refused by the name of its owner.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from compactrl.compressions import COMPRESSIONS
+from compactrl.errors import InputError, did_you_mean
+from compactrl.methods import METHODS, PRESETS, Choice, Method
+from controllers import CONTROLLERS
+from es import STRATEGIES
+
+
+def _hidden(value: Any) -> Any:
+    """Read '41', '41,41' or 'none'."""
+    if isinstance(value, str):
+        return () if value.strip().lower() in ("none", "") else tuple(part.strip() for part in value.split(","))
+    return (value,) if isinstance(value, int) else value
+
+
+def _count(value: Any) -> Any:
+    """Read '20e6' as a whole number."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _mapping(value: Any) -> Any:
+    """Read a JSON object."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value else {}
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not a JSON object: {error}") from error
+
+
+Count = Annotated[int, BeforeValidator(_count)]
+
+
+class SearchOptions(BaseModel):
+    """What every method takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str = Field("chromatic", description="What to search: a row of `compactrl methods`.")
+    env: str = Field("HalfCheetah-v5", description="Environment id; `compactrl envs` lists them.")
+    env_module: str = Field("", description="Importable module that registers your own environments with Gymnasium.")
+    env_options: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(
+        {}, description="Options of the environment, as a JSON object."
+    )
+    engine: str = Field("auto", description="What steps the environment: auto, envpool or gymnasium.")
+    max_episode_steps: Count = Field(
+        0, ge=0, description="Cut episodes after this many environment steps; 0 keeps the environment's own limit."
+    )
+    steps: Count = Field(20_000_000, ge=1, description="Budget in environment steps, re-evaluations included.")
+    seed: Count = Field(0, ge=0, description="Source of all randomness.")
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_hidden)] = Field(
+        (41,), description="Widths of the hidden layers, such as 41 or 41,41; none for a linear policy."
+    )
+    controller: str = Field("", description="What chooses the designs; the default is the method's own.")
+    es: str = Field("pgpe", description="Evolution strategy: " + ", ".join(STRATEGIES) + ".")
+    population: Count = Field(64, ge=2, description="Evaluations a generation.")
+    lanes: Count = Field(
+        0, ge=0, description="Environments that the evaluations are dealt to; 0 for one an evaluation. Part of the seed."
+    )
+    threads: Count = Field(0, ge=0, description="Threads that step environments; 0 for every core. Changes no result.")
+    settle: float = Field(
+        0.4, ge=0, lt=1, description="Last share of the budget, spent on the weights of the design that leads."
+    )
+    alive_bonus: float | None = Field(
+        None,
+        description="Reward a step for not falling, left out while training so that standing still does not pay; "
+        "the default is the environment's own. Returns shown are always true returns.",
+    )
+    normalize_observations: bool = Field(True, description="Normalise observations by their running moments.")
+    selections: Count = Field(
+        10, ge=1, description="How many times in a search the leading designs are re-evaluated for what ships."
+    )
+    selection_episodes: Count = Field(
+        32, ge=2, description="Fresh episodes for each of the last designs standing in a re-evaluation."
+    )
+    checkpoint_seconds: float = Field(30.0, ge=0, description="Save at least this often, in seconds; 0 for every generation.")
+    preset: str = Field("default", description="Settings by name: " + ", ".join(PRESETS) + ".")
+
+
+class Settings(BaseModel):
+    """Every option of a search, resolved, by the part that owns it."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    search: SearchOptions
+    compression: Any
+    controller: Any
+    strategy: Any
+
+    @property
+    def method(self) -> Method:
+        """The method's row."""
+        return METHODS[self.search.method]
+
+    @property
+    def choice(self) -> Choice:
+        """How the method finds its designs."""
+        return self.method.choices[self.search.controller]
+
+    def flat(self) -> dict[str, Any]:
+        """Every option by its name, as JSON values."""
+        merged: dict[str, Any] = {}
+        for part in (self.search, self.compression, self.controller, self.strategy):
+            merged |= part.model_dump(mode="json")
+        return merged
+
+
+def owners() -> dict[str, list[str]]:
+    """Return, for each option that only some methods take, who has it ('--es pgpe', '--method masked', …)."""
+    table: dict[str, list[str]] = {}
+    for method in METHODS.values():
+        for name, choice in method.choices.items():
+            label = f"--method {method.name}"
+            for option in COMPRESSIONS[choice.compression].Options.model_fields:
+                owner = label if len({c.compression for c in method.choices.values()}) == 1 else f"{label} --controller {name}"
+                if all(option in COMPRESSIONS[c.compression].Options.model_fields for c in method.choices.values()):
+                    owner = label
+                table.setdefault(option, []).append(owner)
+    for name, controller in CONTROLLERS.items():
+        for option in controller.Options.model_fields:
+            table.setdefault(option, []).append(f"--controller {name}")
+    for name, strategy in STRATEGIES.items():
+        for option in strategy.Options.model_fields:
+            table.setdefault(option, []).append(f"--es {name}")
+    return {option: list(dict.fromkeys(who)) for option, who in table.items()}
+
+
+def resolve(given: Mapping[str, Any]) -> Settings:
+    """Fill in presets and defaults, and check every name and value.
+
+    Raises:
+        InputError: an unknown name, an option of another method, or a value out of range.
+    """
+    values = {key: value for key, value in given.items() if value is not None}
+    method = _named("method", values.get("method", SearchOptions.model_fields["method"].default), METHODS)
+    preset_name = values.get("preset", "default")
+    preset = _named("preset", preset_name, PRESETS)
+    for option in method.fixed.keys() & values.keys():
+        if _same(option, values[option], method.fixed[option]):
+            continue
+        raise InputError(f"--{_flag(option)} is not for --method {method.name}, which has {option} = {method.fixed[option] or 'none'}")
+    wanted = values.get("controller") or preset.get("controller")
+    if wanted not in method.choices:
+        if values.get("controller"):
+            raise InputError(_unknown_controller(method, str(wanted)))
+        wanted = next(iter(method.choices))
+    choice = method.choices[wanted]
+    strategy_name = values.get("es") or preset.get("es") or choice.defaults.get("es", "pgpe")
+    strategy = _named("es", strategy_name, STRATEGIES)
+    parts: dict[str, type[BaseModel]] = {
+        "search": SearchOptions,
+        "compression": COMPRESSIONS[choice.compression].Options,
+        "controller": CONTROLLERS[choice.controller].Options,
+        "strategy": strategy.Options,
+    }
+    known = {option for part in parts.values() for option in part.model_fields}
+    for option in values:
+        if option not in known:
+            raise InputError(_unknown_option(option, method.name, wanted, strategy_name, known))
+    merged = {**choice.defaults, **preset, **method.fixed, **values, "method": method.name, "controller": wanted, "es": strategy_name}
+    models = {}
+    for name, part in parts.items():
+        chosen = {option: merged[option] for option in part.model_fields if option in merged}
+        try:
+            models[name] = part(**chosen)
+        except ValidationError as error:
+            raise InputError(_invalid(error)) from error
+    return Settings(**models)
+
+
+def _named(option: str, name: Any, table: Mapping[str, Any]) -> Any:
+    if name not in table:
+        raise InputError(f"unknown --{option} '{name}'.{did_you_mean(str(name), table)} There are: {', '.join(table)}")
+    return table[name]
+
+
+def _same(option: str, value: Any, fixed: Any) -> bool:
+    return bool(_hidden(value) == fixed) if option == "hidden" else value == fixed
+
+
+def _flag(option: str) -> str:
+    return option.replace("_", "-")
+
+
+def _unknown_controller(method: Method, wanted: str) -> str:
+    others = [other.name for other in METHODS.values() if wanted in other.choices]
+    if others:
+        return f"--controller {wanted} is for --method {' or '.join(others)}; --method {method.name} takes {', '.join(method.choices)}"
+    return f"unknown --controller '{wanted}'.{did_you_mean(wanted, method.choices)} --method {method.name} takes {', '.join(method.choices)}"
+
+
+def _unknown_option(option: str, method: str, controller: str, strategy: str, known: set[str]) -> str:
+    table = owners()
+    flag = _flag(option)
+    if option in table:
+        return (
+            f"--{flag} belongs to {' and '.join(table[option])}; this search is --method {method} "
+            f"--controller {controller} --es {strategy}"
+        )
+    return f"unknown option --{flag}.{did_you_mean(flag, [_flag(name) for name in known | table.keys()])} `compactrl search --help` lists them"
+
+
+def _invalid(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        option = str(problem["loc"][0]) if problem["loc"] else "options"
+        lines.append(f"--{_flag(option)} {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(lines)

@@ -1,0 +1,342 @@
+"""A run: a directory with everything needed to resume, evaluate, compare and export.
+
+    config.json        every option, resolved, and the format of the directory
+    versions.json      of Python, the libraries and compactrl
+    metrics.jsonl      a line an iteration
+    events.out.*       the same for TensorBoard
+    checkpoints/N/     the search's whole state after iteration N, rotated
+    policy.*           what ships
+    summary.json       what a person or a report wants first
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import platform
+import shutil
+import warnings
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.errors import CompactrlError, DamagedFileError, InputError
+from compactrl.policy import ActionSpec, Policy
+from compactrl.storage import load_state, read_json, save_state, write_json
+from compactrl.types import Floats, Layer, Metrics, Normalizer, Size, State
+
+DIRECTORY_FORMAT = "compactrl-run-1"
+KEPT_CHECKPOINTS = 3
+RECORDED = ("compactrl", "numpy", "torch", "envpool", "gymnasium", "mujoco", "evotorch", "cma", "ray")
+EVALUATION_LANES = 128
+EVALUATION_STREAM = 0xE7A1
+"""Spawn key of evaluation seeds: no lane of a search has them."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in RECORDED:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+class Evaluation(NamedTuple):
+    """Returns of the noise-free policy over fresh episodes."""
+
+    returns: Floats
+    """(episodes,) undiscounted; NaN where an episode failed."""
+    steps: NDArray[np.int64]
+    """(episodes,)"""
+    failures: dict[int, str]
+
+    @property
+    def episodes(self) -> int:
+        """Episodes that did not fail."""
+        return int(np.isfinite(self.returns).sum())
+
+    @property
+    def mean_return(self) -> float:
+        """Mean over the episodes that did not fail."""
+        return float(np.nanmean(self.returns))
+
+    @property
+    def std_return(self) -> float:
+        """Standard deviation over episodes."""
+        return float(np.nanstd(self.returns, ddof=1)) if self.episodes > 1 else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the mean (normal approximation)."""
+        half = 1.96 * self.std_return / max(1, self.episodes) ** 0.5
+        return self.mean_return - half, self.mean_return + half
+
+
+class Run:
+    """A run's directory, for reading.
+
+    Raises:
+        InputError: the directory holds no run.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / "config.json").exists():
+            raise InputError(f"{self.path} holds no run: there is no config.json. Give the folder that a search wrote to.")
+        config = read_json(self.path / "config.json")
+        if not isinstance(config, dict) or config.get("format") != DIRECTORY_FORMAT:
+            raise DamagedFileError(f"{self.path / 'config.json'} is not the record of a compactrl run ({DIRECTORY_FORMAT})")
+        self.config: dict[str, Any] = config["options"]
+        self._policy: Policy | None = None
+
+    def __repr__(self) -> str:
+        """Show where the run is."""
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the search came to, or has so far."""
+        return dict(read_json(self.path / "summary.json"))
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """One record an iteration; a last line cut short by a crash is left out."""
+        path = self.path / "metrics.jsonl"
+        records = []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            with contextlib.suppress(json.JSONDecodeError):
+                records.append(json.loads(line))
+        return records
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that ships.
+
+        Raises:
+            CompactrlError: the search has not got to one yet.
+        """
+        if self._policy is None:
+            if not (self.path / "policy.json").exists():
+                raise CompactrlError(f"{self.path} has no policy yet: let the search go on with `compactrl resume {self.path}`")
+            self._policy = load_policy(self.path / "policy")
+        return self._policy
+
+    def evaluate(self, episodes: int = 100, threads: int = 0) -> Evaluation:
+        """Run the noise-free policy for whole episodes from fresh seeds; the same run gives the same numbers.
+
+        Raises:
+            InputError: fewer than one episode.
+        """
+        if episodes < 1:
+            raise InputError(f"--episodes {episodes}: expected at least 1")
+        from compactrl.envs.registry import describe, load_module
+        from compactrl.evaluation.local import LocalEvaluator
+        from compactrl.types import Trials
+
+        config, policy = self.config, self.policy
+        if config["env_module"]:
+            load_module(config["env_module"])
+        spec = describe(config["env"], config["engine"], config["max_episode_steps"], config["env_options"])
+        if (spec.observation_size, spec.action.size) != (policy.shape[0], policy.shape[-1]):
+            raise InputError(
+                f"{config['env']} has now {spec.observation_size} observations and {spec.action.size} outputs; the "
+                f"policy was trained with {policy.shape[0]} and {policy.shape[-1]}: use the environment it was trained in"
+            )
+        seed = np.random.SeedSequence(config["seed"], spawn_key=(EVALUATION_STREAM,))
+        evaluator = LocalEvaluator(spec, min(episodes, EVALUATION_LANES), seed, threads or None)
+        try:
+            trials = Trials(policy.batched(episodes), policy.normalizer, np.zeros((episodes, 0), np.int64))
+            outcomes = evaluator.evaluate(trials)
+        finally:
+            evaluator.close()
+        if len(outcomes.failures) == episodes:
+            raise CompactrlError(f"all {episodes} episodes failed: {next(iter(outcomes.failures.values()))}")
+        return Evaluation(outcomes.returns, outcomes.steps, outcomes.failures)
+
+    def report(self, evaluation: Evaluation) -> dict[str, Any]:
+        """Return an evaluation with the run's identity and sizes, as JSON values."""
+        low, high = evaluation.interval
+        fields = ("method", "controller", "env", "seed", "env_steps", "seconds")
+        return {
+            **{key: self.summary[key] for key in fields},
+            **self.policy.size._asdict(),
+            "return_mean": evaluation.mean_return,
+            "return_std": evaluation.std_return,
+            "return_interval": [low, high],
+            "episodes": evaluation.episodes,
+            "failed": len(evaluation.failures),
+        }
+
+
+class RunWriter:
+    """A run's directory, for the search that writes it; holds a lock, so that no two searches write one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[bytes] = open(path / ".lock", "wb")  # noqa: SIM115  (held until close)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise InputError(f"{path} is being written by another search: wait for it, or choose another --out") from error
+
+    @classmethod
+    def create(cls, path: Path, options: dict[str, Any]) -> RunWriter:
+        """Start a new run.
+
+        Raises:
+            InputError: the directory holds something already, or cannot be written.
+        """
+        try:
+            if path.exists() and not path.is_dir():
+                raise InputError(f"--out {path} is a file: give a folder")
+            if (path / "config.json").exists():
+                raise InputError(f"{path} already holds a run: `compactrl resume {path}` goes on with it; else choose another --out")
+            if path.exists() and any(path.iterdir()):
+                raise InputError(f"{path} is not empty and holds no run: choose another --out, nothing there was touched")
+            (path / "checkpoints").mkdir(parents=True)
+            writer = cls(path)
+            write_json(path / "versions.json", versions())
+            (path / "metrics.jsonl").touch()
+            # Last: a directory is a run once this file is there.
+            write_json(path / "config.json", {"format": DIRECTORY_FORMAT, "options": options})
+        except OSError as error:
+            raise InputError(f"cannot write to {path}: {error.strerror or error}. Choose another --out") from error
+        return writer
+
+    def extend(self, options: dict[str, Any]) -> None:
+        """Record changed options (a larger budget)."""
+        write_json(self.path / "config.json", {"format": DIRECTORY_FORMAT, "options": options})
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        self._lock.close()
+
+    def append_metrics(self, metrics: Metrics) -> None:
+        """Add a line to metrics.jsonl; numbers that JSON does not know become null."""
+        clean = {key: value if np.isfinite(value) else None for key, value in metrics.items()}
+        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(clean) + "\n")
+
+    def cut_metrics(self, iteration: int) -> None:
+        """Drop lines after an iteration: they are of work that is done again."""
+        path = self.path / "metrics.jsonl"
+        kept = [json.dumps(record) + "\n" for record in Run(self.path).metrics if record["iteration"] <= iteration]
+        path.write_text("".join(kept), encoding="utf-8")
+
+    def save_checkpoint(self, iteration: int, state: State) -> None:
+        """Save the state after an iteration, and drop the oldest."""
+        folder = self.path / "checkpoints"
+        place, temporary = folder / f"{iteration:08d}", folder / f".{iteration:08d}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        save_state(temporary / "state", state)
+        shutil.rmtree(place, ignore_errors=True)
+        os.replace(temporary, place)
+        _sync_directory(folder)
+        for old in sorted(_checkpoints(folder))[:-KEPT_CHECKPOINTS]:
+            shutil.rmtree(old)
+
+    def load_checkpoint(self) -> tuple[int, State] | None:
+        """Return the newest checkpoint that is whole, with its iteration; None where none was written yet.
+
+        Raises:
+            DamagedFileError: there are checkpoints, all of them damaged.
+        """
+        places = sorted(_checkpoints(self.path / "checkpoints"), reverse=True)
+        problems = []
+        for place in places:
+            try:
+                state = load_state(place / "state")
+            except DamagedFileError as error:
+                problems.append(str(error))
+                continue
+            for problem in problems:
+                warnings.warn(f"{problem}; going on from the one before, {place.name}", stacklevel=2)
+            return int(place.name), state
+        if problems:
+            raise DamagedFileError(f"no checkpoint of {self.path} can be read: {'; '.join(problems)}")
+        return None
+
+
+def _checkpoints(folder: Path) -> Iterator[Path]:
+    return (place for place in folder.iterdir() if place.name.isdigit()) if folder.is_dir() else iter(())
+
+
+def _sync_directory(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def save_policy(stem: Path, policy: Policy) -> None:
+    """Write `stem.safetensors` (numbers) and `stem.json` (what they are)."""
+    save_state(stem, policy_state(policy))
+
+
+def load_policy(stem: Path) -> Policy:
+    """Read what `save_policy` wrote.
+
+    Raises:
+        DamagedFileError: missing, damaged or not a policy.
+    """
+    try:
+        return policy_of(load_state(stem))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DamagedFileError(f"{stem.with_suffix('.json')} is not a policy: {error}") from error
+
+
+def policy_state(policy: Policy) -> State:
+    """Return a policy as nested state."""
+    action = policy.action
+    return {
+        "env": policy.env,
+        "method": policy.method,
+        "size": policy.size._asdict(),
+        "action": {
+            "kind": action.kind,
+            "low": np.array(action.low),
+            "high": np.array(action.high),
+            "choices": action.choices,
+            "start": action.start,
+        },
+        "normalizer": policy.normalizer._asdict(),
+        "layers": {str(index): layer._asdict() for index, layer in enumerate(policy.layers)},
+        "design": policy.design,
+        "theta": policy.theta,
+    }
+
+
+def policy_of(state: State) -> Policy:
+    """Return the policy of `policy_state`."""
+    action = state["action"]
+    return Policy(
+        layers=tuple(Layer(**state["layers"][str(index)]) for index in range(len(state["layers"]))),
+        normalizer=Normalizer(**state["normalizer"]),
+        action=ActionSpec(
+            action["kind"],
+            tuple(map(float, action["low"])),
+            tuple(map(float, action["high"])),
+            action["choices"],
+            action["start"],
+        ),
+        env=state["env"],
+        method=state["method"],
+        size=Size(**state["size"]),
+        design=state["design"],
+        theta=state["theta"],
+    )
+
+
+def load(path: str | Path) -> Run:
+    """Open a run's directory."""
+    return Run(path)

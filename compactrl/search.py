@@ -1,0 +1,387 @@
+"""The one loop: a controller proposes designs, a learner makes policies of them, an evaluator runs them.
+
+Every method goes through `Search.run`; what differs between methods is in the parts that `build` puts
+together from the method's row.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compactrl.compressions import COMPRESSIONS
+from compactrl.envs.registry import EnvironmentSpec, describe, load_module
+from compactrl.errors import CompactrlError, InputError
+from compactrl.evaluation.local import LocalEvaluator
+from compactrl.learners.evolution import EvolutionLearner
+from compactrl.options import Settings, resolve
+from compactrl.policy import Policy
+from compactrl.runs import Run, RunWriter, policy_of, policy_state, save_policy
+from compactrl.selection import Leaders, race, score
+from compactrl.storage import write_json
+from compactrl.types import Designs, Floats, Integers, Layer, Metrics, State
+from controllers import CONTROLLERS, Space
+from es import STRATEGIES
+
+OnIteration = Callable[[dict[str, float], "Search"], None]
+
+
+class Search:
+    """A search: its parts, its counters, and the loop.
+
+    Args:
+        settings: resolved options.
+        writer: where the run goes.
+    """
+
+    def __init__(self, settings: Settings, writer: RunWriter) -> None:
+        self.settings, self.options, self.writer = settings, settings.search, writer
+        if self.options.env_module:
+            load_module(self.options.env_module)
+        self.spec = _environment(settings)
+        self._build(np.random.SeedSequence(self.options.seed))
+        self.leaders = Leaders(self.controller.space.length)
+        self.shipped: Policy | None = None
+        self.shipped_returns: Floats = np.zeros(0)
+        self.iteration = self.env_steps = self.selections = 0
+        self.seconds = 0.0
+        self.settled = False
+
+    def _build(self, seed: np.random.SeedSequence) -> None:
+        options, choice = self.options, self.settings.choice
+        controlling, learning, training, selecting, self._settled_controlling = seed.spawn(5)
+        compression = COMPRESSIONS[choice.compression](self.sizes, self.settings.compression)
+        bonus = self.spec.alive_bonus if options.alive_bonus is None else options.alive_bonus
+        self.learner = EvolutionLearner(
+            compression, options.es, options.population, self.settings.strategy, bonus,
+            options.normalize_observations, learning,
+        )  # fmt: skip
+        controller = CONTROLLERS[choice.controller]
+        self.controller = controller(compression.space, self.settings.controller, controlling)
+        lanes = options.lanes or options.population
+        self.evaluator = LocalEvaluator(self.spec, lanes, training, options.threads or None)
+        self.selector = LocalEvaluator(self.spec, options.selection_episodes, selecting, options.threads or None)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Observation size, hidden sizes, output size."""
+        return (self.spec.observation_size, *self.options.hidden, self.spec.action.size)
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is spent."""
+        return min(1.0, self.env_steps / self.options.steps)
+
+    def run(self, on_iteration: OnIteration | None = None, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Search until the budget is spent or `should_stop`; saves at intervals and at the end.
+
+        Raises:
+            CompactrlError: a whole generation failed.
+        """
+        began, saved = time.perf_counter() - self.seconds, time.perf_counter()
+        while self.progress < 1 and not should_stop():
+            clock = _Clock()
+            self._settle_if_due()
+            designs = self.controller.propose(self.learner.num_designs)
+            clock.lap("seconds_controller")
+            trials = self.learner.ask(designs)
+            clock.lap("seconds_strategy")
+            outcomes = self.evaluator.evaluate(trials)
+            clock.lap("seconds_evaluate")
+            if len(outcomes.failures) == len(outcomes.returns):
+                raise CompactrlError(f"every evaluation of a generation failed: {outcomes.failures[0]}")
+            rewards = mean_by_group(outcomes.returns, self.learner.strategy.groups)
+            metrics = self.controller.feedback(designs, rewards)
+            clock.lap("seconds_controller")
+            metrics |= self.learner.tell(trials, outcomes, self.progress)
+            clock.lap("seconds_strategy")
+            self.leaders.note(designs, rewards)
+            self.iteration += 1
+            self.env_steps += int(outcomes.steps.sum())
+            if self.progress >= min(1.0, (self.selections + 1) / self.options.selections):
+                metrics |= self._select()
+                clock.lap("seconds_select")
+            self.seconds = time.perf_counter() - began
+            record: dict[str, float] = {
+                "iteration": self.iteration,
+                "env_steps": self.env_steps,
+                "seconds": self.seconds,
+                "return_mean": float(np.nanmean(outcomes.returns)),
+                "return_max": float(np.nanmax(outcomes.returns)),
+                "return_std": float(np.nanstd(outcomes.returns)),
+                "episode_steps": float(outcomes.steps.mean()),
+                "failed": len(outcomes.failures),
+                "settled": float(self.settled),
+                **clock.laps,
+                **metrics,
+            }
+            self.writer.append_metrics(record)
+            if time.perf_counter() - saved >= self.options.checkpoint_seconds:
+                self.save()
+                saved = time.perf_counter()
+            if on_iteration is not None:
+                on_iteration(record, self)
+        self.save()
+
+    def _settle_if_due(self) -> None:
+        """Give what is left of the budget to the weights of one design, once it is time."""
+        due = self.options.settle and self.progress >= 1 - self.options.settle
+        if self.settled or not due or not self.learner.compression.design_space.length:
+            return
+        leader = self._lead() if self.controller.space.length else np.zeros(0, np.int64)
+        self.learner.settle(leader)
+        self.settled = True
+        self._drop_choice()
+
+    def _drop_choice(self) -> None:
+        empty = Space(0, 1)
+        self.controller = CONTROLLERS["random"](empty, CONTROLLERS["random"].Options(), self._settled_controlling)
+        self.leaders = Leaders(0)
+
+    def _lead(self) -> Integers:
+        """Return the design (D,) that wins a race of the leading ones."""
+        won = race(self._candidates(), self.selector, self.options.selection_episodes)
+        self.env_steps += won.steps
+        return won.policy.design
+
+    def _candidates(self) -> list[Policy]:
+        if not len(self.leaders.designs):
+            return [self.policy(np.zeros(self.controller.space.length, np.int64))]
+        return [self.policy(design) for design in self.leaders.designs]
+
+    def policy(self, proposed: Integers) -> Policy:
+        """Return the noise-free policy of theta with this design (D,), as it would ship."""
+        learner = self.learner
+        design = learner.design(proposed)
+        layers = learner.compression.expand(learner.theta(), design)
+        _, theta = learner.compression.settle(learner.theta(), design)
+        return Policy(
+            layers=tuple(
+                Layer(layer.weight.astype(np.float32), None if layer.bias is None else layer.bias.astype(np.float32))
+                for layer in layers
+            ),
+            normalizer=learner.normalizer,
+            action=self.spec.action,
+            env=self.spec.id,
+            method=self.options.method,
+            size=learner.compression.size(design),
+            design=design if learner.settled is None else learner.settled,
+            theta=theta,
+        )
+
+    def _select(self) -> Metrics:
+        """Re-evaluate the leading designs; the winner ships if it beats what would have shipped on fresh episodes."""
+        self.selections = int(self.progress * self.options.selections + 1e-9)
+        won = race(self._candidates(), self.selector, self.options.selection_episodes)
+        self.env_steps += won.steps
+        self.leaders.clear()
+        if self.shipped is not None:
+            # The one before is run again too: what was picked for its score has been lucky with it.
+            again, taken = score([self.shipped], self.selector, self.options.selection_episodes)
+            self.env_steps += taken
+            self.shipped_returns = np.concatenate([self.shipped_returns, again[0]])
+        if self.shipped is None or won.mean_return > _mean(self.shipped_returns):
+            self.shipped, self.shipped_returns = won.policy, won.returns
+        return {"policy_return_mean": won.mean_return, "shipped_return_mean": _mean(self.shipped_returns)}
+
+    def save(self) -> None:
+        """Write checkpoint, policy and summary."""
+        self.writer.save_checkpoint(self.iteration, self.state_dict())
+        if self.shipped is not None:
+            save_policy(self.writer.path / "policy", self.shipped)
+        write_json(self.writer.path / "summary.json", self.summary())
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the search has come to, as JSON values."""
+        shipped = self.shipped
+        valid = self.shipped_returns[np.isfinite(self.shipped_returns)]
+        sizes = shipped.size._asdict() if shipped else dict.fromkeys(("weights", "biases", "parameters", "compression", "bits"))
+        return {
+            "method": self.options.method,
+            "controller": self.options.controller,
+            "env": self.options.env,
+            "seed": self.options.seed,
+            "env_steps": self.env_steps,
+            "seconds": self.seconds,
+            "iterations": self.iteration,
+            "finished": self.progress >= 1,
+            **sizes,
+            "return_mean": float(valid.mean()) if len(valid) else None,
+            "return_std": float(valid.std(ddof=1)) if len(valid) > 1 else None,
+            "episodes": len(valid),
+        }
+
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit."""
+        return {
+            "iteration": self.iteration,
+            "env_steps": self.env_steps,
+            "selections": self.selections,
+            "seconds": self.seconds,
+            "settled": self.settled,
+            "controller": self.controller.state_dict(),
+            "learner": self.learner.state_dict(),
+            "evaluator": self.evaluator.state_dict(),
+            "selector": self.selector.state_dict(),
+            "leaders": self.leaders.state_dict(),
+            "shipped_returns": self.shipped_returns,
+            "shipped": None if self.shipped is None else policy_state(self.shipped),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
+        self.iteration, self.env_steps = int(state["iteration"]), int(state["env_steps"])
+        self.selections, self.seconds = int(state["selections"]), float(state["seconds"])
+        self.settled = bool(state["settled"])
+        if self.settled:
+            self._drop_choice()
+        self.learner.load_state_dict(state["learner"])
+        self.controller.load_state_dict(state["controller"])
+        self.evaluator.load_state_dict(state["evaluator"])
+        self.selector.load_state_dict(state["selector"])
+        self.leaders.load_state_dict(state["leaders"])
+        self.shipped = None if state["shipped"] is None else policy_of(state["shipped"])
+        self.shipped_returns = np.asarray(state["shipped_returns"])
+
+    def close(self) -> None:
+        """Give environments and directory back."""
+        self.evaluator.close()
+        self.selector.close()
+        self.writer.close()
+
+
+class _Clock:
+    """Seconds by name."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Put the time since the last lap to a name."""
+        now = time.perf_counter()
+        self.laps[name] = self.laps.get(name, 0.0) + now - self._last
+        self._last = now
+
+
+def mean_by_group(returns: Floats, groups: Integers) -> Floats:
+    """Return the mean return of each design (num_designs,): twins share one; NaN where all of a group failed.
+
+    Example:
+        >>> mean_by_group(np.array([1.0, 3.0, np.nan, 5.0]), np.array([0, 0, 1, 1]))
+        array([2., 5.])
+    """
+    valid = np.isfinite(returns)
+    size = int(groups.max()) + 1
+    count = np.bincount(groups[valid], minlength=size)
+    total = np.bincount(groups[valid], weights=returns[valid], minlength=size)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _mean(returns: Floats) -> float:
+    valid = returns[np.isfinite(returns)]
+    return float(valid.mean()) if len(valid) else -np.inf
+
+
+def _environment(settings: Settings) -> EnvironmentSpec:
+    options = settings.search
+    return describe(options.env, options.engine, options.max_episode_steps, options.env_options)
+
+
+def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
+    """Check the options and begin a run's directory.
+
+    Args:
+        given: options by name; those not given get their defaults.
+        out: the run's directory; by default a new one under runs/.
+
+    Raises:
+        InputError: an option or the directory will not do.
+    """
+    settings = resolve(given)
+    if settings.search.env_module:
+        load_module(settings.search.env_module)
+    spec = _environment(settings)
+    sizes = (spec.observation_size, *settings.search.hidden, spec.action.size)
+    try:
+        compression = COMPRESSIONS[settings.choice.compression](sizes, settings.compression)
+        STRATEGIES[settings.search.es](
+            np.zeros(compression.num_parameters), settings.search.population, settings.strategy, np.random.SeedSequence(0)
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    writer = RunWriter.create(Path(out) if out else _next_directory(settings), settings.flat())
+    return Search(settings, writer)
+
+
+def reopen(path: str | Path, steps: int | None = None) -> Search:
+    """Go on with a run from its last whole checkpoint.
+
+    Args:
+        path: the run's directory.
+        steps: a larger budget in environment steps.
+
+    Raises:
+        InputError: no run there, or the budget is spent already.
+        DamagedFileError: no checkpoint can be read.
+    """
+    run = Run(path)
+    options = {**run.config, **({"steps": steps} if steps else {})}
+    settings = resolve(options)
+    writer = RunWriter(run.path)
+    search = Search(settings, writer)
+    checkpoint = writer.load_checkpoint()
+    if checkpoint is not None:
+        search.load_state_dict(checkpoint[1])
+    if search.progress >= 1:
+        search.close()
+        raise InputError(
+            f"{path} has spent its budget of {settings.search.steps} environment steps: give more with --steps"
+        )
+    writer.cut_metrics(search.iteration)
+    writer.extend(settings.flat())
+    return search
+
+
+def search(out: str | Path | None = None, on_iteration: OnIteration | None = None, **options: Any) -> Run:
+    """Search for a compact policy and return its run.
+
+    Args:
+        out: the run's directory; by default a new one under runs/.
+        on_iteration: called after every iteration with its metrics and the search.
+        options: as on the command line, with underscores.
+
+    Raises:
+        InputError: an option or the directory will not do.
+        CompactrlError: the search cannot go on.
+    """
+    going = start(options, out)
+    try:
+        going.run(on_iteration)
+    finally:
+        going.close()
+    return Run(going.writer.path)
+
+
+def resume(path: str | Path, steps: int | None = None, on_iteration: OnIteration | None = None) -> Run:
+    """Go on with a run until its budget, or a larger one, is spent."""
+    going = reopen(path, steps)
+    try:
+        going.run(on_iteration)
+    finally:
+        going.close()
+    return Run(path)
+
+
+def _next_directory(settings: Settings) -> Path:
+    """Return a new directory's name: runs/METHOD-ENV-SEED, numbered where that is taken."""
+    options = settings.search
+    name = f"{options.method}-{options.env.replace('/', '-')}-seed{options.seed}"
+    place, number = Path("runs") / name, 2
+    while place.exists():
+        place, number = Path("runs") / f"{name}-{number}", number + 1
+    return place

@@ -1,0 +1,120 @@
+"""Files that survive: nested state as safetensors + JSON, written atomically, checked by hash when read.
+
+Never pickle: a run is something people send to each other. A file is written beside its place, flushed to
+the disk, then renamed, so that a power cut or `kill -9` leaves the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.errors import DamagedFileError
+from compactrl.types import State
+
+FORMAT = "compactrl-state-1"
+"""Marks our files, and the version of their layout."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, indented for people."""
+    write_atomically(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        DamagedFileError: missing, or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DamagedFileError(f"{path} is missing") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DamagedFileError(f"{path} is not JSON: it is damaged or another kind of file") from error
+
+
+def save_state(stem: Path, state: State) -> None:
+    """Write nested state to `stem.safetensors` and `stem.json`; the JSON, written last, holds the other's hash."""
+    from safetensors.numpy import save
+
+    arrays: dict[str, NDArray[Any]] = {}
+    tree = _split(state, "", arrays)
+    content = save(arrays)
+    write_atomically(stem.with_suffix(".safetensors"), content)
+    digest = hashlib.sha256(content).hexdigest()
+    write_json(stem.with_suffix(".json"), {"format": FORMAT, "sha256": digest, "state": tree})
+
+
+def load_state(stem: Path) -> State:
+    """Read what `save_state` wrote.
+
+    Raises:
+        DamagedFileError: missing, truncated, altered or foreign.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    header = read_json(stem.with_suffix(".json"))
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise DamagedFileError(f"{stem.with_suffix('.json')} is not one of compactrl's files ({FORMAT})")
+    path = stem.with_suffix(".safetensors")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DamagedFileError(f"{path} is missing") from error
+    if hashlib.sha256(content).hexdigest() != header.get("sha256"):
+        raise DamagedFileError(f"{path} does not have the content that was saved: it is truncated, altered or foreign")
+    try:
+        arrays = load(content)
+        state = _join(header["state"], arrays)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DamagedFileError(f"{path} is not a safetensors file that fits its JSON: {error}") from error
+    if not isinstance(state, dict):
+        raise DamagedFileError(f"{stem.with_suffix('.json')} holds no state")
+    return state
+
+
+def _split(node: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Any:
+    """Return the JSON of a node; arrays go into `arrays` under their path."""
+    if isinstance(node, dict):
+        return {key: _split(value, f"{path}/{key}", arrays) for key, value in node.items()}
+    if isinstance(node, np.ndarray):
+        arrays[path] = np.ascontiguousarray(node)
+        return {"$array": path}
+    if isinstance(node, np.generic):
+        return node.item()
+    if node is None or isinstance(node, (bool, int, float, str)):
+        return node
+    raise TypeError(f"state at {path or '/'} is a {type(node).__name__}; expected arrays, numbers, text or None")
+
+
+def _join(node: Any, arrays: dict[str, NDArray[Any]]) -> Any:
+    if isinstance(node, dict):
+        if set(node) == {"$array"}:
+            return arrays[node["$array"]]
+        return {key: _join(value, arrays) for key, value in node.items()}
+    return node

@@ -1,0 +1,115 @@
+"""PGPE: a Gaussian's centre and standard deviations follow their gradients, with ClipUp.
+
+Sehnke et al. 2010, "Parameter-exploring policy gradients", with mirrored pairs, centred ranks and
+ClipUp (Toklu, Liskowski & Srivastava 2020, "ClipUp: A Simple and Powerful Optimizer for
+Distribution-based Policy Evolution"). Over m pairs with noise d = sigma * eps and shaped returns r:
+
+    center gradient = 1/m * sum (r+ - r-) / 2 * d
+    sigma gradient  = 1/m * sum (r+ + r-) / 2 * (d^2 - sigma^2) / sigma
+
+    velocity <- clip(0.9 * velocity + learning_rate * gradient / |gradient|, center_max_speed)
+
+A failed evaluation drops its twin as well; the pairs left are ranked among themselves. Deviations from
+EvoTorch: see `es/distributions.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from es.antithetic import drop_twins, pairs
+from es.distributions import EvoTorchStrategy
+from es.shaping import Shaping
+from es.strategy import Floats, Integers, Metrics, Options
+
+_RANKING: dict[Shaping, str] = {"raw": "raw", "standardize": "normalized", "centered-ranks": "centered"}
+
+
+class PGPEOptions(Options):
+    """Options of the `pgpe` strategy; the defaults are ClipUp's rules of thumb for policies."""
+
+    sigma: float = Field(
+        0.0, ge=0, description="Standard deviation of the noise at the start, in parameter units, 0 to use the radius."
+    )
+    radius: float = Field(
+        2.25,
+        gt=0,
+        description="Length of the vector of standard deviations at the start, in parameter units: "
+        "each is the radius divided by the root of the number of parameters.",
+    )
+    learning_rate: float = Field(
+        0.075, gt=0, description="Step size of the centre, in parameter units: the length of a normalised step."
+    )
+    center_max_speed: float = Field(
+        0.15, gt=0, description="Longest step of the centre in a generation, in parameter units."
+    )
+    sigma_learning_rate: float = Field(
+        0.1, ge=0, description="Step size of the standard deviations, without unit; 0 keeps them."
+    )
+    sigma_max_change: float = Field(
+        0.2, gt=0, description="Largest relative change of a standard deviation in a generation, without unit."
+    )
+    shaping: Shaping = Field(
+        "centered-ranks", description="How a generation's returns are transformed before the gradient is estimated."
+    )
+
+
+class PGPE(EvoTorchStrategy):
+    """PGPE with ClipUp on mirrored pairs in the order (+0, -0, +1, -1, …); the population is even.
+
+    Example:
+        >>> strategy = PGPE(np.zeros(9), 4, PGPEOptions(), np.random.SeedSequence(0))
+        >>> strategy.ask().shape, strategy.groups.tolist()
+        ((4, 9), [0, 0, 1, 1])
+    """
+
+    name: ClassVar[str] = "pgpe"
+    Options = PGPEOptions
+    options: PGPEOptions
+
+    def __init__(self, initial: Floats, population: int, options: PGPEOptions, seed: np.random.SeedSequence) -> None:
+        self._groups = pairs(population)
+        super().__init__(initial, population, options, seed)
+
+    @property
+    def groups(self) -> Integers:
+        """Twins share a number, shape (n,)."""
+        return self._groups.copy()
+
+    def _start(self, initial: Floats) -> Any:
+        import torch
+        from evotorch.algorithms.functional import pgpe
+
+        options = self.options
+        return pgpe(
+            center_init=torch.tensor(initial),
+            center_learning_rate=options.learning_rate,
+            stdev_learning_rate=options.sigma_learning_rate,
+            objective_sense="max",
+            ranking_method=_RANKING[options.shaping],
+            optimizer="clipup",
+            optimizer_config={"max_speed": options.center_max_speed},
+            stdev_init=options.sigma or options.radius / float(np.sqrt(initial.size)),
+            stdev_max_change=options.sigma_max_change,
+            symmetric=True,
+        )
+
+    def _center_of(self, state: Any) -> Any:
+        return state.optimizer_state.center
+
+    def _sample(self) -> Any:
+        from evotorch.algorithms.functional import pgpe_ask
+
+        return pgpe_ask(self._state, popsize=self.population)
+
+    def _update(self, values: Any, fitnesses: Any) -> Any:
+        from evotorch.algorithms.functional import pgpe_tell
+
+        return pgpe_tell(self._state, values, fitnesses)
+
+    def _tell(self, candidates: Floats, returns: Floats) -> Metrics:
+        kept = ~np.isnan(drop_twins(returns))
+        return self._follow(candidates[kept], returns[kept]) if kept.any() else {}

@@ -1,0 +1,155 @@
+"""What every controller must do, whatever it does."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from controllers import CONTROLLERS, Space
+
+SPACE = Space(length=7, choices=3)
+TARGET = np.arange(7) % 3
+
+
+def make(name, space=SPACE, seed=0):
+    kind = CONTROLLERS[name]
+    return kind(space, kind.Options(), np.random.SeedSequence(seed))
+
+
+def rewards_of(designs):
+    return (designs == TARGET).sum(axis=1).astype(float)
+
+
+def train(controller, rounds, n=6):
+    seen = []
+    for _ in range(rounds):
+        designs = controller.propose(n)
+        metrics = controller.feedback(designs, rewards_of(designs))
+        seen.append((designs, metrics))
+    return seen
+
+
+def leaves(state):
+    for value in state.values():
+        if isinstance(value, dict):
+            yield from leaves(value)
+        else:
+            yield value
+
+
+pytestmark = pytest.mark.parametrize("name", list(CONTROLLERS))
+
+
+def test_is_registered_under_its_name(name):
+    assert CONTROLLERS[name].name == name
+
+
+@pytest.mark.parametrize("n", [1, 5, 700])
+def test_proposes_rows_of_the_space(name, n):
+    designs = make(name).propose(n)
+    assert designs.shape == (n, 7)
+    assert designs.dtype == np.int64
+    SPACE.check(designs)
+
+
+@pytest.mark.parametrize("space", [Space(0, 4), Space(5, 1), Space(1, 2)])
+def test_handles_the_smallest_spaces(name, space):
+    controller = make(name, space)
+    for _ in range(4):
+        designs = controller.propose(3)
+        space.check(designs)
+        assert designs.shape == (3, space.length)
+        controller.feedback(designs, np.arange(3.0))
+    controller.load_state_dict(controller.state_dict())
+
+
+def test_proposes_every_choice(name):
+    assert set(make(name).propose(200).ravel()) == {0, 1, 2}
+
+
+def test_same_seed_same_proposals(name):
+    for (a, one), (b, other) in zip(train(make(name), 5), train(make(name), 5), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert one == other
+    assert (make(name).propose(6) != make(name, seed=1).propose(6)).any()
+
+
+def test_failed_evaluations_are_as_if_absent(name):
+    one, other = make(name), make(name)
+    for _ in range(4):
+        designs = one.propose(6)
+        np.testing.assert_array_equal(other.propose(6), designs)
+        rewards = rewards_of(designs)
+        rewards[2] = np.nan
+        keep = np.isfinite(rewards)
+        assert one.feedback(designs, rewards) == other.feedback(designs[keep], rewards[keep])
+    assert one.feedback(designs, np.full(6, np.nan)) == {}
+
+
+def test_metrics_are_finite_and_prefixed(name):
+    for _, metrics in train(make(name), 3):
+        assert all(key.startswith("controller/") and np.isfinite(value) for key, value in metrics.items())
+        assert all(type(value) is float for value in metrics.values())
+
+
+def test_equal_rewards_do_no_harm(name):
+    controller = make(name)
+    for _ in range(3):
+        metrics = controller.feedback(controller.propose(3), np.full(3, 0.1))
+    assert all(np.isfinite(value) for value in metrics.values())
+
+
+@pytest.mark.parametrize("rounds", [0, 3])
+def test_a_restored_controller_continues_bit_for_bit(name, rounds):
+    original, restored = make(name, seed=0), make(name, seed=9)
+    train(original, rounds)
+    train(restored, 1)
+    state = original.state_dict()
+    expected = train(original, 3)
+    restored.load_state_dict(state)
+    for (a, one), (b, other) in zip(expected, train(restored, 3), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert one == other
+
+
+def test_state_has_only_plain_leaves(name):
+    controller = make(name)
+    train(controller, 2)
+    for leaf in leaves(controller.state_dict()):
+        assert leaf is None or type(leaf) in (int, float, bool, str, np.ndarray)
+        if not isinstance(leaf, np.ndarray):
+            json.dumps(leaf)
+
+
+def test_leaves_global_random_state_alone(name):
+    import torch
+
+    before, before_torch = np.random.get_state()[1].copy(), torch.get_rng_state()
+    train(make(name), 2)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    assert torch.equal(torch.get_rng_state(), before_torch)
+
+
+def test_refuses_designs_and_rewards_that_do_not_fit(name):
+    controller = make(name)
+    with pytest.raises(ValueError, match=r"shape \(n, 7\)"):
+        controller.feedback(np.zeros((2, 6), dtype=np.int64), np.zeros(2))
+    with pytest.raises(ValueError, match=r"shape \(2,\)"):
+        controller.feedback(np.zeros((2, 7), dtype=np.int64), np.zeros(3))
+    with pytest.raises(ValueError, match="at least one"):
+        controller.propose(0)
+
+
+def test_options_are_documented_and_prefixed(name):
+    for field, info in CONTROLLERS[name].Options.model_fields.items():
+        assert field.startswith("controller_")
+        assert info.description
+        assert info.description.endswith(".")
+
+
+def test_reading_options_imports_nothing_heavy(name):
+    code = f"from controllers import CONTROLLERS; CONTROLLERS[{name!r}].Options(); import sys; print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout.strip() == "False", found.stderr
