@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -73,7 +73,9 @@ class SearchOptions(BaseModel):
     es: str = Field("pgpe", description="Evolution strategy: " + ", ".join(STRATEGIES) + ".")
     population: Count = Field(64, ge=2, description="Evaluations a generation.")
     lanes: Count = Field(
-        0, ge=0, description="Environments that the evaluations are dealt to; 0 for one an evaluation. Part of the seed."
+        0,
+        ge=0,
+        description="Environments that the evaluations are dealt to; 0 for one an evaluation. Part of the seed.",
     )
     threads: Count = Field(0, ge=0, description="Threads that step environments; 0 for every core. Changes no result.")
     settle: float = Field(
@@ -91,7 +93,9 @@ class SearchOptions(BaseModel):
     selection_episodes: Count = Field(
         32, ge=2, description="Fresh episodes for each of the last designs standing in a re-evaluation."
     )
-    checkpoint_seconds: float = Field(30.0, ge=0, description="Save at least this often, in seconds; 0 for every generation.")
+    checkpoint_seconds: float = Field(
+        30.0, ge=0, description="Save at least this often, in seconds; 0 for every generation."
+    )
     preset: str = Field("default", description="Settings by name: " + ", ".join(PRESETS) + ".")
 
 
@@ -123,6 +127,58 @@ class Settings(BaseModel):
         return merged
 
 
+class OptionHelp(NamedTuple):
+    """What the command line shows of an option."""
+
+    name: str
+    type: str
+    """`flag`, or what stands for its value."""
+    help: str
+    panel: str
+
+
+def describe_options() -> list[OptionHelp]:
+    """Return every option of every part, once, with its owners and their defaults."""
+    table = owners()
+    panels: list[tuple[str, list[tuple[str, type[BaseModel]]]]] = [
+        ("Search", [("", SearchOptions)]),
+        ("What is searched (--method)", [(name, kind.Options) for name, kind in COMPRESSIONS.items()]),
+        ("Who chooses designs (--controller)", [(name, kind.Options) for name, kind in CONTROLLERS.items()]),
+        ("Evolution strategy (--es)", [(name, kind.Options) for name, kind in STRATEGIES.items()]),
+    ]
+    described: dict[str, OptionHelp] = {}
+    for panel, parts in panels:
+        for _, options in parts:
+            for option, field in options.model_fields.items():
+                if option in described:
+                    continue
+                defaults = {
+                    owner: _shown(other.model_fields[option].default)
+                    for owner, other in parts
+                    if option in other.model_fields
+                }
+                different = len(set(defaults.values())) > 1
+                each = ", ".join(f"{value} for {owner}" for owner, value in defaults.items())
+                default = each if different else next(iter(defaults.values()))
+                who = f" For {' and '.join(table[option])}." if option in table else ""
+                text = f"{field.description}{who} (default: {default})"
+                described[option] = OptionHelp(option, _metavar(field), text, panel)
+    return list(described.values())
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, tuple):
+        return ",".join(map(str, default)) or "none"
+    return "none" if default in (None, "", {}) else str(default)
+
+
+def _metavar(field: Any) -> str:
+    if field.annotation is bool:
+        return "flag"
+    kinds = {int: "COUNT", float: "NUMBER", str: "NAME"}
+    return kinds.get(field.annotation, "NUMBER" if field.annotation == (float | None) else "VALUE")
+
+
 def owners() -> dict[str, list[str]]:
     """Return, for each option that only some methods take, who has it ('--es pgpe', '--method masked', …)."""
     table: dict[str, list[str]] = {}
@@ -130,7 +186,11 @@ def owners() -> dict[str, list[str]]:
         for name, choice in method.choices.items():
             label = f"--method {method.name}"
             for option in COMPRESSIONS[choice.compression].Options.model_fields:
-                owner = label if len({c.compression for c in method.choices.values()}) == 1 else f"{label} --controller {name}"
+                owner = (
+                    label
+                    if len({c.compression for c in method.choices.values()}) == 1
+                    else f"{label} --controller {name}"
+                )
                 if all(option in COMPRESSIONS[c.compression].Options.model_fields for c in method.choices.values()):
                     owner = label
                 table.setdefault(option, []).append(owner)
@@ -156,7 +216,9 @@ def resolve(given: Mapping[str, Any]) -> Settings:
     for option in method.fixed.keys() & values.keys():
         if _same(option, values[option], method.fixed[option]):
             continue
-        raise InputError(f"--{_flag(option)} is not for --method {method.name}, which has {option} = {method.fixed[option] or 'none'}")
+        raise InputError(
+            f"--{_flag(option)} is not for --method {method.name}, which has {option} = {method.fixed[option] or 'none'}"
+        )
     wanted = values.get("controller") or preset.get("controller")
     if wanted not in method.choices:
         if values.get("controller"):
@@ -175,8 +237,16 @@ def resolve(given: Mapping[str, Any]) -> Settings:
     for option in values:
         if option not in known:
             raise InputError(_unknown_option(option, method.name, wanted, strategy_name, known))
-    merged = {**choice.defaults, **preset, **method.fixed, **values, "method": method.name, "controller": wanted, "es": strategy_name}
-    models = {}
+    merged = {
+        **choice.defaults,
+        **preset,
+        **method.fixed,
+        **values,
+        "method": method.name,
+        "controller": wanted,
+        "es": strategy_name,
+    }
+    models: dict[str, Any] = {}
     for name, part in parts.items():
         chosen = {option: merged[option] for option in part.model_fields if option in merged}
         try:

@@ -135,7 +135,7 @@ class ActionSpec:
     def act(self, outputs: NDArray[np.float32]) -> NDArray[Any]:
         """Turn raw outputs (A, width) into actions: (width, A) float64, or (width,) int64 where discrete."""
         if self.kind == "discrete":
-            return np.argmax(outputs, axis=0) + self.start
+            return np.asarray(np.argmax(outputs, axis=0) + self.start)
         bounds = self.scale()
         if bounds is None:
             return outputs.T.astype(np.float64)

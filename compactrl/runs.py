@@ -1,12 +1,12 @@
 """A run: a directory with everything needed to resume, evaluate, compare and export.
 
-    config.json        every option, resolved, and the format of the directory
-    versions.json      of Python, the libraries and compactrl
-    metrics.jsonl      a line an iteration
-    events.out.*       the same for TensorBoard
-    checkpoints/N/     the search's whole state after iteration N, rotated
-    policy.*           what ships
-    summary.json       what a person or a report wants first
+config.json        every option, resolved, and the format of the directory
+versions.json      of Python, the libraries and compactrl
+metrics.jsonl      a line an iteration
+events.out.*       the same for TensorBoard
+checkpoints/N/     the search's whole state after iteration N, rotated
+policy.*           what ships
+summary.json       what a person or a report wants first
 """
 
 from __future__ import annotations
@@ -89,10 +89,14 @@ class Run:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not (self.path / "config.json").exists():
-            raise InputError(f"{self.path} holds no run: there is no config.json. Give the folder that a search wrote to.")
+            raise InputError(
+                f"{self.path} holds no run: there is no config.json. Give the folder that a search wrote to."
+            )
         config = read_json(self.path / "config.json")
         if not isinstance(config, dict) or config.get("format") != DIRECTORY_FORMAT:
-            raise DamagedFileError(f"{self.path / 'config.json'} is not the record of a compactrl run ({DIRECTORY_FORMAT})")
+            raise DamagedFileError(
+                f"{self.path / 'config.json'} is not the record of a compactrl run ({DIRECTORY_FORMAT})"
+            )
         self.config: dict[str, Any] = config["options"]
         self._policy: Policy | None = None
 
@@ -124,7 +128,9 @@ class Run:
         """
         if self._policy is None:
             if not (self.path / "policy.json").exists():
-                raise CompactrlError(f"{self.path} has no policy yet: let the search go on with `compactrl resume {self.path}`")
+                raise CompactrlError(
+                    f"{self.path} has no policy yet: let the search go on with `compactrl resume {self.path}`"
+                )
             self._policy = load_policy(self.path / "policy")
         return self._policy
 
@@ -185,7 +191,9 @@ class RunWriter:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lock.close()
-            raise InputError(f"{path} is being written by another search: wait for it, or choose another --out") from error
+            raise InputError(
+                f"{path} is being written by another search: wait for it, or choose another --out"
+            ) from error
 
     @classmethod
     def create(cls, path: Path, options: dict[str, Any]) -> RunWriter:
@@ -198,9 +206,13 @@ class RunWriter:
             if path.exists() and not path.is_dir():
                 raise InputError(f"--out {path} is a file: give a folder")
             if (path / "config.json").exists():
-                raise InputError(f"{path} already holds a run: `compactrl resume {path}` goes on with it; else choose another --out")
+                raise InputError(
+                    f"{path} already holds a run: `compactrl resume {path}` goes on with it; else choose another --out"
+                )
             if path.exists() and any(path.iterdir()):
-                raise InputError(f"{path} is not empty and holds no run: choose another --out, nothing there was touched")
+                raise InputError(
+                    f"{path} is not empty and holds no run: choose another --out, nothing there was touched"
+                )
             (path / "checkpoints").mkdir(parents=True)
             writer = cls(path)
             write_json(path / "versions.json", versions())

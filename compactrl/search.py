@@ -23,9 +23,12 @@ from compactrl.policy import Policy
 from compactrl.runs import Run, RunWriter, policy_of, policy_state, save_policy
 from compactrl.selection import Leaders, race, score
 from compactrl.storage import write_json
-from compactrl.types import Designs, Floats, Integers, Layer, Metrics, State
+from compactrl.types import Floats, Integers, Layer, Metrics, Size, State
 from controllers import CONTROLLERS, Space
 from es import STRATEGIES
+
+FINAL_EPISODES = 100
+"""Fresh episodes behind the return in a finished search's summary."""
 
 OnIteration = Callable[[dict[str, float], "Search"], None]
 
@@ -199,7 +202,7 @@ class Search:
         """Return what the search has come to, as JSON values."""
         shipped = self.shipped
         valid = self.shipped_returns[np.isfinite(self.shipped_returns)]
-        sizes = shipped.size._asdict() if shipped else dict.fromkeys(("weights", "biases", "parameters", "compression", "bits"))
+        sizes = shipped.size._asdict() if shipped else dict.fromkeys(Size._fields)
         return {
             "method": self.options.method,
             "controller": self.options.controller,
@@ -309,9 +312,8 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
     sizes = (spec.observation_size, *settings.search.hidden, spec.action.size)
     try:
         compression = COMPRESSIONS[settings.choice.compression](sizes, settings.compression)
-        STRATEGIES[settings.search.es](
-            np.zeros(compression.num_parameters), settings.search.population, settings.strategy, np.random.SeedSequence(0)
-        )
+        theta = np.zeros(compression.num_parameters)
+        STRATEGIES[settings.search.es](theta, settings.search.population, settings.strategy, np.random.SeedSequence(0))
     except ValueError as error:
         raise InputError(str(error)) from error
     writer = RunWriter.create(Path(out) if out else _next_directory(settings), settings.flat())
@@ -359,22 +361,27 @@ def search(out: str | Path | None = None, on_iteration: OnIteration | None = Non
         InputError: an option or the directory will not do.
         CompactrlError: the search cannot go on.
     """
-    going = start(options, out)
-    try:
-        going.run(on_iteration)
-    finally:
-        going.close()
-    return Run(going.writer.path)
+    return finish(start(options, out), on_iteration)
 
 
 def resume(path: str | Path, steps: int | None = None, on_iteration: OnIteration | None = None) -> Run:
     """Go on with a run until its budget, or a larger one, is spent."""
-    going = reopen(path, steps)
+    return finish(reopen(path, steps), on_iteration)
+
+
+def finish(
+    going: Search, on_iteration: OnIteration | None = None, should_stop: Callable[[], bool] = lambda: False
+) -> Run:
+    """Run a search to its end, or until `should_stop`; at the end, evaluate what ships on fresh episodes."""
     try:
-        going.run(on_iteration)
+        going.run(on_iteration, should_stop)
+        run = Run(going.writer.path)
+        if going.progress >= 1:
+            report = run.report(run.evaluate(FINAL_EPISODES, going.options.threads))
+            write_json(run.path / "summary.json", {**going.summary(), **report})
     finally:
         going.close()
-    return Run(path)
+    return run
 
 
 def _next_directory(settings: Settings) -> Path:

@@ -103,7 +103,7 @@ def _split(node: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Any:
     if isinstance(node, dict):
         return {key: _split(value, f"{path}/{key}", arrays) for key, value in node.items()}
     if isinstance(node, np.ndarray):
-        arrays[path] = np.ascontiguousarray(node)
+        arrays[path] = np.array(node, order="C")  # (ascontiguousarray would give a number an axis)
         return {"$array": path}
     if isinstance(node, np.generic):
         return node.item()

@@ -32,7 +32,7 @@ class Adam:
         >>> parameter.grad = torch.tensor([3.0, 4.0])
         >>> Adam({"x": parameter}, learning_rate=0.5).step()
         5.0
-        >>> parameter.tolist()
+        >>> [round(value, 4) for value in parameter.tolist()]
         [0.5, 0.5]
     """
 

@@ -62,7 +62,8 @@ class PointerController(Controller):
 
     Designs in `feedback` may be those last proposed, some of them, or any others; the first two need no second run of
     the network. State is meant to be saved between a feedback and the next proposal; saved in between, learning goes
-    on to within rounding. With D = 0 the one empty row is proposed and nothing learned.
+    on to within rounding. Bits are the same only with the same number of threads. With D = 0 the empty row is proposed
+    and nothing learned.
 
     Example:
         >>> controller = PointerController(Space(length=4, choices=3), PointerOptions(), np.random.SeedSequence(0))

@@ -15,7 +15,8 @@ EvoTorch: see `es/distributions.py`.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import math
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -55,6 +56,17 @@ class PGPEOptions(Options):
     shaping: Shaping = Field(
         "centered-ranks", description="How a generation's returns are transformed before the gradient is estimated."
     )
+
+    def for_share(self, share: float) -> Self:
+        """Shorten what is a length of the whole vector by the root of the share."""
+        root = math.sqrt(share)
+        return self.model_copy(
+            update={
+                "radius": self.radius * root,
+                "learning_rate": self.learning_rate * root,
+                "center_max_speed": self.center_max_speed * root,
+            }
+        )
 
 
 class PGPE(EvoTorchStrategy):

@@ -7,7 +7,7 @@ evaluation is a NaN return: it is dropped, with its antithetic twin where it has
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,11 @@ class Options(BaseModel):
     """Base of every strategy's options: frozen, and unknown names are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def for_share(self, share: float) -> Self:  # noqa: ARG002  (most lengths are already a parameter's)
+        """Return the options for going on with this share of the parameters, the noise on each as it was."""
+        return self
+
 
 
 StrategyOptions: TypeAlias = Options

@@ -25,8 +25,9 @@ from pydantic import BaseModel, ConfigDict
 from compactrl.types import Design, Designs, Floats, Layers, Size
 from controllers.base import Space
 
-START = 0.1
-"""Standard deviation of freshly drawn weights, latents and mask scores: small against the tanh, not a fixed point."""
+START = 1e-5
+"""Standard deviation of freshly drawn weights, latents and mask scores: next to nothing, so that no random network has
+to be unlearnt first (from 0.1 the same search stood at 3432 after 12 M steps on HalfCheetah)."""
 
 
 class Options(BaseModel):

@@ -18,7 +18,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from pydantic import Field
 
 from compactrl.compressions.base import START, Compression, Options, mask_bits
@@ -35,11 +34,12 @@ class MaskedOptions(Options):
         40, ge=1, description="How many weights the mask should come to keep; below that it is pressed no further."
     )
     beta: float = Field(
-        0.5, gt=0, le=1, description="Share of the return in the objective at the end of the annealing, from 1 at the start."
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of the return in the objective at the end of the annealing, from 1 at the start.",
     )
-    annealed_by: float = Field(
-        0.3, gt=0, le=1, description="Share of the budget at which the annealing of beta ends."
-    )
+    annealed_by: float = Field(0.3, gt=0, le=1, description="Share of the budget at which the annealing of beta ends.")
 
 
 class Masked(Gather):

@@ -9,9 +9,10 @@ import contextlib
 import importlib
 import re
 import sys
+import warnings
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -84,6 +85,8 @@ def make_gymnasium(env: str, kwargs: dict[str, Any]) -> Any:
     """Make a Gymnasium environment with a flat observation."""
     import gymnasium
 
+    import compactrl.envs.toy  # noqa: F401  (registers itself)
+
     made = gymnasium.make(env, **kwargs)
     space = made.observation_space
     if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
@@ -124,10 +127,12 @@ def _describe_envpool(env: str, max_episode_steps: int, kwargs: dict[str, Any]) 
     if max_episode_steps:
         kwargs = {**kwargs, "max_episode_steps": max_episode_steps}
     try:
-        spec = envpool.make_spec(env, **kwargs)
+        with warnings.catch_warnings():  # of precision lost in bounds, which says nothing to a user
+            warnings.simplefilter("ignore")
+            spec = envpool.make_spec(env, **kwargs)
+            observation, action = spec.gymnasium_observation_space, spec.gymnasium_action_space
     except Exception as error:
         raise InputError(f"{env} does not take these options: {error}") from error
-    observation, action = spec.gymnasium_observation_space, spec.gymnasium_action_space
     if not (isinstance(observation, gymnasium.spaces.Box) and len(observation.shape) == 1):
         return None  # images and dictionaries: Gymnasium flattens what can be flattened
     limit = int(spec.config.max_episode_steps)
@@ -139,6 +144,8 @@ def _describe_envpool(env: str, max_episode_steps: int, kwargs: dict[str, Any]) 
 
 def _describe_gymnasium(env: str, max_episode_steps: int, kwargs: dict[str, Any]) -> EnvironmentSpec:
     import gymnasium
+
+    import compactrl.envs.toy  # noqa: F401  (registers itself)
 
     try:
         registered = gymnasium.spec(env)
@@ -169,6 +176,39 @@ def action_spec(env: str, space: Any) -> ActionSpec:
     if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
         return ActionSpec("box", tuple(map(float, space.low)), tuple(map(float, space.high)))
     raise InputError(f"{env} has actions {space}: compactrl needs a flat Box or Discrete")
+
+
+class Searchable(NamedTuple):
+    """An environment that can be searched."""
+
+    id: str
+    engine: str
+    observations: int
+    actions: int
+    episode_steps: int
+
+
+USUAL = re.compile(
+    r"(Swimmer|Hopper|HalfCheetah|Walker2d|Ant|Humanoid|HumanoidStandup|Reacher|Pusher|Inverted\w*)-v5|"
+    r"(Pendulum|CartPole|Acrobot|MountainCar\w*|LunarLander\w*|BipedalWalker\w*)-v\d|compactrl/.*"
+)
+"""What `compactrl envs` lists without a pattern."""
+
+
+def searchable(pattern: str = "") -> list[Searchable]:
+    """Return the environments with `pattern` in their id (without one, the usual ones) that a plain MLP can serve."""
+    import gymnasium
+
+    known = sorted({*envpool_ids(), *gymnasium.registry})
+    wanted = [env for env in known if (pattern.lower() in env.lower() if pattern else USUAL.fullmatch(env))]
+    rows = []
+    for env in wanted:
+        # What cannot be made here (a missing package, images) is not offered.
+        with contextlib.suppress(InputError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            spec = describe(env)
+            rows.append(Searchable(env, spec.engine, spec.observation_size, spec.action.size, spec.max_episode_steps))
+    return rows
 
 
 def _unknown_environment(env: str, registered: list[str]) -> str:

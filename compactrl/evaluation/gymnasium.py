@@ -16,6 +16,9 @@ class GymnasiumEngine:
 
     An environment that raises does not end the search: its lane answers with the reason, and begins anew.
 
+    Every reset is seeded, by the lane's seed and its count of resets: an environment that draws random numbers in its
+    steps is then still where it should be after a fast-forward, however many steps its episodes had.
+
     Args:
         env: a registered id.
         seeds: one an environment.
@@ -26,7 +29,8 @@ class GymnasiumEngine:
         from compactrl.envs.registry import make_gymnasium
 
         self._envs = [make_gymnasium(env, kwargs) for _ in seeds]
-        self._seeds: list[int | None] = list(seeds)
+        self._seeds = seeds
+        self._resets = [0] * len(seeds)
         self._size = int(np.prod(self._envs[0].observation_space.shape))
         self._command: tuple[Integers, NDArray[Any] | None, NDArray[np.bool_]] | None = None
 
@@ -47,9 +51,8 @@ class GymnasiumEngine:
         for position, lane in enumerate(lanes):
             try:
                 if restart[position]:
-                    # The seed is given once: later resets go on with the environment's own random numbers.
-                    seed, self._seeds[lane] = self._seeds[lane], None
-                    seen, _ = self._envs[lane].reset(seed=seed)
+                    self._resets[lane] += 1
+                    seen, _ = self._envs[lane].reset(seed=_seed(self._seeds[lane], self._resets[lane]))
                 else:
                     action = actions[position] if actions is not None else None
                     if isinstance(action, np.ndarray):
@@ -72,3 +75,8 @@ class GymnasiumEngine:
         """See `Engine`."""
         for env in self._envs:
             env.close()
+
+
+def _seed(lane: int, resets: int) -> int:
+    """Return the seed, 31 bits, of a lane's reset with this number."""
+    return int(np.random.SeedSequence((lane, resets)).generate_state(1)[0] >> 1)

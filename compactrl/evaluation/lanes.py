@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.policy import ActionSpec, BatchedMLP, normalize_into
-from compactrl.types import Floats, Integers, Layers, Moments, Normalizer, Outcomes, Trials
+from compactrl.types import Floats, Integers, Moments, Outcomes, Trials
 
 HUGE = 1e10
 """Observations beyond this mean that the simulation has diverged (MuJoCo's own limit for a bad state)."""
@@ -159,7 +159,10 @@ class Block:
             if 2 * np.count_nonzero(self._running) <= len(self._running):
                 self._compact()
             self._sent = np.flatnonzero(self._running)
-        actions = self.action.act(self._network.forward())
+        outputs = self._network.forward()
+        if not np.isfinite(outputs.sum()) and not self._drop_broken(outputs):
+            return False
+        actions = self.action.act(outputs)
         if len(self._sent) == len(self._running):
             actions = actions[: len(self._sent)]
         else:
@@ -180,6 +183,19 @@ class Block:
             bad[position] = True
             self._results.failures[int(self._trial[sent[position]])] = reason
         return np.asarray(bad)
+
+    def _drop_broken(self, outputs: NDArray[np.float32]) -> bool:
+        """End the trials of policies whose outputs (A, width) are not finite: no such action reaches an environment.
+
+        Returns False where no lane is left.
+        """
+        acting = self._sent[~self._fresh[self._sent]]
+        broken = acting[~np.isfinite(outputs[:, acting]).all(axis=0)]
+        for slot in broken:
+            self._results.failures[int(self._trial[slot])] = "the policy gave NaN or infinite outputs"
+        self._finish(broken)
+        self._sent = np.flatnonzero(self._running)
+        return len(self._sent) > 0
 
     def _finish(self, over: Integers) -> None:
         """Write the results of ended episodes; start each lane's next trial, or retire the lane."""

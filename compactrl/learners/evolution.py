@@ -52,12 +52,12 @@ class EvolutionLearner:
         self._alive_bonus = alive_bonus
         self._normalize = normalize_observations
         self.settled: Design | None = None
-        self.strategy = self._start(compression.initial(np.random.default_rng(initial)), searching)
+        self.strategy = self._start(compression.initial(np.random.default_rng(initial)), options, searching)
         size = compression.sizes[0]
         self._count, self._total, self._square = 0.0, np.zeros(size), np.zeros(size)
 
-    def _start(self, theta: Floats, seed: np.random.SeedSequence) -> EvolutionStrategy:
-        return STRATEGIES[self._strategy_name](theta, self._population, self._options, seed)
+    def _start(self, theta: Floats, options: Options, seed: np.random.SeedSequence) -> EvolutionStrategy:
+        return STRATEGIES[self._strategy_name](theta, self._population, options, seed)
 
     @property
     def num_designs(self) -> int:
@@ -112,10 +112,13 @@ class EvolutionLearner:
 
     def settle(self, proposed: Design) -> None:
         """Freeze a design: from here on only its weights are improved, by a strategy begun anew."""
-        design = self.design(proposed)
-        self.compression, theta = self.compression.settle(self.theta(), design)
+        self._freeze(self.theta(), self.design(proposed))
+
+    def _freeze(self, theta: Floats, design: Design) -> None:
         self.settled = design
-        self.strategy = self._start(theta, self._settling)
+        self.compression, kept = self._searched.settle(theta, design)
+        options = self._options.for_share(len(kept) / len(theta))
+        self.strategy = self._start(kept, options, self._settling)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
@@ -131,10 +134,7 @@ class EvolutionLearner:
         """Restore what `state_dict` returned."""
         if state["settled"] is not None:
             # Which weights are left depends on the design alone; their values come with the strategy.
-            self.settled = np.asarray(state["settled"], np.int64)
-            blank = np.zeros(self._searched.num_parameters)
-            self.compression, theta = self._searched.settle(blank, self.settled)
-            self.strategy = self._start(theta, self._settling)
+            self._freeze(np.zeros(self._searched.num_parameters), np.asarray(state["settled"], np.int64))
         self.strategy.load_state_dict(state["strategy"])
         self._count = float(state["count"])
         self._total, self._square = np.asarray(state["total"]), np.asarray(state["square"])

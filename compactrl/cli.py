@@ -1,0 +1,253 @@
+"""The command line: `compactrl search | resume | evaluate | methods | envs | doctor`.
+
+Every option of `search` follows from the options of the parts (`compactrl.options`). Results go to
+standard output, progress and errors to standard error; exit status 0 is success, 1 a failure, 2 bad
+input, 130 or 143 a search that was stopped and saved. Engines and torch are imported when needed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Optional
+
+import typer
+
+from compactrl.errors import CompactrlError, InputError
+
+app = typer.Typer(
+    name="compactrl",
+    help="Find the smallest neural policy that still controls a robot.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SEARCH = "Search for a compact policy: name an environment and how few weights it may have."
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.", show_default=False)]
+
+
+class _Stop:
+    """Asked for by SIGINT or SIGTERM: the search ends after this generation, saved."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if self.signal:  # asked twice: at once
+            raise KeyboardInterrupt
+        self.signal = number
+        print("stopping after this generation; once more stops at once", file=sys.stderr, flush=True)
+
+    def __call__(self) -> bool:
+        return self.signal != 0
+
+
+def _search_command() -> Callable[..., None]:
+    """Return the `search` command with one parameter for each option that any part has."""
+    from compactrl.options import describe_options
+
+    def command(**given: Any) -> None:
+        from compactrl.search import start
+
+        out, quiet = given.pop("out"), given.pop("quiet")
+        _go_on(lambda: start({name: value for name, value in given.items() if value is not None}, out), quiet)
+
+    parameters: list[tuple[str, Any, Any]] = []
+    for option in describe_options():
+        flag = "--" + option.name.replace("_", "-")
+        names = [f"{flag}/--no-{flag[2:]}"] if option.type == "flag" else [flag]
+        metavar = None if option.type == "flag" else option.type
+        declared = typer.Option(
+            *names, help=option.help, rich_help_panel=option.panel, show_default=False, metavar=metavar
+        )
+        kind: Any = Optional[bool] if option.type == "flag" else Optional[str]  # noqa: UP045  (typer reads it)
+        parameters.append((option.name, Annotated[kind, declared], None))
+    parameters.append(
+        (
+            "out",
+            Annotated[
+                Optional[Path],  # noqa: UP045
+                typer.Option(
+                    help="Folder of the run; by default a new one under runs/.",
+                    rich_help_panel="Search",
+                    show_default=False,
+                ),
+            ],
+            None,
+        )
+    )
+    parameters.append(
+        ("quiet", Annotated[bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel="Search")], False)
+    )
+    command.__annotations__ = {name: annotation for name, annotation, _ in parameters} | {"return": None}
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, keyword, default=default, annotation=note) for name, note, default in parameters]
+    )
+    return command
+
+
+def _go_on(begin: Callable[[], Any], quiet: bool) -> None:
+    """Run a search with progress shown and signals heeded, and say what it came to."""
+    from compactrl.display import SearchProgress, describe_result
+    from compactrl.search import finish
+
+    stop = _Stop()
+    going = begin()
+    path = going.writer.path
+    with SearchProgress(going, quiet) as progress:
+        run = finish(going, progress.note, stop)
+    if stop() and not run.summary["finished"]:
+        print(
+            f"stopped at {run.summary['env_steps']:,} environment steps, saved; go on with: compactrl resume {path}",
+            file=sys.stderr,
+        )
+        raise typer.Exit(128 + stop.signal)
+    print(describe_result(run))
+
+
+@app.command()
+def resume(
+    run: RunPath,
+    steps: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="COUNT", help="A larger budget in environment steps.", show_default=False),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Go on with a run from its last checkpoint; the result is that of an uninterrupted run."""
+    from compactrl.search import reopen
+
+    _go_on(lambda: reopen(run, _whole("--steps", steps)), quiet)
+
+
+@app.command()
+def evaluate(
+    run: RunPath,
+    episodes: Annotated[str, typer.Option(metavar="COUNT", help="Fresh episodes.")] = "100",
+    as_json: Json = False,
+) -> None:
+    """Run a policy without noise on fresh seeds: mean, spread, 95 % interval, sizes."""
+    from compactrl.display import describe_evaluation
+    from compactrl.runs import load
+
+    opened = load(run)
+    result = opened.report(opened.evaluate(_whole("--episodes", episodes) or 0))
+    print(json.dumps(result, indent=2) if as_json else describe_evaluation(opened, result))
+
+
+@app.command()
+def methods(as_json: Json = False) -> None:
+    """List the methods, and what chooses their designs."""
+    from compactrl.display import table
+    from compactrl.methods import METHODS
+
+    if as_json:
+        described = [{"method": m.name, "summary": m.summary, "controllers": list(m.choices)} for m in METHODS.values()]
+        print(json.dumps(described, indent=2))
+        return
+    rows = [(method.name, method.summary, ", ".join(method.choices)) for method in METHODS.values()]
+    table(("--method", "what it is", "--controller"), rows)
+
+
+@app.command()
+def envs(
+    pattern: Annotated[str, typer.Argument(help="Only ids with this in them.", show_default=False)] = "",
+    env_module: Annotated[str, typer.Option(help="Module that registers your own environments.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the environments that can be searched; with a pattern, all that match it."""
+    from compactrl.display import table
+    from compactrl.envs.registry import load_module, searchable
+
+    if env_module:
+        load_module(env_module)
+    rows = searchable(pattern)
+    if not rows:
+        raise InputError(f"no environment has '{pattern}' in its id: `compactrl envs` without it lists the usual ones")
+    if as_json:
+        print(json.dumps([row._asdict() for row in rows], indent=2))
+        return
+    table(("--env", "engine", "observations", "actions", "episode steps"), [tuple(map(str, row)) for row in rows])
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine has, and whether it fits."""
+    from compactrl.display import describe_checks
+    from compactrl.doctor import examine
+
+    report = examine()
+    print(json.dumps(report, indent=2) if as_json else describe_checks(report))
+    if report["problems"]:
+        raise typer.Exit(1)
+
+
+@app.callback()
+def _common(debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False) -> None:
+    """Find the smallest neural policy that still controls a robot."""
+
+
+def _whole(option: str, value: str | None) -> int | None:
+    """Read a whole number such as 20e6."""
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.5
+    if not number.is_integer() or number < 1:
+        raise InputError(f"{option} {value}: expected a whole number, at least 1")
+    return int(number)
+
+
+def main() -> None:
+    """Run the command line."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    if "search" in arguments[:1]:
+        app.command("search", help=SEARCH)(_search_command())
+    else:  # listed in the help, without building its many options
+        app.command("search", help=SEARCH)(lambda: None)
+    warnings.showwarning = _show_warning
+    try:
+        status = app(args=arguments, standalone_mode=False)
+    except CompactrlError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        status = error.exit_status
+    except typer.TyperException as error:
+        print(f"error: {_usage(error)}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print("stopped; what was saved last is good", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:
+        status = 1
+    except Exception as error:
+        if debug:
+            raise
+        print(f"error: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
+        status = 1
+    sys.exit(status)
+
+
+def _usage(error: typer.TyperException) -> str:
+    text = getattr(error, "format_message", lambda: str(error))()
+    return f"{text} (`compactrl --help`)"
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)

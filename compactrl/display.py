@@ -1,0 +1,163 @@
+"""What the terminal shows: progress while a search runs, and results in sentences."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from compactrl.runs import Run
+    from compactrl.search import Search
+
+LINE_SECONDS = 10.0
+"""Plain progress lines come at most this often."""
+
+
+class SearchProgress:
+    """Shows how a search goes: a bar with rate and time left on a terminal, plain lines elsewhere."""
+
+    def __init__(self, search: Search, quiet: bool) -> None:
+        self._quiet = quiet
+        self._total = search.options.steps
+        self._begun_at = search.env_steps
+        self._began = self._last_line = time.monotonic()
+        self._best: float | None = None
+        console = Console(stderr=True)
+        self._bar: Progress | None = None
+        if console.is_terminal and not quiet:
+            self._bar = Progress(
+                TextColumn("{task.description}"), BarColumn(), _Steps(), TimeRemainingColumn(), console=console
+            )
+            self._task = self._bar.add_task("searching", total=self._total, completed=search.env_steps)
+        if not quiet:
+            learner, options = search.learner.compression, search.options
+            print(
+                f"{options.method} for {options.env}: {'-'.join(map(str, search.sizes))} policies, "
+                f"{learner.num_edges} edges, {search.spec.engine}; run in {search.writer.path}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def __enter__(self) -> Self:
+        """Start the bar."""
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the bar."""
+        if self._bar:
+            self._bar.stop()
+
+    def note(self, record: dict[str, float], search: Search) -> None:
+        """Show an iteration."""
+        if self._quiet:
+            return
+        self._best = record.get("shipped_return_mean", self._best)
+        now = time.monotonic()
+        rate = (search.env_steps - self._begun_at) / max(now - self._began, 1e-9)
+        best = "" if self._best is None else f"  policy {self._best:.1f}"
+        settled = "  settled" if search.settled else ""
+        text = f"return {record['return_mean']:.1f}{best}{settled}  {rate / 1000:.1f}k steps/s"
+        if self._bar:
+            self._bar.update(self._task, completed=min(search.env_steps, self._total), description=text)
+        elif now - self._last_line >= LINE_SECONDS or search.progress >= 1:
+            self._last_line = now
+            left = max(0.0, (self._total - search.env_steps) / max(rate, 1e-9))
+            print(
+                f"{search.env_steps:>12,} of {self._total:,} steps  {text}  {duration(left)} left",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+class _Steps(ProgressColumn):
+    """Environment steps, in millions."""
+
+    def render(self, task: Task) -> Text:
+        """Show completed and total."""
+        return Text(f"{task.completed / 1e6:.2f}/{(task.total or 0) / 1e6:.2f} M steps")
+
+
+def duration(seconds: float) -> str:
+    """Write seconds for people.
+
+    Example:
+        >>> duration(75)
+        '1 min 15 s'
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+
+
+def describe_sizes(values: dict[str, Any]) -> str:
+    """Say what a policy costs to store."""
+    return (
+        f"{values['weights']} weights + {values['biases']} biases = {values['parameters']} parameters "
+        f"({100 * values['compression']:.0f} % fewer than unstructured), {values['bits']:,} bits = {-(-values['bits'] // 8):,} bytes"
+    )
+
+
+def describe_result(run: Run) -> str:
+    """Say what a search came to, and what to do next."""
+    summary = run.summary
+    return "\n".join(
+        (
+            f"{summary['method']} policy for {summary['env']}: {describe_sizes(summary)}",
+            f"return {summary['return_mean']:.1f} ± {summary['return_std'] or 0:.1f} (mean ± standard deviation over "
+            f"{summary['episodes']} fresh episodes, without noise)",
+            f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}; "
+            f"policy in {run.path / 'policy.safetensors'}",
+            f"next: compactrl evaluate {run.path}   or   compactrl resume {run.path} --steps {2 * run.config['steps']:.3g}",
+        )
+    )
+
+
+def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
+    """Say what an evaluation gave."""
+    low, high = result["return_interval"]
+    failed = f", {result['failed']} episodes failed and are left out" if result["failed"] else ""
+    return "\n".join(
+        (
+            f"{result['method']} policy for {result['env']} ({run.path}): {describe_sizes(result)}",
+            f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
+            f"{result['episodes']} fresh episodes, without noise{failed})",
+            f"95 % interval of the mean: {low:.1f} to {high:.1f}",
+        )
+    )
+
+
+def describe_checks(report: dict[str, Any]) -> str:
+    """Say what the doctor found."""
+    lines = [f"{name:12} {value}" for name, value in {**report["machine"], **report["versions"]}.items()]
+    lines += [f"problem: {problem}" for problem in report["problems"]] or ["all well"]
+    return "\n".join(lines)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table to standard output."""
+    console = Console()
+    if not console.is_terminal:  # for pipes: whole lines, tabs between columns
+        print("\t".join(headings))
+        for row in rows:
+            print("\t".join(row))
+        return
+    shown = Table(box=None, pad_edge=False)
+    for heading in headings:
+        shown.add_column(heading, overflow="fold")
+    for row in rows:
+        shown.add_row(*row)
+    console.print(shown)

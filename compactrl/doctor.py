@@ -1,0 +1,55 @@
+"""What this machine has, and whether it fits what compactrl was tested with."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from compactrl.runs import versions
+
+ENVPOOL_MUJOCO = "3.6.0"
+"""The MuJoCo that EnvPool bundles; another one gives other trajectories for the same seed."""
+
+
+def examine() -> dict[str, Any]:
+    """Return machine, versions and problems, as JSON values."""
+    found = versions()
+    problems = []
+    if found.get("mujoco") != ENVPOOL_MUJOCO:
+        problems.append(
+            f"mujoco is {found.get('mujoco', 'not installed')}: EnvPool bundles {ENVPOOL_MUJOCO}, and trajectories differ "
+            f"between versions. Install with: pip install mujoco=={ENVPOOL_MUJOCO}"
+        )
+    for name in ("envpool", "torch", "gymnasium", "evotorch", "cma", "ray"):
+        if name not in found:
+            problems.append(f"{name} is not installed: pip install -c constraints.txt -e .")
+    machine: dict[str, Any] = {
+        "cores": len(os.sched_getaffinity(0)),
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
+    }
+    if not problems:
+        problems += _try_engines()
+    return {"machine": machine, "versions": found, "problems": problems}
+
+
+def _try_engines() -> list[str]:
+    """Step an environment on each engine."""
+    import numpy as np
+
+    from compactrl.envs.registry import describe
+    from compactrl.evaluation.local import LocalEvaluator
+    from compactrl.types import Layer, Normalizer, Trials
+
+    problems = []
+    for engine in ("envpool", "gymnasium"):
+        try:
+            spec = describe("Pendulum-v1", engine, 5)
+            evaluator = LocalEvaluator(spec, 1, np.random.SeedSequence(0), 1)
+            layer = Layer(np.zeros((1, spec.action.size, spec.observation_size), np.float32), None)
+            normalizer = Normalizer(np.zeros(spec.observation_size), np.ones(spec.observation_size))
+            evaluator.evaluate(Trials((layer,), normalizer, np.zeros((1, 0), np.int64)))
+            evaluator.close()
+        except Exception as error:
+            # Whatever is broken there, the doctor's answer is to say so.
+            problems.append(f"{engine} cannot step Pendulum-v1: {type(error).__name__}: {error}")
+    return problems

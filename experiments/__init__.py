@@ -1,0 +1,1 @@
+"""One command for every number in the README."""
