@@ -9,11 +9,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from compactrl.runs import Run, load
     from compactrl.search import resume, search
+
+# OpenMP's threads spin while they wait by default, which starves the threads that step environments.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 __all__ = ["Run", "load", "resume", "search"]

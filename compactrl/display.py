@@ -107,7 +107,8 @@ def describe_sizes(values: dict[str, Any]) -> str:
     """Say what a policy costs to store."""
     return (
         f"{values['weights']} weights + {values['biases']} biases = {values['parameters']} parameters "
-        f"({100 * values['compression']:.0f} % fewer than unstructured), {values['bits']:,} bits = {-(-values['bits'] // 8):,} bytes"
+        f"({100 * values['compression']:.0f} % fewer than unstructured), {values['bits']:,} bits "
+        f"= {-(-values['bits'] // 8):,} bytes"
     )
 
 
@@ -121,7 +122,7 @@ def describe_result(run: Run) -> str:
             f"{summary['episodes']} fresh episodes, without noise)",
             f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}; "
             f"policy in {run.path / 'policy.safetensors'}",
-            f"next: compactrl evaluate {run.path}   or   compactrl resume {run.path} --steps {2 * run.config['steps']:.3g}",
+            f"next: compactrl evaluate {run.path}",
         )
     )
 

@@ -17,8 +17,8 @@ def examine() -> dict[str, Any]:
     problems = []
     if found.get("mujoco") != ENVPOOL_MUJOCO:
         problems.append(
-            f"mujoco is {found.get('mujoco', 'not installed')}: EnvPool bundles {ENVPOOL_MUJOCO}, and trajectories differ "
-            f"between versions. Install with: pip install mujoco=={ENVPOOL_MUJOCO}"
+            f"mujoco is {found.get('mujoco', 'not installed')}: EnvPool bundles {ENVPOOL_MUJOCO}, and trajectories "
+            f"differ between versions. Install with: pip install mujoco=={ENVPOOL_MUJOCO}"
         )
     for name in ("envpool", "torch", "gymnasium", "evotorch", "cma", "ray"):
         if name not in found:

@@ -271,10 +271,11 @@ def _flag(option: str) -> str:
 
 
 def _unknown_controller(method: Method, wanted: str) -> str:
+    takes = f"--method {method.name} takes {', '.join(method.choices)}"
     others = [other.name for other in METHODS.values() if wanted in other.choices]
     if others:
-        return f"--controller {wanted} is for --method {' or '.join(others)}; --method {method.name} takes {', '.join(method.choices)}"
-    return f"unknown --controller '{wanted}'.{did_you_mean(wanted, method.choices)} --method {method.name} takes {', '.join(method.choices)}"
+        return f"--controller {wanted} is for --method {' or '.join(others)}; {takes}"
+    return f"unknown --controller '{wanted}'.{did_you_mean(wanted, method.choices)} {takes}"
 
 
 def _unknown_option(option: str, method: str, controller: str, strategy: str, known: set[str]) -> str:
@@ -285,7 +286,8 @@ def _unknown_option(option: str, method: str, controller: str, strategy: str, kn
             f"--{flag} belongs to {' and '.join(table[option])}; this search is --method {method} "
             f"--controller {controller} --es {strategy}"
         )
-    return f"unknown option --{flag}.{did_you_mean(flag, [_flag(name) for name in known | table.keys()])} `compactrl search --help` lists them"
+    hint = did_you_mean(flag, [_flag(name) for name in known | table.keys()])
+    return f"unknown option --{flag}.{hint} `compactrl search --help` lists them"
 
 
 def _invalid(error: ValidationError) -> str:

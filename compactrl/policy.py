@@ -153,8 +153,8 @@ class Policy:
 
     Example:
         >>> layer = Layer(np.ones((1, 2), np.float32), None)
-        >>> policy = Policy(layers=(layer,), normalizer=Normalizer(np.zeros(2), np.ones(2)),
-        ...                 action=ActionSpec("box", (-1.0,), (1.0,)), env="none", method="none", size=Size(2, 0, 2, 0.0, 64))
+        >>> normalizer, action = Normalizer(np.zeros(2), np.ones(2)), ActionSpec("box", (-1.0,), (1.0,))
+        >>> policy = Policy((layer,), normalizer, action, env="", method="", size=Size(2, 0, 2, 0.0, 64))
         >>> policy(np.zeros(2))
         array([0.])
     """

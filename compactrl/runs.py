@@ -152,8 +152,8 @@ class Run:
         spec = describe(config["env"], config["engine"], config["max_episode_steps"], config["env_options"])
         if (spec.observation_size, spec.action.size) != (policy.shape[0], policy.shape[-1]):
             raise InputError(
-                f"{config['env']} has now {spec.observation_size} observations and {spec.action.size} outputs; the "
-                f"policy was trained with {policy.shape[0]} and {policy.shape[-1]}: use the environment it was trained in"
+                f"{config['env']} has now {spec.observation_size} observations and {spec.action.size} outputs; "
+                f"the policy was trained with {policy.shape[0]} and {policy.shape[-1]}: use the environment of then"
             )
         seed = np.random.SeedSequence(config["seed"], spawn_key=(EVALUATION_STREAM,))
         evaluator = LocalEvaluator(spec, min(episodes, EVALUATION_LANES), seed, threads or None)

@@ -58,7 +58,7 @@ def read_json(path: Path) -> Any:
 
 
 def save_state(stem: Path, state: State) -> None:
-    """Write nested state to `stem.safetensors` and `stem.json`; the JSON, written last, holds the other's hash."""
+    """Write nested state to `stem.safetensors` and `stem.json`; the JSON, written last, holds both hashes."""
     from safetensors.numpy import save
 
     arrays: dict[str, NDArray[Any]] = {}
@@ -66,7 +66,8 @@ def save_state(stem: Path, state: State) -> None:
     content = save(arrays)
     write_atomically(stem.with_suffix(".safetensors"), content)
     digest = hashlib.sha256(content).hexdigest()
-    write_json(stem.with_suffix(".json"), {"format": FORMAT, "sha256": digest, "state": tree})
+    header = {"format": FORMAT, "sha256": digest, "state_sha256": _digest(tree), "state": tree}
+    write_json(stem.with_suffix(".json"), header)
 
 
 def load_state(stem: Path) -> State:
@@ -88,6 +89,8 @@ def load_state(stem: Path) -> State:
         raise DamagedFileError(f"{path} is missing") from error
     if hashlib.sha256(content).hexdigest() != header.get("sha256"):
         raise DamagedFileError(f"{path} does not have the content that was saved: it is truncated, altered or foreign")
+    if "state_sha256" in header and header["state_sha256"] != _digest(header.get("state")):
+        raise DamagedFileError(f"{stem.with_suffix('.json')} does not have the content that was saved: it was altered")
     try:
         arrays = load(content)
         state = _join(header["state"], arrays)
@@ -96,6 +99,10 @@ def load_state(stem: Path) -> State:
     if not isinstance(state, dict):
         raise DamagedFileError(f"{stem.with_suffix('.json')} holds no state")
     return state
+
+
+def _digest(tree: Any) -> str:
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
 
 
 def _split(node: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Any:

@@ -49,7 +49,7 @@ class Size(NamedTuple):
 class Moments(NamedTuple):
     """Sums over observations, so that moments of parts add up to the moments of the whole."""
 
-    count: Floats
+    seen: Floats
     """(N,) observations seen."""
     total: Floats
     """(N, O) sums."""

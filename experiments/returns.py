@@ -96,7 +96,8 @@ def main(
             row = done[seed]
             print(
                 f"{setting:24} seed {seed}  {row['weights']:4} weights {row['bits']:6} bits  "
-                f"{row['return_mean']:8.1f} ± {row['return_std']:.1f}  {row['env_steps']:.3g} steps  {row['seconds']} s  "
+                f"{row['return_mean']:8.1f} ± {row['return_std']:.1f}  {row['env_steps']:.3g} steps  "
+                f"{row['seconds']} s  "
                 f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB",
                 file=sys.stderr,
                 flush=True,

@@ -60,7 +60,7 @@ class Target(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followed
 
     def _look(self) -> Floats:
         self._seen = self.np_random.uniform(-1.0, 1.0, 3)
-        return self._seen.copy()
+        return self._seen
 
 
 class Faulty(gymnasium.Env):  # type: ignore[misc]
@@ -101,7 +101,7 @@ class Faulty(gymnasium.Env):  # type: ignore[misc]
         return self._look(), 1.0, ended, False, {}
 
     def _look(self) -> Floats:
-        seen = self.np_random.uniform(-1.0, 1.0, 3)
+        seen: Floats = self.np_random.uniform(-1.0, 1.0, 3)
         if self._steps < self.after:
             return seen
         match self._present:
@@ -112,7 +112,7 @@ class Faulty(gymnasium.Env):  # type: ignore[misc]
             case "huge":
                 seen[0] = 1e30
             case "size":
-                return np.zeros(5)
+                seen = np.zeros(5)
         return seen
 
 

@@ -36,13 +36,13 @@ class EnvPoolEngine:
         self._action_type = self._pool.spec.action_array_spec["action"].dtype
         self._action_shape = self._pool.spec.gymnasium_action_space.shape
         self._ended = np.ones(len(seeds), bool)  # a pool resets these by itself at their next step
-        self._lanes = np.zeros(0, np.int32)
+        self._lanes: Integers = np.zeros(0, np.int64)
         self._early: tuple[Integers, Answer] | None = None
 
     def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
         """See `Engine`."""
         self._lanes = lanes
-        numbers: NDArray[np.int32] = lanes.astype(np.int32)
+        numbers: NDArray[np.int32] = np.asarray(lanes, np.int32)
         if restart.all():
             self._pool._reset(numbers)
             return

@@ -126,6 +126,7 @@ class Block:
         self.engine.send(self._lane, None, self._fresh)
         return True
 
+    @np.errstate(over="ignore", invalid="ignore")  # what is not finite is found below and kept with its reason
     def advance(self) -> bool:
         """Take the answer of every lane that is running and send the next command; False at the end."""
         observation, reward, done, errors = self.engine.receive()
@@ -163,10 +164,8 @@ class Block:
         if not np.isfinite(outputs.sum()) and not self._drop_broken(outputs):
             return False
         actions = self.action.act(outputs)
-        if len(self._sent) == len(self._running):
-            actions = actions[: len(self._sent)]
-        else:
-            actions = actions[self._sent]
+        everyone = len(self._sent) == len(self._running)
+        actions = actions[: len(self._sent)] if everyone else actions[self._sent]
         self.engine.send(self._lane[self._sent], actions, self._fresh[self._sent])
         return True
 

@@ -7,6 +7,7 @@ policies as long as there are at least two blocks.
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class LocalEvaluator:
         edges = np.linspace(0, num_lanes, count + 1).astype(int)
         self._blocks = [
             Block(self._engine(seeds[low:high], threads), int(low), int(high - low), num_lanes, spec.action)
-            for low, high in zip(edges[:-1], edges[1:], strict=True)
+            for low, high in pairwise(edges)
         ]
 
     def _engine(self, seeds: list[int], threads: int) -> Engine:

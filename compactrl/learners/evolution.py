@@ -84,7 +84,7 @@ class EvolutionLearner:
         """Learn from the outcomes; progress is the share of the budget that is spent, in [0, 1]."""
         metrics = self.strategy.tell(self._objective(trials, outcomes, progress))
         if self._normalize:
-            self._count += float(outcomes.moments.count.sum())
+            self._count += float(outcomes.moments.seen.sum())
             self._total = self._total + outcomes.moments.total.sum(axis=0)
             self._square = self._square + outcomes.moments.square.sum(axis=0)
         usage = self.compression.usage(trials.designs)

@@ -1,0 +1,78 @@
+"""`python -m experiments.bench throughput|controller|evotorch`; `--help` shows the options of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.bench.report import cores
+
+app = typer.Typer(help="Measure speed; results go to experiments/results/bench-NAME.json.", add_completion=False)
+ROBOTS = ["HalfCheetah-v5", "Walker2d-v5", "Hopper-v5"]
+
+Repeats = Annotated[int, typer.Option(min=1, help="Repetitions, after one that only warms up.")]
+Count = Annotated[int, typer.Option(min=2, help="Policies of a generation, an episode and a lane each.")]
+Threads = Annotated[int, typer.Option(min=0, help="Threads that step environments; 0 for every core.")]
+Actors = Annotated[int, typer.Option(min=1, help="Ray actors of EvoTorch.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the JSON, experiments/results by default.")]
+
+
+@app.command()
+def throughput(
+    env: Annotated[list[str], typer.Option(help="Environment, may be repeated.")] = ROBOTS,
+    population: Count = 320,
+    threads: Threads = 0,
+    repeats: Repeats = 5,
+    blocks: Annotated[
+        str, typer.Option(help="Other layouts of the evaluator: blocks or blocks×threads, as in 1,3,2x1.")
+    ] = "",
+    policies: Annotated[str, typer.Option(help="untrained, or the folder of a run.")] = "untrained",
+    evotorch: Annotated[bool, typer.Option(help="Measure EvoTorch beside it, on HalfCheetah-v5.")] = True,
+    evotorch_env: Annotated[list[str], typer.Option(help="Where EvoTorch is measured.")] = ["HalfCheetah-v5"],  # noqa: B006
+    actors: Actors = 2,
+    out: Out = None,
+) -> None:
+    """Steps a second of one generation beside mujoco.rollout, EnvPool alone and EvoTorch."""
+    from experiments.bench import throughput as bench
+
+    bench.run(
+        env, population, threads or cores(), repeats, blocks, policies, evotorch_env if evotorch else [], actors, out
+    )
+
+
+@app.command()
+def controller(
+    population: Count = 320,
+    threads: Threads = 0,
+    repeats: Repeats = 5,
+    generations: Annotated[int, typer.Option(min=1, help="Generations of each search that count.")] = 5,
+    out: Out = None,
+) -> None:
+    """Share of a generation spent outside its evaluations."""
+    from experiments.bench import controller as bench
+
+    bench.run(population, threads or cores(), repeats, generations, out)
+
+
+@app.command()
+def evotorch(
+    steps: Annotated[float, typer.Option(min=1, help="Environment steps of each training.")] = 12e6,
+    marks: Annotated[
+        str, typer.Option(help="Environment steps where the centre is evaluated; the end always is.")
+    ] = "5e6,10e6",
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
+    threads: Threads = 0,
+    actors: Actors = 2,
+    out: Out = None,
+) -> None:
+    """Learning curves of EvoTorch's PGPE and compactrl's, on the clock; what is in the results is not repeated."""
+    from experiments.bench import curves as bench
+
+    at = sorted({int(steps), *(int(float(mark)) for mark in marks.split(",") if float(mark) < steps)})
+    bench.run(at, [int(seed) for seed in seeds.split(",")], threads or cores(), actors, out)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,98 @@
+"""What lanes did: the commands that an engine was given, and the episodes that came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.evaluation.lanes import Answer, Engine
+from compactrl.evaluation.local import LocalEvaluator
+from compactrl.types import Floats, Integers, Outcomes, Trials
+
+Command = tuple[Integers, NDArray[Any] | None, NDArray[np.bool_]]
+
+
+@dataclass
+class Episode:
+    """One episode of one lane."""
+
+    observations: list[Floats]
+    """T + 1 of (O,), the start first."""
+    actions: list[Floats] = field(default_factory=list)
+    """T of (A,)."""
+
+
+class RecordingEngine:
+    """Hands everything on to an engine, and keeps it.
+
+    Args:
+        engine: does the work.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.commands: list[Command] = []
+        self.answers: list[Answer] = []
+
+    def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
+        """See `Engine`."""
+        # Copies: a block goes on to use these arrays.
+        self.commands.append((lanes.copy(), None if actions is None else actions.copy(), restart.copy()))
+        self.engine.send(lanes, actions, restart)
+
+    def receive(self) -> Answer:
+        """See `Engine`."""
+        answer = self.engine.receive()
+        self.answers.append(answer)
+        return answer
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self.engine.close()
+
+    def episodes(self) -> list[Episode]:
+        """Return all episodes, in the order in which they began."""
+        found: list[Episode] = []
+        current: dict[int, Episode] = {}
+        for (lanes, actions, restart), answer in zip(self.commands, self.answers, strict=True):
+            for position, lane in enumerate(lanes.tolist()):
+                if restart[position]:
+                    current[lane] = Episode([answer.observation[position]])
+                    found.append(current[lane])
+                elif actions is not None:
+                    current[lane].actions.append(actions[position])
+                    current[lane].observations.append(answer.observation[position])
+        return found
+
+
+def record(evaluator: LocalEvaluator, trials: Trials) -> tuple[Outcomes, list[RecordingEngine]]:
+    """Evaluate once and return the outcomes and each block's recording."""
+    recorders = []
+    for block in evaluator._blocks:
+        block.engine = RecordingEngine(block.engine)
+        recorders.append(block.engine)
+    return evaluator.evaluate(trials), recorders
+
+
+def repeat_commands(engines: list[Engine], commands: list[list[Command]]) -> None:
+    """Give engines the recorded commands again, taking turns as an evaluator's blocks do."""
+    running: list[tuple[Engine, Iterator[Command]]] = []
+    for engine, recorded in zip(engines, commands, strict=True):
+        left = iter(recorded)
+        engine.send(*next(left))
+        running.append((engine, left))
+    while running:
+        running = [(engine, left) for engine, left in running if _turn(engine, left)]
+
+
+def _turn(engine: Engine, left: Iterator[Command]) -> bool:
+    engine.receive()
+    command = next(left, None)
+    if command is None:
+        return False
+    engine.send(*command)
+    return True
