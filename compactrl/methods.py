@@ -53,7 +53,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "chromatic",
                 "edges share a few weights; which edge takes which weight is searched (Song et al. 2020)",
                 {
-                    "latent": Choice("latent"),
+                    "latent": Choice("latent", defaults={"settle": 0.2}),
                     "pointer": Choice("chromatic", "pointer", _SAMPLED),
                     "random": Choice("chromatic", "random", _SAMPLED),
                     "fixed": Choice("chromatic", "fixed", _SAMPLED),

@@ -217,7 +217,7 @@ def resolve(given: Mapping[str, Any]) -> Settings:
         if _same(option, values[option], method.fixed[option]):
             continue
         raise InputError(
-            f"--{_flag(option)} is not for --method {method.name}, which has {option} = {method.fixed[option] or 'none'}"
+            f"--{_flag(option)} is not for --method {method.name}: there it is {method.fixed[option] or 'none'}"
         )
     wanted = values.get("controller") or preset.get("controller")
     if wanted not in method.choices:
