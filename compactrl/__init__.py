@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from compactrl.runs import Run, load
-    from compactrl.search import resume, search
+    from compactrl.loop import resume, search
 
 # OpenMP's threads spin while they wait by default, which starves the threads that step environments.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -25,9 +25,9 @@ __all__ = ["Run", "load", "resume", "search"]
 
 def __getattr__(name: str) -> Any:
     if name in ("search", "resume"):
-        from importlib import import_module
+        from compactrl import loop
 
-        return getattr(import_module("compactrl.search"), name)
+        return getattr(loop, name)
     if name in ("Run", "load"):
         from compactrl import runs
 

@@ -57,7 +57,7 @@ def _search_command() -> Callable[..., None]:
     from compactrl.options import describe_options
 
     def command(**given: Any) -> None:
-        from compactrl.search import start
+        from compactrl.loop import start
 
         out, quiet = given.pop("out"), given.pop("quiet")
         _go_on(lambda: start({name: value for name, value in given.items() if value is not None}, out), quiet)
@@ -100,7 +100,7 @@ def _search_command() -> Callable[..., None]:
 def _go_on(begin: Callable[[], Any], quiet: bool) -> None:
     """Run a search with progress shown and signals heeded, and say what it came to."""
     from compactrl.display import SearchProgress, describe_result
-    from compactrl.search import finish
+    from compactrl.loop import finish
 
     stop = _Stop()
     going = begin()
@@ -126,7 +126,7 @@ def resume(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Go on with a run from its last checkpoint; the result is that of an uninterrupted run."""
-    from compactrl.search import reopen
+    from compactrl.loop import reopen
 
     _go_on(lambda: reopen(run, _whole("--steps", steps)), quiet)
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from compactrl.runs import Run
-    from compactrl.search import Search
+    from compactrl.loop import Search
 
 LINE_SECONDS = 10.0
 """Plain progress lines come at most this often."""

@@ -23,6 +23,8 @@ def _hidden(value: Any) -> Any:
     """Read '41', '41,41' or 'none'."""
     if isinstance(value, str):
         return () if value.strip().lower() in ("none", "") else tuple(part.strip() for part in value.split(","))
+    if isinstance(value, list):  # as a run's record has it
+        return tuple(value)
     return (value,) if isinstance(value, int) else value
 
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
 from compactrl.policy import ActionSpec, Policy
-from compactrl.storage import load_state, read_json, save_state, write_json
+from compactrl.storage import load_state, read_json, save_state, write_atomically, write_json
 from compactrl.types import Floats, Layer, Metrics, Normalizer, Size, State
 
 DIRECTORY_FORMAT = "compactrl-run-1"
@@ -241,7 +241,7 @@ class RunWriter:
         """Drop lines after an iteration: they are of work that is done again."""
         path = self.path / "metrics.jsonl"
         kept = [json.dumps(record) + "\n" for record in Run(self.path).metrics if record["iteration"] <= iteration]
-        path.write_text("".join(kept), encoding="utf-8")
+        write_atomically(path, "".join(kept).encode())
 
     def save_checkpoint(self, iteration: int, state: State) -> None:
         """Save the state after an iteration, and drop the oldest."""

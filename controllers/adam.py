@@ -12,6 +12,7 @@ compiler, and its state is keyed by position.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ class Adam:
     Args:
         parameters: Changed in place.
         learning_rate: α.
+        own_rates: α of single parameters, by name, where it is another.
 
     Example:
         >>> parameter = torch.ones(2, requires_grad=True)
@@ -36,8 +38,11 @@ class Adam:
         [0.5, 0.5]
     """
 
-    def __init__(self, parameters: dict[str, Tensor], learning_rate: float) -> None:
-        self.parameters, self.learning_rate, self.steps = parameters, learning_rate, 0
+    def __init__(
+        self, parameters: dict[str, Tensor], learning_rate: float, own_rates: Mapping[str, float] | None = None
+    ) -> None:
+        self.parameters, self.steps = parameters, 0
+        self.rates = dict.fromkeys(parameters, learning_rate) | dict(own_rates or {})
         self.first = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
         self.second = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
 
@@ -45,7 +50,7 @@ class Adam:
     def step(self) -> float:
         """Take one step; return the norm of the gradient."""
         self.steps += 1
-        rate = self.learning_rate / (1 - FIRST**self.steps)
+        warmup = 1 / (1 - FIRST**self.steps)
         correction = math.sqrt(1 - SECOND**self.steps)
         square = 0.0
         for name, parameter in self.parameters.items():
@@ -55,7 +60,7 @@ class Adam:
             square += float(gradient.square().sum())
             self.first[name].lerp_(gradient, 1 - FIRST)
             self.second[name].mul_(SECOND).addcmul_(gradient, gradient, value=1 - SECOND)
-            parameter.addcdiv_(self.first[name], (self.second[name].sqrt() / correction).add_(EPSILON), value=-rate)
+            parameter.addcdiv_(self.first[name], (self.second[name].sqrt() / correction).add_(EPSILON), value=-warmup * self.rates[name])
         return math.sqrt(square)
 
     def state_dict(self) -> dict[str, Any]:

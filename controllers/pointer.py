@@ -6,14 +6,15 @@ V_edge (D, H) and V_partition (M, H):
 
     e_1 … e_D = encoder LSTM(V_edge)
     h_t = decoder LSTM([V_partition[a_{t-1}], e_t]),  starting in the encoder's last state
-    q_t = W_query [h_t, e_t]
-    log p(a_t = m | a_1 … a_{t-1}) = log softmax_m(q_t · V_partition[m] / (sqrt(H) temperature))
+    q_t = W_query [h_t, e_t] + V_edge[t]
+    log p(a_t = m | a_1 … a_{t-1}) = log softmax_m((q_t · V_partition[m] / sqrt(H) + b_m) / temperature)
 
-with a learned vector in place of V_partition[a_0]. A design's log probability is the sum over t.
+with a learned vector in place of V_partition[a_0] and learned b, zero at the start. A design's log probability is the sum over t.
 
 Deviations: the paper states sizes but no equations. Attention is over the partitions, since a decision is one of them,
 and a scaled dot product instead of Vinyals' additive form; the decoder reads e_t directly instead of attending over
-all edges, since decision t is about edge t.
+all edges, since decision t is about edge t; and the edge's own row is added to the query, so that what is learnt of
+one edge need not pass through weights that all edges share.
 
 How it is computed: nothing but h_t differs between the designs, so that x_t (see `lstm`) is one row of a table
 (M + 1, 4H) plus one row of a table (D, 4H), and logits are h_t times a matrix (H, M) plus one row of a table (D, M).
@@ -67,6 +68,7 @@ class PointerNetwork:
         choices: M.
         hidden: H.
         temperature: Divides the logits.
+        spread: Standard deviation of a decision at the start, in choices, about the middle one; 0 starts without order.
         generator: Draws the initial parameters.
         dtype: Of parameters and buffers.
 
@@ -81,6 +83,7 @@ class PointerNetwork:
         hidden: int,
         temperature: float,
         generator: np.random.Generator,
+        spread: float = 0.0,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.length, self.choices, self.width, self.temperature, self.dtype = (
@@ -103,6 +106,13 @@ class PointerNetwork:
         bound = hidden**-0.5
         values = {name: generator.uniform(-bound, bound, size=shape) for name, shape in shapes.items()}
         values |= {name: generator.standard_normal(size=shape) for name, shape in tables.items()}
+        values["bias"] = np.zeros(choices)
+        if spread:
+            # Neighbouring choices start alike: one number a decision, q_t · signs, then moves it up or down the order.
+            place = np.arange(choices) - (choices - 1) / 2  # (M,)
+            signs = np.sign(values["partitions"][:1])  # (1, H)
+            values["partitions"] = place[:, None] / max(place[-1], 1.0) * signs
+            values["bias"] = -0.5 * (place / spread) ** 2
         self.parameters = {
             name: torch.tensor(value, dtype=dtype).requires_grad_() for name, value in sorted(values.items())
         }
@@ -182,7 +192,9 @@ class PointerNetwork:
             previous=previous @ p["decoder_input"][:, :width].t(),
             hidden=p["decoder_hidden"],
             keys=pointed[:width],
-            offsets=outputs @ pointed[width:],
+            offsets=torch.addmm(
+                torch.addmm(p["bias"] / self.temperature, p["edges"], scale * p["partitions"].t()), outputs, pointed[width:]
+            ),
             first_hidden=outputs[-1:],
             first_cell=cell,
         )

@@ -38,6 +38,9 @@ class PointerOptions(Options):
         64, gt=0, description="The width of the encoder's and the decoder's LSTM and of the learned tables."
     )
     controller_learning_rate: float = Field(1e-3, gt=0, description="The step size of Adam, per batch of designs.")
+    controller_table_learning_rate: float = Field(
+        0.0, ge=0, description="The same for the table of edges; 0 for the same as the other parameters."
+    )
     controller_entropy: float = Field(
         0.3,
         ge=0,
@@ -52,6 +55,12 @@ class PointerOptions(Options):
         "standardised.",
     )
     controller_temperature: float = Field(1.0, gt=0, description="What the logits of every decision are divided by.")
+    controller_spread: float = Field(
+        0.0,
+        ge=0,
+        description="Standard deviation of a decision at the start, in choices, about the middle one, where choices "
+        "have an order, as weights do; 0 starts without order, as in the paper.",
+    )
     controller_standardize: bool = Field(
         True, description="Whether rewards are brought to mean 0 and standard deviation 1 over each batch."
     )
@@ -87,9 +96,16 @@ class PointerController(Controller):
             from .pointer import PointerNetwork
 
             self.network = PointerNetwork(
-                space.length, space.choices, options.controller_hidden, options.controller_temperature, self.generator
+                space.length,
+                space.choices,
+                options.controller_hidden,
+                options.controller_temperature,
+                self.generator,
+                options.controller_spread,
             )
-            self._adam = Adam(self.network.parameters, options.controller_learning_rate)
+            rate = options.controller_learning_rate
+            tables = {"edges": options.controller_table_learning_rate or rate}
+            self._adam = Adam(self.network.parameters, rate, tables)
 
     def _propose(self, n: int) -> Designs:
         if self.network is None:

@@ -214,6 +214,11 @@ def searchable(pattern: str = "") -> list[Searchable]:
 def _unknown_environment(env: str, registered: list[str]) -> str:
     old = re.fullmatch(r"(.+)-v[0-4]", env)
     known = sorted({*registered, *envpool_ids()})
+    if env in known:
+        return (
+            f"{env} has no flat observations in EnvPool, and this Gymnasium does not know it: install the package that "
+            "registers it with Gymnasium and name its module by --env-module"
+        )
     if old and f"{old[1]}-v5" in known:
         return f"unknown environment '{env}': versions before v5 are gone from MuJoCo's bindings; use '{old[1]}-v5'"
     return (

@@ -70,7 +70,7 @@ def evotorch(
     """Learning curves of EvoTorch's PGPE and compactrl's, on the clock; what is in the results is not repeated."""
     from experiments.bench import curves as bench
 
-    at = sorted({int(steps), *(int(float(mark)) for mark in marks.split(",") if float(mark) < steps)})
+    at = sorted({int(steps), *(int(float(mark)) for mark in filter(None, marks.split(",")) if float(mark) < steps)})
     bench.run(at, [int(seed) for seed in seeds.split(",")], threads or cores(), actors, out)
 
 

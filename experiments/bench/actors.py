@@ -22,7 +22,9 @@ HIDDEN = 41
 def gym_problem(env: str, actors: int, seed: int = 0) -> Iterator[Any]:
     """Give a GymNE with one tanh layer, no bias on its output, normalised observations, and its actors started.
 
-    Ray is started for it and shut down after it, a Ray that was there before is left alone.
+    Ray is started for it and shut down after it. The seed is PyTorch's global one: EvoTorch 0.6.1 cannot seed a
+    problem that has actors (its `manual_seed` makes them call a method that is not there), and never seeds its
+    environments, so that its episodes differ from run to run.
     """
     if find_spec("imageio") is None:
         raise typer.BadParameter("EvoTorch needs Gymnasium's MuJoCo environments: pip install 'gymnasium[mujoco]'")
@@ -37,6 +39,7 @@ def gym_problem(env: str, actors: int, seed: int = 0) -> Iterator[Any]:
     made = gymnasium.make(env)
     inputs, outputs = made.observation_space.shape[0], made.action_space.shape[0]
     made.close()
+    torch.manual_seed(seed)
     network = torch.nn.Sequential(
         torch.nn.Linear(inputs, HIDDEN), torch.nn.Tanh(), torch.nn.Linear(HIDDEN, outputs, bias=False)
     )
@@ -44,7 +47,6 @@ def gym_problem(env: str, actors: int, seed: int = 0) -> Iterator[Any]:
     problem = None
     try:
         problem = GymNE(env, network, observation_normalization=True, num_actors=actors)
-        problem.manual_seed(seed)
         problem._parallelize()
         problem.all_remote_problems()._get_local_interaction_count()  # returns once every actor is there
         yield problem

@@ -14,7 +14,7 @@ from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.evolution import EvolutionLearner
-from compactrl.search import start
+from compactrl.loop import start
 from compactrl.types import Outcomes
 from controllers import CONTROLLERS
 from es import STRATEGIES

@@ -54,7 +54,10 @@ def show(title: str, columns: list[str], rows: list[list[Any]], note: str = "") 
         table.add_column(column, justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*map(_shown, row))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
+    console.print(table)
 
 
 def _shown(value: Any) -> str:
@@ -71,5 +74,6 @@ def write(name: str, body: dict[str, Any], folder: Path | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"bench-{name}.json"
     command = shlex.join(["python", "-m", "experiments.bench", *sys.argv[1:]])
-    write_json(path, {"command": command, "versions": versions(), "cores": cores(), **body})
+    libraries = {name: version for name, version in versions().items() if name != "platform"}
+    write_json(path, {"command": command, "versions": libraries, "cores": cores(), **body})
     return path

@@ -5,6 +5,7 @@ import pytest
 
 from compactrl.envs.registry import EnvironmentSpec, describe, make_gymnasium
 from compactrl.envs.toy import Target
+from compactrl.errors import InputError
 from compactrl.evaluation.envpool import EnvPoolEngine
 from compactrl.evaluation.gymnasium import GymnasiumEngine
 from compactrl.evaluation.lanes import Answer, Block, Results
@@ -21,7 +22,10 @@ def make_trials(spec, count, seed=0, scale=0.3, hidden=5):
     generator = np.random.default_rng(seed)
     normal = generator.standard_normal
     layers = (
-        Layer((scale * normal((count, hidden, spec.observation_size))).astype(np.float32), normal((count, hidden)).astype(np.float32)),
+        Layer(
+            (scale * normal((count, hidden, spec.observation_size))).astype(np.float32),
+            normal((count, hidden)).astype(np.float32),
+        ),
         Layer(normal((count, spec.action.size, hidden)).astype(np.float32), None),
     )
     normalizer = Normalizer(0.1 * normal(spec.observation_size), generator.uniform(0.5, 2, spec.observation_size))
@@ -175,7 +179,14 @@ def test_resets_of_other_lanes_are_refused():
 def test_lanes_have_different_episodes_and_so_do_resets():
     spec = describe("compactrl/Target-v0")
     same = make_trials(spec, 1)
-    trials = Trials(tuple(Layer(*(np.repeat(part, 12, axis=0) if part is not None else None for part in layer)) for layer in same.layers), same.normalizer, np.zeros((12, 0), np.int64))
+    trials = Trials(
+        tuple(
+            Layer(*(np.repeat(part, 12, axis=0) if part is not None else None for part in layer))
+            for layer in same.layers
+        ),
+        same.normalizer,
+        np.zeros((12, 0), np.int64),
+    )
     assert len(np.unique(outcomes_of(spec, 4, trials).returns)) == 12
 
 
@@ -396,7 +407,9 @@ def test_envpool_restarts_a_lane_amid_its_episode_while_the_others_step():
     twin.close()
 
 
-@pytest.mark.parametrize("env", ["LunarLanderContinuous-v3", "BipedalWalker-v3", "Acrobot-v1", "MountainCarContinuous-v0"])
+@pytest.mark.parametrize(
+    "env", ["LunarLanderContinuous-v3", "BipedalWalker-v3", "Acrobot-v1", "MountainCarContinuous-v0"]
+)
 def test_actions_have_the_shape_that_each_of_envpools_families_wants(env):
     spec = describe(env, max_episode_steps=10)
     assert spec.engine == "envpool"
@@ -409,3 +422,15 @@ def test_gymnasium_environments_get_actions_of_their_own_type():
     assert spec.engine == "gymnasium"
     assert made.action_space.dtype == np.float32
     assert not outcomes_of(spec, 2, make_trials(spec, 2)).failures
+
+
+def test_an_environment_with_other_observations_is_not_called_unknown():
+    with pytest.raises(InputError, match=r"FetchReach-v4 has no flat observations in EnvPool"):
+        describe("FetchReach-v4")
+
+
+def test_an_unknown_environment_gets_the_nearest_names():
+    with pytest.raises(InputError, match=r"unknown environment 'HalfCheeta-v5'. Did you mean 'HalfCheetah-v5'"):
+        describe("HalfCheeta-v5")
+    with pytest.raises(InputError, match=r"Did you mean 'compactrl/Target-v0'"):
+        describe("compactrl/Targt-v0")

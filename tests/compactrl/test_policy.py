@@ -1,5 +1,6 @@
 """Plain MLPs, many at once and alone, against a loop that does one after the other."""
 
+import itertools
 import re
 
 import numpy as np
@@ -24,7 +25,7 @@ def make_layers(count, sizes, seed=0):
             generator.standard_normal((count, outputs, inputs)).astype(np.float32),
             None if index == last else generator.standard_normal((count, outputs)).astype(np.float32),
         )
-        for index, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+        for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes))
     )
 
 

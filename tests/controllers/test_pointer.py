@@ -49,8 +49,8 @@ def naive_log_probabilities(net, designs):
     for t in range(net.length):
         edge = encoded[t].expand(n, -1)
         h, c = call(cell, weights("decoder", False), (torch.cat([last, edge], 1), (h, c)))
-        query = torch.cat([h, edge], 1) @ p["query"].T
-        logs.append(torch.log_softmax(query @ p["partitions"].T / width**0.5 / net.temperature, 1))
+        query = torch.cat([h, edge], 1) @ p["query"].T + p["edges"][t]
+        logs.append(torch.log_softmax((query @ p["partitions"].T / width**0.5 + p["bias"]) / net.temperature, 1))
         last = p["partitions"][designs[:, t]]
     return torch.stack(logs, 1)
 

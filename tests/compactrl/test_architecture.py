@@ -1,0 +1,104 @@
+"""What holds the parts apart: who may import whom, and what no file may do."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = [path.relative_to(ROOT) for name in ("compactrl", "controllers", "es") for path in (ROOT / name).rglob("*.py")]
+every_file = pytest.mark.parametrize("file", FILES, ids=str)
+
+LEGACY = {
+    "seed", "get_state", "set_state", "rand", "randn", "randint", "random", "random_sample", "choice", "shuffle",
+    "permutation", "uniform", "normal", "standard_normal", "RandomState",
+}  # fmt: skip
+
+
+def nodes(file):
+    return ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
+
+
+def imported(file):
+    for node in nodes(file):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
+
+
+def dotted(node):
+    """'np.random.seed' of an attribute chain, '' of anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (before := dotted(node.value)):
+        return f"{before}.{node.attr}"
+    return ""
+
+
+def test_there_are_files():
+    assert len(FILES) > 30
+
+
+@every_file
+def test_controllers_and_strategies_know_nothing_of_the_rest(file):
+    package = file.parts[0]
+    forbidden = {"compactrl": {"experiments", "tests"}}.get(package, {"compactrl", "controllers", "es", "experiments"})
+    assert not set(imported(file)) & (forbidden - {package})
+
+
+@every_file
+def test_no_file_pickles(file):
+    assert not set(imported(file)) & {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve"}
+    assert not {dotted(node) for node in nodes(file)} & {"torch.load", "torch.save"}
+
+
+@every_file
+def test_no_file_uses_a_global_random_state(file):
+    used = {dotted(node) for node in nodes(file)}
+    assert not used & {f"{numpy}.random.{name}" for numpy in ("np", "numpy") for name in LEGACY}
+    assert not used & {"torch.manual_seed", "torch.random.manual_seed", "torch.seed"}
+    if "random" in imported(file):
+        pytest.fail("the module random has one state for all")
+
+
+@every_file
+def test_no_file_asserts(file):
+    """User input gets an error that speaks; `python -O` would drop an assert."""
+    assert not [node.lineno for node in nodes(file) if isinstance(node, ast.Assert)]
+
+
+@every_file
+def test_no_library_code_prints(file):
+    if file.name in ("cli.py", "display.py", "doctor.py", "__main__.py"):
+        pytest.skip("talks to the user")
+    assert not [node.lineno for node in nodes(file) if isinstance(node, ast.Call) and dotted(node.func) == "print"]
+
+
+@every_file
+def test_every_file_says_what_it_is(file):
+    assert ast.get_docstring(ast.parse((ROOT / file).read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    "module", ["compactrl", "compactrl.options", "compactrl.runs", "compactrl.policy", "controllers", "es"]
+)
+def test_importing_brings_in_nothing_heavy(module):
+    heavy = ("torch", "envpool", "evotorch", "ray", "gymnasium", "mujoco", "cma", "matplotlib", "pandas")
+    program = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_names_of_the_package_come_when_first_used():
+    program = "import compactrl; print(compactrl.search.__module__, compactrl.load.__module__)"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert answer.stdout.split() == ["compactrl.search", "compactrl.runs"]
+
+
+def test_names_of_test_files_are_unique():
+    """Without packages in tests/, two files of one name would hide each other."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
