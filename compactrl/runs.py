@@ -41,7 +41,7 @@ EVALUATION_STREAM = 0xE7A1
 
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
+    found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
     for name in RECORDED:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)

@@ -68,6 +68,7 @@ class PointerNetwork:
         choices: M.
         hidden: H.
         temperature: Divides the logits.
+        mirrored: Whether designs are drawn in pairs from uniforms u and 1 - u.
         spread: Standard deviation of a decision at the start, in choices, about the middle one; 0 starts without order.
         generator: Draws the initial parameters.
         dtype: Of parameters and buffers.
@@ -84,6 +85,7 @@ class PointerNetwork:
         temperature: float,
         generator: np.random.Generator,
         spread: float = 0.0,
+        mirrored: bool = False,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.length, self.choices, self.width, self.temperature, self.dtype = (
@@ -93,6 +95,7 @@ class PointerNetwork:
             temperature,
             dtype,
         )
+        self.mirrored = mirrored
         shapes = {
             "encoder_input": (4 * hidden, hidden),
             "encoder_hidden": (4 * hidden, hidden),
@@ -163,7 +166,10 @@ class PointerNetwork:
         if designs is None:
             if generator is None:
                 raise ValueError("expected a generator to sample with, or designs to run through the network")
-            uniforms = torch.from_numpy(generator.random((self.length, n, 1), dtype=np.float32)).to(self.dtype)
+            draws = generator.random((self.length, n, 1), dtype=np.float32)
+            if self.mirrored:
+                draws[:, 1::2] = 1 - draws[:, : n - n % 2 : 2]
+            uniforms = torch.from_numpy(draws).to(self.dtype)
         else:
             self._choices[1:].copy_(designs.t())
         tables = self._tables or self._encode()

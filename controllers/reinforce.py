@@ -61,6 +61,11 @@ class PointerOptions(Options):
         description="Standard deviation of a decision at the start, in choices, about the middle one, where choices "
         "have an order, as weights do; 0 starts without order, as in the paper.",
     )
+    controller_mirrored: bool = Field(
+        False,
+        description="Whether designs are drawn in pairs that err to opposite sides, which takes what both have in "
+        "common out of the gradient's noise; of use where choices have an order.",
+    )
     controller_standardize: bool = Field(
         True, description="Whether rewards are brought to mean 0 and standard deviation 1 over each batch."
     )
@@ -102,6 +107,7 @@ class PointerController(Controller):
                 options.controller_temperature,
                 self.generator,
                 options.controller_spread,
+                options.controller_mirrored,
             )
             rate = options.controller_learning_rate
             tables = {"edges": options.controller_table_learning_rate or rate}

@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from compactrl.errors import InputError
+from compactrl.loop import start
 from compactrl.methods import METHODS, PRESETS
 from compactrl.options import SearchOptions, owners, resolve
-from compactrl.loop import start
 from controllers import CONTROLLERS
 from es import STRATEGIES
 

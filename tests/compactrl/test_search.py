@@ -11,9 +11,9 @@ import time
 import numpy as np
 import pytest
 import torch
-from compactrl.loop import finish, mean_by_group, reopen, resume, search, start
 
 from compactrl.errors import CompactrlError, InputError
+from compactrl.loop import finish, mean_by_group, reopen, resume, search, start
 from compactrl.methods import METHODS
 from compactrl.runs import Run
 from es import STRATEGIES
