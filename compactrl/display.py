@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from compactrl.runs import Run
     from compactrl.loop import Search
+    from compactrl.runs import Run
 
 LINE_SECONDS = 10.0
 """Plain progress lines come at most this often."""

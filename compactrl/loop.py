@@ -60,7 +60,7 @@ class Search:
         compression = COMPRESSIONS[choice.compression](self.sizes, self.settings.compression)
         bonus = self.spec.alive_bonus if options.alive_bonus is None else options.alive_bonus
         self.learner = EvolutionLearner(
-            compression, options.es, options.population, self.settings.strategy, bonus,
+            compression, options.es, options.settle_es, options.population, self.settings.strategy, bonus,
             options.normalize_observations, learning,
         )  # fmt: skip
         controller = CONTROLLERS[choice.controller]
@@ -313,11 +313,20 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
     try:
         compression = COMPRESSIONS[settings.choice.compression](sizes, settings.compression)
         theta = np.zeros(compression.num_parameters)
-        STRATEGIES[settings.search.es](theta, settings.search.population, settings.strategy, np.random.SeedSequence(0))
+        _try_strategies(settings, theta)
     except ValueError as error:
         raise InputError(str(error)) from error
     writer = RunWriter.create(Path(out) if out else _next_directory(settings), settings.flat())
     return Search(settings, writer)
+
+
+def _try_strategies(settings: Settings, theta: Floats) -> None:
+    """Raise ValueError where a strategy cannot have this population, before anything is written."""
+    options, seed = settings.search, np.random.SeedSequence(0)
+    STRATEGIES[options.es](theta, options.population, settings.strategy, seed)
+    if options.settle and options.settle_es != options.es:
+        other = STRATEGIES[options.settle_es]
+        other(theta, options.population, other.Options(), seed)
 
 
 def reopen(path: str | Path, steps: int | None = None) -> Search:

@@ -83,6 +83,7 @@ class SearchOptions(BaseModel):
     settle: float = Field(
         0.4, ge=0, lt=1, description="Last share of the budget, spent on the weights of the design that leads."
     )
+    settle_es: str = Field("pgpe", description="Evolution strategy once a design is settled, with its own defaults.")
     alive_bonus: float | None = Field(
         None,
         description="Reward a step for not falling, left out while training so that standing still does not pay; "
@@ -229,6 +230,7 @@ def resolve(given: Mapping[str, Any]) -> Settings:
     choice = method.choices[wanted]
     strategy_name = values.get("es") or preset.get("es") or choice.defaults.get("es", "pgpe")
     strategy = _named("es", strategy_name, STRATEGIES)
+    _named("settle-es", values.get("settle_es", "pgpe"), STRATEGIES)
     parts: dict[str, type[BaseModel]] = {
         "search": SearchOptions,
         "compression": COMPRESSIONS[choice.compression].Options,

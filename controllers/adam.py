@@ -60,7 +60,8 @@ class Adam:
             square += float(gradient.square().sum())
             self.first[name].lerp_(gradient, 1 - FIRST)
             self.second[name].mul_(SECOND).addcmul_(gradient, gradient, value=1 - SECOND)
-            parameter.addcdiv_(self.first[name], (self.second[name].sqrt() / correction).add_(EPSILON), value=-warmup * self.rates[name])
+            scale = (self.second[name].sqrt() / correction).add_(EPSILON)
+            parameter.addcdiv_(self.first[name], scale, value=-warmup * self.rates[name])
         return math.sqrt(square)
 
     def state_dict(self) -> dict[str, Any]:

@@ -9,7 +9,8 @@ V_edge (D, H) and V_partition (M, H):
     q_t = W_query [h_t, e_t] + V_edge[t]
     log p(a_t = m | a_1 … a_{t-1}) = log softmax_m((q_t · V_partition[m] / sqrt(H) + b_m) / temperature)
 
-with a learned vector in place of V_partition[a_0] and learned b, zero at the start. A design's log probability is the sum over t.
+with a learned vector in place of V_partition[a_0] and learned b, zero at the start. A design's log probability is the
+sum over t.
 
 Deviations: the paper states sizes but no equations. Attention is over the partitions, since a decision is one of them,
 and a scaled dot product instead of Vinyals' additive form; the decoder reads e_t directly instead of attending over
@@ -112,8 +113,8 @@ class PointerNetwork:
         values["bias"] = np.zeros(choices)
         if spread:
             # Neighbouring choices start alike: one number a decision, q_t · signs, then moves it up or down the order.
-            place = np.arange(choices) - (choices - 1) / 2  # (M,)
-            signs = np.sign(values["partitions"][:1])  # (1, H)
+            place = np.arange(choices, dtype=np.float64) - (choices - 1) / 2  # (M,)
+            signs = np.where(values["partitions"][:1] < 0, -1.0, 1.0)  # (1, H)
             values["partitions"] = place[:, None] / max(place[-1], 1.0) * signs
             values["bias"] = -0.5 * (place / spread) ** 2
         self.parameters = {
@@ -193,14 +194,13 @@ class PointerNetwork:
         scale = 1 / (width**0.5 * self.temperature)
         pointed = scale * p["query"].t() @ p["partitions"].t()  # (2H, M)
         previous = torch.cat([p["partitions"], p["start"].unsqueeze(0)])  # (M + 1, H)
+        own = torch.addmm(p["bias"] / self.temperature, p["edges"], scale * p["partitions"].t())  # (D, M)
         self._tables = Tables(
             edges=torch.addmm(p["decoder_bias"], outputs, p["decoder_input"][:, width:].t()),
             previous=previous @ p["decoder_input"][:, :width].t(),
             hidden=p["decoder_hidden"],
             keys=pointed[:width],
-            offsets=torch.addmm(
-                torch.addmm(p["bias"] / self.temperature, p["edges"], scale * p["partitions"].t()), outputs, pointed[width:]
-            ),
+            offsets=torch.addmm(own, outputs, pointed[width:]),
             first_hidden=outputs[-1:],
             first_cell=cell,
         )

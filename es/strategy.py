@@ -30,7 +30,6 @@ class Options(BaseModel):
         return self
 
 
-
 StrategyOptions: TypeAlias = Options
 """The same class under a name that `EvolutionStrategy.Options` does not hide."""
 

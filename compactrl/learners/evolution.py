@@ -17,7 +17,7 @@ import numpy as np
 from compactrl.compressions import Compression
 from compactrl.types import Design, Designs, Floats, Layer, Layers, Metrics, Normalizer, Outcomes, State, Trials
 from es import STRATEGIES
-from es.strategy import EvolutionStrategy, Options
+from es.strategy import Options
 
 SMALLEST_STD = 1e-6
 """An observation that varies less than this is taken as constant and only centred."""
@@ -29,6 +29,7 @@ class EvolutionLearner:
     Args:
         compression: (theta, design) → MLP.
         strategy: a name in `es.STRATEGIES`.
+        settling_strategy: the same, for once a design is settled.
         population: evaluations a generation.
         options: the strategy's options.
         alive_bonus: reward a step that does not count while training.
@@ -40,6 +41,7 @@ class EvolutionLearner:
         self,
         compression: Compression,
         strategy: str,
+        settling_strategy: str,
         population: int,
         options: Options,
         alive_bonus: float,
@@ -48,16 +50,16 @@ class EvolutionLearner:
     ) -> None:
         initial, searching, self._settling = seed.spawn(3)
         self.compression = self._searched = compression
-        self._strategy_name, self._population, self._options = strategy, population, options
+        self._population = population
+        self._settling_strategy = settling_strategy
+        self._settling_options = options if settling_strategy == strategy else STRATEGIES[settling_strategy].Options()
         self._alive_bonus = alive_bonus
         self._normalize = normalize_observations
         self.settled: Design | None = None
-        self.strategy = self._start(compression.initial(np.random.default_rng(initial)), options, searching)
+        theta = compression.initial(np.random.default_rng(initial))
+        self.strategy = STRATEGIES[strategy](theta, population, options, searching)
         size = compression.sizes[0]
         self._count, self._total, self._square = 0.0, np.zeros(size), np.zeros(size)
-
-    def _start(self, theta: Floats, options: Options, seed: np.random.SeedSequence) -> EvolutionStrategy:
-        return STRATEGIES[self._strategy_name](theta, self._population, options, seed)
 
     @property
     def num_designs(self) -> int:
@@ -117,8 +119,10 @@ class EvolutionLearner:
     def _freeze(self, theta: Floats, design: Design) -> None:
         self.settled = design
         self.compression, kept = self._searched.settle(theta, design)
-        options = self._options.for_share(len(kept) / len(theta))
-        self.strategy = self._start(kept, options, self._settling)
+        # The defaults are for a policy without structure: as much noise on each number as it would have there.
+        share = len(kept) / (self.compression.num_edges + self.compression.num_biases)
+        options = self._settling_options.for_share(share)
+        self.strategy = STRATEGIES[self._settling_strategy](kept, self._population, options, self._settling)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from compactrl.compressions import Chromatic, ChromaticOptions, Circulant, Dense, Frozen, Masked, Options, Toeplitz
+from compactrl.compressions import (
+    Chromatic,
+    ChromaticOptions,
+    Circulant,
+    Dense,
+    Frozen,
+    Masked,
+    MaskedOptions,
+    Options,
+    Toeplitz,
+)
 from compactrl.compressions.gather import gather
 
 SHAPES = [(17, 6), (17, 41, 6), (3, 5, 4, 2)]
@@ -97,7 +107,7 @@ def test_structured_policies_are_chromatic_with_their_index_as_the_colours(sizes
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_a_mask_of_ones_is_dense_and_a_mask_of_zeros_is_zero(sizes):
-    dense, masked = Dense(sizes, Options()), Masked(sizes, Options())
+    dense, masked = Dense(sizes, Options()), Masked(sizes, MaskedOptions())
     theta = random_theta(masked)
     ones = np.ones(dense.num_edges, dtype=np.int64)
     for one, kept, dropped in zip(
@@ -113,7 +123,7 @@ def test_a_mask_of_ones_is_dense_and_a_mask_of_zeros_is_zero(sizes):
 
 @pytest.mark.parametrize("kept", [0, 1, 2, 10])
 def test_a_settled_mask_has_the_kept_weights_only(kept):
-    masked = Masked((4, 3, 2), Options())
+    masked = Masked((4, 3, 2), MaskedOptions())
     theta = random_theta(masked)
     mask = np.random.default_rng(5).permutation(np.arange(masked.num_edges) < kept).astype(np.int64)
     settled, short = masked.settle(theta, mask)
@@ -127,7 +137,7 @@ def test_a_settled_mask_has_the_kept_weights_only(kept):
 
 
 def test_the_mask_of_a_new_policy_keeps_half_of_the_edges_and_follows_the_scores():
-    masked = Masked((100, 100), Options())
+    masked = Masked((100, 100), MaskedOptions())
     theta = masked.initial(np.random.default_rng(0))
     assert masked.usage(masked.design_of(theta[None])) == pytest.approx([0.5], abs=0.02)
     theta[-masked.num_edges :] = -1.0

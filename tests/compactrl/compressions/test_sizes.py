@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compactrl.compressions import COMPRESSIONS, ChromaticOptions, Latent, LatentOptions, Masked, Options
+from compactrl.compressions import COMPRESSIONS, ChromaticOptions, Latent, LatentOptions, Masked, MaskedOptions, Options
 
 SIZES = {"Striker": (23, 41, 7), "HalfCheetah": (17, 41, 6), "Hopper": (11, 41, 3), "Walker2d": (17, 41, 6)}
 TABLE_2 = [
@@ -77,4 +77,4 @@ def test_unused_colours_are_counted():
 
 def test_the_size_of_a_mask_needs_the_whole_mask():
     with pytest.raises(ValueError, match=r"expected designs with shape \(n, 6\)"):
-        Masked((3, 2), Options()).size(np.zeros(0, dtype=np.int64))
+        Masked((3, 2), MaskedOptions()).size(np.zeros(0, dtype=np.int64))
