@@ -85,9 +85,10 @@ class PointerNetwork:
         hidden: int,
         temperature: float,
         generator: np.random.Generator,
+        dtype: torch.dtype = torch.float32,
+        *,
         spread: float = 0.0,
         mirrored: bool = False,
-        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.length, self.choices, self.width, self.temperature, self.dtype = (
             length,

@@ -106,8 +106,8 @@ class PointerController(Controller):
                 options.controller_hidden,
                 options.controller_temperature,
                 self.generator,
-                options.controller_spread,
-                options.controller_mirrored,
+                spread=options.controller_spread,
+                mirrored=options.controller_mirrored,
             )
             rate = options.controller_learning_rate
             tables = {"edges": options.controller_table_learning_rate or rate}

@@ -204,3 +204,22 @@ def test_a_large_entropy_weight_keeps_decisions_uniform():
         designs = learner.propose(32)
         metrics = learner.feedback(designs, designs[:, 0].astype(float))
     assert metrics["controller/entropy"] > 0.99 * np.log(3)
+
+
+def test_ordered_start_keeps_decisions_about_the_middle_with_the_spread_asked_for():
+    net = PointerNetwork(200, 17, 16, 1.0, np.random.default_rng(0), spread=2.0)
+    designs = net.forward(64, np.random.default_rng(1)).numpy()
+    assert abs(designs.mean() - 8) < 0.3
+    assert designs.std() == pytest.approx(2.0, abs=0.3)
+
+
+def test_mirrored_designs_err_to_opposite_sides_and_keep_their_distribution():
+    def sample(mirrored):
+        net = PointerNetwork(50, 9, 16, 1.0, np.random.default_rng(0), spread=1.5, mirrored=mirrored)
+        return net.forward(2000, np.random.default_rng(1)).numpy()
+
+    mirrored, plain = sample(True), sample(False)
+    deviation = mirrored - mirrored.mean(axis=0)
+    assert np.corrcoef(deviation[0::2].ravel(), deviation[1::2].ravel())[0, 1] < -0.8
+    assert mirrored.mean(axis=0) == pytest.approx(plain.mean(axis=0), abs=0.2)
+    assert mirrored.std(axis=0) == pytest.approx(plain.std(axis=0), rel=0.1)

@@ -98,7 +98,7 @@ def test_chromatic_with_a_colour_an_edge_is_dense(sizes):
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_structured_policies_are_chromatic_with_their_index_as_the_colours(sizes):
     for kind in (Toeplitz, Circulant):
-        policy = kind(sizes, Options())
+        policy = kind(sizes, kind.Options())
         chromatic = Chromatic(sizes, ChromaticOptions(partitions=policy.num_weights))
         theta = random_theta(policy)
         for one, other in zip(policy.expand(theta, NOTHING), chromatic.expand(theta, policy.index), strict=True):

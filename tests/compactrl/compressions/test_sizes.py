@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compactrl.compressions import COMPRESSIONS, ChromaticOptions, Latent, LatentOptions, Masked, MaskedOptions, Options
+from compactrl.compressions import COMPRESSIONS, ChromaticOptions, Latent, LatentOptions, Masked, MaskedOptions
 
 SIZES = {"Striker": (23, 41, 7), "HalfCheetah": (17, 41, 6), "Hopper": (11, 41, 3), "Walker2d": (17, 41, 6)}
 TABLE_2 = [
@@ -36,7 +36,7 @@ def size_of(name, sizes, weights):
     if name == "chromatic":
         policy = kind(sizes, ChromaticOptions(partitions=weights))
         return policy.size(np.zeros(policy.num_edges, dtype=np.int64))
-    policy = kind(sizes, Options())
+    policy = kind(sizes, kind.Options())
     if name == "masked":
         return policy.size((np.arange(policy.num_edges) < weights).astype(np.int64))
     return policy.size(np.zeros(0, dtype=np.int64))
