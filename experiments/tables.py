@@ -1,0 +1,176 @@
+"""Write the README's tables from `experiments/results`, between markers such as `<!-- table: cheetah -->`.
+
+python -m experiments.tables [--check]
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from experiments.returns import RESULTS as RETURNS
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parent.parent / "README.md"
+
+LABELS = {
+    "chromatic-17": "`chromatic`, 17 weights (`latent`, the default)",
+    "chromatic-17-pointer": "`chromatic`, 17 weights, `--controller pointer`",
+    "chromatic-17-evolution": "`chromatic`, 17 weights, `--controller evolution`",
+    "chromatic-17-random": "`chromatic`, 17 weights, `--controller random`",
+    "chromatic-17-fixed": "`chromatic`, 17 weights, `--controller fixed`",
+    "chromatic-17-paper": "`chromatic`, 17 weights, `--preset paper`",
+    "chromatic-3": "`chromatic`, 3 weights",
+    "unstructured": "`unstructured`",
+    "masked": "`masked`",
+    "toeplitz": "`toeplitz`",
+    "circulant": "`circulant`",
+    "linear": "`linear`",
+    "hopper": "Hopper-v5, `--partitions 11`",
+    "walker2d": "Walker2d-v5, `--partitions 17`",
+    "swimmer": "Swimmer-v5, `--partitions 8 --hidden none`",
+    "ant": "Ant-v5, `--partitions 50 --hidden 41,41`",
+}
+ROBOTS = ("hopper", "walker2d", "swimmer", "ant")
+PAPER = {
+    "chromatic-17-pointer": "2148 (3779)",
+    "unstructured": "– (3614)",
+    "masked": "– (4806)",
+    "toeplitz": "– (2525)",
+    "circulant": "– (1728)",
+    "hopper": "247 (3408)",
+    "walker2d": "1943 (3695)",
+    "swimmer": "97 (365)",
+    "ant": "1047 (1440)",
+}
+"""Mean, and maximum that any worker ever saw (Song et al. 2020, tables 1 and 2, on older versions of the robots)."""
+
+
+def rows(names: Sequence[str]) -> list[list[str]]:
+    """Return a row a setting that has been measured."""
+    found = []
+    for name in names:
+        path = RETURNS / f"{name}.json"
+        if not path.exists():
+            continue
+        seeds: list[dict[str, Any]] = json.loads(path.read_text())["seeds"]
+        means = [row["return_mean"] for row in seeds]
+        weights = sorted({row["weights"] for row in seeds})
+        bits = sorted({row["bits"] for row in seeds})
+        found.append(
+            [
+                LABELS[name],
+                _range(weights),
+                f"{seeds[0]['biases']}",
+                _range(bits),
+                f"**{statistics.mean(means):.0f}**",
+                ", ".join(f"{mean:.0f}" for mean in means),
+                f"{statistics.mean(row['env_steps'] for row in seeds) / 1e6:.0f} M",
+                PAPER.get(name, "–"),
+            ]
+        )
+    return found
+
+
+def returns_table(names: Sequence[str]) -> str:
+    """Return the Markdown table of returns."""
+    headings = ("", "weights", "biases", "bits", "return", "of each seed", "steps", "paper: mean (max)")
+    return markdown(headings, rows(names))
+
+
+def markdown(headings: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in body)])
+
+
+def _range(values: Sequence[int]) -> str:
+    return f"{values[0]}" if len(values) == 1 else f"{values[0]} – {values[-1]}"
+
+
+def _throughput(content: dict[str, Any]) -> list[list[str]]:
+    found = []
+    for each in content["results"]:
+        ours, env = each["systems"]["compactrl"], each["env"]
+        found.append(
+            [
+                f"{env}, {content['trials']} untrained policies: share of what `mujoco.rollout` reaches open loop",
+                f"{ours['rollout_by_system']:.2f} ({ours['median_steps_per_second'] / 1000:.1f} k steps/s)",
+            ]
+        )
+        other = each["systems"].get("EvoTorch GymNE")
+        if other:
+            what = f"{env}: times as fast as EvoTorch's `GymNE` with {content['actors']} actors"
+            found.append([what, f"{other['compactrl_by_system']:.1f}"])
+    return found
+
+
+def _controller(content: dict[str, Any]) -> list[list[str]]:
+    both = content["parts"]["pointer propose + feedback"]
+    what = f"pointer, {content['trials']} designs of 943 edges: propose and learn; share of a generation"
+    found = [[what, f"{both['median_seconds']:.2f} s; {100 * both['share']:.0f} %"]]
+    for each in content["searches"]:
+        what = (
+            f"all outside evaluation, `--controller pointer --es {each['es']}`, {each['designs']} designs a generation"
+        )
+        found.append([what, f"{100 * each['share_outside_with_rest']:.0f} %"])
+    return found
+
+
+def _evotorch(content: dict[str, Any]) -> list[list[str]]:
+    found = []
+    for row in content["rows"]:
+        marks = ", ".join(
+            f"{mark['return_mean']:.0f} at {mark['env_steps'] / 1e6:.1f} M ({mark['seconds']:.0f} s)"
+            for mark in row["marks"]
+        )
+        found.append([f"`unstructured`, PGPE with 64 evaluations, {row['system']}, seed {row['seed']}", marks])
+    return found
+
+
+def speed_table() -> str:
+    """Return the Markdown table of speeds."""
+    body = []
+    for name, read in (("throughput", _throughput), ("controller", _controller), ("evotorch", _evotorch)):
+        path = RESULTS / f"bench-{name}.json"
+        if path.exists():
+            body += read(json.loads(path.read_text()))
+    return markdown(("what", "measured"), body)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "cheetah": lambda: returns_table([name for name in LABELS if name not in ROBOTS]),
+    "robots": lambda: returns_table(ROBOTS),
+    "speed": speed_table,
+}
+
+
+def written(text: str) -> str:
+    """Return the README with its tables up to date."""
+    for name, table in TABLES.items():
+        marked = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if not marked.search(text):
+            raise SystemExit(f"README.md has no place marked <!-- table: {name} --> … <!-- end -->")
+        content = table()
+        text = marked.sub(lambda match, content=content: f"{match[1]}{content}\n{match[2]}", text)
+    return text
+
+
+def main(check: Annotated[bool, typer.Option(help="Only say whether the README is up to date.")] = False) -> None:
+    """Write the README's tables."""
+    before = README.read_text(encoding="utf-8")
+    after = written(before)
+    if check:
+        sys.exit(before != after and "README.md's tables are not those of experiments/results: run make results")
+    README.write_text(after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
