@@ -152,9 +152,11 @@ class Search:
         return won.policy.design
 
     def _candidates(self) -> list[Policy]:
-        if not len(self.leaders.designs):
-            return [self.policy(np.zeros(self.controller.space.length, np.int64))]
-        return [self.policy(design) for design in self.leaders.designs]
+        """Return the policies of the leading designs, and of the one that would ship, with the weights of now."""
+        designs = list(self.leaders.designs)
+        if self.shipped is not None and self.shipped.design.shape == (self.controller.space.length,):
+            designs.append(self.shipped.design)
+        return [self.policy(design) for design in designs or self.controller.propose(1)]
 
     def policy(self, proposed: Integers) -> Policy:
         """Return the noise-free policy of theta with this design (D,), as it would ship."""
