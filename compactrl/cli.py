@@ -220,6 +220,7 @@ def main() -> None:
         app.command("search", help=SEARCH)(_search_command())
     else:  # listed in the help, without building its many options
         app.command("search", help=SEARCH)(lambda: None)
+    app.registered_commands.insert(0, app.registered_commands.pop())  # the help begins with the main job
     warnings.showwarning = _show_warning
     try:
         status = app(args=arguments, standalone_mode=False)

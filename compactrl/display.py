@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -33,15 +33,21 @@ class SearchProgress:
         console = Console(stderr=True)
         self._bar: Progress | None = None
         if console.is_terminal and not quiet:
+            # One line at 80 columns too: what does not fit is cut at the end of the text.
             self._bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), _Steps(), TimeRemainingColumn(), console=console
+                BarColumn(bar_width=10),
+                _Steps(table_column=Column(no_wrap=True)),
+                TimeRemainingColumn(table_column=Column(no_wrap=True)),
+                TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+                console=console,
             )
             self._task = self._bar.add_task("searching", total=self._total, completed=search.env_steps)
         if not quiet:
             learner, options = search.learner.compression, search.options
             print(
                 f"{options.method} for {options.env}: {'-'.join(map(str, search.sizes))} policies, "
-                f"{learner.num_edges} edges, {search.spec.engine}; run in {search.writer.path}",
+                f"{learner.num_edges} edges, {search.spec.engine}; run in {search.writer.path}\n"
+                "return: mean of a generation's candidates, which are noisy; policy: of the one that would ship",
                 file=sys.stderr,
                 flush=True,
             )
@@ -68,7 +74,8 @@ class SearchProgress:
         rate = (search.env_steps - self._begun_at) / max(now - self._began, 1e-9)
         best = "" if self._best is None else f"  policy {self._best:.1f}"
         settled = "  settled" if search.settled else ""
-        text = f"return {record['return_mean']:.1f}{best}{settled}  {rate / 1000:.1f}k steps/s"
+        failed = f"  {record['failed']:.0f} failed" if record["failed"] else ""
+        text = f"return {record['return_mean']:.1f}{best}  {rate / 1000:.1f}k/s{failed}{settled}"
         if self._bar:
             self._bar.update(self._task, completed=min(search.env_steps, self._total), description=text)
         elif now - self._last_line >= LINE_SECONDS or search.progress >= 1:
@@ -115,11 +122,12 @@ def describe_sizes(values: dict[str, Any]) -> str:
 def describe_result(run: Run) -> str:
     """Say what a search came to, and what to do next."""
     summary = run.summary
+    failed = f"; {summary['failed']} more failed and are left out" if summary["failed"] else ""
     return "\n".join(
         (
             f"{summary['method']} policy for {summary['env']}: {describe_sizes(summary)}",
             f"return {summary['return_mean']:.1f} ± {summary['return_std'] or 0:.1f} (mean ± standard deviation over "
-            f"{summary['episodes']} fresh episodes, without noise)",
+            f"{summary['episodes']} fresh episodes, without noise{failed})",
             f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}; "
             f"policy in {run.path / 'policy.safetensors'}",
             f"next: compactrl evaluate {run.path}",

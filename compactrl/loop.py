@@ -6,7 +6,9 @@ together from the method's row.
 
 from __future__ import annotations
 
+import json
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.registry import EnvironmentSpec, describe, load_module
-from compactrl.errors import CompactrlError, InputError
+from compactrl.errors import CompactrlError, DamagedFileError, InputError
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.evolution import EvolutionLearner
 from compactrl.options import Settings, resolve
@@ -46,13 +48,19 @@ class Search:
         if self.options.env_module:
             load_module(self.options.env_module)
         self.spec = _environment(settings)
+        if not self.spec.resumes_exactly:
+            warnings.warn(
+                f"{self.spec.id} draws random numbers in EnvPool's steps: an interrupted search goes on with other "
+                "episodes than it would have had (--engine gymnasium: with the same, and slower)",
+                stacklevel=2,
+            )
         self._build(np.random.SeedSequence(self.options.seed))
         self.leaders = Leaders(self.controller.space.length)
         self.shipped: Policy | None = None
         self.shipped_returns: Floats = np.zeros(0)
         self.iteration = self.env_steps = self.selections = 0
         self.seconds = 0.0
-        self.settled = False
+        self.settled = self._warned = False
 
     def _build(self, seed: np.random.SeedSequence) -> None:
         options, choice = self.options, self.settings.choice
@@ -95,8 +103,7 @@ class Search:
             clock.lap("seconds_strategy")
             outcomes = self.evaluator.evaluate(trials)
             clock.lap("seconds_evaluate")
-            if len(outcomes.failures) == len(outcomes.returns):
-                raise CompactrlError(f"every evaluation of a generation failed: {outcomes.failures[0]}")
+            self._heed(outcomes.failures, len(outcomes.returns))
             rewards = mean_by_group(outcomes.returns, self.learner.strategy.groups)
             metrics = self.controller.feedback(designs, rewards)
             clock.lap("seconds_controller")
@@ -130,6 +137,24 @@ class Search:
                 on_iteration(record, self)
         self.save()
 
+    def _heed(self, failures: dict[int, str], evaluations: int) -> None:
+        """Warn of the first failed evaluations; a generation of nothing else ends the search."""
+        if not failures:
+            return
+        reason = next(iter(failures.values()))
+        if len(failures) == evaluations:
+            raise CompactrlError(
+                f"every evaluation of a generation failed: {reason}. Put the environment right, then go on with: "
+                f"compactrl resume {self.writer.path}"
+            )
+        if not self._warned:
+            warnings.warn(
+                f"{len(failures)} of {evaluations} evaluations failed and are left out: {reason}. Later ones are "
+                "counted in metrics.jsonl (`failed`)",
+                stacklevel=3,
+            )
+        self._warned = True
+
     def _settle_if_due(self) -> None:
         """Give what is left of the budget to the weights of one design, once it is time."""
         due = self.options.settle and self.progress >= 1 - self.options.settle
@@ -156,7 +181,8 @@ class Search:
         designs = list(self.leaders.designs)
         if self.shipped is not None and self.shipped.design.shape == (self.controller.space.length,):
             designs.append(self.shipped.design)
-        return [self.policy(design) for design in designs or self.controller.propose(1)]
+        different = {design.tobytes(): design for design in designs or self.controller.propose(1)}
+        return [self.policy(design) for design in different.values()]
 
     def policy(self, proposed: Integers) -> Policy:
         """Return the noise-free policy of theta with this design (D,), as it would ship."""
@@ -201,7 +227,7 @@ class Search:
         write_json(self.writer.path / "summary.json", self.summary())
 
     def summary(self) -> dict[str, Any]:
-        """Return what the search has come to, as JSON values."""
+        """Return what the search has come to, as JSON values; `finish` says when it is finished."""
         shipped = self.shipped
         valid = self.shipped_returns[np.isfinite(self.shipped_returns)]
         sizes = shipped.size._asdict() if shipped else dict.fromkeys(Size._fields)
@@ -213,7 +239,7 @@ class Search:
             "env_steps": self.env_steps,
             "seconds": self.seconds,
             "iterations": self.iteration,
-            "finished": self.progress >= 1,
+            "finished": False,
             **sizes,
             "return_mean": float(valid.mean()) if len(valid) else None,
             "return_std": float(valid.std(ddof=1)) if len(valid) > 1 else None,
@@ -223,6 +249,7 @@ class Search:
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
         return {
+            "options": json.dumps(self.settings.flat()),
             "iteration": self.iteration,
             "env_steps": self.env_steps,
             "selections": self.selections,
@@ -319,7 +346,11 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
     except ValueError as error:
         raise InputError(str(error)) from error
     writer = RunWriter.create(Path(out) if out else _next_directory(settings), settings.flat())
-    return Search(settings, writer)
+    try:
+        return Search(settings, writer)
+    except BaseException:
+        writer.close()
+        raise
 
 
 def _try_strategies(settings: Settings, theta: Floats) -> None:
@@ -346,18 +377,49 @@ def reopen(path: str | Path, steps: int | None = None) -> Search:
     options = {**run.config, **({"steps": steps} if steps else {})}
     settings = resolve(options)
     writer = RunWriter(run.path)
-    search = Search(settings, writer)
-    checkpoint = writer.load_checkpoint()
-    if checkpoint is not None:
-        search.load_state_dict(checkpoint[1])
-    if search.progress >= 1:
-        search.close()
-        raise InputError(
-            f"{path} has spent its budget of {settings.search.steps} environment steps: give more with --steps"
-        )
-    writer.cut_metrics(search.iteration)
-    writer.extend(settings.flat())
+    search = None
+    try:
+        search = Search(settings, writer)
+        _restore(search)
+        if search.progress >= 1 and _is_finished(run):
+            raise InputError(
+                f"{path} has spent its budget of {settings.search.steps} environment steps: give more with --steps"
+            )
+        if settings.search.steps != run.config["steps"]:  # re-evaluations come at shares of the budget
+            search.selections = int(search.progress * settings.search.selections)
+        writer.cut_metrics(search.iteration)
+        writer.extend(settings.flat())
+    except BaseException:
+        (search or writer).close()
+        raise
     return search
+
+
+def _restore(search: Search) -> None:
+    """Bring a fresh search to its last whole checkpoint.
+
+    Raises:
+        DamagedFileError: there is one, and it does not fit.
+    """
+    checkpoint = search.writer.load_checkpoint(search.settings.flat())
+    if checkpoint is None:
+        return
+    iteration, state = checkpoint
+    try:
+        search.load_state_dict(state)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise DamagedFileError(
+            f"checkpoint {iteration} of {search.writer.path} does not fit this search: it is of another one, or of "
+            f"another version of compactrl or of a library, see versions.json ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _is_finished(run: Run) -> bool:
+    """Return whether the final evaluation is in the summary."""
+    try:
+        return bool(run.summary.get("finished"))
+    except DamagedFileError:  # missing, too: the search ended between two files
+        return False
 
 
 def search(out: str | Path | None = None, on_iteration: OnIteration | None = None, **options: Any) -> Run:
@@ -389,7 +451,7 @@ def finish(
         run = Run(going.writer.path)
         if going.progress >= 1:
             report = run.report(run.evaluate(FINAL_EPISODES, going.options.threads))
-            write_json(run.path / "summary.json", {**going.summary(), **report})
+            write_json(run.path / "summary.json", {**going.summary(), **report, "finished": True})
     finally:
         going.close()
     return run

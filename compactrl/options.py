@@ -54,7 +54,7 @@ Count = Annotated[int, BeforeValidator(_count)]
 class SearchOptions(BaseModel):
     """What every method takes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     method: str = Field("chromatic", description="What to search: a row of `compactrl methods`.")
     env: str = Field("HalfCheetah-v5", description="Environment id; `compactrl envs` lists them.")
@@ -163,10 +163,22 @@ def describe_options() -> list[OptionHelp]:
                 different = len(set(defaults.values())) > 1
                 each = ", ".join(f"{value} for {owner}" for owner, value in defaults.items())
                 default = each if different else next(iter(defaults.values()))
+                default += "".join(f"; {value} for {' and '.join(who)}" for value, who in _overrides(option).items())
                 who = f" For {' and '.join(table[option])}." if option in table else ""
                 text = f"{field.description}{who} (default: {default})"
                 described[option] = OptionHelp(option, _metavar(field), text, panel)
     return list(described.values())
+
+
+def _overrides(option: str) -> dict[str, list[str]]:
+    """Return the defaults of an option that methods set otherwise than its part, with who does."""
+    found: dict[str, list[str]] = {}
+    for method in METHODS.values():
+        for name, choice in method.choices.items():
+            if option in choice.defaults:
+                alone = len(method.choices) == 1
+                found.setdefault(_shown(choice.defaults[option]), []).append(method.name if alone else name)
+    return found
 
 
 def _shown(default: Any) -> str:

@@ -3,7 +3,7 @@
 config.json        every option, resolved, and the format of the directory
 versions.json      of Python, the libraries and compactrl
 metrics.jsonl      a line an iteration
-events.out.*       the same for TensorBoard
+events.out.*       the same for TensorBoard, over environment steps
 checkpoints/N/     the search's whole state after iteration N, rotated
 policy.*           what ships
 summary.json       what a person or a report wants first
@@ -17,6 +17,8 @@ import json
 import os
 import platform
 import shutil
+import socket
+import time
 import warnings
 from collections.abc import Iterator
 from importlib import metadata
@@ -33,6 +35,9 @@ from compactrl.types import Floats, Layer, Metrics, Normalizer, Size, State
 
 DIRECTORY_FORMAT = "compactrl-run-1"
 KEPT_CHECKPOINTS = 3
+MAY_CHANGE = {"steps", "threads", "checkpoint_seconds"}
+"""Options that a resumed search may have other than before."""
+EVENTS = "events.out.tfevents"
 RECORDED = ("compactrl", "numpy", "torch", "envpool", "gymnasium", "mujoco", "evotorch", "cma", "ray")
 EVALUATION_LANES = 128
 EVALUATION_STREAM = 0xE7A1
@@ -93,7 +98,8 @@ class Run:
                 f"{self.path} holds no run: there is no config.json. Give the folder that a search wrote to."
             )
         config = read_json(self.path / "config.json")
-        if not isinstance(config, dict) or config.get("format") != DIRECTORY_FORMAT:
+        known = isinstance(config, dict) and config.get("format") == DIRECTORY_FORMAT
+        if not known or not isinstance(config.get("options"), dict):
             raise DamagedFileError(
                 f"{self.path / 'config.json'} is not the record of a compactrl run ({DIRECTORY_FORMAT})"
             )
@@ -111,13 +117,22 @@ class Run:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """One record an iteration; a last line cut short by a crash is left out."""
+        """One record an iteration; a last line cut short by a crash is left out.
+
+        Raises:
+            DamagedFileError: the file is something else.
+        """
         path = self.path / "metrics.jsonl"
         records = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-            with contextlib.suppress(json.JSONDecodeError):
-                records.append(json.loads(line))
-        return records
+        try:
+            for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+                with contextlib.suppress(json.JSONDecodeError):
+                    records.append(json.loads(line))
+        except UnicodeDecodeError as error:
+            raise DamagedFileError(
+                f"{path} is not text: it is damaged or another kind of file. Move it away; a search goes on without it"
+            ) from error
+        return [record for record in records if isinstance(record, dict) and "iteration" in record]
 
     @property
     def policy(self) -> Policy:
@@ -186,7 +201,11 @@ class RunWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock: IO[bytes] = open(path / ".lock", "wb")  # noqa: SIM115  (held until close)
+        self._events: EventsWriter | None = None
+        try:
+            self._lock: IO[bytes] = open(path / ".lock", "wb")  # noqa: SIM115  (held until close)
+        except OSError as error:
+            raise InputError(f"cannot write to {path}: {error.strerror or error}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -229,26 +248,34 @@ class RunWriter:
 
     def close(self) -> None:
         """Let go of the directory."""
+        if self._events is not None:
+            self._events.close()
         self._lock.close()
 
     def append_metrics(self, metrics: Metrics) -> None:
-        """Add a line to metrics.jsonl; numbers that JSON does not know become null."""
+        """Add a line to metrics.jsonl, where numbers that JSON does not know become null, and TensorBoard's events."""
         clean = {key: value if np.isfinite(value) else None for key, value in metrics.items()}
         with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(clean) + "\n")
+        if self._events is None:
+            self._events = EventsWriter(self.path)
+        self._events.add(int(metrics.get("env_steps", metrics["iteration"])), metrics)
 
     def cut_metrics(self, iteration: int) -> None:
-        """Drop lines after an iteration: they are of work that is done again."""
+        """Drop lines and events after an iteration: they are of work that is done again."""
         path = self.path / "metrics.jsonl"
-        kept = [json.dumps(record) + "\n" for record in Run(self.path).metrics if record["iteration"] <= iteration]
-        write_atomically(path, "".join(kept).encode())
+        kept = [record for record in Run(self.path).metrics if record["iteration"] <= iteration]
+        write_atomically(path, "".join(json.dumps(record) + "\n" for record in kept).encode())
+        last = max((int(record.get("env_steps") or 0) for record in kept), default=0)
+        if any(self.path.glob(EVENTS + "*")):
+            self._events = EventsWriter(self.path, purge_from=last + 1)
 
     def save_checkpoint(self, iteration: int, state: State) -> None:
         """Save the state after an iteration, and drop the oldest."""
         folder = self.path / "checkpoints"
         place, temporary = folder / f"{iteration:08d}", folder / f".{iteration:08d}"
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
+        temporary.mkdir(parents=True)
         save_state(temporary / "state", state)
         shutil.rmtree(place, ignore_errors=True)
         os.replace(temporary, place)
@@ -256,8 +283,11 @@ class RunWriter:
         for old in sorted(_checkpoints(folder))[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
 
-    def load_checkpoint(self) -> tuple[int, State] | None:
+    def load_checkpoint(self, options: dict[str, Any] | None = None) -> tuple[int, State] | None:
         """Return the newest checkpoint that is whole, with its iteration; None where none was written yet.
+
+        Args:
+            options: of this run; where given, a checkpoint of a search with others is as good as damaged.
 
         Raises:
             DamagedFileError: there are checkpoints, all of them damaged.
@@ -267,6 +297,8 @@ class RunWriter:
         for place in places:
             try:
                 state = load_state(place / "state")
+                if options is not None:
+                    _check_same_search(place, state, options)
             except DamagedFileError as error:
                 problems.append(str(error))
                 continue
@@ -276,6 +308,58 @@ class RunWriter:
         if problems:
             raise DamagedFileError(f"no checkpoint of {self.path} can be read: {'; '.join(problems)}")
         return None
+
+
+class EventsWriter:
+    """A file of TensorBoard events: one scalar a metric, over environment steps.
+
+    Records go to the file at once and from this thread (`torch.utils.tensorboard` keeps a queue and a thread, and
+    loses what is in it by `kill -9`).
+
+    Args:
+        path: folder of the file.
+        purge_from: TensorBoard is told to forget what earlier files have from this step on.
+    """
+
+    def __init__(self, path: Path, purge_from: int | None = None) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        self._event = Event
+        # TensorBoard reads the files of a folder in the order of their names.
+        name = f"{EVENTS}.{time.time_ns():019d}.{socket.gethostname()}.{os.getpid()}"
+        self._records = RecordWriter(open(path / name, "ab"))  # noqa: SIM115  (held until close)
+        self._write(Event(file_version="brain.Event:2"))
+        if purge_from is not None:
+            self._write(Event(step=purge_from, session_log=SessionLog(status=SessionLog.START)))
+
+    def add(self, step: int, metrics: Metrics) -> None:
+        """Add the metrics of an iteration that ended at this environment step."""
+        event = self._event(step=step)
+        for key, value in metrics.items():
+            if key not in ("iteration", "env_steps") and np.isfinite(value):
+                event.summary.value.add(tag=key, simple_value=value)
+        self._write(event)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._records.close()
+
+    def _write(self, event: Any) -> None:
+        event.wall_time = time.time()
+        self._records.write(event.SerializeToString())
+        self._records.flush()
+
+
+def _check_same_search(place: Path, state: State, options: dict[str, Any]) -> None:
+    """Raise DamagedFileError where a checkpoint was saved by a search with other options that matter."""
+    saved = json.loads(state.get("options") or "{}")
+    for option in saved.keys() & options.keys() - MAY_CHANGE:
+        if saved[option] != options[option]:
+            raise DamagedFileError(
+                f"{place} is the checkpoint of another search, or config.json was altered: "
+                f"{option} is {saved[option]!r} there and {options[option]!r} here"
+            )
 
 
 def _checkpoints(folder: Path) -> Iterator[Path]:

@@ -6,6 +6,7 @@ the disk, then renamed, so that a power cut or `kill -9` leaves the old one or t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -58,15 +59,22 @@ def read_json(path: Path) -> Any:
 
 
 def save_state(stem: Path, state: State) -> None:
-    """Write nested state to `stem.safetensors` and `stem.json`; the JSON, written last, holds both hashes."""
+    """Write nested state to `stem.safetensors` and `stem.json`, which holds the hashes of both.
+
+    Over a pair that is whole already, the JSON first speaks for both the old and the new arrays: whenever this is
+    interrupted, one of them is there and fits.
+    """
     from safetensors.numpy import save
 
     arrays: dict[str, NDArray[Any]] = {}
     tree = _split(state, "", arrays)
     content = save(arrays)
-    write_atomically(stem.with_suffix(".safetensors"), content)
     digest = hashlib.sha256(content).hexdigest()
     header = {"format": FORMAT, "sha256": digest, "state_sha256": _digest(tree), "state": tree}
+    if stem.with_suffix(".json").exists():
+        with contextlib.suppress(DamagedFileError):
+            write_json(stem.with_suffix(".json"), {**header, "before": _read(stem)[0]})
+    write_atomically(stem.with_suffix(".safetensors"), content)
     write_json(stem.with_suffix(".json"), header)
 
 
@@ -79,18 +87,8 @@ def load_state(stem: Path) -> State:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    header = read_json(stem.with_suffix(".json"))
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise DamagedFileError(f"{stem.with_suffix('.json')} is not one of compactrl's files ({FORMAT})")
+    header, content = _read(stem)
     path = stem.with_suffix(".safetensors")
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise DamagedFileError(f"{path} is missing") from error
-    if hashlib.sha256(content).hexdigest() != header.get("sha256"):
-        raise DamagedFileError(f"{path} does not have the content that was saved: it is truncated, altered or foreign")
-    if "state_sha256" in header and header["state_sha256"] != _digest(header.get("state")):
-        raise DamagedFileError(f"{stem.with_suffix('.json')} does not have the content that was saved: it was altered")
     try:
         arrays = load(content)
         state = _join(header["state"], arrays)
@@ -99,6 +97,27 @@ def load_state(stem: Path) -> State:
     if not isinstance(state, dict):
         raise DamagedFileError(f"{stem.with_suffix('.json')} holds no state")
     return state
+
+
+def _read(stem: Path) -> tuple[dict[str, Any], bytes]:
+    """Return the header that speaks for the arrays, and the arrays' bytes; hashes are checked."""
+    header = read_json(stem.with_suffix(".json"))
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise DamagedFileError(f"{stem.with_suffix('.json')} is not one of compactrl's files ({FORMAT})")
+    path = stem.with_suffix(".safetensors")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DamagedFileError(f"{path} is missing") from error
+    digest = hashlib.sha256(content).hexdigest()
+    before = header.pop("before", None)
+    if digest != header.get("sha256") and isinstance(before, dict):  # writing was interrupted
+        header = before
+    if digest != header.get("sha256"):
+        raise DamagedFileError(f"{path} does not have the content that was saved: it is truncated, altered or foreign")
+    if "state_sha256" in header and header["state_sha256"] != _digest(header.get("state")):
+        raise DamagedFileError(f"{stem.with_suffix('.json')} does not have the content that was saved: it was altered")
+    return header, content
 
 
 def _digest(tree: Any) -> str:

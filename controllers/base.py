@@ -58,7 +58,7 @@ class Space:
 class Options(BaseModel):
     """Base of every controller's options: frozen, and unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Controller(ABC):

@@ -23,7 +23,7 @@ State = dict[str, Any]
 class Options(BaseModel):
     """Base of every strategy's options: frozen, and unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def for_share(self, share: float) -> Self:  # noqa: ARG002  (most lengths are already a parameter's)
         """Return the options for going on with this share of the parameters, the noise on each as it was."""

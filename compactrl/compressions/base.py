@@ -33,7 +33,7 @@ to be unlearnt first (from 0.1 the same search stood at 3432 after 12 M steps on
 class Options(BaseModel):
     """Base of every compression's options: frozen, and unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 AnyOptions: TypeAlias = Options  # a name for annotations inside the class, where its attribute `Options` hides this one

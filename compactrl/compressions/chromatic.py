@@ -36,7 +36,7 @@ def check_partitions(partitions: int, num_edges: int) -> None:
     """Raise ValueError unless 1 ≤ partitions ≤ num_edges."""
     if not 1 <= partitions <= num_edges:
         raise ValueError(
-            f"expected between 1 partition and one for each of the network's {num_edges} edges, got {partitions}"
+            f"--partitions {partitions}: expected between 1 and the number of the network's edges, {num_edges}"
         )
 
 

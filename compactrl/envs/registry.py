@@ -1,12 +1,18 @@
 """What compactrl knows of an environment: engine, sizes, bounds, limits; by id, the user's own included.
 
 EnvPool is the engine where it knows the environment, Gymnasium for everything else.
+
+A few of EnvPool's environments draw random numbers while they are stepped (`RANDOM_STEPS`), from a generator that
+cannot be seeded anew at a reset as Gymnasium's can. A search in them is as reproducible as any, but one that is resumed
+meets other episodes than one that was not interrupted, and is warned of. `--engine gymnasium` is exact, where the
+environment's package (Box2D, MyoSuite) is installed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import re
 import sys
 import warnings
@@ -24,6 +30,13 @@ DEFAULT_EPISODE_STEPS = 1000
 
 ALIVE_BONUS = {"Hopper": 1.0, "Walker2d": 1.0, "Ant": 1.0, "Humanoid": 5.0}
 """Reward a step for not having fallen, by family; ARS (Mania et al. 2018) leaves it out while training."""
+
+
+OWN_OPTIONS = {"num_envs", "batch_size", "num_threads", "max_num_players", "thread_affinity_offset", "seed"}
+"""EnvPool's options for how it steps lanes, which are not the environment's."""
+
+RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECASE)
+"""Ids whose steps are random in EnvPool: found by comparing starts after a whole episode and after a mere reset."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,11 @@ class EnvironmentSpec:
     def alive_bonus(self) -> float:
         """Reward a step for not having fallen; 0 where there is none or it is not known."""
         return ALIVE_BONUS.get(self.id.split("-")[0], 0.0)
+
+    @property
+    def resumes_exactly(self) -> bool:
+        """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
+        return self.engine != "envpool" or not RANDOM_STEPS.fullmatch(self.id)
 
 
 def load_module(name: str) -> None:
@@ -71,6 +89,8 @@ def _working_directory_importable() -> Any:
         yield
     finally:
         sys.path.remove("")
+        if os.getcwd() not in sys.path:  # last: for what the module imports later, when its environment is made
+            sys.path.append(os.getcwd())
 
 
 @cache
@@ -124,6 +144,8 @@ def _describe_envpool(env: str, max_episode_steps: int, kwargs: dict[str, Any]) 
     import envpool
     import gymnasium
 
+    for option in OWN_OPTIONS & kwargs.keys():
+        raise InputError(f"--env-options: '{option}' is compactrl's own to set; see --lanes, --threads and --seed")
     if max_episode_steps:
         kwargs = {**kwargs, "max_episode_steps": max_episode_steps}
     try:
@@ -151,7 +173,8 @@ def _describe_gymnasium(env: str, max_episode_steps: int, kwargs: dict[str, Any]
         registered = gymnasium.spec(env)
     except gymnasium.error.Error as error:
         raise InputError(_unknown_environment(env, list(gymnasium.registry))) from error
-    limit = max_episode_steps or registered.max_episode_steps or DEFAULT_EPISODE_STEPS
+    given = max_episode_steps or kwargs.get("max_episode_steps")
+    limit = given or registered.max_episode_steps or DEFAULT_EPISODE_STEPS
     kwargs = {**kwargs, "max_episode_steps": limit}
     try:
         made = make_gymnasium(env, kwargs)
@@ -198,6 +221,8 @@ USUAL = re.compile(
 def searchable(pattern: str = "") -> list[Searchable]:
     """Return the environments with `pattern` in their id (without one, the usual ones) that a plain MLP can serve."""
     import gymnasium
+
+    import compactrl.envs.toy  # noqa: F401  (registers itself)
 
     known = sorted({*envpool_ids(), *gymnasium.registry})
     wanted = [env for env in known if (pattern.lower() in env.lower() if pattern else USUAL.fullmatch(env))]

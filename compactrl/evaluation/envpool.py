@@ -32,7 +32,8 @@ class EnvPoolEngine:
             env, num_envs=len(seeds), num_threads=min(threads, len(seeds)), seed=seeds, **kwargs
         )
         keys = list(self._pool._state_keys)
-        self._observation, self._reward, self._done = keys.index("obs"), keys.index("reward"), keys.index("done")
+        self._observation = next(index for index, key in enumerate(keys) if key.split(":")[0] == "obs")
+        self._reward, self._done = keys.index("reward"), keys.index("done")
         self._action_type = self._pool.spec.action_array_spec["action"].dtype
         self._action_shape = self._pool.spec.gymnasium_action_space.shape
         self._ended = np.ones(len(seeds), bool)  # a pool resets these by itself at their next step

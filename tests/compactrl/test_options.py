@@ -81,7 +81,7 @@ def test_a_value_that_will_not_do_is_told_by_its_option(given):
 def test_partitions_are_at_least_one_and_at_most_the_edges(tmp_path, partitions, controller):
     given = {"method": "chromatic", "controller": controller, "hidden": 4, "partitions": partitions}
     given |= {"env": "compactrl/Target-v0"}
-    with pytest.raises(InputError, match=rf"partition.* 20 edges, got {partitions}"):
+    with pytest.raises(InputError, match=rf"--partitions {partitions}: .* edges, 20"):
         start(given, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -80,7 +80,7 @@ def test_two_searches_do_not_write_one_run(writer):
     RunWriter(writer.path).close()
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", '{"format": "other", "options": {}}'])
+@pytest.mark.parametrize("content", ["{}", "[]", '{"format": "other", "options": {}}', '{"format": "compactrl-run-1"}'])
 def test_a_foreign_record_is_refused(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(DamagedFileError, match="not the record of a compactrl run"):

@@ -233,6 +233,38 @@ def test_a_searched_chromatic_policy_learns_the_toy(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "reason"), [("raise", "RuntimeError: the toy failed on purpose"), ("nan", "NaN"), ("size", "from 3 to 5")]
 )
+@pytest.mark.parametrize("controller", ["pointer", "random"])
+def test_what_is_settled_was_proposed_even_right_after_a_re_evaluation(tmp_path, controller):
+    proposed = set()
+
+    def note(record, going):
+        nonlocal settled
+        proposed.update(design.tobytes() for design in propose.made)
+        settled = going.learner.settled
+
+    settled = None
+    options = options_of("chromatic", controller, settle=0.5, selections=2)
+    going = start(options, tmp_path / "run")
+    propose = _Recorded(going.controller)
+    finish(going, note)
+    assert settled is not None
+    assert settled.tobytes() in proposed
+
+
+class _Recorded:
+    """Keeps what a controller proposes."""
+
+    def __init__(self, controller):
+        self.made, inner = [], controller.propose
+
+        def propose(n):
+            designs = inner(n)
+            self.made.extend(designs)
+            return designs
+
+        controller.propose = propose
+
+
 def test_a_search_where_everything_fails_says_why(tmp_path, fault, reason):
     options = options_of("unstructured", "none", env="compactrl/Faulty-v0", env_options={"fault": fault})
     with pytest.raises(CompactrlError, match=reason):

@@ -122,6 +122,40 @@ def test_arrays_of_another_state_are_refused(tmp_path):
         load_state(tmp_path / "state")
 
 
+@pytest.mark.parametrize("writes", [0, 1, 2, 3])
+def test_a_pair_that_is_written_over_is_the_old_or_the_new_one_whenever_it_is_interrupted(
+    tmp_path, monkeypatch, writes
+):
+    old, new = ({"array": np.full(3, value), "number": value} for value in (1.0, 2.0))
+    save_state(tmp_path / "state", old)
+    written = []
+
+    def write(path, content):
+        if len(written) == writes:
+            raise KeyboardInterrupt
+        written.append(path)
+        write_atomically(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "write_atomically", write)
+        if writes < 3:
+            with pytest.raises(KeyboardInterrupt):
+                save_state(tmp_path / "state", new)
+        else:
+            save_state(tmp_path / "state", new)
+    assert_same(load_state(tmp_path / "state"), old if writes < 2 else new)
+    save_state(tmp_path / "state", new)  # and it can be written over again
+    assert_same(load_state(tmp_path / "state"), new)
+    assert "before" not in read_json(tmp_path / "state.json")
+
+
+def test_a_damaged_pair_can_be_written_over(tmp_path):
+    save_state(tmp_path / "state", STATE)
+    truncate(tmp_path / "state.safetensors")
+    save_state(tmp_path / "state", STATE)
+    assert_same(load_state(tmp_path / "state"), STATE)
+
+
 def test_json_that_is_none_is_refused(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(DamagedFileError, match="not JSON"):

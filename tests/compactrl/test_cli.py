@@ -1,0 +1,289 @@
+"""The command line: one clear line on standard error and the right exit status, whatever is wrong."""
+
+import json
+import pickle
+import shutil
+import signal
+import sys
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+from compactrl import cli, loop
+from compactrl.errors import CompactrlError
+from compactrl.runs import EVENTS, Run
+
+TINY = ["--env", "compactrl/Target-v0", "--population", "8", "--steps", "1200", "--hidden", "4", "--threads", "1"]
+TINY += ["--selections", "2", "--selection-episodes", "2", "--checkpoint-seconds", "0"]
+CHROMATIC = [*TINY, "--partitions", "3"]
+ANY_BUDGET = ["--steps", "2400"]
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Run the command line in an empty folder; returns exit status, standard output and error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    show = warnings.showwarning
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["compactrl", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code or 0, *capsys.readouterr()
+
+    yield run
+    warnings.showwarning = show
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def run(call, tmp_path):
+    """A finished run."""
+    assert call("search", *CHROMATIC, "--quiet", "--out", "run")[0] == 0
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["--method", "chromatik"], "Did you mean 'chromatic'?"),
+        (["--env", "HalfCheeta-v5"], "Did you mean 'HalfCheetah-v5'"),
+        (["--env-module", "no_such_module"], "--env-module no_such_module: No module named"),
+        (["--env-options", "{bad"], "--env-options '{bad': not a JSON object"),
+        (["--env-options", '{"fault": 1}'], "unexpected keyword argument 'fault'"),
+        (["--env", "Pendulum-v1", "--env-options", '{"batch_size": 1}'], "'batch_size' is compactrl's own to set"),
+        (["--partions", "3"], "No such option: --partions"),
+        (["--partitions", "21"], "--partitions 21: expected between 1 and the number of the network's edges, 20"),
+        (["--partitions", "0"], "--partitions 0: expected between 1"),
+        (["--steps", "0"], "--steps 0: "),
+        (["--population", "7"], "even population"),
+        (["--population", "1"], "--population 1: "),
+        (["--hidden", "0"], "--hidden '0': "),
+        (["--hidden", "abc"], "--hidden 'abc': "),
+        (["--settle", "1"], "--settle '1': "),
+        (["--alive-bonus", "nan"], "--alive-bonus 'nan': "),
+        (["--learning-rate", "inf"], "--learning-rate 'inf': "),
+        (["--kept-weights", "9"], "--kept-weights belongs to --method masked"),
+        (["--out", "/proc/nowhere"], "cannot write to /proc/nowhere"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_begun(call, tmp_path, given, expected):
+    status, out, error = call("search", *CHROMATIC, "--out", "run", *given)
+    assert (status, out) == (2, "")
+    assert error.startswith("error: ")
+    assert expected in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_search_says_what_it_found_and_what_to_do_next(call, tmp_path):
+    status, out, error = call("search", *CHROMATIC, "--out", "run")
+    assert status == 0
+    assert "3 weights + 4 biases = 7 parameters" in out
+    assert "over 100 fresh episodes, without noise)" in out
+    assert "next: compactrl evaluate run" in out
+    assert "run in run" in error
+    assert Run(tmp_path / "run").summary["finished"]
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["search", *CHROMATIC, "--out", "run"], "already holds a run: `compactrl resume run`"),
+        (["resume", "run"], "has spent its budget of 1200 environment steps: give more with --steps"),
+        (["evaluate", "run", "--episodes", "0"], "--episodes 0: expected a whole number, at least 1"),
+        (["evaluate", "run/policy.json"], "holds no run"),
+        (["resume", "nowhere"], "holds no run"),
+    ],
+)
+def test_a_run_is_not_touched_by_what_cannot_be_done(call, run, command, expected):
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    status, out, error = call(*command)
+    assert (status, out) == (2, "")
+    assert expected in error
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def as_pickle(path):
+    path.write_bytes(pickle.dumps({"state": np.arange(300)}))
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.jsonl", "checkpoints/*/state.json"])
+def test_a_pickle_is_no_run_file_and_resume_says_so(call, run, name):
+    for path in run.glob(name):
+        as_pickle(path)
+    status, _, error = call("resume", run, *ANY_BUDGET)
+    assert status == 1
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert name.rsplit("/", 1)[-1] in error
+
+
+@pytest.mark.parametrize("name", ["config.json", "summary.json", "policy.json", "policy.safetensors"])
+def test_a_pickle_is_no_run_file_and_evaluate_says_so(call, run, name):
+    as_pickle(run / name)
+    status, out, error = call("evaluate", run, "--episodes", 1)
+    assert (status, out) == (1, "")
+    assert name in error
+
+
+def test_the_checkpoint_of_another_search_is_refused_by_the_option_that_differs(call, run):
+    assert call("search", *CHROMATIC, "--partitions", 5, "--quiet", "--out", "other")[0] == 0
+    shutil.rmtree(run / "checkpoints")
+    shutil.copytree(run.parent / "other" / "checkpoints", run / "checkpoints")
+    status, _, error = call("resume", run, *ANY_BUDGET)
+    assert status == 1
+    assert "is the checkpoint of another search" in error
+    assert "partitions is 5 there and 3 here" in error
+
+
+def test_a_checkpoint_that_does_not_fit_for_another_reason_is_refused(call, run, monkeypatch):
+    def fail(*_):
+        raise KeyError("distribution")
+
+    monkeypatch.setattr(loop.Search, "load_state_dict", fail)
+    status, _, error = call("resume", run, *ANY_BUDGET)
+    assert status == 1
+    assert "does not fit this search" in error
+    monkeypatch.undo()
+    loop.reopen(run, 2400).close()  # the lock was given back
+
+
+def test_a_kill_in_the_final_evaluation_loses_only_that(call, tmp_path, monkeypatch):
+    assert call("search", *CHROMATIC, "--quiet", "--out", "whole")[0] == 0
+
+    def killed(*_):
+        raise CompactrlError("as by kill -9")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "evaluate", killed)
+        assert call("search", *CHROMATIC, "--quiet", "--out", "run")[0] == 1
+    assert not Run(tmp_path / "run").summary["finished"]
+    (tmp_path / "run" / "summary.json").unlink()  # or right before it was written
+    status, out, _ = call("resume", "run")
+    assert status == 0
+    assert "over 100 fresh episodes" in out
+    found, expected = (Run(tmp_path / name).summary for name in ("run", "whole"))
+    assert {**found, "seconds": 0} == {**expected, "seconds": 0}
+    assert call("resume", "run")[0] == 2
+
+
+def test_a_larger_budget_is_re_evaluated_on_its_way(call, run):
+    """The shares of the budget at which this happens are those of the larger one."""
+    assert call("resume", run, "--steps", 6000, "--quiet")[0] == 0
+    chosen = [record["env_steps"] for record in Run(run).metrics if "policy_return_mean" in record]
+    assert any(2000 < steps < 5000 for steps in chosen)
+
+
+def test_failed_episodes_are_told(call, tmp_path):
+    faulty = ["--env", "compactrl/Faulty-v0", "--env-options", '{"fault": "nan", "chance": 0.3}']
+    status, out, error = call("search", *CHROMATIC, *faulty, "--out", "run")
+    assert status == 0
+    assert "more failed and are left out" in out
+    assert "evaluations failed and are left out: the environment returned NaN" in error
+    assert error.count("warning: ") == 1
+    summary = Run(tmp_path / "run").summary
+    assert summary["episodes"] + summary["failed"] == 100
+
+
+def test_where_everything_fails_it_says_why_and_what_to_do(call):
+    status, out, error = call("search", *CHROMATIC, "--env", "compactrl/Faulty-v0", "--quiet", "--out", "run")
+    assert (status, out) == (1, "")
+    assert "RuntimeError: the toy failed on purpose after 5 steps" in error
+    assert "then go on with: compactrl resume run" in error
+
+
+@pytest.mark.usefixtures("call")
+def test_debug_shows_where(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["compactrl", "--debug", "resume", "nowhere"])
+    with pytest.raises(CompactrlError):
+        cli.main()
+
+
+def test_a_signal_ends_the_search_saved(call, monkeypatch):
+    notes = []
+
+    def note(_, record, __):
+        notes.append(record["iteration"])
+        if len(notes) == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("compactrl.display.SearchProgress.note", note)
+    status, out, error = call("search", *CHROMATIC, "--out", "run")
+    assert (status, out) == (128 + signal.SIGTERM, "")
+    assert "saved; go on with: compactrl resume run" in error
+    assert notes == [1, 2, 3]
+    assert call("resume", "run")[0] == 0
+
+
+MODULE = """
+import gymnasium
+gymnasium.register("Mine-v0", "parts_of_mine:Mine", max_episode_steps=7)
+"""
+PARTS = "from compactrl.envs.toy import Target as Mine"
+
+
+def test_an_environment_of_ones_own_may_be_in_several_files_and_be_missing_later(call, tmp_path):
+    (tmp_path / "mine.py").write_text(MODULE)
+    (tmp_path / "parts_of_mine.py").write_text(PARTS)
+    mine = ["--env", "Mine-v0", "--env-module", "mine"]
+    assert call("search", *CHROMATIC, *mine, "--quiet", "--out", "own")[0] == 0
+    (tmp_path / "mine.py").unlink()
+    sys.modules.pop("mine")
+    for command in ("evaluate", "resume"):
+        status, _, error = call(command, "own")
+        assert status == 2
+        assert "--env-module mine: No module named 'mine'" in error
+
+
+def test_a_limit_of_steps_among_the_options_of_the_environment_counts(call, tmp_path):
+    limited = ["--env-options", '{"max_episode_steps": 5}']
+    assert call("search", *CHROMATIC, *limited, "--quiet", "--out", "run")[0] == 0
+    assert Run(tmp_path / "run").metrics[0]["episode_steps"] == 5
+
+
+def test_the_toys_are_listed(call):
+    status, out, _ = call("envs", "compactrl/")
+    assert status == 0
+    assert "compactrl/Target-v0\tgymnasium\t3\t2\t20" in out
+
+
+def test_listings_are_json_for_programs(call):
+    assert [row["id"] for row in json.loads(call("envs", "Target", "--json")[1])] == ["compactrl/Target-v0"]
+    assert "chromatic" in [row["method"] for row in json.loads(call("methods", "--json")[1])]
+
+
+def events(path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = EventAccumulator(str(path))
+    found.Reload()
+    return found
+
+
+def test_tensorboard_shows_every_iteration_once_after_a_resume(call, tmp_path, monkeypatch):
+    saved = loop.Search.save
+
+    def save_only_once(self):
+        if self.iteration <= 2:
+            saved(self)
+        if self.iteration == 5:  # as by kill -9: three iterations after the last checkpoint
+            raise CompactrlError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.Search, "save", save_only_once)
+        assert call("search", *CHROMATIC, "--quiet", "--out", "run")[0] == 1
+    assert len(Run(tmp_path / "run").metrics) == 5
+    time.sleep(0.01)
+    assert call("resume", "run", "--quiet")[0] == 0
+    run = Run(tmp_path / "run")
+    assert len(list(run.path.glob(EVENTS + "*"))) == 2
+    shown = events(run.path).Scalars("return_mean")
+    assert [event.step for event in shown] == [record["env_steps"] for record in run.metrics]
+    np.testing.assert_allclose([event.value for event in shown], [record["return_mean"] for record in run.metrics])
