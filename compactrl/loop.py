@@ -29,6 +29,9 @@ from compactrl.types import Floats, Integers, Layer, Metrics, Size, State
 from controllers import CONTROLLERS, Space
 from es import STRATEGIES
 
+DEFAULT_LANES = 64
+"""As many environments' states as stay in the processor's cache: 320 at once step a fifth slower than 64."""
+
 FINAL_EPISODES = 100
 """Fresh episodes behind the return in a finished search's summary."""
 
@@ -73,7 +76,7 @@ class Search:
         )  # fmt: skip
         controller = CONTROLLERS[choice.controller]
         self.controller = controller(compression.space, self.settings.controller, controlling)
-        lanes = options.lanes or options.population
+        lanes = options.lanes or min(options.population, DEFAULT_LANES)
         self.evaluator = LocalEvaluator(self.spec, lanes, training, options.threads or None)
         self.selector = LocalEvaluator(self.spec, options.selection_episodes, selecting, options.threads or None)
 
@@ -180,7 +183,7 @@ class Search:
         """Return the policies of the leading designs, and of the one that would ship, with the weights of now."""
         designs = list(self.leaders.designs)
         if self.shipped is not None and self.shipped.design.shape == (self.controller.space.length,):
-            designs.append(self.shipped.design)
+            designs.insert(0, self.shipped.design)  # first: a race has room for so many
         different = {design.tobytes(): design for design in designs or self.controller.propose(1)}
         return [self.policy(design) for design in different.values()]
 

@@ -127,6 +127,12 @@ class Block:
         return True
 
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is found below and kept with its reason
+    def run(self, trials: Trials, results: Results) -> None:
+        """Run this block's share of the trials to their ends."""
+        going = self.start(trials, results)
+        while going:
+            going = self.advance()
+
     def advance(self) -> bool:
         """Take the answer of every lane that is running and send the next command; False at the end."""
         observation, reward, done, errors = self.engine.receive()

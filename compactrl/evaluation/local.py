@@ -1,12 +1,13 @@
-"""The evaluator in this process: blocks of lanes taking turns on this machine's threads.
+"""The evaluator in this process: a block of lanes for each of this machine's threads.
 
-While one block's environments step, the policies of another are evaluated: physics never waits for
-policies as long as there are at least two blocks.
+Each block is driven by a Python thread of its own, which sleeps while its environments step. No block waits for
+another, and while one evaluates its policies the others' physics goes on.
 """
 
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -14,8 +15,6 @@ import numpy as np
 from compactrl.envs.registry import EnvironmentSpec
 from compactrl.evaluation.lanes import Block, Engine, Results
 from compactrl.types import Integers, Outcomes, State, Trials
-
-BLOCKS_PER_THREAD = 2
 
 
 class LocalEvaluator:
@@ -26,7 +25,7 @@ class LocalEvaluator:
         num_lanes: L; part of what a result depends on, unlike threads.
         seed: every lane's seed is spawned from it.
         threads: defaults to the machine's cores.
-        blocks: how many blocks the lanes are split into; a matter of speed alone.
+        blocks: how many blocks the lanes are split into, one a thread by default; a matter of speed alone.
     """
 
     def __init__(
@@ -40,14 +39,18 @@ class LocalEvaluator:
         self.spec = spec
         self.num_lanes = num_lanes
         threads = threads or len(os.sched_getaffinity(0))
+        if spec.engine == "gymnasium":
+            threads = 1  # Python's lock lets one environment step at a time
+        blocks = min(num_lanes, blocks or threads)
         # EnvPool and Gymnasium take 31 bits on every platform; SeedSequence spreads them well.
         seeds = [int(state) for state in seed.generate_state(num_lanes, np.uint32) >> 1]
-        count = min(num_lanes, blocks or (1 if threads == 1 or spec.engine == "gymnasium" else BLOCKS_PER_THREAD))
-        edges = np.linspace(0, num_lanes, count + 1).astype(int)
+        edges = np.linspace(0, num_lanes, blocks + 1).astype(int)
+        each = max(1, threads // blocks)
         self._blocks = [
-            Block(self._engine(seeds[low:high], threads), int(low), int(high - low), num_lanes, spec.action)
+            Block(self._engine(seeds[low:high], each), int(low), int(high - low), num_lanes, spec.action)
             for low, high in pairwise(edges)
         ]
+        self._drivers = ThreadPoolExecutor(len(self._blocks))
 
     def _engine(self, seeds: list[int], threads: int) -> Engine:
         if self.spec.engine == "envpool":
@@ -62,15 +65,18 @@ class LocalEvaluator:
         """Run each trial for one whole episode; the outcome does not depend on threads or blocks."""
         num_trials = trials.layers[0].weight.shape[0]
         results = Results.empty(num_trials, self.spec.observation_size)
-        running = [block for block in self._blocks if block.start(trials, results)]
-        while running:
-            running = [block for block in running if block.advance()]
+        if len(self._blocks) == 1:
+            self._blocks[0].run(trials, results)
+        else:
+            # Each writes results of its own trials; numpy and the engines let go of the interpreter's lock.
+            list(self._drivers.map(lambda block: block.run(trials, results), self._blocks))
         return results.outcomes()
 
     def close(self) -> None:
         """Give the environments back."""
         for block in self._blocks:
             block.engine.close()
+        self._drivers.shutdown()
 
     @property
     def resets(self) -> Integers:

@@ -14,7 +14,7 @@ from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.evolution import EvolutionLearner
-from compactrl.loop import start
+from compactrl.loop import DEFAULT_LANES, start
 from compactrl.types import Outcomes
 from controllers import CONTROLLERS
 from es import STRATEGIES
@@ -56,11 +56,18 @@ def parts(count: int, threads: int, repeats: int) -> dict[str, list[float]]:
     }
     learners = {
         name: EvolutionLearner(
-            compression, name, count, STRATEGIES[name].Options(), spec.alive_bonus, True, np.random.SeedSequence(0)
+            compression,
+            name,
+            "pgpe",
+            count,
+            STRATEGIES[name].Options(),
+            spec.alive_bonus,
+            True,
+            np.random.SeedSequence(0),
         )
         for name in SEARCHED
     }
-    evaluator = LocalEvaluator(spec, count, np.random.SeedSequence(0), threads)
+    evaluator = LocalEvaluator(spec, min(count, DEFAULT_LANES), np.random.SeedSequence(0), threads)
     watch, outcomes = _Stopwatch(), None
     for repetition in range(-1, repeats):  # the first one only warms up
         if repetition == 0:

@@ -12,6 +12,7 @@ import typer
 
 from compactrl.envs.registry import EnvironmentSpec, describe
 from compactrl.evaluation.local import LocalEvaluator
+from compactrl.loop import DEFAULT_LANES
 from compactrl.runs import Run
 from compactrl.types import Layer, Normalizer, Trials
 from experiments.bench import actors
@@ -76,8 +77,9 @@ def measure(
 ) -> dict[str, Any]:
     """Time every system on one environment, in turn, `repeats` times; num_actors 0 leaves EvoTorch out."""
     spec = describe(env)
+    lanes = min(count, DEFAULT_LANES)
     trials = policies(source, spec, count)
-    recorded = evaluator(spec, count, threads)
+    recorded = evaluator(spec, lanes, threads)
     outcomes, recorders = record(recorded, trials)
     recorded.close()
     steps = int(outcomes.steps.sum())
@@ -100,14 +102,14 @@ def measure(
         for repetition in range(-1, repeats):  # the first one only warms up
             times = {"rollout, pool": limit.pool(), "rollout, queue": limit.queue()}
             for name, (number, each) in compared.items():
-                made = evaluator(spec, count, each, number)
+                made = evaluator(spec, lanes, each, number)
                 began = time.perf_counter()
                 same = made.evaluate(trials)
                 times[name] = time.perf_counter() - began
                 made.close()
                 if not np.array_equal(same.steps, outcomes.steps):
                     raise RuntimeError(f"{name} ran other episodes than those that were recorded")
-            made = evaluator(spec, count, threads)
+            made = evaluator(spec, lanes, threads)
             engines = [block.engine for block in made._blocks]
             began = time.perf_counter()
             repeat_commands(engines, commands)

@@ -16,6 +16,7 @@ from compactrl.errors import CompactrlError, InputError
 from compactrl.loop import finish, mean_by_group, reopen, resume, search, start
 from compactrl.methods import METHODS
 from compactrl.runs import Run
+from compactrl.selection import LEADERS
 from es import STRATEGIES
 
 COMBINATIONS = [(name, choice) for name, method in METHODS.items() for choice in method.choices]
@@ -153,6 +154,7 @@ def test_every_strategy_resumes_bit_for_bit(tmp_path, strategy, method, controll
     assert_same_run(pieces, whole)
 
 
+@pytest.mark.filterwarnings("ignore:.* evaluations failed and are left out")
 def test_a_search_with_failures_resumes_bit_for_bit(tmp_path):
     options = options_of("chromatic", "random", env="compactrl/Faulty-v0", es="antithetic")
     options |= {"env_options": {"fault": "raise", "after": 7, "chance": 0.2}, "max_episode_steps": 30}
@@ -230,14 +232,11 @@ def test_a_searched_chromatic_policy_learns_the_toy(tmp_path):
     assert run.summary["weights"] <= 6
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"), [("raise", "RuntimeError: the toy failed on purpose"), ("nan", "NaN"), ("size", "from 3 to 5")]
-)
 @pytest.mark.parametrize("controller", ["pointer", "random"])
 def test_what_is_settled_was_proposed_even_right_after_a_re_evaluation(tmp_path, controller):
     proposed = set()
 
-    def note(record, going):
+    def note(_, going):
         nonlocal settled
         proposed.update(design.tobytes() for design in propose.made)
         settled = going.learner.settled
@@ -249,6 +248,18 @@ def test_what_is_settled_was_proposed_even_right_after_a_re_evaluation(tmp_path,
     finish(going, note)
     assert settled is not None
     assert settled.tobytes() in proposed
+
+
+def test_the_design_that_would_ship_races_again_and_none_races_twice(tmp_path):
+    going = start(options_of("chromatic", "random"), tmp_path / "run")
+    designs = going.controller.propose(LEADERS + 1)
+    going.leaders.note(designs[:LEADERS], np.arange(float(LEADERS)))
+    for shipped in designs[[-1, 0]]:
+        going.shipped = going.policy(shipped)
+        raced = [policy.design.tobytes() for policy in going._candidates()]
+        assert shipped.tobytes() in raced[:LEADERS]
+        assert len(set(raced)) == len(raced)
+    going.close()
 
 
 class _Recorded:
@@ -265,6 +276,9 @@ class _Recorded:
         controller.propose = propose
 
 
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("raise", "RuntimeError: the toy failed on purpose"), ("nan", "NaN"), ("size", "from 3 to 5")]
+)
 def test_a_search_where_everything_fails_says_why(tmp_path, fault, reason):
     options = options_of("unstructured", "none", env="compactrl/Faulty-v0", env_options={"fault": fault})
     with pytest.raises(CompactrlError, match=reason):
