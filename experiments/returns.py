@@ -3,7 +3,7 @@
     python -m experiments.returns [SETTING …] [--seeds 0,1,2] [--steps 20e6]
 
 One after the other, so that seconds are comparable. A search that was interrupted goes on where it was, one that is
-done is not repeated; each setting's results are in `experiments/results/returns/SETTING.json`, rewritten after every
+done is not repeated; each setting's results are in `experiments/results/returns/SETTING-MILLIONSM.json`, rewritten after every
 seed.
 """
 
@@ -49,6 +49,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
+def results_path(setting: str, steps: int) -> Path:
+    """Return where a setting's results with this budget are."""
+    return RESULTS / f"{setting}-{steps / 1e6:g}M.json"
+
+
 def measure(setting: str, seed: int, steps: int) -> dict[str, Any]:
     """Search, or go on searching, and evaluate what ships on fresh episodes."""
     path = RUNS / f"{setting}-seed{seed}-{steps}"
@@ -78,7 +83,7 @@ def main(
     """Measure settings and write their results."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     for setting in settings or SETTINGS:
-        path = RESULTS / f"{setting}.json"
+        path = results_path(setting, int(steps))
         done = {row["seed"]: row for row in json.loads(path.read_text())["seeds"]} if path.exists() else {}
         for seed in map(int, seeds.split(",")):
             if seed not in done or done[seed]["env_steps"] < steps:

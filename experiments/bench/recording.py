@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,20 +79,12 @@ def record(evaluator: LocalEvaluator, trials: Trials) -> tuple[Outcomes, list[Re
 
 
 def repeat_commands(engines: list[Engine], commands: list[list[Command]]) -> None:
-    """Give engines the recorded commands again, taking turns as an evaluator's blocks do."""
-    running: list[tuple[Engine, Iterator[Command]]] = []
-    for engine, recorded in zip(engines, commands, strict=True):
-        left = iter(recorded)
-        engine.send(*next(left))
-        running.append((engine, left))
-    while running:
-        running = [(engine, left) for engine, left in running if _turn(engine, left)]
+    """Give engines the recorded commands again, each from a thread of its own, as an evaluator's blocks do."""
+    with ThreadPoolExecutor(len(engines)) as drivers:
+        list(drivers.map(_repeat, engines, commands))
 
 
-def _turn(engine: Engine, left: Iterator[Command]) -> bool:
-    engine.receive()
-    command = next(left, None)
-    if command is None:
-        return False
-    engine.send(*command)
-    return True
+def _repeat(engine: Engine, commands: list[Command]) -> None:
+    for command in commands:
+        engine.send(*command)
+        engine.receive()
