@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import signal
 import sys
 import warnings
@@ -43,8 +44,10 @@ class _Stop:
             signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self.signal:  # asked twice: at once
-            raise KeyboardInterrupt
+        if self.signal:  # asked twice: at once, without waiting for threads; files are whole at any moment
+            show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+            print(f"{show_cursor}stopped; what was saved last is good", file=sys.stderr, flush=True)
+            os._exit(128 + number)
         self.signal = number
         print("stopping after this generation; once more stops at once", file=sys.stderr, flush=True)
 

@@ -3,8 +3,8 @@
     python -m experiments.returns [SETTING …] [--seeds 0,1,2] [--steps 20e6]
 
 One after the other, so that seconds are comparable. A search that was interrupted goes on where it was, one that is
-done is not repeated; each setting's results are in `experiments/results/returns/SETTING-MILLIONSM.json`, rewritten after every
-seed.
+done is not repeated; a setting's results are in `experiments/results/returns/SETTING-BUDGET.json`, rewritten after
+every seed.
 """
 
 from __future__ import annotations

@@ -248,6 +248,21 @@ def test_a_limit_of_steps_among_the_options_of_the_environment_counts(call, tmp_
     assert Run(tmp_path / "run").metrics[0]["episode_steps"] == 5
 
 
+def test_asked_twice_it_stops_at_once(call, tmp_path, monkeypatch):
+    def note(*_):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("compactrl.display.SearchProgress.note", note)
+    monkeypatch.setattr("os._exit", sys.exit)
+    status, out, error = call("search", *CHROMATIC, "--out", "run")
+    assert (status, out) == (128 + signal.SIGINT, "")
+    assert "stopped; what was saved last is good" in error
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert call("resume", "run")[0] == 0
+
+
 def test_the_toys_are_listed(call):
     status, out, _ = call("envs", "compactrl/")
     assert status == 0

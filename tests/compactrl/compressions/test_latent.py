@@ -114,7 +114,7 @@ def test_the_gradient_goes_through_the_palette():
 
 
 def test_options_out_of_range_are_refused():
-    with pytest.raises(ValueError, match="--partitions 7: .* number of the network's edges, 6"):
+    with pytest.raises(ValueError, match=r"--partitions 7: .* number of the network's edges, 6"):
         latent((3, 2), partitions=7)
     with pytest.raises(ValueError, match="greater than or equal to 0"):
         LatentOptions(palette_spread=-1)
