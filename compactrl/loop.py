@@ -72,7 +72,7 @@ class Search:
         bonus = self.spec.alive_bonus if options.alive_bonus is None else options.alive_bonus
         self.learner = EvolutionLearner(
             compression, options.es, options.settle_es, options.population, self.settings.strategy, bonus,
-            options.normalize_observations, learning,
+            options.normalize_observations, options.normalize_rewards, learning,
         )  # fmt: skip
         controller = CONTROLLERS[choice.controller]
         self.controller = controller(compression.space, self.settings.controller, controlling)
@@ -166,6 +166,8 @@ class Search:
         leader = self._lead() if self.controller.space.length else np.zeros(0, np.int64)
         self.learner.settle(leader)
         self.settled = True
+        if self.shipped is not None and self.shipped.size.weights > self.learner.size.weights:
+            self.shipped, self.shipped_returns = None, np.zeros(0)  # a mask larger than was asked for
         self._drop_choice()
 
     def _drop_choice(self) -> None:
@@ -348,12 +350,25 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
         _try_strategies(settings, theta)
     except ValueError as error:
         raise InputError(str(error)) from error
+    settings = _filled_in(settings, spec)
     writer = RunWriter.create(Path(out) if out else _next_directory(settings), settings.flat())
     try:
         return Search(settings, writer)
     except BaseException:
         writer.close()
         raise
+
+
+def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
+    """Return the settings as a run records them: what the environment and this version decide is written out."""
+    options = settings.search
+    decided = {
+        "engine": spec.engine,
+        "max_episode_steps": spec.max_episode_steps,
+        "lanes": options.lanes or min(options.population, DEFAULT_LANES),
+        "alive_bonus": spec.alive_bonus if options.alive_bonus is None else options.alive_bonus,
+    }
+    return settings.model_copy(update={"search": options.model_copy(update=decided)})
 
 
 def _try_strategies(settings: Settings, theta: Floats) -> None:

@@ -117,6 +117,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "learning_rate": 0.01,
                 "shaping": "standardize",
                 "settle": 0.0,
+                "normalize_rewards": True,
                 "alive_bonus": 0.0,
                 "controller_hidden": 64,
                 "controller_learning_rate": 1e-3,

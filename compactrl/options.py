@@ -90,6 +90,9 @@ class SearchOptions(BaseModel):
         "the default is the environment's own. Returns shown are always true returns.",
     )
     normalize_observations: bool = Field(True, description="Normalise observations by their running moments.")
+    normalize_rewards: bool = Field(
+        False, description="Divide returns by their running standard deviation; of no effect on ranks."
+    )
     selections: Count = Field(
         10, ge=1, description="How many times in a search the leading designs are re-evaluated for what ships."
     )

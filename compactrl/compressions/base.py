@@ -112,6 +112,10 @@ class Compression(ABC):
         """Return the exact size of the policy with this design (D,)."""
         return self._size(self.num_weights, dictionary=0)
 
+    def fit(self, theta: Floats, design: Design) -> Design:  # noqa: ARG002
+        """Return the design to settle on, (D,): this one, or what of it fits the wanted size."""
+        return design
+
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:  # noqa: ARG002
         """Freeze one design (D,): the compression with nothing left to choose, and its theta.
 

@@ -31,7 +31,7 @@ class MaskedOptions(Options):
     """Options of the masked policies."""
 
     kept_weights: int = Field(
-        40, ge=1, description="How many weights the mask should come to keep; below that it is pressed no further."
+        40, ge=1, description="How many weights the mask may keep in the end; below that it is pressed no further."
     )
     beta: float = Field(
         0.5,
@@ -62,6 +62,7 @@ class Masked(Gather):
     def __init__(self, sizes: tuple[int, ...], options: MaskedOptions) -> None:
         super().__init__(sizes, options)
         self.target = min(1.0, options.kept_weights / self.num_edges)
+        self._kept_weights = options.kept_weights
         self._beta, self._annealed_by = options.beta, options.annealed_by
         self.index = np.arange(self.num_edges)
         self.num_weights = self.num_edges
@@ -98,6 +99,14 @@ class Masked(Gather):
         """Return the exact size of the kept weights with their dictionary."""
         kept = int(self._check_design(design).sum())
         return self._size(kept, dictionary=mask_bits(self.num_edges, kept))
+
+    def fit(self, theta: Floats, design: Design) -> Design:
+        """Return the mask with only the wanted number of edges, those of the highest scores."""
+        scores = np.where(design > 0, theta[self.num_edges + self.num_biases :], -np.inf)
+        fitting = np.zeros_like(design)
+        best = np.argsort(-scores, kind="stable")[: self._kept_weights]
+        fitting[best] = design[best]
+        return fitting
 
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
         """Freeze the mask (E,); of theta the kept weights and the biases are left."""

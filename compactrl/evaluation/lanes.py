@@ -96,6 +96,8 @@ class Block:
         self.offset, self.count, self.num_lanes = offset, count, num_lanes
         self.action = action
         self.resets = np.zeros(count, np.int64)
+        self.stopped = False
+        """Set from another thread to end `run` early, its results left unfinished."""
 
     def fast_forward(self, resets: Integers) -> None:
         """Bring the lanes to the given counts of resets (count,), from fewer."""
@@ -130,7 +132,7 @@ class Block:
     def run(self, trials: Trials, results: Results) -> None:
         """Run this block's share of the trials to their ends."""
         going = self.start(trials, results)
-        while going:
+        while going and not self.stopped:
             going = self.advance()
 
     def advance(self) -> bool:

@@ -73,10 +73,12 @@ class LocalEvaluator:
         return results.outcomes()
 
     def close(self) -> None:
-        """Give the environments back."""
+        """Give the environments back; an evaluation that was interrupted ends first."""
+        for block in self._blocks:
+            block.stopped = True
+        self._drivers.shutdown()
         for block in self._blocks:
             block.engine.close()
-        self._drivers.shutdown()
 
     @property
     def resets(self) -> Integers:

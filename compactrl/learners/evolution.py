@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from compactrl.compressions import Compression
-from compactrl.types import Design, Designs, Floats, Layer, Layers, Metrics, Normalizer, Outcomes, State, Trials
+from compactrl.types import Design, Designs, Floats, Layer, Layers, Metrics, Normalizer, Outcomes, Size, State, Trials
 from es import STRATEGIES
 from es.strategy import Options
 
@@ -34,6 +34,8 @@ class EvolutionLearner:
         options: the strategy's options.
         alive_bonus: reward a step that does not count while training.
         normalize_observations: whether policies see normalised observations.
+        normalize_rewards: whether returns are divided by their running standard deviation before the strategy and its
+            shaping see them (Song et al. 2020, appendix A.2); centred ranks do not change by it.
         seed: source of the first theta and of the strategy's noise.
     """
 
@@ -46,6 +48,7 @@ class EvolutionLearner:
         options: Options,
         alive_bonus: float,
         normalize_observations: bool,
+        normalize_rewards: bool,
         seed: np.random.SeedSequence,
     ) -> None:
         initial, searching, self._settling = seed.spawn(3)
@@ -54,7 +57,8 @@ class EvolutionLearner:
         self._settling_strategy = settling_strategy
         self._settling_options = options if settling_strategy == strategy else STRATEGIES[settling_strategy].Options()
         self._alive_bonus = alive_bonus
-        self._normalize = normalize_observations
+        self._normalize, self._normalize_rewards = normalize_observations, normalize_rewards
+        self._return_moments = np.zeros(3)  # count, sum, sum of squares of all returns so far
         self.settled: Design | None = None
         theta = compression.initial(np.random.default_rng(initial))
         self.strategy = STRATEGIES[strategy](theta, population, options, searching)
@@ -97,11 +101,21 @@ class EvolutionLearner:
     def _objective(self, trials: Trials, outcomes: Outcomes, progress: float) -> Floats:
         """Return what the strategy maximises, shape (N,); NaN where the evaluation failed."""
         returns = outcomes.returns - self._alive_bonus * outcomes.steps
+        if self._normalize_rewards:
+            returns = returns / self._reward_scale(returns)
         cost = self.compression.cost(trials.designs, progress)
         if cost is None:
             return returns
         wanted, beta = cost
         return np.asarray(beta * _standardized(returns) - (1 - beta) * _standardized(wanted))
+
+    def _reward_scale(self, returns: Floats) -> float:
+        """Take returns (N,) into the running moments; return the standard deviation of all so far, 1 for constants."""
+        valid = returns[np.isfinite(returns)]
+        self._return_moments = self._return_moments + np.array([len(valid), valid.sum(), (valid * valid).sum()])
+        count, total, square = self._return_moments
+        variance = square / max(count, 1) - (total / max(count, 1)) ** 2
+        return float(np.sqrt(variance)) if variance > SMALLEST_STD**2 else 1.0
 
     def design(self, proposed: Design) -> Design:
         """Return the design that ships: theta's own where it decides one, else the proposed one (D,)."""
@@ -112,9 +126,14 @@ class EvolutionLearner:
         """Return theta without noise, shape (P,)."""
         return self.strategy.center
 
+    @property
+    def size(self) -> Size:
+        """The size of what ships, once a design is settled."""
+        return self.compression.size(self.design(np.zeros(0, np.int64)))
+
     def settle(self, proposed: Design) -> None:
         """Freeze a design: from here on only its weights are improved, by a strategy begun anew."""
-        self._freeze(self.theta(), self.design(proposed))
+        self._freeze(self.theta(), self.compression.fit(self.theta(), self.design(proposed)))
 
     def _freeze(self, theta: Floats, design: Design) -> None:
         self.settled = design
@@ -132,6 +151,7 @@ class EvolutionLearner:
             "count": self._count,
             "total": self._total,
             "square": self._square,
+            "return_moments": self._return_moments,
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -142,6 +162,7 @@ class EvolutionLearner:
         self.strategy.load_state_dict(state["strategy"])
         self._count = float(state["count"])
         self._total, self._square = np.asarray(state["total"]), np.asarray(state["square"])
+        self._return_moments = np.asarray(state.get("return_moments", np.zeros(3)))
 
 
 def _single(layers: Layers) -> Layers:

@@ -61,9 +61,10 @@ def parts(count: int, threads: int, repeats: int) -> dict[str, list[float]]:
             "pgpe",
             count,
             STRATEGIES[name].Options(),
-            spec.alive_bonus,
-            True,
-            np.random.SeedSequence(0),
+            alive_bonus=spec.alive_bonus,
+            normalize_observations=True,
+            normalize_rewards=False,
+            seed=np.random.SeedSequence(0),
         )
         for name in SEARCHED
     }

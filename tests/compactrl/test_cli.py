@@ -181,6 +181,12 @@ def test_a_larger_budget_is_re_evaluated_on_its_way(call, run):
     assert any(2000 < steps < 5000 for steps in chosen)
 
 
+def test_the_record_of_a_run_leaves_nothing_to_later_defaults(run):
+    found = Run(run).config
+    expected = {"engine": "gymnasium", "max_episode_steps": 20, "lanes": 8, "alive_bonus": 0.0}
+    assert {option: found[option] for option in expected} == expected
+
+
 def test_failed_episodes_are_told(call, tmp_path):
     faulty = ["--env", "compactrl/Faulty-v0", "--env-options", '{"fault": "nan", "chance": 0.3}']
     status, out, error = call("search", *CHROMATIC, *faulty, "--out", "run")

@@ -321,3 +321,17 @@ def test_the_mean_of_a_group_leaves_out_what_failed():
     nan = np.nan
     means = mean_by_group(np.array([1.0, 3.0, nan, 5.0, nan, nan]), np.array([0, 0, 1, 1, 2, 2]))
     np.testing.assert_array_equal(means, [2.0, 5.0, nan])
+
+
+def test_normalized_rewards_are_returns_in_running_standard_deviations(tmp_path):
+    going = start(options_of("unstructured", "none", normalize_rewards=True), tmp_path / "run")
+    first, second = np.array([1.0, 3.0, np.nan]), np.array([5.0, 7.0])
+    assert going.learner._reward_scale(first) == pytest.approx(np.std([1.0, 3.0]))
+    assert going.learner._reward_scale(second) == pytest.approx(np.std([1.0, 3.0, 5.0, 7.0]))
+    going.close()
+
+
+def test_constant_rewards_are_left_as_they_are(tmp_path):
+    going = start(options_of("unstructured", "none", normalize_rewards=True), tmp_path / "run")
+    assert going.learner._reward_scale(np.array([2.0, 2.0])) == 1.0
+    going.close()
