@@ -77,7 +77,7 @@ class SearchOptions(BaseModel):
     lanes: Count = Field(
         0,
         ge=0,
-        description="Environments that the evaluations are dealt to; 0 for at most 64. Results depend on it.",
+        description="Environments that the evaluations are dealt to; 0 for at most 160. Results depend on it.",
     )
     threads: Count = Field(0, ge=0, description="Threads that step environments; 0 for every core. Changes no result.")
     settle: float = Field(

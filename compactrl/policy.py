@@ -8,6 +8,7 @@ others run beside it, so workers, threads and batches never change a return.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -125,8 +126,9 @@ class ActionSpec:
         """A, the width of the policy's output."""
         return self.choices if self.kind == "discrete" else len(self.low)
 
-    def scale(self) -> tuple[Floats, Floats] | None:
-        """Return center and scale (A, 1), or None for an unbounded box."""
+    @cached_property
+    def bounds(self) -> tuple[Floats, Floats] | None:
+        """Center and scale, (A, 1) each, or None for an unbounded box."""
         low, high = np.array(self.low)[:, None], np.array(self.high)[:, None]
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
             return None
@@ -136,10 +138,10 @@ class ActionSpec:
         """Turn raw outputs (A, width) into actions: (width, A) float64, or (width,) int64 where discrete."""
         if self.kind == "discrete":
             return np.asarray(np.argmax(outputs, axis=0) + self.start)
-        bounds = self.scale()
-        if bounds is None:
+        if self.bounds is None:
             return outputs.T.astype(np.float64)
-        return np.ascontiguousarray((np.tanh(outputs) * bounds[1] + bounds[0]).T)
+        center, scale = self.bounds
+        return np.ascontiguousarray((np.tanh(outputs) * scale + center).T)
 
 
 def normalize_into(target: NDArray[np.float32], observations: Floats, normalizer: Normalizer) -> None:

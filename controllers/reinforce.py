@@ -20,6 +20,8 @@ it was before the batch, for the batch's mean would bias the gradient. For the n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -71,12 +73,25 @@ class PointerOptions(Options):
     )
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Run torch on one thread: its barriers cost more than a second one brings, and bits do not depend on a count."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class PointerController(Controller):
     """Samples designs from a pointer network and follows the gradient of their expected reward.
 
     Designs in `feedback` may be those last proposed, some of them, or any others; the first two need no second run of
     the network. State is meant to be saved between a feedback and the next proposal; saved in between, learning goes
-    on to within rounding. Bits are the same only with the same number of threads. With D = 0 the empty row is proposed
+    on to within rounding. With D = 0 the empty row is proposed
     and nothing learned.
 
     Example:
@@ -116,11 +131,16 @@ class PointerController(Controller):
     def _propose(self, n: int) -> Designs:
         if self.network is None:
             return np.zeros((n, 0), dtype=np.int64)
-        designs: Designs = self.network.forward(n, self.generator).numpy()
+        with _one_thread():
+            designs: Designs = self.network.forward(n, self.generator).numpy()
         self._remember(designs)
         return designs
 
     def _feedback(self, designs: Designs, rewards: Floats) -> Metrics:
+        with _one_thread():
+            return self._learn(designs, rewards)
+
+    def _learn(self, designs: Designs, rewards: Floats) -> Metrics:
         if self.network is None:
             return {}
         rows = self._find(designs)

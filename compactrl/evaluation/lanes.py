@@ -148,17 +148,18 @@ class Block:
             done = done & stepped
         self._steps[sent] += stepped
         self._fresh[sent] = False
-        # One sum tells whether any number is NaN, infinite or huge; only then look closer.
-        if errors or not np.abs(observation).sum() + np.abs(reward).sum() < HUGE:
+        squared = observation * observation
+        # Two sums tell whether any number is NaN, infinite or huge; only then look closer.
+        if errors or not (squared.sum() < HUGE and abs(reward.sum()) < HUGE):
             done = done | self._note_failures(sent, observation, reward, errors)
         if len(sent) == len(self._running) and not done.any():
             self._total += observation
-            self._square += observation * observation
+            self._square += squared
             normalize_into(self._network.input[:, : len(sent)], observation, self._normalizer)
         else:
             going, seen = sent[~done], observation[~done]
             self._total[going] += seen
-            self._square[going] += seen * seen
+            self._square[going] += squared[~done]
             normalized = np.empty((seen.shape[1], len(going)), np.float32)
             normalize_into(normalized, seen, self._normalizer)
             self._network.input[:, going] = normalized

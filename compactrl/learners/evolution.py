@@ -98,9 +98,13 @@ class EvolutionLearner:
             metrics["usage"] = float(usage.mean())
         return metrics
 
+    def rewards(self, outcomes: Outcomes) -> Floats:
+        """Return what counts while training, shape (N,): returns without the alive bonus; NaN where one failed."""
+        return np.asarray(outcomes.returns - self._alive_bonus * outcomes.steps)
+
     def _objective(self, trials: Trials, outcomes: Outcomes, progress: float) -> Floats:
         """Return what the strategy maximises, shape (N,); NaN where the evaluation failed."""
-        returns = outcomes.returns - self._alive_bonus * outcomes.steps
+        returns = self.rewards(outcomes)
         if self._normalize_rewards:
             returns = returns / self._reward_scale(returns)
         cost = self.compression.cost(trials.designs, progress)
