@@ -72,7 +72,7 @@ def rows(names: Sequence[str], steps: int) -> list[list[str]]:
                 f"{seeds[0]['biases']}",
                 _range(bits),
                 f"**{statistics.mean(means):.0f}**",
-                ", ".join(f"{mean:.0f}" for mean in means),
+                ", ".join(f"{row['seed']}: {row['return_mean']:.0f} ± {row['return_std']:.0f}" for row in seeds),
                 PAPER.get(name, "–"),
             ]
         )
@@ -81,7 +81,7 @@ def rows(names: Sequence[str], steps: int) -> list[list[str]]:
 
 def returns_table(names: Sequence[str], steps: int) -> str:
     """Return the Markdown table of returns with this budget."""
-    headings = ("", "weights", "biases", "bits", "return", "of each seed", "paper: mean (max)")
+    headings = ("", "weights", "biases", "bits", "mean return", "of each seed, ± over episodes", "paper: mean (max)")
     return markdown(headings, rows(names, steps))
 
 
