@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compactrl.loop import resume, search
+    from compactrl.api import resume, search
     from compactrl.runs import Run, load
 
 # OpenMP's threads spin while they wait by default, which starves the threads that step environments.
@@ -25,9 +25,9 @@ __all__ = ["Run", "load", "resume", "search"]
 
 def __getattr__(name: str) -> Any:
     if name in ("search", "resume"):
-        from compactrl import loop
+        from compactrl import api
 
-        return getattr(loop, name)
+        return getattr(api, name)
     if name in ("Run", "load"):
         from compactrl import runs
 

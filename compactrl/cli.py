@@ -60,7 +60,7 @@ def _search_command() -> Callable[..., None]:
     from compactrl.options import describe_options
 
     def command(**given: Any) -> None:
-        from compactrl.loop import start
+        from compactrl.api import start
 
         out, quiet = given.pop("out"), given.pop("quiet")
         _go_on(lambda: start({name: value for name, value in given.items() if value is not None}, out), quiet)
@@ -102,8 +102,8 @@ def _search_command() -> Callable[..., None]:
 
 def _go_on(begin: Callable[[], Any], quiet: bool) -> None:
     """Run a search with progress shown and signals heeded, and say what it came to."""
+    from compactrl.api import finish
     from compactrl.display import SearchProgress, describe_result
-    from compactrl.loop import finish
 
     stop = _Stop()
     going = begin()
@@ -129,7 +129,7 @@ def resume(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Go on with a run from its last checkpoint; the result is that of an uninterrupted run."""
-    from compactrl.loop import reopen
+    from compactrl.api import reopen
 
     _go_on(lambda: reopen(run, _whole("--steps", steps)), quiet)
 

@@ -10,30 +10,26 @@ import json
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.registry import EnvironmentSpec, describe, load_module
-from compactrl.errors import CompactrlError, DamagedFileError, InputError
+from compactrl.errors import CompactrlError
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.evolution import EvolutionLearner
-from compactrl.options import Settings, resolve
+from compactrl.options import Settings
 from compactrl.policy import Policy
-from compactrl.runs import Run, RunWriter, policy_of, policy_state, save_policy
+from compactrl.policy_files import policy_of, policy_state, save_policy
 from compactrl.selection import Leaders, race, score
 from compactrl.storage import write_json
 from compactrl.types import Floats, Integers, Layer, Metrics, Size, State
+from compactrl.writer import RunWriter
 from controllers import CONTROLLERS, Space
-from es import STRATEGIES
 
 DEFAULT_LANES = 160
 """Enough for a core's block of 80 to hide what handing over commands costs; 320 at once are no faster."""
-
-FINAL_EPISODES = 100
-"""Fresh episodes behind the return in a finished search's summary."""
 
 OnIteration = Callable[[dict[str, float], "Search"], None]
 
@@ -50,7 +46,7 @@ class Search:
         self.settings, self.options, self.writer = settings, settings.search, writer
         if self.options.env_module:
             load_module(self.options.env_module)
-        self.spec = _environment(settings)
+        self.spec = environment(settings)
         if not self.spec.resumes_exactly:
             warnings.warn(
                 f"{self.spec.id} draws random numbers in EnvPool's steps: an interrupted search goes on with other "
@@ -324,162 +320,7 @@ def _mean(returns: Floats) -> float:
     return float(valid.mean()) if len(valid) else -np.inf
 
 
-def _environment(settings: Settings) -> EnvironmentSpec:
+def environment(settings: Settings) -> EnvironmentSpec:
+    """Look the search's environment up."""
     options = settings.search
     return describe(options.env, options.engine, options.max_episode_steps, options.env_options)
-
-
-def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
-    """Check the options and begin a run's directory.
-
-    Args:
-        given: options by name; those not given get their defaults.
-        out: the run's directory; by default a new one under runs/.
-
-    Raises:
-        InputError: an option or the directory will not do.
-    """
-    settings = resolve(given)
-    if settings.search.env_module:
-        load_module(settings.search.env_module)
-    spec = _environment(settings)
-    sizes = (spec.observation_size, *settings.search.hidden, spec.action.size)
-    try:
-        compression = COMPRESSIONS[settings.choice.compression](sizes, settings.compression)
-        theta = np.zeros(compression.num_parameters)
-        _try_strategies(settings, theta)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    settings = _filled_in(settings, spec)
-    writer = RunWriter.create(Path(out) if out else _next_directory(settings), settings.flat())
-    try:
-        return Search(settings, writer)
-    except BaseException:
-        writer.close()
-        raise
-
-
-def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
-    """Return the settings as a run records them: what the environment and this version decide is written out."""
-    options = settings.search
-    decided = {
-        "engine": spec.engine,
-        "max_episode_steps": spec.max_episode_steps,
-        "lanes": options.lanes or min(options.population, DEFAULT_LANES),
-        "alive_bonus": spec.alive_bonus if options.alive_bonus is None else options.alive_bonus,
-    }
-    return settings.model_copy(update={"search": options.model_copy(update=decided)})
-
-
-def _try_strategies(settings: Settings, theta: Floats) -> None:
-    """Raise ValueError where a strategy cannot have this population, before anything is written."""
-    options, seed = settings.search, np.random.SeedSequence(0)
-    STRATEGIES[options.es](theta, options.population, settings.strategy, seed)
-    if options.settle and options.settle_es != options.es:
-        other = STRATEGIES[options.settle_es]
-        other(theta, options.population, other.Options(), seed)
-
-
-def reopen(path: str | Path, steps: int | None = None) -> Search:
-    """Go on with a run from its last whole checkpoint.
-
-    Args:
-        path: the run's directory.
-        steps: a larger budget in environment steps.
-
-    Raises:
-        InputError: no run there, or the budget is spent already.
-        DamagedFileError: no checkpoint can be read.
-    """
-    run = Run(path)
-    options = {**run.config, **({"steps": steps} if steps else {})}
-    settings = resolve(options)
-    writer = RunWriter(run.path)
-    search = None
-    try:
-        search = Search(settings, writer)
-        _restore(search)
-        if search.progress >= 1 and _is_finished(run):
-            raise InputError(
-                f"{path} has spent its budget of {settings.search.steps} environment steps: give more with --steps"
-            )
-        if settings.search.steps != run.config["steps"]:  # re-evaluations come at shares of the budget
-            search.selections = int(search.progress * settings.search.selections)
-        writer.cut_metrics(search.iteration)
-        writer.extend(settings.flat())
-    except BaseException:
-        (search or writer).close()
-        raise
-    return search
-
-
-def _restore(search: Search) -> None:
-    """Bring a fresh search to its last whole checkpoint.
-
-    Raises:
-        DamagedFileError: there is one, and it does not fit.
-    """
-    checkpoint = search.writer.load_checkpoint(search.settings.flat())
-    if checkpoint is None:
-        return
-    iteration, state = checkpoint
-    try:
-        search.load_state_dict(state)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise DamagedFileError(
-            f"checkpoint {iteration} of {search.writer.path} does not fit this search: it is of another one, or of "
-            f"another version of compactrl or of a library, see versions.json ({type(error).__name__}: {error})"
-        ) from error
-
-
-def _is_finished(run: Run) -> bool:
-    """Return whether the final evaluation is in the summary."""
-    try:
-        return bool(run.summary.get("finished"))
-    except DamagedFileError:  # missing, too: the search ended between two files
-        return False
-
-
-def search(out: str | Path | None = None, on_iteration: OnIteration | None = None, **options: Any) -> Run:
-    """Search for a compact policy and return its run.
-
-    Args:
-        out: the run's directory; by default a new one under runs/.
-        on_iteration: called after every iteration with its metrics and the search.
-        options: as on the command line, with underscores.
-
-    Raises:
-        InputError: an option or the directory will not do.
-        CompactrlError: the search cannot go on.
-    """
-    return finish(start(options, out), on_iteration)
-
-
-def resume(path: str | Path, steps: int | None = None, on_iteration: OnIteration | None = None) -> Run:
-    """Go on with a run until its budget, or a larger one, is spent."""
-    return finish(reopen(path, steps), on_iteration)
-
-
-def finish(
-    going: Search, on_iteration: OnIteration | None = None, should_stop: Callable[[], bool] = lambda: False
-) -> Run:
-    """Run a search to its end, or until `should_stop`; at the end, evaluate what ships on fresh episodes."""
-    try:
-        going.run(on_iteration, should_stop)
-        run = Run(going.writer.path)
-        if going.progress >= 1:
-            report = run.report(run.evaluate(FINAL_EPISODES, going.options.threads))
-            write_json(run.path / "summary.json", {**going.summary(), **report, "finished": True})
-    finally:
-        going.close()
-    return run
-
-
-def _next_directory(settings: Settings) -> Path:
-    """Return a new directory's name: runs/METHOD-ENV-SEED, numbered where that is taken."""
-    options = settings.search
-    name = f"{options.method}-{options.env.replace('/', '-')}-seed{options.seed}"
-    place, number = Path("runs") / name, 2
-    while place.exists():
-        place, number = Path("runs") / f"{name}-{number}", number + 1
-    return place

@@ -20,11 +20,14 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from compactrl.compressions.base import START, Compression, Options, mask_bits
+from compactrl.compressions.base import Compression, Options, mask_bits
 from compactrl.compressions.frozen import freeze_mask
 from compactrl.compressions.gather import Gather
 from compactrl.types import Design, Designs, Floats, Integers, Size
 from controllers.base import Space
+
+START_SCORE = 0.2
+"""Standard deviation of the first scores: a few times the noise, so that a candidate flips some bits and not half."""
 
 
 class MaskedOptions(Options):
@@ -90,9 +93,9 @@ class Masked(Gather):
         return np.maximum(self.usage(designs), self.target), 1 - annealed * (1 - self._beta)
 
     def initial(self, generator: np.random.Generator) -> Floats:
-        """Draw the first theta, (P,): weights and scores normal with standard deviation `START`, biases zero."""
+        """Draw the first theta, (P,): weights next to zero, scores normal with `START_SCORE`, biases zero."""
         theta = super().initial(generator)
-        theta[-self.num_edges :] = START * generator.standard_normal(self.num_edges)
+        theta[-self.num_edges :] = START_SCORE * generator.standard_normal(self.num_edges)
         return theta
 
     def size(self, design: Design) -> Size:

@@ -142,8 +142,10 @@ class EvolutionLearner:
     def _freeze(self, theta: Floats, design: Design) -> None:
         self.settled = design
         self.compression, kept = self._searched.settle(theta, design)
-        # The defaults are for a policy without structure: as much noise on each number as it would have there.
-        share = len(kept) / (self.compression.num_edges + self.compression.num_biases)
+        # The defaults are for a policy without structure: as much noise on the edges in use as they would have there.
+        usage = self._searched.usage(design[None])
+        edges = self._searched.num_edges * (1.0 if usage is None else float(usage[0]))
+        share = len(kept) / (edges + self._searched.num_biases)
         options = self._settling_options.for_share(share)
         self.strategy = STRATEGIES[self._settling_strategy](kept, self._population, options, self._settling)
 

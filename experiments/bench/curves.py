@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.loop import Search, start
+from compactrl.api import start
+from compactrl.loop import Search
 from compactrl.storage import read_json
 from experiments.bench.actors import HIDDEN, gym_problem
 from experiments.bench.report import RESULTS, show, write

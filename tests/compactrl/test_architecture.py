@@ -95,7 +95,7 @@ def test_importing_brings_in_nothing_heavy(module):
 def test_names_of_the_package_come_when_first_used():
     program = "import compactrl; print(compactrl.search.__module__, compactrl.load.__module__)"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert answer.stdout.split() == ["compactrl.loop", "compactrl.runs"]
+    assert answer.stdout.split() == ["compactrl.api", "compactrl.runs"]
 
 
 def test_names_of_test_files_are_unique():

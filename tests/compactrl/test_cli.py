@@ -11,9 +11,10 @@ import warnings
 import numpy as np
 import pytest
 
-from compactrl import cli, loop
+from compactrl import api, cli, loop
 from compactrl.errors import CompactrlError
-from compactrl.runs import EVENTS, Run
+from compactrl.runs import Run
+from compactrl.writer import EVENTS
 
 TINY = ["--env", "compactrl/Target-v0", "--population", "8", "--steps", "1200", "--hidden", "4", "--threads", "1"]
 TINY += ["--selections", "2", "--selection-episodes", "2", "--checkpoint-seconds", "0"]
@@ -152,7 +153,7 @@ def test_a_checkpoint_that_does_not_fit_for_another_reason_is_refused(call, run,
     assert status == 1
     assert "does not fit this search" in error
     monkeypatch.undo()
-    loop.reopen(run, 2400).close()  # the lock was given back
+    api.reopen(run, 2400).close()  # the lock was given back
 
 
 def test_a_kill_in_the_final_evaluation_loses_only_that(call, tmp_path, monkeypatch):

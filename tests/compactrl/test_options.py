@@ -5,8 +5,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from compactrl.api import start
 from compactrl.errors import InputError
-from compactrl.loop import start
 from compactrl.methods import METHODS, PRESETS
 from compactrl.options import SearchOptions, owners, resolve
 from controllers import CONTROLLERS

@@ -10,9 +10,11 @@ import pytest
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
 from compactrl.options import resolve
 from compactrl.policy import ActionSpec, Policy
-from compactrl.runs import KEPT_CHECKPOINTS, Run, RunWriter, load_policy, save_policy
+from compactrl.policy_files import load_policy, save_policy
+from compactrl.runs import Run
 from compactrl.storage import save_state
 from compactrl.types import Layer, Normalizer, Size
+from compactrl.writer import KEPT_CHECKPOINTS, RunWriter
 
 OPTIONS = resolve({"method": "linear", "env": "compactrl/Target-v0"}).flat()
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from compactrl.api import finish, reopen, resume, search, start
 from compactrl.errors import CompactrlError, InputError
-from compactrl.loop import finish, mean_by_group, reopen, resume, search, start
+from compactrl.loop import mean_by_group
 from compactrl.methods import METHODS
 from compactrl.runs import Run
 from compactrl.selection import LEADERS
