@@ -72,6 +72,7 @@ class EnvPoolEngine:
     def close(self) -> None:
         """See `Engine`."""
         self._pool.close()
+        del self._pool  # its environments' memory goes with it, not with the last reference to this engine
 
     def _answer(self) -> Answer:
         state = self._pool._recv()
