@@ -1,6 +1,6 @@
 """The one loop: a controller proposes designs, a learner makes policies of them, an evaluator runs them.
 
-Every method goes through `Search.run`; what differs between methods is in the parts that `build` puts
+Every method goes through `Search.run`; what differs between methods is in the parts that `_build` puts
 together from the method's row.
 """
 
