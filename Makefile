@@ -18,7 +18,7 @@ types: $(INSTALLED)
 	.venv/bin/mypy
 
 unit: $(INSTALLED)
-	.venv/bin/python -m pytest -n 2 $(ARGS)
+	.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 results: $(INSTALLED)  ## write the README's tables from experiments/results
 	.venv/bin/python -m experiments.tables

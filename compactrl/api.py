@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
-from compactrl.envs.registry import EnvironmentSpec, load_module
+from compactrl.envs.registry import EnvironmentSpec, load_module, module_folder
 from compactrl.errors import DamagedFileError, InputError
 from compactrl.loop import DEFAULT_LANES, OnIteration, Search, environment
 from compactrl.options import Settings, resolve
 from compactrl.runs import Run
 from compactrl.storage import write_json
 from compactrl.types import Floats
-from compactrl.writer import RunWriter
+from compactrl.writer import MAY_CHANGE, RunWriter
 from es import STRATEGIES
+
+if TYPE_CHECKING:
+    from compactrl.evaluation.ray import Workers
 
 FINAL_EPISODES = 100
 """Fresh episodes behind the return in a finished search's summary."""
@@ -45,12 +49,37 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
     except ValueError as error:
         raise InputError(str(error)) from error
     settings = _filled_in(settings, spec)
-    writer = RunWriter.create(Path(out) if out else _next_directory(settings), settings.flat())
-    try:
-        return Search(settings, writer)
-    except BaseException:
-        writer.close()
-        raise
+    with contextlib.ExitStack() as opened:
+        workers = _workers(settings)
+        if workers is not None:
+            opened.callback(workers.close)
+        writer = RunWriter.create(Path(out) if out else _next_directory(settings), settings.flat())
+        opened.callback(writer.close)
+        search = Search(settings, writer, workers)
+        opened.pop_all()  # they are the search's from here on
+    return search
+
+
+def _workers(settings: Settings) -> Workers | None:
+    """Begin or join a Ray, where the search asks for one."""
+    options = settings.search
+    if not options.workers and not options.ray_address:
+        return None
+    from compactrl.evaluation.ray import Workers
+
+    lanes = options.lanes or min(options.population, DEFAULT_LANES)
+    if options.workers > lanes:
+        raise InputError(
+            f"--workers {options.workers}: a generation has {lanes} lanes, and a worker needs at least one. Give "
+            f"--lanes {options.workers} (with --population at least as large; results depend on it), or fewer workers"
+        )
+    environment = {
+        name: getattr(options, name) for name in ("env", "engine", "max_episode_steps", "env_options", "env_module")
+    }
+    if options.env_module:
+        load_module(options.env_module)
+        environment["module_folder"] = module_folder(options.env_module)
+    return Workers(environment, options.workers, options.ray_address, options.worker_timeout)
 
 
 def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
@@ -74,24 +103,28 @@ def _try_strategies(settings: Settings, theta: Floats) -> None:
         other(theta, options.population, other.Options(), seed)
 
 
-def reopen(path: str | Path, steps: int | None = None) -> Search:
+def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search:
     """Go on with a run from its last whole checkpoint.
 
     Args:
         path: the run's directory.
         steps: a larger budget in environment steps.
+        changed: options that change no result, such as workers and ray_address; None keeps what the run has.
 
     Raises:
-        InputError: no run there, or the budget is spent already.
+        InputError: no run there, the budget is spent already, or an option that may not change.
         DamagedFileError: no checkpoint can be read.
     """
     run = Run(path)
-    options = {**run.config, **({"steps": steps} if steps else {})}
-    settings = resolve(options)
-    writer = RunWriter(run.path)
-    search = None
+    given = {name: value for name, value in {"steps": steps, **changed}.items() if value is not None}
+    for name in given.keys() - MAY_CHANGE:
+        raise InputError(f"{name} cannot change in a run: only {', '.join(sorted(MAY_CHANGE))} can")
+    settings = resolve({**run.config, **given})
+    workers = _workers(settings)
+    writer = search = None
     try:
-        search = Search(settings, writer)
+        writer = RunWriter(run.path)
+        search = Search(settings, writer, workers)
         _restore(search)
         if search.progress >= 1 and _is_finished(run):
             raise InputError(
@@ -102,7 +135,9 @@ def reopen(path: str | Path, steps: int | None = None) -> Search:
         writer.cut_metrics(search.iteration)
         writer.extend(settings.flat())
     except BaseException:
-        (search or writer).close()
+        for part in [search] if search else [writer, workers]:
+            if part is not None:
+                part.close()
         raise
     return search
 
@@ -149,9 +184,9 @@ def search(out: str | Path | None = None, on_iteration: OnIteration | None = Non
     return finish(start(options, out), on_iteration)
 
 
-def resume(path: str | Path, steps: int | None = None, on_iteration: OnIteration | None = None) -> Run:
-    """Go on with a run until its budget, or a larger one, is spent."""
-    return finish(reopen(path, steps), on_iteration)
+def resume(path: str | Path, steps: int | None = None, on_iteration: OnIteration | None = None, **changed: Any) -> Run:
+    """Go on with a run until its budget, or a larger one, is spent; see `reopen`."""
+    return finish(reopen(path, steps, **changed), on_iteration)
 
 
 def finish(

@@ -34,6 +34,15 @@ SEARCH = "Search for a compact policy: name an environment and how few weights i
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.", show_default=False)]
 
+Workers = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="COUNT", help="Ray workers that step environments; 0 for none.", show_default=False),
+]
+RayAddress = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="NAME", help="Ray cluster to join, as HOST:PORT or auto.", show_default=False),
+]
+
 
 class _Stop:
     """Asked for by SIGINT or SIGTERM: the search ends after this generation, saved."""
@@ -126,12 +135,15 @@ def resume(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="COUNT", help="A larger budget in environment steps.", show_default=False),
     ] = None,
+    workers: Workers = None,
+    ray_address: RayAddress = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Go on with a run from its last checkpoint; the result is that of an uninterrupted run."""
     from compactrl.api import reopen
 
-    _go_on(lambda: reopen(run, _whole("--steps", steps)), quiet)
+    budget = _whole("--steps", steps)
+    _go_on(lambda: reopen(run, budget, workers=workers, ray_address=ray_address), quiet)
 
 
 @app.command()
@@ -185,12 +197,12 @@ def envs(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
-    """Say what this machine has, and whether it fits."""
+def doctor(workers: Workers = None, ray_address: RayAddress = None, as_json: Json = False) -> None:
+    """Say what this machine has and whether it fits; with workers, what each of them sees."""
     from compactrl.display import describe_checks
     from compactrl.doctor import examine
 
-    report = examine()
+    report = examine(_whole("--workers", workers) or 0, ray_address or "")
     print(json.dumps(report, indent=2) if as_json else describe_checks(report))
     if report["problems"]:
         raise typer.Exit(1)

@@ -149,9 +149,17 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
     )
 
 
+WORKER_VERSIONS = ("python", "compactrl", "envpool", "mujoco", "gymnasium", "numpy", "ray")
+"""What the doctor shows of a worker."""
+
+
 def describe_checks(report: dict[str, Any]) -> str:
     """Say what the doctor found."""
     lines = [f"{name:12} {value}" for name, value in {**report["machine"], **report["versions"]}.items()]
+    for number, worker in enumerate(report.get("workers", []), 1):
+        versions = ", ".join(f"{name} {worker['versions'].get(name, '–')}" for name in WORKER_VERSIONS)
+        seen = f"{worker['machine']}, {worker['cores']} cores, {worker['memory']}, {versions}"
+        lines.append(f"{f'worker {number}':12} {seen}")
     lines += [f"problem: {problem}" for problem in report["problems"]] or ["all well"]
     return "\n".join(lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 from compactrl.runs import versions
@@ -11,8 +12,12 @@ ENVPOOL_MUJOCO = "3.6.0"
 """The MuJoCo that EnvPool bundles; another one gives other trajectories for the same seed."""
 
 
-def examine() -> dict[str, Any]:
-    """Return machine, versions and problems, as JSON values."""
+def examine(workers: int = 0, ray_address: str = "") -> dict[str, Any]:
+    """Return machine, versions and problems, as JSON values; with workers of Ray, what each of them sees.
+
+    Raises:
+        InputError: the workers cannot be had.
+    """
     found = versions()
     problems = []
     if found.get("mujoco") != ENVPOOL_MUJOCO:
@@ -29,7 +34,25 @@ def examine() -> dict[str, Any]:
     }
     if not problems:
         problems += _try_engines()
-    return {"machine": machine, "versions": found, "problems": problems}
+    report: dict[str, Any] = {"machine": machine, "versions": found, "problems": problems}
+    if workers or ray_address:
+        report["workers"] = _ask_workers(workers, ray_address, problems)
+    return report
+
+
+def _ask_workers(count: int, address: str, problems: list[str]) -> list[dict[str, Any]]:
+    """Return what each worker sees of its machine; those that do not fit are a problem."""
+    from compactrl.evaluation.ray import Workers
+
+    environment = {
+        "env": "Pendulum-v1", "engine": "envpool", "max_episode_steps": 5, "env_options": {}, "env_module": "",
+    }  # fmt: skip
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        workers = Workers(environment, count, address)
+    workers.close()
+    problems += [str(warning.message) for warning in heard]
+    return workers.reports
 
 
 def _try_engines() -> list[str]:

@@ -10,13 +10,14 @@ import json
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.registry import EnvironmentSpec, describe, load_module
 from compactrl.errors import CompactrlError
+from compactrl.evaluation import Evaluator
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.evolution import EvolutionLearner
 from compactrl.options import Settings
@@ -26,7 +27,10 @@ from compactrl.selection import Leaders, race, score
 from compactrl.storage import write_json
 from compactrl.types import Floats, Integers, Layer, Metrics, Size, State
 from compactrl.writer import RunWriter
-from controllers import CONTROLLERS, Space
+from controllers import CONTROLLERS, Ahead, Controller, Space
+
+if TYPE_CHECKING:
+    from compactrl.evaluation.ray import Workers
 
 DEFAULT_LANES = 160
 """Enough for a core's block of 80 to hide what handing over commands costs; 320 at once are no faster."""
@@ -40,10 +44,11 @@ class Search:
     Args:
         settings: resolved options.
         writer: where the run goes.
+        workers: who evaluates, in place of this process; the search closes them.
     """
 
-    def __init__(self, settings: Settings, writer: RunWriter) -> None:
-        self.settings, self.options, self.writer = settings, settings.search, writer
+    def __init__(self, settings: Settings, writer: RunWriter, workers: Workers | None = None) -> None:
+        self.settings, self.options, self.writer, self.workers = settings, settings.search, writer, workers
         if self.options.env_module:
             load_module(self.options.env_module)
         self.spec = environment(settings)
@@ -70,11 +75,17 @@ class Search:
             compression, options.es, options.settle_es, options.population, self.settings.strategy, bonus,
             options.normalize_observations, options.normalize_rewards, learning,
         )  # fmt: skip
-        controller = CONTROLLERS[choice.controller]
-        self.controller = controller(compression.space, self.settings.controller, controlling)
+        controller = CONTROLLERS[choice.controller](compression.space, self.settings.controller, controlling)
+        ahead = compression.space.length and (options.sample_ahead or not controller.learns)
+        self.controller: Controller | Ahead = Ahead(controller) if ahead else controller
         lanes = options.lanes or min(options.population, DEFAULT_LANES)
-        self.evaluator = LocalEvaluator(self.spec, lanes, training, options.threads or None)
-        self.selector = LocalEvaluator(self.spec, options.selection_episodes, selecting, options.threads or None)
+        self.evaluator = self._evaluator(lanes, training, "training")
+        self.selector = self._evaluator(options.selection_episodes, selecting, "selecting")
+
+    def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str) -> Evaluator:
+        if self.workers is not None:
+            return self.workers.evaluator(self.spec, lanes, seed, group)
+        return LocalEvaluator(self.spec, lanes, seed, self.options.threads or None)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -284,6 +295,8 @@ class Search:
         """Give environments and directory back."""
         self.evaluator.close()
         self.selector.close()
+        if self.workers is not None:
+            self.workers.close()
         self.writer.close()
 
 

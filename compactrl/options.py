@@ -80,6 +80,25 @@ class SearchOptions(BaseModel):
         description="Environments that the evaluations are dealt to; 0 for at most 160. Results depend on it.",
     )
     threads: Count = Field(0, ge=0, description="Threads that step environments; 0 for every core. Changes no result.")
+    workers: Count = Field(
+        0,
+        ge=0,
+        description="Ray workers that step environments, in place of threads; 0 for none, or with --ray-address for "
+        "every CPU of the cluster. Changes no result.",
+    )
+    ray_address: str = Field(
+        "", description="Ray cluster to join, as HOST:PORT or auto; without it --workers begins a Ray on this machine."
+    )
+    worker_timeout: float = Field(
+        600.0,
+        gt=0,
+        description="Seconds after which a worker's share of a generation counts as hung and is done again elsewhere.",
+    )
+    sample_ahead: bool = Field(
+        False,
+        description="Sample the next generation's designs while this one is evaluated: proposals then know the "
+        "rewards one generation late. Controllers that learn nothing always do.",
+    )
     settle: float = Field(
         0.4, ge=0, lt=1, description="Last share of the budget, spent on the weights of the design that leads."
     )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compactrl.evaluation.local import LocalEvaluator
+from compactrl.evaluation import Evaluator
 from compactrl.policy import Policy
 from compactrl.types import Designs, Floats, Layer, State, Trials
 
@@ -68,7 +68,7 @@ class Selected(NamedTuple):
         return float(valid.mean()) if len(valid) else -np.inf
 
 
-def race(policies: Sequence[Policy], evaluator: LocalEvaluator, episodes: int) -> Selected:
+def race(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> Selected:
     """Return the best of these policies, found in rounds; they must share one normaliser."""
     steps = 0
     field = list(policies)
@@ -83,7 +83,7 @@ def race(policies: Sequence[Policy], evaluator: LocalEvaluator, episodes: int) -
     return Selected(field[0], scores[0], steps + taken)
 
 
-def score(policies: Sequence[Policy], evaluator: LocalEvaluator, episodes: int) -> tuple[Floats, int]:
+def score(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> tuple[Floats, int]:
     """Return the returns (policies, episodes) over fresh episodes, NaN = failed, and the steps taken."""
     layers = tuple(
         Layer(

@@ -21,7 +21,7 @@ from compactrl.storage import load_state, save_state, write_atomically, write_js
 from compactrl.types import Metrics, State
 
 KEPT_CHECKPOINTS = 3
-MAY_CHANGE = {"steps", "threads", "checkpoint_seconds"}
+MAY_CHANGE = {"steps", "threads", "workers", "ray_address", "worker_timeout", "checkpoint_seconds"}
 """Options that a resumed search may have other than before."""
 EVENTS = "events.out.tfevents"
 

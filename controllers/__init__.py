@@ -21,6 +21,7 @@ Example:
     (5, 4)
 """
 
+from .ahead import Ahead
 from .base import Controller, Space
 from .evolution import EvolutionController
 from .fixed import FixedController
@@ -32,4 +33,4 @@ CONTROLLERS: dict[str, type[Controller]] = {
 }
 """Every controller by its name."""
 
-__all__ = ["CONTROLLERS", "Controller", "Space"]
+__all__ = ["CONTROLLERS", "Ahead", "Controller", "Space"]

@@ -68,6 +68,8 @@ class Controller(ABC):
     """
 
     name: ClassVar[str]
+    learns: ClassVar[bool] = True
+    """Whether proposals depend on rewards."""
     Options: ClassVar[type[BaseModel]] = Options
 
     def __init__(self, space: Space, options: BaseModel, seed: np.random.SeedSequence) -> None:

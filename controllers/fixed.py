@@ -38,6 +38,7 @@ class FixedController(Controller):
     """
 
     name: ClassVar[str] = "fixed"
+    learns: ClassVar[bool] = False
     Options: ClassVar[type[BaseModel]] = FixedOptions
     options: FixedOptions
 

@@ -26,6 +26,7 @@ class RandomController(Controller):
     """
 
     name: ClassVar[str] = "random"
+    learns: ClassVar[bool] = False
 
     def _propose(self, n: int) -> Designs:
         return self.space.sample(n, self.generator)

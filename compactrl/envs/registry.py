@@ -18,6 +18,7 @@ import sys
 import warnings
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,6 +81,13 @@ def load_module(name: str) -> None:
         ) from error
     except Exception as error:
         raise InputError(f"--env-module {name}: importing it raised {type(error).__name__}: {error}") from error
+
+
+def module_folder(name: str) -> str:
+    """Return the folder from which an imported module can be imported."""
+    package = sys.modules[name.partition(".")[0]]
+    place = Path(getattr(package, "__file__", None) or next(iter(getattr(package, "__path__", [""])), ""))
+    return str((place.parent.parent if hasattr(package, "__path__") and place.suffix else place.parent).absolute())
 
 
 @contextlib.contextmanager

@@ -1,1 +1,26 @@
-"""Evaluation: plain MLPs in environments, and nothing else."""
+"""Evaluation: plain MLPs in environments, and nothing else.
+
+`local` runs lanes in this process, `ray` on workers; who asks for an evaluator does not see which.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from compactrl.types import Outcomes, State, Trials
+
+
+class Evaluator(Protocol):
+    """Runs plain MLPs in lanes of an environment."""
+
+    def evaluate(self, trials: Trials) -> Outcomes:
+        """Run each trial for one whole episode."""
+
+    def state_dict(self) -> State:
+        """Counts of resets: all that a lane's next episode depends on."""
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned, of any evaluator of these lanes."""
+
+    def close(self) -> None:
+        """Give the environments back."""

@@ -68,6 +68,14 @@ class Results:
             failures={},
         )
 
+    def take(self, trials: Integers, outcomes: Outcomes) -> None:
+        """Take in what came of these trials (n,), evaluated elsewhere."""
+        self.returns[trials] = outcomes.returns
+        self.steps[trials] = outcomes.steps
+        self.total[trials] = outcomes.moments.total
+        self.square[trials] = outcomes.moments.square
+        self.failures.update({int(trials[position]): reason for position, reason in outcomes.failures.items()})
+
     def outcomes(self) -> Outcomes:
         """Return the record that evaluators give; a failed trial has NaN and adds nothing to the moments."""
         failed = np.array(sorted(self.failures), np.int64)
