@@ -50,9 +50,10 @@ def _ask_workers(count: int, address: str, problems: list[str]) -> list[dict[str
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         workers = Workers(environment, count, address)
-    workers.close()
+        reports = workers.reports
+        workers.close()
     problems += [str(warning.message) for warning in heard]
-    return workers.reports
+    return reports
 
 
 def _try_engines() -> list[str]:

@@ -18,7 +18,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +52,8 @@ class _Slot:
     """Its first report, to come; None once it is there."""
     asked: float
     """When it was asked for, in seconds of the monotonic clock."""
-    machine: str = "?"
+    report: dict[str, Any] = field(default_factory=lambda: {"machine": "?"})
+    """What it said of its machine when it came up."""
     busy: bool = False
 
 
@@ -92,8 +93,6 @@ class Workers:
 
     def __init__(self, environment: dict[str, Any], count: int, address: str = "", timeout: float = 600.0) -> None:
         self._environment, self._count, self._timeout = environment, count, timeout
-        self.reports: list[dict[str, Any]] = []
-        """What each worker said of its machine when it came up."""
         self.lost = 0
         """Workers lost so far."""
         self._failed_starts = 0
@@ -108,6 +107,11 @@ class Workers:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def reports(self) -> list[dict[str, Any]]:
+        """What each worker that is there said of its machine when it came up."""
+        return [slot.report for slot in self._slots if slot.starting is None]
 
     def evaluator(self, spec: EnvironmentSpec, lanes: int, seed: np.random.SeedSequence, group: str) -> RayEvaluator:
         """Return an evaluator whose lanes these workers run; groups keep lanes apart."""
@@ -138,7 +142,8 @@ class Workers:
             while waiting or going:
                 self._send(waiting, going, shared)
                 awaited = [*going, *(slot.starting for slot in self._slots if slot.starting)]
-                done, _ = self._ray.wait(awaited, num_returns=1, timeout=LOOK_SECONDS)
+                self._ray.wait(awaited, num_returns=1, timeout=LOOK_SECONDS)
+                done, _ = self._ray.wait(awaited, num_returns=len(awaited), timeout=0)  # others may be there as well
                 now = time.monotonic()
                 overdue = [ref for ref, each in going.items() if now > each.deadline and ref not in done]
                 for ref in [*done, *overdue]:
@@ -149,16 +154,23 @@ class Workers:
 
     def _send(self, waiting: deque[_Errand], going: dict[Any, _Going], shared: Any) -> None:
         """Give each free worker a piece of work, its own lanes first."""
-        free = [slot for slot in self._slots if not slot.busy and slot.starting is None]
+        free = {slot: None for slot in self._slots if not slot.busy and slot.starting is None}
+        mine = {errand.home: errand for errand in waiting}
+        # Work whose own worker is busy or lost is anyone's; the rest is left to who has its lanes at hand.
+        anyone = iter([errand for errand in waiting if errand.home not in free])
+        sent = set()
         for slot in free:
-            mine = [errand for errand in waiting if errand.home is slot]
-            # Work whose own worker is busy or lost is anyone's; the rest is left to who has its lanes at hand.
-            anyone = [errand for errand in waiting if errand.home not in free]
-            for errand in (mine or anyone)[:1]:
-                waiting.remove(errand)
-                slot.busy = True
-                sent = slot.actor.run.remote(errand.work, shared)
-                going[sent] = _Going(errand, slot, time.monotonic() + self._timeout)
+            errand = mine.get(slot) or next(anyone, None)
+            if errand is None:
+                continue
+            sent.add(errand)
+            slot.busy = True
+            answer = slot.actor.run.remote(errand.work, shared)
+            going[answer] = _Going(errand, slot, time.monotonic() + self._timeout)
+        if sent:
+            left = [errand for errand in waiting if errand not in sent]
+            waiting.clear()
+            waiting.extend(left)
 
     def _receive(
         self, ref: Any, going: _Going, waiting: deque[_Errand], hung: bool
@@ -174,7 +186,7 @@ class Workers:
                 yield errand.work, self._ray.get(ref)
                 return
             except RayTaskError as error:  # the worker lives: making the environment raised, or our own code
-                raise CompactrlError(f"a worker on {slot.machine} failed: {reason_of(error)}") from error
+                raise CompactrlError(f"a worker on {slot.report['machine']} failed: {reason_of(error)}") from error
             except (RayActorError, WorkerCrashedError, OutOfMemoryError) as error:
                 reason = reason_of(error)
         self._replace(slot, reason)
@@ -200,7 +212,8 @@ class Workers:
         """Put a new worker in the place of a lost one."""
         if not self.lost:
             warnings.warn(
-                f"a worker on {slot.machine} was lost: {reason}. Its lanes are rebuilt in another; no result changes",
+                f"a worker on {slot.report['machine']} was lost: {reason}. Its lanes are rebuilt in another; no result "
+                "changes",
                 stacklevel=2,
             )
         self.lost += 1
@@ -226,8 +239,7 @@ class Workers:
             self._replace(slot, reason_of(error))
             return
         self._failed_starts = 0
-        slot.starting, slot.machine = None, report["machine"]
-        self.reports.append(report)
+        slot.starting, slot.report = None, report
         different = unlike(report, self._environment["engine"])
         if different and len(self._slots) > 1 and any(other.starting is None for other in self._slots if other != slot):
             warnings.warn(f"{different}. It is not used", stacklevel=2)

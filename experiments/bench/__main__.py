@@ -1,4 +1,4 @@
-"""`python -m experiments.bench throughput|controller|evotorch`; `--help` shows the options of each."""
+"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults`; `--help` shows the options of each."""
 
 from __future__ import annotations
 
@@ -72,6 +72,31 @@ def evotorch(
 
     at = sorted({int(steps), *(int(float(mark)) for mark in filter(None, marks.split(",")) if float(mark) < steps)})
     bench.run(at, [int(seed) for seed in seeds.split(",")], threads or cores(), actors, out)
+
+
+@app.command()
+def scaling(
+    repeats: Repeats = 5,
+    generations: Annotated[int, typer.Option(min=1, help="Generations of each simulated search.")] = 4,
+    out: Out = None,
+) -> None:
+    """Ray workers beside threads, and the driver's share of a generation with up to 1000 simulated workers."""
+    from experiments.bench import scaling as bench
+
+    bench.run(repeats, generations, out)
+
+
+@app.command()
+def faults(
+    kills: Annotated[int, typer.Option(min=1, help="Workers to kill at random moments.")] = 100,
+    workers: Annotated[int, typer.Option(min=1, help="Ray workers.")] = 2,
+    steps: Annotated[float, typer.Option(min=1, help="Environment steps of the search.")] = 4e6,
+    out: Out = None,
+) -> None:
+    """Kill workers during a search and compare its policy with that of an undisturbed one."""
+    from experiments.bench import faults as bench
+
+    bench.run(kills, workers, int(steps), out)
 
 
 if __name__ == "__main__":

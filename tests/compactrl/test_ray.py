@@ -62,8 +62,8 @@ def in_process(environment, lanes, *generations):
 
 def kill_worker(workers, number=0):
     """End a worker as the kernel or a preemption would."""
-    machine = workers.reports[-1 - number]
-    os.kill(machine["process"], signal.SIGKILL)
+    report = workers.reports[number]
+    os.kill(report["process"], signal.SIGKILL)
 
 
 def after_sending(monkeypatch, generation, action):
