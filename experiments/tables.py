@@ -145,11 +145,47 @@ def speed_table() -> str:
     return markdown(("what", "measured"), body)
 
 
+def scaling_table() -> str:
+    """Return the Markdown table of workers, real and simulated."""
+    path = RESULTS / "bench-scaling.json"
+    if not path.exists():
+        return ""
+    content = json.loads(path.read_text())
+    body = []
+    for row in content["real"]:
+        steps, begun = row["on_workers"]["median_steps_per_second"], row["seconds_to_begin"]
+        body.append(
+            [
+                f"{row['workers']} worker{'s' * (row['workers'] > 1)}, {content['env']}: steps/s by those of as many "
+                "threads in process",
+                f"{row['workers_by_process']:.2f} ({steps / 1000:.1f} k steps/s; {begun:.1f} s to begin; "
+                f"{max(row['resident_megabytes']):.0f} MB a worker with {row['lanes_of_a_worker']} lanes)",
+            ]
+        )
+    faults = RESULTS / "bench-faults.json"
+    if faults.exists():
+        found = json.loads(faults.read_text())
+        same = "the same policy, byte for byte" if all(found["same"].values()) else "another policy"
+        body.append([f"{found['kills']} workers killed at random moments of one search", same])
+    body.append(["on the wire for a candidate of 943 edges, both ways", f"{content['wire']['bytes'] / 1000:.1f} kB"])
+    for row in content["simulated"]:
+        what = f"{row['workers']} simulated workers, {row['setting']}, {row['population']} candidates a generation"
+        body.append(
+            [
+                f"{what}: driver's share of a generation",
+                f"{100 * row['driver_share']:.0f} % of {row['seconds_generation']:.2f} s "
+                f"({row['driver_milliseconds_a_candidate']:.2f} ms a candidate)",
+            ]
+        )
+    return markdown(("what", "measured"), body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "cheetah": lambda: returns_table(CHEETAH, 20_000_000),
     "methods": lambda: returns_table(CHEETAH, 5_000_000),
     "robots": lambda: returns_table(ROBOTS, 5_000_000),
     "speed": speed_table,
+    "scaling": scaling_table,
 }
 
 

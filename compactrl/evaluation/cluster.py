@@ -132,15 +132,15 @@ def _join(ray: Any, address: str) -> None:
     Raises:
         InputError: nobody there, or not let in.
     """
-    _check_answers(address)
     inherited = os.environ.pop("RAY_ADDRESS", None)
     try:
+        found = _found(address)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+            ray.init(address=found, log_to_driver=False, logging_level=logging.CRITICAL)
+    except InputError:
+        raise
     except (ray.exceptions.AuthenticationError, ConnectionError) as error:
-        if address == "auto":
-            raise InputError(f"--ray-address auto: no Ray of this machine lets this process in. {START}") from error
         # Ray does not tell a token that is refused from a server that is something else.
         raise InputError(
             f"--ray-address {address}: something answers, but no Ray that lets this process in. Put the cluster's "
@@ -161,10 +161,15 @@ def _join(ray: Any, address: str) -> None:
         )
 
 
-def _check_answers(address: str) -> None:
-    """Find out quickly whether anybody listens, where Ray would try for a minute."""
+def _found(address: str) -> str:
+    """Return HOST:PORT where somebody answers: Ray would try for minutes, also where a Ray has long ended."""
     if address == "auto":
-        return
+        from ray._private.services import canonicalize_bootstrap_address
+
+        try:
+            address = canonicalize_bootstrap_address("auto") or ""
+        except ConnectionError as error:
+            raise InputError(f"--ray-address auto: no Ray runs on this machine. {START}") from error
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdigit():
         raise InputError(f"--ray-address {address}: expected HOST:PORT, such as 10.0.0.5:6379, or auto")
@@ -173,6 +178,7 @@ def _check_answers(address: str) -> None:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"--ray-address {address}: no one answers there ({reason}). {START}") from error
+    return address
 
 
 @contextlib.contextmanager

@@ -21,11 +21,14 @@ OPTIONS = {
     "settle": 0.2, "selections": 3, "seed": 0,
 }  # fmt: skip
 
+MEAN_SECONDS = 1.5
+"""Between kills: a new worker takes two or three to begin."""
+
 
 def kill(going: Search, kills: int, seed: int, done: threading.Event) -> int:
     """Kill a worker, picked at random, at random moments until so many were; returns how many were."""
     generator, killed = np.random.default_rng(seed), 0
-    while killed < kills and not done.wait(float(generator.exponential(0.4))):
+    while killed < kills and not done.wait(float(generator.exponential(MEAN_SECONDS))):
         reports = going.workers.reports if going.workers else []
         if reports:
             try:

@@ -346,6 +346,16 @@ def test_lanes_are_dealt_in_turn_to_no_more_workers_than_lanes():
     assert [work.trials.tolist() for work in evaluator.shares(make_trials(spec, 2), 5)] == [[0], [1]]
 
 
+def test_the_doctor_says_what_each_worker_sees():
+    code = "import sys; from compactrl.cli import main; sys.argv = ['compactrl', *sys.argv[1:]]; main()"
+    doctor = [sys.executable, "-c", code, "doctor", "--workers", "1", "--json"]
+    done = subprocess.run(doctor, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (worker,) = json.loads(done.stdout)["workers"]
+    assert worker["cores"] == len(os.sched_getaffinity(0))
+    assert worker["versions"] == versions()
+
+
 def free_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))

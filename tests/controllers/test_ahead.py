@@ -1,0 +1,56 @@
+"""Sampling ahead: the same designs where nothing is learned, and one generation late where something is."""
+
+import numpy as np
+import pytest
+
+from controllers import CONTROLLERS, Ahead, Space
+
+SPACE = Space(length=4, choices=3)
+
+
+def controller(name):
+    kind = CONTROLLERS[name]
+    return kind(SPACE, kind.Options(), np.random.SeedSequence(1))
+
+
+def reward(designs):
+    return designs.sum(axis=1).astype(float)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in CONTROLLERS.items() if not kind.learns])
+def test_a_controller_that_learns_nothing_proposes_the_same_designs(name):
+    plain, ahead = controller(name), Ahead(controller(name))
+    for _ in range(4):
+        designs = plain.propose(6)
+        np.testing.assert_array_equal(ahead.propose(6), designs)
+        ahead.feedback(designs, reward(designs))
+
+
+@pytest.mark.parametrize("name", list(CONTROLLERS))
+def test_proposals_know_rewards_one_generation_late(name):
+    inner, ahead = controller(name), Ahead(controller(name))
+    following = inner.propose(6)
+    for _ in range(4):
+        designs, following = following, inner.propose(6)  # what the next generation will be is drawn first
+        np.testing.assert_array_equal(ahead.propose(6), designs)
+        inner.feedback(designs, reward(designs))
+        ahead.feedback(designs, reward(designs))
+
+
+@pytest.mark.parametrize("name", list(CONTROLLERS))
+def test_what_was_sampled_ahead_is_part_of_the_state(name):
+    ahead, other = Ahead(controller(name)), Ahead(controller(name))
+    designs = ahead.propose(6)
+    ahead.feedback(designs, reward(designs))
+    other.load_state_dict(ahead.state_dict())
+    for _ in range(2):
+        designs = ahead.propose(6)
+        np.testing.assert_array_equal(other.propose(6), designs)
+        for each in (ahead, other):
+            each.feedback(designs, reward(designs))
+
+
+def test_another_number_of_designs_is_drawn_anew():
+    ahead = Ahead(controller("random"))
+    ahead.propose(6)
+    assert ahead.propose(2).shape == (2, 4)
