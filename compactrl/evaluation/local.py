@@ -47,19 +47,10 @@ class LocalEvaluator:
         edges = np.linspace(0, num_lanes, blocks + 1).astype(int)
         each = max(1, threads // blocks)
         self._blocks = [
-            Block(self._engine(seeds[low:high], each), int(low), int(high - low), num_lanes, spec.action)
+            Block(make_engine(spec, seeds[low:high], each), int(low), int(high - low), num_lanes, spec.action)
             for low, high in pairwise(edges)
         ]
         self._drivers = ThreadPoolExecutor(len(self._blocks))
-
-    def _engine(self, seeds: list[int], threads: int) -> Engine:
-        if self.spec.engine == "envpool":
-            from compactrl.evaluation.envpool import EnvPoolEngine
-
-            return EnvPoolEngine(self.spec.id, seeds, threads, self.spec.kwargs)
-        from compactrl.evaluation.gymnasium import GymnasiumEngine
-
-        return GymnasiumEngine(self.spec.id, seeds, self.spec.kwargs)
 
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode; the outcome does not depend on threads or blocks."""
@@ -96,3 +87,14 @@ class LocalEvaluator:
             raise ValueError(f"expected resets of {self.num_lanes} lanes, got shape {resets.shape}")
         for block in self._blocks:
             block.fast_forward(resets[block.offset : block.offset + block.count])
+
+
+def make_engine(spec: EnvironmentSpec, seeds: list[int], threads: int) -> Engine:
+    """Return the engine that steps an environment a seed."""
+    if spec.engine == "envpool":
+        from compactrl.evaluation.envpool import EnvPoolEngine
+
+        return EnvPoolEngine(spec.id, seeds, threads, spec.kwargs)
+    from compactrl.evaluation.gymnasium import GymnasiumEngine
+
+    return GymnasiumEngine(spec.id, seeds, spec.kwargs)
