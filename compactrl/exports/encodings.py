@@ -80,6 +80,11 @@ class Encoding(ABC):
         """Return the weights that the C multiplies by, (outputs, inputs) a layer."""
         return self.sharing.matrices()
 
+    @property
+    def code_estimate(self) -> int:
+        """Bytes that the code takes on a Cortex-M4, from those of others of its kind: no more than an estimate."""
+        return 220
+
 
 class Direct(Encoding):
     """A float an edge."""
@@ -233,6 +238,11 @@ class Interleaved(Direct):
         meaning = f"layer by layer, {ROWS_AT_ONCE} rows at a time, column by column"
         return [Table("weights", "float", np.concatenate(blocks), meaning)]
 
+    @property
+    def code_estimate(self) -> int:
+        """See `Encoding`: two loops a layer, of four rows and of what is left."""
+        return 100 + 230 * (len(self.sharing.shape) - 1)
+
 
 class Unrolled(Encoding):
     """Shared weights as constants in a statement a neuron: there is no table at all, only code."""
@@ -251,6 +261,12 @@ class Unrolled(Encoding):
     def snippets(self) -> Snippets:
         """Return nothing: there is no loop."""
         return Snippets()
+
+    @property
+    def code_estimate(self) -> int:
+        """See `Encoding`: an addition and, for most, a load for every edge that is kept."""
+        kept = len(self.sharing.index) if self.sharing.mask is None else int(self.sharing.mask.sum())
+        return 200 + 10 * kept
 
 
 class Diagonals(Encoding):

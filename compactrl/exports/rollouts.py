@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ class Rollout(NamedTuple):
     returns: Floats
     """(episodes,) undiscounted; NaN where one failed."""
     observations: Floats
-    """(steps of all, O), what was seen, in the order of time."""
+    """(B, O), what was seen, in the order of time."""
 
 
 def environment_of(run: Run, quick: bool = False) -> EnvironmentSpec:
@@ -51,10 +52,21 @@ def environment_of(run: Run, quick: bool = False) -> EnvironmentSpec:
     return describe(config["env"], config["engine"], *given)
 
 
-def roll_out(spec: EnvironmentSpec, run: Run, act: Act, episodes: int, steps: int | None = None) -> Rollout:
-    """Run episodes from the seeds of `compactrl evaluate`, each to its end or for so many environment steps."""
+def roll_out(
+    spec: EnvironmentSpec, run: Run, act: Act, episodes: int, steps: int | None = None, stride: int = 1
+) -> Rollout:
+    """Run episodes from the seeds of `compactrl evaluate`, all at once.
+
+    Args:
+        spec: the environment.
+        run: whose seeds.
+        act: the policy.
+        episodes: how many.
+        steps: end each after so many environment steps; to its end without.
+        stride: keep the observations of every such step.
+    """
     seeds = np.random.SeedSequence(run.config["seed"], spawn_key=(EVALUATION_STREAM,)).generate_state(episodes) >> 1
-    engine = make_engine(spec, seeds.tolist(), threads=1)
+    engine = make_engine(spec, seeds.tolist(), len(os.sched_getaffinity(0)))
     try:
         running = np.arange(episodes)
         returns, seen = np.zeros(episodes), []
@@ -62,17 +74,17 @@ def roll_out(spec: EnvironmentSpec, run: Run, act: Act, episodes: int, steps: in
         answer = engine.receive()
         taken = 0
         while len(running) and (steps is None or taken < steps):
-            failed = [position for position in range(len(running)) if position in answer.errors]
-            returns[running[failed]] = np.nan
-            going = np.ones(len(running), bool)
-            going[failed] = False
+            going = np.isfinite(answer.observation).all(axis=1)
+            going[list(answer.errors)] = False
+            returns[running[~going]] = np.nan
             if taken:
                 returns[running] += answer.reward
                 going &= ~answer.done
             running, observations = running[going], answer.observation[going]
             if not len(running):
                 break
-            seen.append(observations)
+            if taken % stride == 0:
+                seen.append(observations)
             engine.send(running, act(observations), np.zeros(len(running), bool))
             answer = engine.receive()
             taken += 1
