@@ -24,8 +24,8 @@ from compactrl.exports.options import ExportOptions, options_of
 from compactrl.exports.plan import make_plan
 from compactrl.exports.rollouts import environment_of, roll_out
 from compactrl.exports.sharing import Singles, sharing_of
-from compactrl.exports.targets import TARGETS
 from compactrl.exports.tanh import choose_tanh
+from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import golden, tolerance
 from compactrl.policy import Policy
 from compactrl.runs import Run

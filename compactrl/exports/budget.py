@@ -13,6 +13,7 @@ from compactrl.exports.cortex_m import Footprint
 from compactrl.exports.encodings import Unrolled, faster
 from compactrl.exports.formats import FORMATS, WeightFormat
 from compactrl.exports.options import ExportOptions
+from compactrl.exports.plan import bounds_of
 from compactrl.exports.sharing import Sharing
 
 LIBM_TANH = 960
@@ -23,10 +24,10 @@ FRAME = 48
 
 
 def estimate(program: Program) -> Footprint:
-    """Return what a policy takes on a Cortex-M4F, by arithmetic: tables exactly, code by what others of its kind took."""
+    """Return what a policy takes on a Cortex-M4F by arithmetic: tables exactly, code as others of its kind took."""
     plan = program.plan
     tables = plan.table_bytes + sum(table.bytes for table in action_tables(plan))
-    squashes = len(plan.shape) > 2 or plan.action.bounds is not None
+    squashes = len(plan.shape) > 2 or bounds_of(plan.action) is not None
     own = RATIONAL_TANH if squashes and program.tanh.name == "rational" else 0
     library = LIBM_TANH if squashes and program.tanh.name == "libm" else 0
     stack = 4 * sum(plan.shape) + FRAME
@@ -35,7 +36,7 @@ def estimate(program: Program) -> Footprint:
 
 def report(footprint: Footprint, measured: bool) -> dict[str, Any]:
     """Return a footprint as JSON values that say where they are from."""
-    sizes = {
+    sizes: dict[str, Any] = {
         "target": "Cortex-M4F",
         "source": "measured: compiled with arm-none-eabi-gcc" if measured else "estimate: tables exactly, code roughly",
         "flash": footprint.flash,
@@ -88,9 +89,7 @@ def check_budget(
     raise CompactrlError(f"the policy {how} {told}; {advice}")
 
 
-def _fitting(
-    options: ExportOptions, kind: str, others: Iterable[tuple[str, Callable[[], Footprint]]]
-) -> Iterator[str]:
+def _fitting(options: ExportOptions, kind: str, others: Iterable[tuple[str, Callable[[], Footprint]]]) -> Iterator[str]:
     """Yield the flags of what fits all limits, with what it takes of this kind."""
     for flags, make in others:
         found = limits(options, make())

@@ -1,7 +1,7 @@
 """A plan as C99 that is also C++: policy.h, policy.c, policy_test.c and vectors.h, as text.
 
-No allocation, no input or output, no writable globals; tables are const. `kernels` has the statements, the templates what
-stands around them.
+No allocation, no input or output, no writable globals; tables are const. `kernels` has the statements, the templates
+what stands around them.
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ from compactrl.exports.encodings import Table
 from compactrl.exports.kernels import INDENT, body
 from compactrl.exports.numbers import lines, literal, spelled
 from compactrl.exports.observations import describe_observations
-from compactrl.exports.plan import Plan
+from compactrl.exports.plan import Plan, bounds_of
 from compactrl.exports.sharing import Singles
 from compactrl.exports.tanh import CLAMP, DENOMINATOR, NUMERATOR, Tanh, horner
 from compactrl.exports.vectors import Vectors, tolerance
 from compactrl.types import Floats
 
-KEYWORDS = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
-    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
-    "asm bool catch class delete explicit export false friend mutable namespace new operator private protected public "
-    "template this throw true try typename using virtual and or not xor main".split()
-)
+RESERVED = """auto break case char const continue default do double else enum extern float for goto if inline int long
+register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
+while asm bool catch class delete explicit export false friend mutable namespace new operator private
+protected public template this throw true try typename using virtual and or not xor main"""
+"""Words of C and C++ that no name may be."""
 LONGEST_NAME = 48
 
 
@@ -96,7 +95,7 @@ class Program:
             "includes": self.tanh.includes if uses_tanh else (),
             "tables": plan.tables() + action_tables(plan),
             "weights_note": f"{len(plan.sharing.weights)} distinct weights, stored as {plan.encoding.name}",
-            "neutral": "the middle of its bounds" if neutral.any() or plan.action.bounds is not None else "0",
+            "neutral": "the middle of its bounds" if neutral.any() or bounds_of(plan.action) is not None else "0",
             "tolerance": f"{tolerance(plan):.3g}",
             "tolerance_literal": literal(tolerance(plan)),
             "vector_count": len(self.vectors.observations),
@@ -120,7 +119,7 @@ def check_name(name: str) -> str:
     Raises:
         InputError: it is no identifier.
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in KEYWORDS or len(name) > LONGEST_NAME:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED.split() or len(name) > LONGEST_NAME:
         raise InputError(
             f"--name {name!r}: expected a C identifier of at most {LONGEST_NAME} letters, digits and underscores that "
             "begins with a letter, such as my_policy"
@@ -143,18 +142,20 @@ def _counters(statements: list[str]) -> list[str]:
 
 
 def neutral_action(plan: Plan) -> Floats:
-    """Return the action where none can be computed, (A,): the middle of the bounds, 0 without, the first discrete one."""
+    """Return the action where none can be computed, (A,): the bounds' middle, or 0, or the first discrete one."""
     action = plan.action
     if action.kind == "discrete":
         return np.array([float(action.start)])
-    return np.zeros(action.size) if action.bounds is None else action.bounds[0][:, 0]
+    bounds = bounds_of(action)
+    return np.zeros(action.size) if bounds is None else bounds[0]
 
 
 def action_tables(plan: Plan) -> list[Table]:
     """Return centre and half-width of the actions where they differ between actions."""
-    if plan.action.kind == "discrete" or plan.action.bounds is None:
+    bounds = bounds_of(plan.action)
+    if bounds is None:
         return []
-    center, half = (part[:, 0].astype(np.float32) for part in plan.action.bounds)
+    center, half = (part.astype(np.float32) for part in bounds)
     tables = [("center", center, "of each action"), ("half", half, "width of each action")]
     return [Table(name, "float", values, meaning) for name, values, meaning in tables if len(set(values.tolist())) > 1]
 
@@ -163,27 +164,29 @@ def actions(plan: Plan) -> list[str]:
     """Return the statements that turn `result` into the action."""
     size = plan.shape[-1]
     if plan.action.kind == "discrete":
+        start = f"{plan.action.start} + best" if plan.action.start else "best"
         return [
-            "action[0] = 0.0f;" if not plan.action.start else f"action[0] = {literal(plan.action.start)};",
+            "int best = 0;",
             f"for (i = 0; i < {size}; i++) {{",
             f"{INDENT}status |= !(result[i] - result[i] == 0.0f);",
             "}",
-            f"for (i = 1, j = 0; i < {size} && !status; i++) {{",
-            f"{INDENT}if (result[i] > result[j]) {{",
-            f"{INDENT}{INDENT}j = i;",
-            f"{INDENT}{INDENT}action[0] = (float)({f'{plan.action.start} + ' if plan.action.start else ''}i);",
+            f"for (i = 1; i < {size}; i++) {{",
+            f"{INDENT}if (!status && result[i] > result[best]) {{",
+            f"{INDENT * 2}best = i;",
             f"{INDENT}}}",
             "}",
+            f"action[0] = (float)({start});",
         ]
     tables = {table.name for table in action_tables(plan)}
     scaled = "value"
-    if plan.action.bounds is not None:
-        center, half = (float(part[0, 0]) for part in plan.action.bounds)
+    bounds = bounds_of(plan.action)
+    if bounds is not None:
+        center, half = (float(part[0]) for part in bounds)
         if "half" in tables or half != 1:
             scaled += f" * {'NAME_half[i]' if 'half' in tables else literal(half)}"
         if "center" in tables or center != 0:
             scaled += f" + {'NAME_center[i]' if 'center' in tables else literal(center)}"
-    finite = "value == value" if plan.action.bounds is not None else "value - value == 0.0f"
+    finite = "value == value" if bounds is not None else "value - value == 0.0f"
     wrong = f"!({finite})" + (" || status" if plan.encoding.skips_inputs else "")
     return [
         f"for (i = 0; i < {size}; i++) {{",
@@ -215,10 +218,11 @@ def action_rows(plan: Plan) -> list[str]:
     if action.kind == "discrete":
         last = action.start + action.choices - 1
         return [f"0: the number of the chosen action, {action.start} … {last}".replace("…", "to")]
-    if action.bounds is None:
+    if bounds_of(action) is None:
         return [f"{place}: unbounded" for place in range(action.size)]
     return [
-        f"{place}: {low:.6g} to {high:.6g}" for place, (low, high) in enumerate(zip(action.low, action.high, strict=True))
+        f"{place}: {low:.6g} to {high:.6g}"
+        for place, (low, high) in enumerate(zip(action.low, action.high, strict=True))
     ]
 
 

@@ -1,8 +1,8 @@
 """What a policy takes on a Cortex-M4F: cross-compiled, and run in QEMU, which counts instructions exactly.
 
-QEMU's board mps2-an386 with `-icount shift=0` takes 1 ns for every instruction, and SysTick ticks at 25 MHz: a tick is 40
-instructions. Hundreds of calls make the count exact to less than one; it is the same in every run. QEMU knows nothing of
-cycles, so neither do these figures.
+QEMU's board mps2-an386 with `-icount shift=0` takes 1 ns for every instruction, and SysTick ticks at 25 MHz: a tick is
+40 instructions. Hundreds of calls make the count exact to less than one; it is the same in every run. QEMU knows
+nothing of cycles, so neither do these figures.
 
 Flash is what the policy's object holds (code and constants) and, apart, what it brings in of the C library, found by
 linking it alone (with newlib-nano). RAM that is always taken is zero: there is no writable data; the C library has its
@@ -59,7 +59,16 @@ class Footprint(NamedTuple):
 
 def flags(optimize: str) -> list[str]:
     """Return the compiler's flags; products and sums are not fused, so that they round as on the host."""
-    return [*MACHINE, "-std=c99", OPTIMIZE[optimize], "-ffp-contract=off", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+    return [
+        *MACHINE,
+        "-std=c99",
+        OPTIMIZE[optimize],
+        "-ffp-contract=off",
+        "-Wall",
+        "-Wextra",
+        "-Wconversion",
+        "-Werror",
+    ]
 
 
 def can_compile() -> bool:
@@ -132,7 +141,7 @@ def _sections(printed: str) -> dict[str, int]:
 
 
 def _stack(usage: str) -> int:
-    """Return the most stack at once, in bytes, of gcc's stack usage file; the helpers of a step are called one at a time."""
+    """Return the most stack at once, in bytes, of gcc's stack usage file; a step calls its helpers one at a time."""
     frames = {line.split("\t")[0].rsplit(":", 1)[-1]: int(line.split("\t")[1]) for line in usage.splitlines()}
     step = max((size for name, size in frames.items() if name.endswith("_step")), default=0)
     return step + max((size for name, size in frames.items() if not name.endswith("_step")), default=0)

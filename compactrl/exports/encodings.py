@@ -1,8 +1,8 @@
 """How the weights of a policy lie in a robot's memory, and the C that reads them back, one class a way.
 
 An encoding is written for a loop over the rows of all layers and, in it, a loop of the pointer `x` from `input` (the
-layer's first input) to its last; `sum` adds up a row. All read weights in the order of the edges: layer by layer, row by
-row. Nothing is expanded: where weights are shared, each is stored once.
+layer's first input) to its last; `sum` adds up a row. All read weights in the order of the edges: layer by layer, row
+by row. Nothing is expanded: where weights are shared, each is stored once.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Quantized(Encoding):
 
 
 class Palette(Encoding):
-    """M floats, and for each edge which of them, packed; see `packing` for the two ways, of which the smaller is taken."""
+    """M floats, and for each edge which of them, packed in the smaller of the two ways that `packing` has."""
 
     name = "codebook"
 
@@ -279,7 +279,7 @@ class Diagonals(Encoding):
         return [Table("weights", "float", self.sharing.weights, "of each diagonal, upper right first, layer by layer")]
 
     def snippets(self) -> Snippets:
-        """Return the walk along a row, to the left in the vector; a layer's last row ends where the next one's begins."""
+        """Return the walk along a row, leftwards in the vector; a layer's rows end where the next layer's begin."""
         return Snippets(
             state=("const float *row = NAME_weights;",),
             term=("sum += row[input - x] * *x;",),

@@ -3,11 +3,11 @@
 - `loops`: one loop for all rows of all layers; the smallest code. `--optimize size`.
 - `straight`: for a colouring or a mask, a statement a neuron. Inputs of one colour are added first and their weight is
   multiplied once, so that an edge costs an addition, and no table says which weight it takes. `--optimize speed`.
-- `blocked`: for an array of floats, four rows at a time, so that an input is loaded once for the four. `--optimize speed`.
+- `blocked`: for an array of floats, four rows at a time, so that an input is loaded once for all. `--optimize speed`.
 
 All add up a row's products in the order of its columns and the bias last, but for `straight`, which adds up by colour.
-They take `observation`, and leave the outputs in `result`, through a tanh where actions are bounded. TANH and NAME stand
-for what the policy calls them.
+They take `observation`, and leave the outputs in `result`, through a tanh where actions are bounded. TANH and NAME
+stand for what the policy calls them.
 
 An observation that is not finite becomes NaN (x - x is 0 only for finite x), which goes through every sum to every
 output. Where weights are left out that is not so, and `status` says it.
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from compactrl.exports.encodings import ROWS_AT_ONCE, Interleaved, Unrolled
 from compactrl.exports.numbers import literal
-from compactrl.exports.plan import Plan
+from compactrl.exports.plan import Plan, bounds_of
 from compactrl.exports.sharing import split_edges
 from compactrl.types import Integers
 
@@ -40,7 +40,7 @@ def body(plan: Plan) -> list[str]:
 
 def squashed(plan: Plan) -> bool:
     """Return whether the last layer's outputs go through a tanh."""
-    return plan.action.kind == "box" and plan.action.bounds is not None
+    return bounds_of(plan.action) is not None
 
 
 def loops(plan: Plan) -> list[str]:
@@ -71,8 +71,8 @@ def loops(plan: Plan) -> list[str]:
                 *_indented((*snippets.term, "x++;")),
                 "} while (x != end);",
                 *snippets.row_end,
-                *_add_bias(plan, ends),
-                f"*output++ = {_activation(plan, ends)};",
+                *_finish_row(plan, ends),
+                "*output++ = sum;",
                 *turns,
             )
         ),
@@ -81,20 +81,19 @@ def loops(plan: Plan) -> list[str]:
     ]
 
 
-def _add_bias(plan: Plan, ends: list[int]) -> list[str]:
-    """Return how a row gets its bias; only the last layer may have none."""
-    has = [bias is not None for bias in plan.biases]
-    if all(has):
-        return ["sum += *bias++;"]
-    if not any(has):
-        return []
-    return [f"if (output < values + {ends[-2]}) {{", f"{INDENT}sum += *bias++;", "}"]
-
-
-def _activation(plan: Plan, ends: list[int]) -> str:
-    if squashed(plan):
-        return "TANH(sum)"
-    return f"output < values + {ends[-2]} ? TANH(sum) : sum" if len(plan.shape) > 2 else "sum"
+def _finish_row(plan: Plan, ends: list[int]) -> list[str]:
+    """Return how a row gets its bias, then its tanh; what the last layer lacks is for the others alone."""
+    steps = (
+        ("sum += *bias++;", [bias is not None for bias in plan.biases]),
+        ("sum = TANH(sum);", [True] * (len(plan.biases) - 1) + [squashed(plan)]),
+    )
+    statements: list[str] = []
+    for statement, layers in steps:
+        if all(layers):
+            statements.append(statement)
+        elif any(layers):
+            statements += [f"if (output < values + {ends[-2]}) {{", INDENT + statement, "}"]
+    return statements
 
 
 def straight(plan: Plan) -> list[str]:
@@ -167,7 +166,9 @@ def blocked(plan: Plan) -> list[str]:
         for count, rows in ((whole, ROWS_AT_ONCE), (1 if rest else 0, rest)):
             if count:
                 begin = 0 if rows == ROWS_AT_ONCE else whole * ROWS_AT_ONCE
-                lines += _block(number, inputs, begin, begin + count * rows, rows, plan.biases[number] is not None, active)
+                lines += _block(
+                    number, inputs, begin, begin + count * rows, rows, plan.biases[number] is not None, active
+                )
     return [*_declared_first(lines), f"const float *const result = values{last + 1};"]
 
 

@@ -1,8 +1,8 @@
 """What the numbers of an observation are, where that is known: the order that a robot's sensors must be put into.
 
 The names are those of Gymnasium's documentation (version 5 of the MuJoCo robots, which leave out the position along the
-track). For other environments an observation is numbered, and what is known of it stands beside: its mean, its deviation,
-and the range in which it was seen.
+track). For other environments an observation is numbered, and what is known of it stands beside: its mean, its
+deviation, and the range in which it was seen.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`--format onnx`: a policy as one ONNX file, observation (batch, O) → action (batch, A), normaliser and bounds inside.
 
-All in single precision, as microcontrollers and accelerators have it; the normaliser is kept as it is. A discrete action
-is an int64 (batch,). The file is checked with ONNX's own checker and, in onnxruntime, against the Python policy.
+All in single precision, as microcontrollers and accelerators have it; the normaliser is kept as it is. A discrete
+action is an int64 (batch,). The file is checked with ONNX's own checker and, in onnxruntime, against the Python policy.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import numpy as np
 
 import compactrl
 from compactrl.errors import CompactrlError, InputError
+from compactrl.exports.plan import action_scale, as_rows, bounds_of
 from compactrl.exports.sharing import Singles
 from compactrl.exports.vectors import TOLERANCE
-from compactrl.exports.plan import action_scale, as_rows
 from compactrl.policy import Policy
 
 HIGHEST_OPSET = 24
 """The newest that onnxruntime 1.31 says it supports."""
+NEXT_TO_EVEN = 1e-3
+"""Share of discrete actions that may be others."""
 
 
 def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
@@ -40,14 +42,14 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
         value = graph.add("Gemm", *inputs, transB=1)
         if number < len(policy.layers) - 1:
             value = graph.add("Tanh", value)
-    action, discrete = policy.action, policy.action.kind == "discrete"
+    action, discrete, bounds = policy.action, policy.action.kind == "discrete", bounds_of(policy.action)
     if discrete:
         value = graph.add("ArgMax", value, axis=1, keepdims=0)
         value = graph.add("Add", value, graph.constant("start", np.array(action.start), np.int64))
-    elif action.bounds is not None:
-        center, half = action.bounds
-        value = graph.add("Mul", graph.add("Tanh", value), graph.constant("half", half[:, 0]))
-        value = graph.add("Add", value, graph.constant("center", center[:, 0]))
+    elif bounds is not None:
+        center, half = bounds
+        value = graph.add("Mul", graph.add("Tanh", value), graph.constant("half", half))
+        value = graph.add("Add", value, graph.constant("center", center))
     graph.add("Identity", value, output="action")
     wanted: tuple[Any, list[Any]] = (TensorProto.INT64, ["batch"])
     if not discrete:
@@ -84,10 +86,9 @@ def check_onnx(content: bytes, policy: Policy, observations: Singles) -> float:
     difference = np.abs(found - as_rows(policy(observations)))
     largest = float(difference.max(initial=0.0))
     allowed = TOLERANCE * action_scale(policy.action)
-    if policy.action.kind == "discrete":  # where two outputs are next to even, rounding decides
-        wrong = bool((difference > 0).mean() > 1e-3)
-    else:
-        wrong = largest > allowed
+    # Where two outputs are next to even, rounding decides on a discrete action.
+    discrete = policy.action.kind == "discrete"
+    wrong = bool((difference > 0).mean() > NEXT_TO_EVEN) if discrete else largest > allowed
     if wrong or np.abs(alone - found[:1]).max() > allowed:
         raise CompactrlError(f"the ONNX file is not the policy: in onnxruntime an action differs by {largest:.3g}")
     return largest

@@ -10,8 +10,8 @@ from compactrl.errors import InputError, did_you_mean
 from compactrl.exports.c import check_name
 from compactrl.exports.cortex_m import OPTIMIZE
 from compactrl.exports.formats import AUTO, FORMATS
-from compactrl.exports.targets import TARGETS
 from compactrl.exports.tanh import TANHS
+from compactrl.exports.targets import TARGETS
 
 OUTPUTS = ("c", "onnx")
 

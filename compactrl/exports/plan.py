@@ -130,9 +130,18 @@ def as_rows(actions: Floats) -> Floats:
     return found[:, None] if found.ndim == 1 else found
 
 
+def bounds_of(action: ActionSpec) -> tuple[Floats, Floats] | None:
+    """Return centre and half-width of a bounded box's actions, (A,) each; None where outputs are not squashed."""
+    if action.kind == "discrete" or action.bounds is None:
+        return None
+    center, half = action.bounds
+    return center[:, 0], half[:, 0]
+
+
 def action_scale(action: ActionSpec) -> float:
     """Return what differences of actions are measured in where bounds are wide: the largest half-width, at least 1."""
-    return 1.0 if action.bounds is None else max(1.0, float(np.abs(action.bounds[1]).max()))
+    bounds = bounds_of(action)
+    return 1.0 if bounds is None else max(1.0, float(bounds[1].max()))
 
 
 def make_plan(policy: Policy, sharing: Sharing, weights: WeightFormat, observations: Singles) -> Plan:
@@ -155,8 +164,8 @@ def reference_policy(plan: Plan) -> Policy:
 def _outputs(policy: Policy, observations: Singles) -> Singles:
     """Return the raw outputs of a policy, (B, A), as Python evaluates it."""
     raw = replace(policy, action=ActionSpec("box", (-np.inf,) * policy.shape[-1], (np.inf,) * policy.shape[-1]))
-    parts = [raw(observations[begin : begin + ROWS]) for begin in range(0, len(observations), ROWS)]
-    return np.concatenate(parts) if parts else np.zeros((0, policy.shape[-1]))
+    parts: list[Singles] = [raw(observations[begin : begin + ROWS]) for begin in range(0, len(observations), ROWS)]
+    return np.concatenate(parts) if parts else np.zeros((0, policy.shape[-1]), np.float32)
 
 
 def _biases(policy: Policy) -> tuple[Singles | None, ...]:

@@ -42,7 +42,7 @@ def environment_of(run: Run, quick: bool = False) -> EnvironmentSpec:
     if config["env_module"]:
         load_module(config["env_module"])
     given = (config["max_episode_steps"], config["env_options"])
-    if quick and config["engine"] == "envpool":
+    if quick and config["engine"] != "gymnasium":
         try:
             spec = describe(config["env"], "gymnasium", *given)
             if (spec.observation_size, spec.action) == (run.policy.shape[0], run.policy.action):
@@ -74,7 +74,7 @@ def roll_out(
         answer = engine.receive()
         taken = 0
         while len(running) and (steps is None or taken < steps):
-            going = np.isfinite(answer.observation).all(axis=1)
+            going: NDArray[np.bool_] = np.asarray(np.isfinite(answer.observation).all(axis=1))
             going[list(answer.errors)] = False
             returns[running[~going]] = np.nan
             if taken:

@@ -2,11 +2,11 @@
 
     tanh x ≈ x P(x²) / Q(x²),  P of degree 3, Q of degree 4, x clamped to ±8
 
-The coefficients are a minimax fit on [0, 8] by Lawson's iteration of weighted least squares on the linearised quotient
-(Barrodale, Powell & Roberts 1972 for the idea); `python -m experiments.export tanh` repeats it. `BOUND` holds for every
-single-precision number: `experiments.export tanh` and a test evaluate the C for each one from 2^-13 to 8. Below 2^-13, r(x)
-is x (1 + d) with |d| < 1e-6, and tanh x differs from x by less than x³/3 < 2^-40; above 8 both are within 3e-7 of 1 and
-the function is constant; for negative numbers it is odd bit for bit.
+The coefficients are a minimax fit on [0, 8] by Lawson's iteration of weighted least squares (Lawson 1961) on the
+linearised quotient (Loeb 1957); `python -m experiments.export tanh` repeats it. `BOUND` holds for every
+single-precision number: `experiments.export tanh` and a test evaluate the C for each one from 2^-13 to 8. Below 2^-13,
+r(x) is x (1 + d) with |d| < 1e-6, and tanh x differs from x by less than x³/3 < 2^-40; above 8 both are within
+3e-7 of 1 and the function is constant; for negative numbers it is odd bit for bit.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from compactrl.errors import InputError
 from compactrl.exports import cortex_m
 from compactrl.exports.c import Program, comment, render
 from compactrl.exports.numbers import literal
+from compactrl.exports.plan import bounds_of
 
 CRAZYFLIE_ACTIONS = 4
 
@@ -57,10 +58,10 @@ def crazyflie(program: Program, optimize: str) -> dict[str, str]:
         InputError: the policy does not drive four motors.
     """
     plan = program.plan
-    if plan.action.kind != "box" or plan.shape[-1] != CRAZYFLIE_ACTIONS or plan.action.bounds is None:
+    if plan.shape[-1] != CRAZYFLIE_ACTIONS or bounds_of(plan.action) is None:
         raise InputError(
-            f"--target crazyflie: a quadrotor's policy has {CRAZYFLIE_ACTIONS} bounded actions, a thrust a motor; the one "
-            f"for {plan.policy.env} does not. Use generic or cortex-m4, or arduino"
+            f"--target crazyflie: a quadrotor's policy has {CRAZYFLIE_ACTIONS} bounded actions, a thrust a motor; the "
+            f"one for {plan.policy.env} does not. Use generic, cortex-m4 or arduino"
         )
     context = {
         "name": program.name,

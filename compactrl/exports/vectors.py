@@ -2,7 +2,8 @@
 
 A build that differs (another compiler, a wrong flag, a flipped bit in flash) shows on the robot, before it moves: the
 self-test replays these. A vector at which single precision itself is in doubt (its action differs from the one in
-double precision by a good part of the tolerance, or two discrete actions are next to even) tests nothing and is left out.
+double precision by a good part of the tolerance, or two discrete actions are next to even) tests nothing and is left
+out.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compactrl.exports.plan import Plan, action_scale, as_rows, reference_policy
+from compactrl.exports.plan import Plan, action_scale, as_rows, bounds_of, reference_policy
 from compactrl.exports.sharing import Singles
 from compactrl.policy import Policy
 from compactrl.types import Floats
 
 TOLERANCE = 1e-5
-"""What an action may differ by, times the largest half-width of the action where that is above 1; the bar at which PX4's
-RAPTOR refuses to arm (mc_raptor, absolute difference)."""
+"""What an action may differ by, times the largest half-width of the action where that is above 1; the bar at which
+PX4's RAPTOR refuses to arm (mc_raptor, absolute difference)."""
 VISITED = 16
 """Golden vectors from visited states."""
 
@@ -69,7 +70,7 @@ def is_certain(plan: Plan, observations: Singles) -> np.typing.NDArray[np.bool_]
         ordered = np.sort(double, axis=1)
         margin = ordered[:, -1] - ordered[:, -2] if double.shape[1] > 1 else np.full(len(double), np.inf)
         return np.asarray(margin > 1e-4 * np.maximum(1.0, np.abs(ordered[:, -1])))
-    if plan.action.bounds is not None:
+    if bounds_of(plan.action) is not None:
         single, double = np.tanh(single), np.tanh(double)
     return np.asarray(np.abs(single - double).max(axis=1) <= TOLERANCE / 4)
 

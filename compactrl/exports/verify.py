@@ -2,11 +2,11 @@
 
 1. Every compiler here takes the files without a warning, as C99 and as C++, and the self-test passes.
 2. The same under the address and undefined-behaviour sanitizers, over 10,000 observations: half visited, half random.
-3. The actions for those observations are Python's, up to the tolerance, and a codebook's are those of float32 bit for bit.
+3. The actions for those observations are Python's, up to the tolerance; a codebook's are those of float32 bit for bit.
 4. Closed loop: the C drives the environment through whole episodes, from the same starts as Python.
 
-Whatever of 1 to 3 does not hold is an error, and the export is not finished. Returns of 4 are reported: single precision
-and, in a chaotic system, one changed bit give other episodes, so that only their means can be compared.
+Whatever of 1 to 3 does not hold is an error, and the export is not finished. Returns of 4 are reported: in a chaotic
+system one changed bit gives other episodes, so that only their means can be compared.
 """
 
 from __future__ import annotations
@@ -159,9 +159,9 @@ def compare(program: Program, native: Native, observations: Singles, compiler: s
     if answers.codes.any() or wrong.any():
         place = int(np.argmax(wrong | (answers.codes != 0)))
         raise CompactrlError(
-            f"the C is not the policy: compiled with {compiler}, {int(wrong.sum())} of {len(observations)} actions differ "
-            f"by more than {tolerance(plan):.1g} and {int(answers.codes.sum())} observations are refused; the first at "
-            f"observation {observations[place].tolist()}: {answers.actions[place].tolist()} instead of "
+            f"the C is not the policy: compiled with {compiler}, {int(wrong.sum())} of {len(observations)} actions "
+            f"differ by more than {tolerance(plan):.1g} and {int(answers.codes.sum())} observations are refused; the "
+            f"first at observation {observations[place].tolist()}: {answers.actions[place].tolist()} instead of "
             f"{wanted[place].tolist()}"
         )
     discrete = plan.action.kind == "discrete"
