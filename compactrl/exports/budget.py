@@ -11,7 +11,7 @@ from compactrl.errors import CompactrlError
 from compactrl.exports.c import Program, action_tables
 from compactrl.exports.cortex_m import Footprint
 from compactrl.exports.encodings import Unrolled, faster
-from compactrl.exports.formats import FORMATS, WeightFormat
+from compactrl.exports.formats import FORMATS, WeightFormat, exact_formats
 from compactrl.exports.options import ExportOptions
 from compactrl.exports.plan import bounds_of
 from compactrl.exports.sharing import Sharing
@@ -101,9 +101,8 @@ def _fitting(options: ExportOptions, kind: str, others: Iterable[tuple[str, Call
 def alternatives(sharing: Sharing, options: ExportOptions) -> list[tuple[str, WeightFormat, ExportOptions]]:
     """Return what else could be asked for this policy: flags, weight format and options, without loss first."""
     found = []
-    for weights in FORMATS.values():
-        if weights.for_shared is not None and weights.for_shared == sharing.own:
-            continue
+    lossy = [FORMATS["int8"]] if sharing.own else []
+    for weights in [*exact_formats(sharing), *lossy]:
         for optimize in ("size", "speed"):
             for tanh in (options.tanh, *({"libm", "rational"} - {options.tanh})):
                 other = replace(options, weights=weights.name, optimize=optimize, tanh=tanh)
