@@ -108,7 +108,7 @@ def _export_c(run: Run, out: Path, options: ExportOptions) -> Exported:
             {
                 **_identity(run, policy, options.name),
                 "target": options.target,
-                "weights": program.plan.format.name,
+                "weight_format": program.plan.format.name,
                 "optimize": options.optimize,
                 "tanh": options.tanh,
                 "normalizer": _normalizer_note(program),

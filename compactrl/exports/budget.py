@@ -55,7 +55,7 @@ def report(footprint: Footprint, measured: bool) -> dict[str, Any]:
 
 def limits(options: ExportOptions, footprint: Footprint) -> list[tuple[str, int, int]]:
     """Return (name, bytes, limit) for each limit that was given."""
-    stack = footprint.stack_measured or footprint.stack
+    stack = max(footprint.stack, footprint.stack_measured or 0)
     found = (
         ("flash", footprint.flash + footprint.library, options.max_flash),
         ("ram", footprint.ram + stack, options.max_ram),
@@ -79,8 +79,10 @@ def check_budget(
     if not over:
         return
     how = "takes" if measured else "would take about"
+    library = f" ({footprint.library} of them the C library's)" if footprint.library else ""
     told = " and ".join(
-        f"{taken} bytes of {name}, {taken - limit} over --max-{name} {limit}" for name, taken, limit in over
+        f"{taken} bytes of {name}{library if name == 'flash' else ''}, {taken - limit} over --max-{name} {limit}"
+        for name, taken, limit in over
     )
     fitting = list(islice(_fitting(options, over[0][0], others), 2))
     advice = f"what would fit: {' or '.join(fitting)}"

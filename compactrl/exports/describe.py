@@ -22,7 +22,7 @@ def describe_export(exported: Exported) -> str:
         )
     lines = [
         f"{manifest['method']} policy for {manifest['env']}, {shape}, as C99 in {exported.path}: "
-        f"{manifest['weights']} weights, optimised for {manifest['optimize']}",
+        f"{manifest['weight_format']} weights, optimised for {manifest['optimize']}",
         _sizes(manifest["sizes"]),
     ]
     if "verification" in manifest:
@@ -48,9 +48,13 @@ def _sizes(sizes: dict[str, Any]) -> str:
 
 def _verification(found: dict[str, Any], tolerance: float) -> list[str]:
     compilers = " and ".join([*found["compilers"], *found["cplusplus"]])
-    largest = f"largest difference of an action {found['largest_difference']:.1e} (allowed {tolerance:.1e})"
     if "discrete_disagreement" in found:
-        largest = f"another action in {100 * found['discrete_disagreement']:.2f} % of them, all next to even"
+        share = found["discrete_disagreement"]
+        largest = (
+            f"another action in {100 * share:.2g} % of them, all next to even" if share else "Python's action in all"
+        )
+    else:
+        largest = f"largest difference of an action {found['largest_difference']:.1e} (allowed {tolerance:.1e})"
     lines = [
         f"verified with {compilers}, no warnings, {' and '.join(found['sanitizers'])} sanitizers: "
         f"{found['observations']:,} observations, {largest}"
@@ -65,7 +69,7 @@ def _verification(found: dict[str, Any], tolerance: float) -> list[str]:
     low, high = loop["difference"]["interval"]
     lines.append(
         f"closed loop, {loop['episodes']} episodes: Python {_mean(loop['python'])}, C {_mean(loop['c'])}; "
-        f"difference {loop['difference']['mean']:.1f}, 95 % interval {low:.1f} to {high:.1f}: "
+        f"difference {loop['difference']['mean']:.3g}, 95 % interval {low:.3g} to {high:.3g}: "
         + ("within chance" if loop["within_interval"] else "MORE THAN CHANCE")
     )
     if isinstance(found["cortex_m4"], str):
@@ -77,4 +81,4 @@ def _verification(found: dict[str, Any], tolerance: float) -> list[str]:
 
 def _mean(entry: dict[str, Any]) -> str:
     low, high = entry["interval"]
-    return f"{entry['return_mean']:.1f} ({low:.1f} to {high:.1f})"
+    return f"{entry['return_mean']:.5g} ({low:.5g} to {high:.5g})"

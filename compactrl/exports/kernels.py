@@ -15,7 +15,7 @@ output. Where weights are left out that is not so, and `status` says it.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,13 +87,13 @@ def _finish_row(plan: Plan, ends: list[int]) -> list[str]:
         ("sum += *bias++;", [bias is not None for bias in plan.biases]),
         ("sum = TANH(sum);", [True] * (len(plan.biases) - 1) + [squashed(plan)]),
     )
-    statements: list[str] = []
-    for statement, layers in steps:
-        if all(layers):
-            statements.append(statement)
-        elif any(layers):
-            statements += [f"if (output < values + {ends[-2]}) {{", INDENT + statement, "}"]
-    return statements
+    used = [(statement, all(layers)) for statement, layers in steps if any(layers)]
+    found: list[str] = []
+    for always, group in groupby(used, key=lambda step: step[1]):
+        statements = [statement for statement, _ in group]
+        limited = [f"if (output < values + {ends[-2]}) {{", *_indented(tuple(statements)), "}"]
+        found += statements if always else limited
+    return found
 
 
 def straight(plan: Plan) -> list[str]:

@@ -96,7 +96,7 @@ def test_what_is_printed_and_the_manifest_say_what_it_costs(call, tmp_path):
     assert "codebook weights" in out
     assert "next: cc out/policy.c" in out
     manifest = json.loads((tmp_path / "out/MANIFEST.json").read_text(encoding="utf-8"))
-    assert manifest["weights"] == "codebook"
+    assert (manifest["weight_format"], manifest["weights"]) == ("codebook", 3)
     assert sum(manifest["tables"].values()) == manifest["sizes"]["flash_tables"]
     assert manifest["sizes"]["source"].startswith("estimate")
     assert set(manifest["files"]) == {"policy.c", "policy.h", "policy_test.c", "vectors.h"}

@@ -1,6 +1,7 @@
 """`--verify` passes what is right, refuses what is not, and the closed loop is that of `compactrl evaluate`."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from conftest import needs_cortex_m, needs_gcc
 
 from compactrl.errors import CompactrlError
 from compactrl.exports import cortex_m, export, verify
+from compactrl.exports.describe import describe_export
 from compactrl.exports.encodings import Palette, Snippets
 from compactrl.exports.rollouts import environment_of, roll_out
 
@@ -30,12 +32,16 @@ def without_qemu(monkeypatch):
 )
 @pytest.mark.usefixtures("without_qemu")
 def test_a_right_export_is_verified(runs, tmp_path, kind, options):
-    found = export(runs(kind), tmp_path / "out", verify=True, episodes=5, **options).manifest["verification"]
+    exported = export(runs(kind), tmp_path / "out", verify=True, episodes=5, **options)
+    found = exported.manifest["verification"]
     assert found["observations"] == verify.OBSERVATIONS
     assert found.get("discrete_disagreement", found.get("largest_difference", 1)) <= 1e-5
     assert found.get("bit_equal_to_float32") == (True if kind in ("chromatic latent", "discrete actions") else None)
     assert found["closed_loop"]["episodes"] == 5
     assert found["cortex_m4"].startswith("not run: arm-none-eabi-gcc or qemu-system-arm is not installed")
+    told = describe_export(exported)
+    assert "verified with gcc" in told
+    assert "closed loop, 5 episodes: Python " in told
     assert json.loads((tmp_path / "out/MANIFEST.json").read_text(encoding="utf-8"))["verification"] == found
 
 
@@ -55,6 +61,19 @@ def test_actions_beyond_the_tolerance_are_found(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(verify, "tolerance", lambda _: 1e-9)
     with pytest.raises(CompactrlError, match=r"the C is not the policy: compiled with .* actions differ by more than"):
         export(runs("unstructured deep"), tmp_path / "out", verify=True, episodes=5)
+
+
+def test_a_compiler_that_fails_is_one_line_and_nothing_is_left(runs, tmp_path, monkeypatch):
+    for name in ("gcc", "clang"):
+        fake = tmp_path / "bin" / name
+        fake.parent.mkdir(exist_ok=True)
+        fake.write_text("#!/bin/sh\necho 'policy.c:1: error: out of order' >&2\nexit 3\n", encoding="utf-8")
+        fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    with pytest.raises(CompactrlError) as failure:
+        export(runs("linear"), tmp_path / "out", verify=True, episodes=2)
+    assert str(failure.value) == "compiling with gcc: gcc ended with status 3: policy.c:1: error: out of order"
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
 
 
 def test_no_compiler_is_said(runs, tmp_path, monkeypatch):

@@ -61,9 +61,10 @@ def test_a_colouring_takes_no_more_than_the_bits_that_the_search_reports(colors)
 
 
 def test_seventeen_colours_with_their_normaliser_are_a_quarter_of_dense_float32():
-    policy, sharing = colored(policy_of(CHEETAH, mean=0.3, std=2.0), 17)
+    plain = policy_of(CHEETAH, mean=0.3, std=2.0)
+    policy, sharing = colored(plain, 17)
     ours = make_plan(policy, sharing, choose("codebook", sharing), seen(policy)).table_bytes
-    dense = make_plan(policy, own_weights(policy), FORMATS["float32"], seen(policy)).table_bytes
+    dense = make_plan(plain, own_weights(plain), FORMATS["float32"], seen(plain)).table_bytes
     assert dense == 4 * (943 + 41)  # its normaliser is folded away
     assert 4 * ours <= dense
 
