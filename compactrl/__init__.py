@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from compactrl.api import resume, search
+    from compactrl.exports import export
     from compactrl.runs import Run, load
 
 # OpenMP's threads spin while they wait by default, which starves the threads that step environments.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
-__all__ = ["Run", "load", "resume", "search"]
+__all__ = ["Run", "export", "load", "resume", "search"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,6 +29,10 @@ def __getattr__(name: str) -> Any:
         from compactrl import api
 
         return getattr(api, name)
+    if name == "export":
+        from compactrl import exports
+
+        return exports.export
     if name in ("Run", "load"):
         from compactrl import runs
 

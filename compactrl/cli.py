@@ -1,4 +1,4 @@
-"""The command line: `compactrl search | resume | evaluate | methods | envs | doctor`.
+"""The command line: `compactrl search | resume | evaluate | export | methods | envs | doctor`.
 
 Every option of `search` follows from the options of the parts (`compactrl.options`). Results go to
 standard output, progress and errors to standard error; exit status 0 is success, 1 a failure, 2 bad
@@ -159,6 +159,58 @@ def evaluate(
     opened = load(run)
     result = opened.report(opened.evaluate(_whole("--episodes", episodes) or 0))
     print(json.dumps(result, indent=2) if as_json else describe_evaluation(opened, result))
+
+
+@app.command()
+def export(
+    run: RunPath,
+    out: Annotated[Path, typer.Option(help="Folder of the C files, or an .onnx file.", show_default=False)],
+    file_format: Annotated[str, typer.Option("--format", metavar="NAME", help="c or onnx.")] = "c",
+    weights: Annotated[
+        str, typer.Option(metavar="NAME", help="auto (the smallest without loss), float32, codebook or int8.")
+    ] = "auto",
+    optimize: Annotated[str, typer.Option(metavar="NAME", help="size or speed.")] = "size",
+    tanh: Annotated[str, typer.Option(metavar="NAME", help="libm, or rational: no C library is needed.")] = "libm",
+    name: Annotated[str, typer.Option(metavar="NAME", help="Prefix of the functions, a C identifier.")] = "policy",
+    target: Annotated[str, typer.Option(metavar="NAME", help="generic, cortex-m4, crazyflie or arduino.")] = "generic",
+    max_flash: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="BYTES", help="Fail over so much flash, the C library included.", show_default=False),
+    ] = None,
+    max_ram: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="BYTES", help="Fail over so much RAM, the stack included.", show_default=False),
+    ] = None,
+    max_stack: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="BYTES", help="Fail over so much stack.", show_default=False),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compile, compare with Python, drive the environment, measure in QEMU.")
+    ] = False,
+    episodes: Annotated[str, typer.Option(metavar="COUNT", help="Episodes of the verification.")] = "100",
+    as_json: Json = False,
+) -> None:
+    """Write a policy as C99 for a robot, or as ONNX, checked against the policy."""
+    from compactrl.exports import export as write
+    from compactrl.exports.describe import describe_export
+
+    exported = write(
+        run,
+        out,
+        format=file_format,
+        weights=weights,
+        optimize=optimize,
+        tanh=tanh,
+        name=name,
+        target=target,
+        max_flash=_whole("--max-flash", max_flash),
+        max_ram=_whole("--max-ram", max_ram),
+        max_stack=_whole("--max-stack", max_stack),
+        verify=verify,
+        episodes=_whole("--episodes", episodes) or 0,
+    )
+    print(json.dumps(exported.manifest, indent=2) if as_json else describe_export(exported))
 
 
 @app.command()

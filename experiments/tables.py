@@ -180,12 +180,61 @@ def scaling_table() -> str:
     return markdown(("what", "measured"), body)
 
 
+EXPORTS = {
+    "chromatic": "`chromatic`, 17 weights",
+    "chromatic, rational": "… `--tanh rational`",
+    "chromatic, float32": "… `--weights float32`",
+    "chromatic, speed": "… `--optimize speed`",
+    "chromatic, speed, rational": "… `--optimize speed --tanh rational`",
+    "dense": "`unstructured`",
+    "dense, speed": "… `--optimize speed`",
+    "dense, speed, rational": "… `--optimize speed --tanh rational`",
+    "dense, int8": "… `--weights int8`",
+    "masked": "`masked`",
+    "toeplitz": "`toeplitz`",
+    "circulant": "`circulant`",
+    "linear": "`chromatic`, 17 weights, 17–6, no normaliser",
+}
+
+
+def export_table() -> str:
+    """Return the Markdown table of what exported policies take."""
+    body = []
+    for name, row in json.loads((RESULTS / "export.json").read_text())["rows"].items():
+        sizes, found = row["sizes"], row["verification"]
+        loop, library = found["closed_loop"], sizes["flash_c_library"]
+        flash = f"{sizes['flash_tables']} + {sizes['flash_code']}"
+        returns = f"{loop['c']['return_mean']:.0f} ({loop['python']['return_mean']:.0f}, {loop['episodes']} episodes)"
+        body.append(
+            [
+                EXPORTS[name],
+                row["weight_format"],
+                f"{flash} = **{sizes['flash']}**" + (f" (+ {library})" if library else ""),
+                f"{sizes['stack_with_c_library']}",
+                f"{sizes['instructions_per_step']}",
+                f"{found['largest_difference']:.0e}",
+                "not trained" if name == "linear" else returns,
+            ]
+        )
+    headings = (
+        "policy, 17–41–6",
+        "weights as",
+        "flash: tables + code (+ libm), bytes",
+        "stack, bytes",
+        "instructions a step",
+        "action differs by",
+        "return in C (in Python)",
+    )
+    return markdown(headings, body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "cheetah": lambda: returns_table(CHEETAH, 20_000_000),
     "methods": lambda: returns_table(CHEETAH, 5_000_000),
     "robots": lambda: returns_table(ROBOTS, 5_000_000),
     "speed": speed_table,
     "scaling": scaling_table,
+    "export": export_table,
 }
 
 

@@ -102,6 +102,10 @@ class Gather(Compression):
         theta[: self._num_trained] = START * generator.standard_normal(self._num_trained)
         return theta
 
+    def index_map(self) -> tuple[Integers, Integers | None]:
+        """Return which weight each edge takes, (E,), and the mask, (E,) or None, of a settled or fixed pattern."""
+        return self._map(np.zeros(0, np.int64))
+
     @property
     def _num_trained(self) -> int:
         """The length of theta's part before the biases."""

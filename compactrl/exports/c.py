@@ -1,0 +1,259 @@
+"""A plan as C99 that is also C++: policy.h, policy.c, policy_test.c and vectors.h, as text.
+
+No allocation, no input or output, no writable globals; tables are const. `kernels` has the statements, the templates
+what stands around them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import compactrl
+from compactrl.errors import InputError
+from compactrl.exports.encodings import Table
+from compactrl.exports.kernels import INDENT, body
+from compactrl.exports.numbers import lines, literal, spelled
+from compactrl.exports.observations import describe_observations
+from compactrl.exports.plan import Plan, bounds_of
+from compactrl.exports.sharing import Singles
+from compactrl.exports.tanh import CLAMP, DENOMINATOR, NUMERATOR, Tanh, horner
+from compactrl.exports.vectors import Vectors, tolerance
+from compactrl.types import Floats
+
+RESERVED = """auto break case char const continue default do double else enum extern float for goto if inline int long
+register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
+while asm bool catch class delete explicit export false friend mutable namespace new operator private
+protected public template this throw true try typename using virtual and or not xor main"""
+"""Words of C and C++ that no name may be."""
+LONGEST_NAME = 48
+
+
+@dataclass(frozen=True)
+class Program:
+    """What the C files say of a policy, beside its numbers."""
+
+    plan: Plan
+    tanh: Tanh
+    vectors: Vectors
+    visited: Singles
+    """(B, O) states that the policy visits."""
+    name: str
+    """A C identifier, before all that the linker sees."""
+    provenance: str
+    """Which run, and which policy of it."""
+    stem: str = "policy"
+    """Of the files' names."""
+    main: bool = True
+    """Whether the self-test is a program, too."""
+
+    @property
+    def action_size(self) -> int:
+        """How many numbers an action has; a discrete one is one number."""
+        return 1 if self.plan.action.kind == "discrete" else self.plan.shape[-1]
+
+    def files(self) -> dict[str, str]:
+        """Return the four files, by name."""
+        return {
+            f"{self.stem}.h": self._render("policy.h"),
+            f"{self.stem}.c": self._render("policy.c"),
+            f"{self.stem}_test.c": self._render("policy_test.c"),
+            self._vectors: self._render("vectors.h"),
+        }
+
+    @property
+    def _vectors(self) -> str:
+        return "vectors.h" if self.stem == "policy" else f"{self.stem}_vectors.h"
+
+    def _render(self, file: str) -> str:
+        return render(f"{file}.j2", **self._context(), guard=f"{self.name}_{file}".upper().replace(".", "_"))
+
+    def _context(self) -> dict[str, Any]:
+        plan = self.plan
+        neutral = neutral_action(plan)
+        statements = [*body(plan), *actions(plan)]
+        named = [line.replace("TANH", self.tanh.call).replace("NAME_", f"{self.name}_") for line in statements]
+        uses_tanh = any(self.tanh.call.replace("NAME", self.name) + "(" in line for line in named)
+        declared, rest = split_declarations(named)
+        return {
+            "title": f"The policy {self.name} for {plan.policy.env}",
+            "version": compactrl.__version__,
+            "provenance": self.provenance,
+            "name": self.name,
+            "upper": self.name.upper(),
+            "header": f"{self.stem}.h",
+            "source": f"{self.stem}.c",
+            "vectors": self._vectors,
+            "main": self.main,
+            "shape": plan.shape,
+            "action_size": self.action_size,
+            "tanh": self.tanh if uses_tanh else self.tanh._replace(name="none", note="none"),
+            "includes": self.tanh.includes if uses_tanh else (),
+            "tables": plan.tables() + action_tables(plan),
+            "weights_note": f"{len(plan.sharing.weights)} distinct weights, stored as {plan.encoding.name}",
+            "neutral": "the middle of its bounds" if neutral.any() or bounds_of(plan.action) is not None else "0",
+            "tolerance": f"{tolerance(plan):.3g}",
+            "tolerance_literal": literal(tolerance(plan)),
+            "vector_count": len(self.vectors.observations),
+            "seen": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.observations],
+            "wanted": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.actions],
+            "neutral_elements": lines(spelled(neutral, "float"), INDENT * 2),
+            "names_source": describe_observations(plan.policy.env, plan.shape[0]).source,
+            "observations": observation_rows(plan, self.visited),
+            "actions": action_rows(plan),
+            "clamp": literal(CLAMP),
+            "numerator": horner(tuple(map(literal, NUMERATOR)), "z"),
+            "denominator": horner(tuple(map(literal, DENOMINATOR)), "z"),
+            "declarations": [*_counters(rest), "int status = 0;", *declared],
+            "statements": rest,
+        }
+
+
+def check_name(name: str) -> str:
+    """Return a name that C and C++ take before an underscore.
+
+    Raises:
+        InputError: it is no identifier.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED.split() or len(name) > LONGEST_NAME:
+        raise InputError(
+            f"--name {name!r}: expected a C identifier of at most {LONGEST_NAME} letters, digits and underscores that "
+            "begins with a letter, such as my_policy"
+        )
+    return name
+
+
+def split_declarations(statements: list[str]) -> tuple[list[str], list[str]]:
+    """Return the leading declarations of variables, and the rest."""
+    count = 0
+    while count < len(statements) and re.match(r"(const )?(float|int|u?int\d+_t) ", statements[count]):
+        count += 1
+    return statements[:count], statements[count:]
+
+
+def _counters(statements: list[str]) -> list[str]:
+    """Return the declaration of the loop counters in use."""
+    used = [name for name in ("i", "j") if any(f"for ({name} = " in line for line in statements)]
+    return [f"int {', '.join(used)};"] if used else []
+
+
+def neutral_action(plan: Plan) -> Floats:
+    """Return the action where none can be computed, (A,): the bounds' middle, or 0, or the first discrete one."""
+    action = plan.action
+    if action.kind == "discrete":
+        return np.array([float(action.start)])
+    bounds = bounds_of(action)
+    return np.zeros(action.size) if bounds is None else bounds[0]
+
+
+def action_tables(plan: Plan) -> list[Table]:
+    """Return centre and half-width of the actions where they differ between actions."""
+    bounds = bounds_of(plan.action)
+    if bounds is None:
+        return []
+    center, half = (part.astype(np.float32) for part in bounds)
+    tables = [("center", center, "of each action"), ("half", half, "width of each action")]
+    return [Table(name, "float", values, meaning) for name, values, meaning in tables if len(set(values.tolist())) > 1]
+
+
+def actions(plan: Plan) -> list[str]:
+    """Return the statements that turn `result` into the action."""
+    size = plan.shape[-1]
+    if plan.action.kind == "discrete":
+        start = f"{plan.action.start} + best" if plan.action.start else "best"
+        return [
+            "int best = 0;",
+            f"for (i = 0; i < {size}; i++) {{",
+            f"{INDENT}status |= !(result[i] - result[i] == 0.0f);",
+            "}",
+            f"for (i = 1; i < {size}; i++) {{",
+            f"{INDENT}if (!status && result[i] > result[best]) {{",
+            f"{INDENT * 2}best = i;",
+            f"{INDENT}}}",
+            "}",
+            f"action[0] = (float)({start});",
+        ]
+    tables = {table.name for table in action_tables(plan)}
+    scaled = "value"
+    bounds = bounds_of(plan.action)
+    if bounds is not None:
+        center, half = (float(part[0]) for part in bounds)
+        if "half" in tables or half != 1:
+            scaled += f" * {'NAME_half[i]' if 'half' in tables else literal(half)}"
+        if "center" in tables or center != 0:
+            scaled += f" + {'NAME_center[i]' if 'center' in tables else literal(center)}"
+    finite = "value == value" if bounds is not None else "value - value == 0.0f"
+    wrong = f"!({finite})" + (" || status" if plan.encoding.skips_inputs else "")
+    return [
+        f"for (i = 0; i < {size}; i++) {{",
+        f"{INDENT}float value = result[i];",
+        f"{INDENT}if ({wrong}) {{",
+        f"{INDENT}{INDENT}value = 0.0f;",
+        f"{INDENT}{INDENT}status = 1;",
+        f"{INDENT}}}",
+        f"{INDENT}action[i] = {scaled};",
+        "}",
+    ]
+
+
+def observation_rows(plan: Plan, visited: Singles) -> list[str]:
+    """Return a line of the header for each observation."""
+    mean, std = plan.policy.normalizer
+    names = describe_observations(plan.policy.env, len(mean)).names
+    low = visited.min(axis=0) if len(visited) else np.full(len(mean), np.nan)
+    high = visited.max(axis=0) if len(visited) else np.full(len(mean), np.nan)
+    return [
+        f"{place:<7} {mean[place]:<13.6g} {std[place]:<13.6g} {low[place]:<13.6g} {high[place]:<14.6g} {names[place]}"
+        for place in range(len(mean))
+    ]
+
+
+def action_rows(plan: Plan) -> list[str]:
+    """Return lines of the header on what the action's numbers are."""
+    action = plan.action
+    if action.kind == "discrete":
+        last = action.start + action.choices - 1
+        return [f"0: the number of the chosen action, {action.start} … {last}".replace("…", "to")]
+    if bounds_of(action) is None:
+        return [f"{place}: unbounded" for place in range(action.size)]
+    return [
+        f"{place}: {low:.6g} to {high:.6g}"
+        for place, (low, high) in enumerate(zip(action.low, action.high, strict=True))
+    ]
+
+
+@cache
+def _templates() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("compactrl.exports"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # C, not HTML; what others wrote goes through `comment`
+    )
+    made.filters["comment"] = comment
+    made.filters["elements"] = lambda table: lines(spelled(table.values, table.type))
+    return made
+
+
+def render(template: str, **context: Any) -> str:
+    """Return a template of this package filled in."""
+    return str(_templates().get_template(template).render(context))
+
+
+def comment(text: Any) -> str:
+    """Return text that cannot end the C comment it stands in.
+
+    Example:
+        >>> comment("a */ int x; /*" + chr(10) + "b")
+        'a * / int x; / * b'
+    """
+    plain = "".join(letter if letter.isprintable() else " " for letter in str(text))
+    return plain.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/").replace("??", "? ?").rstrip()

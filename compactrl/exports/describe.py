@@ -1,0 +1,84 @@
+"""What the terminal says of an export, in sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compactrl.exports.assemble import Exported
+from compactrl.exports.targets import TARGETS
+
+
+def describe_export(exported: Exported) -> str:
+    """Say what was written, what it takes, what verification found, and what to do next."""
+    manifest = exported.manifest
+    shape = "-".join(map(str, manifest["shape"]))
+    if "files" not in manifest:
+        return "\n".join(
+            (
+                f"{manifest['method']} policy for {manifest['env']}, {shape}, as ONNX in {exported.path}: "
+                f"{manifest['bytes']:,} bytes, weights expanded to float32",
+                f"onnxruntime and Python differ by at most {manifest['largest_difference']:.1e}",
+            )
+        )
+    lines = [
+        f"{manifest['method']} policy for {manifest['env']}, {shape}, as C99 in {exported.path}: "
+        f"{manifest['weight_format']} weights, optimised for {manifest['optimize']}",
+        _sizes(manifest["sizes"]),
+    ]
+    if "verification" in manifest:
+        lines += _verification(manifest["verification"], manifest["tolerance"])
+    else:
+        lines.append("not verified: --verify compiles it, compares it with Python and drives the environment with it")
+    step = TARGETS[manifest["target"]].next_step
+    step = step.replace("FOLDER", str(exported.path)).replace("NAME", manifest["name"])
+    return "\n".join([*lines, f"next: {step}"])
+
+
+def _sizes(sizes: dict[str, Any]) -> str:
+    library = f" + {sizes['flash_c_library']:,} of the C library" if sizes["flash_c_library"] else ""
+    stack = sizes.get("stack_with_c_library", sizes["stack"])
+    instructions = (
+        f", {sizes['instructions_per_step']:,} instructions a step" if "instructions_per_step" in sizes else ""
+    )
+    return (
+        f"{sizes['target']}: flash {sizes['flash']:,} bytes (code {sizes['flash_code']:,}, tables "
+        f"{sizes['flash_tables']:,}){library}, RAM {sizes['ram']}, stack {stack}{instructions} ({sizes['source']})"
+    )
+
+
+def _verification(found: dict[str, Any], tolerance: float) -> list[str]:
+    compilers = " and ".join([*found["compilers"], *found["cplusplus"]])
+    if "discrete_disagreement" in found:
+        share = found["discrete_disagreement"]
+        largest = (
+            f"another action in {100 * share:.2g} % of them, all next to even" if share else "Python's action in all"
+        )
+    else:
+        largest = f"largest difference of an action {found['largest_difference']:.1e} (allowed {tolerance:.1e})"
+    lines = [
+        f"verified with {compilers}, no warnings, {' and '.join(found['sanitizers'])} sanitizers: "
+        f"{found['observations']:,} observations, {largest}"
+    ]
+    if "bit_equal_to_float32" in found:
+        lines.append("the codebook's actions are those of the same weights as float32, bit for bit")
+    if "largest_difference_of_rounding" in found:
+        lines.append(
+            f"rounding the weights to int8 changes an action by up to {found['largest_difference_of_rounding']:.2g}"
+        )
+    loop = found["closed_loop"]
+    low, high = loop["difference"]["interval"]
+    lines.append(
+        f"closed loop, {loop['episodes']} episodes: Python {_mean(loop['python'])}, C {_mean(loop['c'])}; "
+        f"difference {loop['difference']['mean']:.3g}, 95 % interval {low:.3g} to {high:.3g}: "
+        + ("within chance" if loop["within_interval"] else "MORE THAN CHANCE")
+    )
+    if isinstance(found["cortex_m4"], str):
+        lines.append(f"Cortex-M4F: {found['cortex_m4']}")
+    else:
+        lines.append("Cortex-M4F: the self-test passes in QEMU")
+    return lines
+
+
+def _mean(entry: dict[str, Any]) -> str:
+    low, high = entry["interval"]
+    return f"{entry['return_mean']:.5g} ({low:.5g} to {high:.5g})"

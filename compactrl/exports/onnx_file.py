@@ -1,0 +1,125 @@
+"""`--format onnx`: a policy as one ONNX file, observation (batch, O) → action (batch, A), normaliser and bounds inside.
+
+All in single precision, as microcontrollers and accelerators have it; the normaliser is kept as it is. A discrete
+action is an int64 (batch,). The file is checked with ONNX's own checker and, in onnxruntime, against the Python policy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import compactrl
+from compactrl.errors import CompactrlError, InputError
+from compactrl.exports.plan import action_scale, as_rows, bounds_of
+from compactrl.exports.sharing import Singles
+from compactrl.exports.vectors import TOLERANCE
+from compactrl.policy import Policy
+
+HIGHEST_OPSET = 24
+"""The newest that onnxruntime 1.31 says it supports."""
+NEXT_TO_EVEN = 1e-3
+"""Share of discrete actions that may be others."""
+
+
+def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
+    """Return the model.
+
+    Raises:
+        InputError: the package onnx is not installed.
+    """
+    onnx, _ = _packages()
+    from onnx import TensorProto, helper
+
+    opset = min(onnx.defs.onnx_opset_version(), HIGHEST_OPSET)
+    graph = _Graph(helper)
+    value = graph.add("Sub", "observation", graph.constant("mean", policy.normalizer.mean))
+    value = graph.add("Div", value, graph.constant("std", policy.normalizer.std))
+    for number, (weight, bias) in enumerate(policy.layers):
+        inputs = [value, graph.constant(f"weight{number}", weight)]
+        inputs += [] if bias is None else [graph.constant(f"bias{number}", bias)]
+        value = graph.add("Gemm", *inputs, transB=1)
+        if number < len(policy.layers) - 1:
+            value = graph.add("Tanh", value)
+    action, discrete, bounds = policy.action, policy.action.kind == "discrete", bounds_of(policy.action)
+    if discrete:
+        value = graph.add("ArgMax", value, axis=1, keepdims=0)
+        value = graph.add("Add", value, graph.constant("start", np.array(action.start), np.int64))
+    elif bounds is not None:
+        center, half = bounds
+        value = graph.add("Mul", graph.add("Tanh", value), graph.constant("half", half))
+        value = graph.add("Add", value, graph.constant("center", center))
+    graph.add("Identity", value, output="action")
+    wanted: tuple[Any, list[Any]] = (TensorProto.INT64, ["batch"])
+    if not discrete:
+        wanted = (TensorProto.FLOAT, ["batch", policy.shape[-1]])
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            name,
+            [helper.make_tensor_value_info("observation", TensorProto.FLOAT, ["batch", policy.shape[0]])],
+            [helper.make_tensor_value_info("action", *wanted)],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", opset)],
+        producer_name="compactrl",
+        producer_version=compactrl.__version__,
+        doc_string=provenance,
+    )
+    model.ir_version = helper.find_min_ir_version_for(model.opset_import)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def check_onnx(content: bytes, policy: Policy, observations: Singles) -> float:
+    """Return the largest difference of an action from Python's in onnxruntime, over observations (B, O).
+
+    Raises:
+        CompactrlError: it is over the tolerance.
+        InputError: the package onnxruntime is not installed.
+    """
+    _, runtime = _packages()
+    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    found = as_rows(session.run(["action"], {"observation": observations})[0])
+    alone = as_rows(session.run(["action"], {"observation": observations[:1]})[0])  # the batch is free
+    difference = np.abs(found - as_rows(policy(observations)))
+    largest = float(difference.max(initial=0.0))
+    allowed = TOLERANCE * action_scale(policy.action)
+    # Where two outputs are next to even, rounding decides on a discrete action.
+    discrete = policy.action.kind == "discrete"
+    wrong = bool((difference > 0).mean() > NEXT_TO_EVEN) if discrete else largest > allowed
+    if wrong or np.abs(alone - found[:1]).max() > allowed:
+        raise CompactrlError(f"the ONNX file is not the policy: in onnxruntime an action differs by {largest:.3g}")
+    return largest
+
+
+def _packages() -> tuple[Any, Any]:
+    try:
+        import onnx
+        import onnxruntime
+    except ImportError as error:
+        raise InputError(f"--format onnx: {error}; install them with: pip install 'compactrl[onnx]'") from error
+    return onnx, onnxruntime
+
+
+class _Graph:
+    """Nodes and constants while a graph is put together."""
+
+    def __init__(self, helper: Any) -> None:
+        self._helper = helper
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, name: str, values: Any, kind: Any = np.float32) -> str:
+        """Add a constant and return its name."""
+        from onnx import numpy_helper
+
+        self.constants.append(numpy_helper.from_array(np.asarray(values, kind), name))
+        return name
+
+    def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """Add a node and return its output's name."""
+        name = output or f"value{len(self.nodes)}"
+        self.nodes.append(self._helper.make_node(operator, list(inputs), [name], **attributes))
+        return name

@@ -1,0 +1,136 @@
+"""`--target`: what is put around the policy's C files for a firmware or an IDE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import compactrl
+from compactrl.errors import InputError
+from compactrl.exports import cortex_m
+from compactrl.exports.c import Program, comment, render
+from compactrl.exports.numbers import literal
+from compactrl.exports.plan import bounds_of
+
+CRAZYFLIE_ACTIONS = 4
+
+
+@dataclass(frozen=True)
+class Target:
+    """A row of `TARGETS`."""
+
+    name: str
+    summary: str
+    files: Callable[[Program, str], dict[str, str]]
+    """Program and optimisation (`size` or `speed`) → files by name."""
+    next_step: str
+    """What to do with the folder; FOLDER and NAME stand for what they are."""
+
+
+def generic(program: Program, optimize: str) -> dict[str, str]:  # noqa: ARG001
+    """Return the four files alone."""
+    return program.files()
+
+
+def cortex_m4(program: Program, optimize: str) -> dict[str, str]:
+    """Return the files with a program around the self-test that QEMU runs without a board."""
+    harness = {
+        f"cortex_m4/{file}": render(
+            f"cortex_m4/{file}.j2",
+            name=program.name,
+            upper=program.name.upper(),
+            version=compactrl.__version__,
+            action_size=program.action_size,
+            flags=cortex_m.flags(optimize),
+            link=cortex_m.LINK,
+            run=cortex_m.RUN,
+        )
+        for file in ("Makefile", "main.c", "startup.c", "mps2_an386.ld")
+    }
+    return {**program.files(), **harness}
+
+
+def crazyflie(program: Program, optimize: str) -> dict[str, str]:
+    """Return an out-of-tree controller for the Crazyflie firmware.
+
+    Raises:
+        InputError: the policy does not drive four motors.
+    """
+    plan = program.plan
+    if plan.shape[-1] != CRAZYFLIE_ACTIONS or bounds_of(plan.action) is None:
+        raise InputError(
+            f"--target crazyflie: a quadrotor's policy has {CRAZYFLIE_ACTIONS} bounded actions, a thrust a motor; the "
+            f"one for {plan.policy.env} does not. Use generic, cortex-m4 or arduino"
+        )
+    context = {
+        "name": program.name,
+        "upper": program.name.upper(),
+        "version": compactrl.__version__,
+        "env": comment(plan.policy.env),
+        "observations": plan.shape[0],
+        "low": [literal(value) for value in plan.action.low],
+        "span": [literal(high - low) for low, high in zip(plan.action.low, plan.action.high, strict=True)],
+        "optimize": cortex_m.OPTIMIZE[optimize],
+    }
+    sources = {f"src/{file}": text for file, text in replace(program, main=False).files().items()}
+    around = {
+        file: render(f"crazyflie/{file}.j2", **context)
+        for file in ("Makefile", "Kbuild", "config", "README.md", "src/Kbuild", "src/controller.c", "src/observe.h")
+    }
+    return {**around, **sources}
+
+
+def arduino(program: Program, optimize: str) -> dict[str, str]:  # noqa: ARG001
+    """Return a library folder for the Arduino IDE."""
+    named = replace(program, stem=program.name, main=False)
+    context = {
+        "name": program.name,
+        "upper": program.name.upper(),
+        "version": compactrl.__version__,
+        "env": comment(program.plan.policy.env),
+        "observations": program.plan.shape[0],
+        "actions": program.action_size,
+        "vectors": len(program.vectors.observations),
+    }
+    sources = {f"src/{file}": text for file, text in named.files().items()}
+    sketch = "examples/SelfTest/SelfTest.ino"
+    around = {
+        "library.properties": render("arduino/library.properties.j2", **context),
+        "keywords.txt": render("arduino/keywords.txt.j2", **context),
+        sketch: render("arduino/SelfTest.ino.j2", **context),
+    }
+    return {**around, **sources}
+
+
+TARGETS: Mapping[str, Target] = MappingProxyType(
+    {
+        each.name: each
+        for each in (
+            Target(
+                "generic",
+                "the C files alone",
+                generic,
+                "cc FOLDER/policy.c FOLDER/policy_test.c -lm && ./a.out",
+            ),
+            Target(
+                "cortex-m4",
+                "the C files, and a project that runs them in QEMU (mps2-an386)",
+                cortex_m4,
+                "make -C FOLDER/cortex_m4 run",
+            ),
+            Target(
+                "crazyflie",
+                "an out-of-tree controller for the Crazyflie firmware",
+                crazyflie,
+                "make -C FOLDER CRAZYFLIE_BASE=<crazyflie-firmware>, then make cload",
+            ),
+            Target(
+                "arduino",
+                "a library for the Arduino IDE",
+                arduino,
+                "copy FOLDER to Arduino/libraries/NAME, then open its example SelfTest",
+            ),
+        )
+    }
+)

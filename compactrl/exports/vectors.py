@@ -1,0 +1,85 @@
+"""Golden vectors: observations with the actions that a right build gives, from visited states and from the edges.
+
+A build that differs (another compiler, a wrong flag, a flipped bit in flash) shows on the robot, before it moves: the
+self-test replays these. A vector at which single precision itself is in doubt (its action differs from the one in
+double precision by a good part of the tolerance, or two discrete actions are next to even) tests nothing and is left
+out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from compactrl.exports.plan import Plan, action_scale, as_rows, bounds_of, reference_policy
+from compactrl.exports.sharing import Singles
+from compactrl.policy import Policy
+from compactrl.types import Floats
+
+TOLERANCE = 1e-5
+"""What an action may differ by, times the largest half-width of the action where that is above 1; the bar at which
+PX4's RAPTOR refuses to arm (mc_raptor, absolute difference)."""
+VISITED = 16
+"""Golden vectors from visited states."""
+
+
+class Vectors(NamedTuple):
+    """Observations (V, O) and the actions (V, A) that they must give, both in single precision."""
+
+    observations: Singles
+    actions: Singles
+
+
+def tolerance(plan: Plan) -> float:
+    """Return what an action may differ by."""
+    return TOLERANCE * action_scale(plan.action)
+
+
+def golden(plan: Plan, visited: Singles) -> Vectors:
+    """Return vectors from visited states (B, O), evenly through them, and from the edges."""
+    chosen = visited[np.unique(np.linspace(0, len(visited) - 1, VISITED).astype(int))] if len(visited) else visited
+    observations = np.concatenate([chosen, edges(plan.policy)])
+    policy = reference_policy(plan)
+    actions = as_rows(policy(observations))
+    kept = is_certain(plan, observations)
+    return Vectors(observations[kept], actions[kept].astype(np.float32))
+
+
+def edges(policy: Policy) -> Singles:
+    """Return observations at the edges, (7, O): zeros, denormals, the mean, and far from it on one side or both."""
+    mean, std = policy.normalizer
+    signs = np.where(np.arange(len(mean)) % 2, -1.0, 1.0)
+    rows = (
+        np.zeros_like(mean),
+        -np.zeros_like(mean),
+        np.full_like(mean, 1e-40),
+        mean,
+        mean + 5 * std,
+        mean - 5 * std,
+        mean + 1e3 * signs * std,
+    )
+    return np.stack(rows).astype(np.float32)
+
+
+def is_certain(plan: Plan, observations: Singles) -> np.typing.NDArray[np.bool_]:
+    """Return which observations (B, O) have an action that does not hang on the rounding of single precision, (B,)."""
+    single = plan.outputs(observations).astype(np.float64)
+    double = _double(reference_policy(plan), observations)
+    if plan.action.kind == "discrete":
+        ordered = np.sort(double, axis=1)
+        margin = ordered[:, -1] - ordered[:, -2] if double.shape[1] > 1 else np.full(len(double), np.inf)
+        return np.asarray(margin > 1e-4 * np.maximum(1.0, np.abs(ordered[:, -1])))
+    if bounds_of(plan.action) is not None:
+        single, double = np.tanh(single), np.tanh(double)
+    return np.asarray(np.abs(single - double).max(axis=1) <= TOLERANCE / 4)
+
+
+def _double(policy: Policy, observations: Singles) -> Floats:
+    """Return the raw outputs (B, A) in double precision."""
+    value: Floats = (observations.astype(np.float64) - policy.normalizer.mean) / policy.normalizer.std
+    for number, (weight, bias) in enumerate(policy.layers):
+        value = value @ np.asarray(weight, np.float64).T + (0.0 if bias is None else np.asarray(bias, np.float64))
+        if number < len(policy.layers) - 1:
+            value = np.tanh(value)
+    return value

@@ -1,0 +1,169 @@
+"""What exported policies take on a Cortex-M4F, and whether they are the policies: the README's table of exports.
+
+    python -m experiments.export figures [--runs runs] [--seed 0]
+    python -m experiments.export tanh
+
+`figures` exports runs of `experiments.returns` (chromatic-17 at 20 M steps, the others at 5 M), each verified; it needs
+gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm. `tanh` repeats the fit of the rational tanh.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import typer
+
+import compactrl
+from compactrl.exports import cortex_m
+from compactrl.exports.tanh import BOUND, CLAMP, DENOMINATOR, NUMERATOR
+from compactrl.runs import versions
+from compactrl.storage import write_json
+
+RESULTS = Path(__file__).parent / "results" / "export.json"
+REPEATS = 5
+FEW_EPISODES = 20
+
+app = typer.Typer(help="Measure exports; results go to experiments/results/export.json.", add_completion=False)
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    run: str
+    """Folder under runs/, SEED left open."""
+    options: dict[str, Any]
+    episodes: int = FEW_EPISODES
+
+
+CHROMATIC, DENSE = "chromatic-17-seed{seed}-20000000", "unstructured-seed{seed}-5000000"
+LINEAR = "chromatic-17-linear-raw-seed{seed}"
+ROWS = {
+    "chromatic": Row(CHROMATIC, {}, 100),
+    "chromatic, rational": Row(CHROMATIC, {"tanh": "rational"}),
+    "chromatic, float32": Row(CHROMATIC, {"weights": "float32"}),
+    "chromatic, speed": Row(CHROMATIC, {"optimize": "speed"}),
+    "chromatic, speed, rational": Row(CHROMATIC, {"optimize": "speed", "tanh": "rational"}),
+    "dense": Row(DENSE, {}),
+    "dense, speed": Row(DENSE, {"optimize": "speed"}),
+    "dense, speed, rational": Row(DENSE, {"optimize": "speed", "tanh": "rational"}),
+    "dense, int8": Row(DENSE, {"weights": "int8"}, 100),
+    "masked": Row("masked-seed{seed}-5000000", {}),
+    "toeplitz": Row("toeplitz-seed{seed}-5000000", {}),
+    "circulant": Row("circulant-seed{seed}-5000000", {}),
+    "linear": Row(LINEAR, {}),
+}
+
+
+@app.command()
+def figures(
+    runs: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
+    seed: Annotated[int, typer.Option(help="Seed of the runs.")] = 0,
+) -> None:
+    """Export and verify the runs of the table, and time an export."""
+    if not cortex_m.can_run():
+        raise SystemExit(f"install the cross-compiler and the emulator first: apt-get install {cortex_m.PACKAGES}")
+    _linear_run(runs / LINEAR.format(seed=seed), seed)
+    measured: dict[str, Any] = {}
+    for name, row in ROWS.items():
+        with tempfile.TemporaryDirectory() as temporary:
+            out = Path(temporary) / "out"
+            exported = compactrl.export(
+                runs / row.run.format(seed=seed), out, verify=True, episodes=row.episodes, **row.options
+            )
+        kept = (
+            "shape",
+            "weight_format",
+            "optimize",
+            "tanh",
+            "normalizer",
+            "tolerance",
+            "tables",
+            "sizes",
+            "verification",
+        )
+        measured[name] = {key: exported.manifest[key] for key in kept}
+        sizes = exported.manifest["sizes"]
+        print(f"{name:28} {sizes['flash']:6} bytes  {sizes['instructions_per_step']:6} instructions", file=sys.stderr)
+    write_json(
+        RESULTS,
+        {
+            "command": f"python -m experiments.export figures --seed {seed}",
+            "versions": {**versions(), **cortex_m.tool_versions()},
+            "seconds_of_an_export": _seconds(runs / CHROMATIC.format(seed=seed)),
+            "rows": measured,
+        },
+    )
+
+
+def _linear_run(path: Path, seed: int) -> None:
+    """Search the linear policy without a normaliser, whose size is asked for and not its return."""
+    if not (path / "policy.json").exists():
+        options = {"partitions": 17, "hidden": "none", "normalize_observations": False, "steps": 200_000}
+        compactrl.search(method="chromatic", env="HalfCheetah-v5", seed=seed, out=path, **options)
+
+
+def _seconds(run: Path) -> dict[str, Any]:
+    """Time `compactrl export` without verification as a user calls it, from the start of Python to its end."""
+    program = "from compactrl.cli import main; main()"
+    taken, busy = [], []
+    for _ in range(REPEATS):
+        with tempfile.TemporaryDirectory() as temporary:
+            command = [sys.executable, "-c", program, "export", str(run), "--out", f"{temporary}/out"]
+            began, before = time.perf_counter(), os.times()
+            subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+            taken.append(round(time.perf_counter() - began, 3))
+            after = os.times()
+            used = after.children_user + after.children_system - before.children_user - before.children_system
+            busy.append(round(used, 3))
+    return {"median": statistics.median(taken), "each": taken, "median_processor_seconds": statistics.median(busy)}
+
+
+@app.command()
+def tanh(iterations: Annotated[int, typer.Option(min=1)] = 600) -> None:
+    """Repeat the fit of the rational tanh, and print it beside the coefficients in use."""
+    error, numerator, denominator = fit(len(NUMERATOR) - 1, len(DENOMINATOR) - 1, CLAMP, iterations)
+    print(f"largest error in exact arithmetic {error:.3g}; with single precision at most {BOUND:.1g}")
+    for name, found, used in (("numerator", numerator, NUMERATOR), ("denominator", denominator, DENOMINATOR)):
+        print(name, *(f"{value:.9g} (in use: {other:.9g})" for value, other in zip(found, used, strict=True)))
+
+
+def fit(numerator: int, denominator: int, clamp: float, iterations: int) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return the largest error and the coefficients of x P(x²) / Q(x²) nearest to tanh on [0, clamp], Q(0) = 1.
+
+    Lawson's iteration: least squares of P x - tanh(x) Q, divided by the last Q, with weights that grow where the error
+    is large.
+    """
+    x = clamp * (0.5 - 0.5 * np.cos(np.pi * (np.arange(4001) + 0.5) / 4001))
+    z, wanted = (x / clamp) ** 2, np.tanh(x)
+    basis = [x / clamp * z**power for power in range(numerator + 1)]
+    basis += [-wanted * z**power for power in range(1, denominator + 1)]
+    columns, weight, divisor = np.stack(basis, axis=1), np.ones_like(x), np.ones_like(x)
+    best = (np.inf, np.zeros(0), np.zeros(0))
+    for _ in range(iterations):
+        scale = np.sqrt(weight) / divisor
+        found = np.linalg.lstsq(columns * scale[:, None], wanted * scale, rcond=None)[0]
+        above, below = found[: numerator + 1], np.concatenate([[1.0], found[numerator + 1 :]])
+        divisor = np.polynomial.polynomial.polyval(z, below)
+        error = np.abs(x / clamp * np.polynomial.polynomial.polyval(z, above) / divisor - wanted)
+        if error.max() < best[0]:
+            best = (float(error.max()), above, below)
+        weight *= (error / error.max() + 1e-3) ** 0.7
+        weight /= weight.sum()
+    error_, above, below = best
+    return (
+        error_,
+        above / clamp ** (2 * np.arange(numerator + 1) + 1),
+        below / clamp ** (2 * np.arange(denominator + 1)),
+    )
+
+
+if __name__ == "__main__":
+    app()

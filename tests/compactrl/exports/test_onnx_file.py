@@ -1,0 +1,44 @@
+"""The ONNX file is the policy, in onnxruntime."""
+
+import numpy as np
+import pytest
+
+from compactrl.errors import CompactrlError, InputError
+from compactrl.exports import export, onnx_file
+from compactrl.exports.plan import as_rows
+
+onnx = pytest.importorskip("onnx")
+runtime = pytest.importorskip("onnxruntime")
+
+
+@pytest.mark.parametrize("kind", ["chromatic latent", "masked", "linear", "scaled actions", "discrete, three, linear"])
+def test_onnxruntime_gives_the_policys_actions_for_any_batch(runs, tmp_path, kind):
+    run = runs(kind)
+    exported = export(run, tmp_path / "policy.onnx", format="onnx")
+    session = runtime.InferenceSession(tmp_path / "policy.onnx", providers=["CPUExecutionProvider"])
+    for batch in (1, 3, 50):
+        observations = np.random.default_rng(batch).standard_normal((batch, run.policy.shape[0])).astype(np.float32)
+        (actions,) = session.run(None, {"observation": observations})
+        np.testing.assert_allclose(as_rows(actions), as_rows(run.policy(observations)), atol=1e-5)
+    assert exported.manifest["largest_difference"] <= 1e-5
+    assert onnx.load(tmp_path / "policy.onnx").opset_import[0].version >= 20
+
+
+def test_the_same_run_gives_the_same_file(runs, tmp_path):
+    for name in ("a.onnx", "b.onnx"):
+        export(runs("toeplitz"), tmp_path / name, format="onnx")
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+
+
+def test_another_policys_file_is_refused(runs):
+    one, other = runs("linear").policy, runs("unstructured").policy
+    content = onnx_file.onnx_model(one, "policy", "").SerializeToString()
+    observations = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
+    with pytest.raises(CompactrlError, match="is not the policy"):
+        onnx_file.check_onnx(content, other, observations)
+
+
+def test_without_the_packages_it_says_what_to_install(runs, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    with pytest.raises(InputError, match=r"pip install 'compactrl\[onnx\]'"):
+        export(runs("linear"), tmp_path / "policy.onnx", format="onnx")

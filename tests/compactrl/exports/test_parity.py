@@ -1,0 +1,112 @@
+"""The C, compiled here, is the policy: every kind of policy, every format, both optimisations, both tanhs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import KINDS, needs_gcc
+
+from compactrl.errors import DamagedFileError
+from compactrl.exports import export
+from compactrl.exports.c import neutral_action
+from compactrl.exports.formats import FORMATS
+from compactrl.exports.native import Native
+from compactrl.exports.plan import as_rows, make_plan, reference_policy
+from compactrl.exports.sharing import sharing_of
+from compactrl.exports.vectors import TOLERANCE, is_certain
+from compactrl.policy_files import load_policy, save_policy
+from compactrl.runs import Run
+
+pytestmark = needs_gcc
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def observations_for(policy, count=2000):
+    generator = np.random.default_rng(3)
+    mean, std = policy.normalizer
+    return (mean + 2 * std * generator.standard_normal((count, len(mean)))).astype(np.float32)
+
+
+def native(folder, policy, scratch):
+    discrete = policy.action.kind == "discrete"
+    return Native(folder, "policy", policy.shape[0], 1 if discrete else policy.shape[-1], discrete, "gcc", scratch)
+
+
+def formats_for(run):
+    sharing = sharing_of(run, run.policy)
+    return [each.name for each in FORMATS.values() if each.for_shared is None or each.for_shared != sharing.own]
+
+
+@every_kind
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+def test_the_c_gives_the_policys_actions_in_every_format(runs, tmp_path, kind, optimize):
+    run, found = runs(kind), {}
+    policy, sharing = run.policy, sharing_of(run, run.policy)
+    observations = observations_for(policy)
+    for weights in formats_for(run):
+        export(
+            run, tmp_path / weights, weights=weights, optimize=optimize, tanh=one_of("libm rational", kind, optimize)
+        )
+        compiled = native(tmp_path / weights, policy, tmp_path / f"{weights}-library")
+        plan = make_plan(policy, sharing, FORMATS[weights], observations[:100])
+        assert_refuses_what_is_not_finite(compiled, neutral_action(plan))
+        found[weights] = compiled.answer(observations)
+        wanted = as_rows(reference_policy(plan)(observations))
+        sure = is_certain(plan, observations)
+        assert not found[weights].codes.any()
+        assert sure.mean() > 0.98
+        largest = np.abs(found[weights].actions - wanted)[sure].max()
+        assert largest <= TOLERANCE * max(1, np.abs(wanted).max())
+    if "codebook" in found and optimize == "size":
+        assert np.array_equal(found["codebook"].actions, found["float32"].actions)
+
+
+def one_of(names, *case):
+    """Return one of the names, another for other cases, so that together the cases see all."""
+    choices = names.split()
+    return choices[sum(map(len, case)) % len(choices)]
+
+
+def assert_refuses_what_is_not_finite(compiled, neutral):
+    """Whichever observation is spoilt, the step says so and gives the neutral action."""
+    place = np.eye(compiled.inputs, dtype=bool)
+    for spoilt in (np.nan, np.inf, -np.inf):
+        answers = compiled.answer(np.where(place, np.float32(spoilt), np.float32(0.1)))
+        assert (answers.codes == 1).all()
+        assert np.array_equal(answers.actions, np.tile(neutral.astype(np.float32), (compiled.inputs, 1)))
+
+
+@every_kind
+def test_what_is_stored_is_the_distinct_numbers_and_gives_the_layers_exactly(runs, kind):
+    policy = runs(kind).policy
+    sharing = sharing_of(runs(kind), policy)
+    assert len(sharing.weights) == policy.size.weights
+    for matrix, layer in zip(sharing.matrices(), policy.layers, strict=True):
+        assert np.array_equal(matrix, layer.weight)
+
+
+def test_a_policy_whose_theta_is_not_that_of_its_layers_is_refused(runs, tmp_path):
+    import shutil
+
+    shutil.copytree(runs("chromatic latent").path, tmp_path / "run")
+    policy = load_policy(tmp_path / "run/policy")
+    save_policy(tmp_path / "run/policy", replace(policy, theta=policy.theta + 0.1))
+    with pytest.raises(DamagedFileError, match="theta and design do not give the policy's weights"):
+        export(Run(tmp_path / "run"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unbounded_action_is_the_output_itself(runs, tmp_path):
+    import shutil
+
+    from compactrl.policy import ActionSpec
+
+    shutil.copytree(runs("unstructured").path, tmp_path / "run")
+    policy = load_policy(tmp_path / "run/policy")
+    unbounded = replace(policy, action=ActionSpec("box", (-np.inf,) * 2, (np.inf,) * 2))
+    save_policy(tmp_path / "run/policy", unbounded)
+    export(Run(tmp_path / "run"), tmp_path / "out")
+    observations = observations_for(policy)
+    answers = native(tmp_path / "out", unbounded, tmp_path / "library").answer(observations)
+    np.testing.assert_allclose(answers.actions, unbounded(observations), atol=TOLERANCE)
+    assert np.abs(answers.actions).max() > 1  # no tanh
