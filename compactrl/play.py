@@ -10,6 +10,7 @@ import contextlib
 import ctypes.util
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ INSTALL = (
     "drawing without a screen needs EGL or OSMesa, and neither is there: `apt-get install libegl1 libgl1-mesa-dri`, or "
     "`apt-get install libosmesa6`"
 )
-MOST_GIF_FRAMES = 25
+MOST_GIF_RATE = 25
 """Frames a second of a gif: browsers slow down what claims more than 50, and files grow."""
 PLAY_STREAM = 0x91A7
 """Spawn key of the episodes' seeds."""
@@ -41,13 +42,19 @@ class Played(NamedTuple):
     """Of each episode."""
 
 
-def play(run: str | Path | Run, video: str | Path | None = None, episodes: int = 1) -> Played:
+def play(
+    run: str | Path | Run,
+    video: str | Path | None = None,
+    episodes: int = 1,
+    on_episode: Callable[[str], None] = lambda _: None,
+) -> Played:
     """Run the noise-free policy for whole episodes and write a film of them.
 
     Args:
         run: a run, or its folder.
         video: file ending in .mp4 or .gif; by default `play.mp4` in the run's folder.
         episodes: how many, one after the other.
+        on_episode: told what is going on before each episode: without a GPU, one takes a minute.
 
     Raises:
         InputError: the file's kind, the number of episodes, or the place to write to will not do.
@@ -65,11 +72,12 @@ def play(run: str | Path | Run, video: str | Path | None = None, episodes: int =
     env = _environment(opened)
     try:
         rate = max(1, round(float(env.metadata.get("render_fps") or 30)))
-        every = max(1, -(-rate // MOST_GIF_FRAMES)) if path.suffix.lower() == ".gif" else 1
+        every = max(1, -(-rate // MOST_GIF_RATE)) if path.suffix.lower() == ".gif" else 1
         seeds = np.random.SeedSequence(opened.config["seed"], spawn_key=(PLAY_STREAM,)).generate_state(episodes) >> 1
         returns, steps = np.zeros(episodes), []
         with _film(path, rate / every) as film:
             for episode, seed in enumerate(seeds):
+                on_episode(f"drawing episode {episode + 1} of {episodes}")
                 returns[episode], taken = _episode(env, policy, int(seed), film, every)
                 steps.append(taken)
     finally:
@@ -118,6 +126,7 @@ def _environment(run: Run) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             env = make_gymnasium(config["env"], options)
+            _draw_simply(env)
             env.reset(seed=0)
             env.render()  # the first picture is where drawing fails, if it does
     except gymnasium.error.NameNotFound as error:
@@ -134,6 +143,13 @@ def _environment(run: Run) -> Any:
         hint = f" MUJOCO_GL is {library}; {INSTALL}" if library and _draws_by_mujoco(error) else ""
         raise CompactrlError(f"{config['env']} cannot be drawn: {type(error).__name__}: {error}.{hint}") from error
     return env
+
+
+def _draw_simply(env: Any) -> None:
+    """Leave shadows and most smoothing out: without a GPU they take ten times as long as all else together."""
+    quality = getattr(getattr(getattr(env.unwrapped, "model", None), "vis", None), "quality", None)
+    if quality is not None:
+        quality.shadowsize, quality.offsamples = 0, 2
 
 
 def _choose_library() -> None:

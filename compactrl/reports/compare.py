@@ -69,6 +69,14 @@ class Report:
         return f"Report({len(self.settings)} settings, {len(self.records)} runs)"
 
     @property
+    def fingerprint(self) -> tuple[tuple[str, int, str, bool], ...]:
+        """Return what differs between two reports if any run has gone on: paths, iterations, returns."""
+        return tuple(
+            (str(record.path), len(record.metrics["env_steps"]), repr(record.score), record.finished)
+            for record in self.records
+        )
+
+    @property
     def environments(self) -> list[str]:
         """Every environment, in order."""
         return list(dict.fromkeys(setting.env for setting in self.settings))

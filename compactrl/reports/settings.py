@@ -97,7 +97,7 @@ class Setting:
 def group(records: Iterable[Record]) -> tuple[list[Setting], list[str]]:
     """Group the runs of a report by setting, in order of environment, method and options; and say what was left out.
 
-    Runs that are not finished form a setting of their own: what they have come to is not comparable yet.
+    Runs with another version of MuJoCo are of another setting, since trajectories differ between versions. Runs that are not finished form a setting of their own: what they have come to is not comparable yet.
     """
     found: dict[tuple[str, ...], list[Record]] = {}
     notes = []
@@ -123,7 +123,8 @@ def _key(record: Record) -> tuple[str, ...]:
     options = {**_defaults(record.options), **record.options}
     kept = {name: value for name, value in options.items() if name not in NO_PART_OF_A_SETTING}
     first = (options.get("env"), options.get("method"), options.get("controller"))
-    return (*map(str, first), str(not record.finished), json.dumps(kept, sort_keys=True))
+    mujoco = record.versions.get("mujoco", "")
+    return (*map(str, first), str(not record.finished), json.dumps(kept, sort_keys=True), mujoco)
 
 
 def _defaults(options: Mapping[str, Any], *given: str) -> dict[str, Any]:
@@ -149,6 +150,10 @@ def _label(settings: Sequence[Setting]) -> None:
             wanted = [name for name in (names or differing) if name in differing and name not in UNNAMED]
             for setting, values in zip(alike, options, strict=True):
                 setting.label = " · ".join([setting.label, *(_named(name, values.get(name)) for name in wanted)])
+    for alike in _alike(settings):
+        if len({tuple(setting.versions("mujoco")) for setting in alike}) > 1:
+            for setting in alike:
+                setting.label += f" · MuJoCo {' '.join(setting.versions('mujoco')) or 'of unknown version'}"
     for alike in _alike(settings):
         for number, setting in enumerate(alike, 1):
             setting.label += f" ({number})"

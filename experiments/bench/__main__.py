@@ -1,4 +1,4 @@
-"""`python -m experiments.bench throughput|controller|evotorch`; `--help` shows the options of each."""
+"""`python -m experiments.bench throughput|controller|evotorch|compare`; `--help` shows the options of each."""
 
 from __future__ import annotations
 
@@ -72,6 +72,19 @@ def evotorch(
 
     at = sorted({int(steps), *(int(float(mark)) for mark in filter(None, marks.split(",")) if float(mark) < steps)})
     bench.run(at, [int(seed) for seed in seeds.split(",")], threads or cores(), actors, out)
+
+
+@app.command()
+def compare(
+    runs: Annotated[int, typer.Option(min=1, help="Made-up runs.")] = 500,
+    iterations: Annotated[int, typer.Option(min=1, help="Iterations of each.")] = 1000,
+    repeats: Annotated[int, typer.Option(min=1, help="Repetitions.")] = 3,
+    out: Out = None,
+) -> None:
+    """Seconds and memory of comparing many runs, and of a page of 30 of them."""
+    from experiments.bench import comparing as bench
+
+    bench.run(runs, iterations, repeats, out)
 
 
 if __name__ == "__main__":
