@@ -104,7 +104,9 @@ def _episode(env: Any, policy: Any, seed: int, film: Any, every: int) -> tuple[f
 def _frame(env: Any) -> Any:
     frame = env.render()
     if not isinstance(frame, np.ndarray) or frame.ndim != 3:
-        raise CompactrlError(f"the environment's render() gave {type(frame).__name__}, expected an image (height, width, 3)")
+        raise CompactrlError(
+            f"the environment's render() gave {type(frame).__name__}, expected an image (height, width, 3)"
+        )
     height, width = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2  # mp4 wants even sizes
     return np.ascontiguousarray(frame[:height, :width])
 

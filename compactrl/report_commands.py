@@ -75,7 +75,9 @@ def _show(made: Report, without_page: bool) -> None:
     from compactrl.display import table
     from compactrl.reports import tables
 
-    columns = [tables.HEADINGS.index(name) for name in ("setting", "weights", "bits", "seeds", "return", "95 % interval")]
+    columns = [
+        tables.HEADINGS.index(name) for name in ("setting", "weights", "bits", "seeds", "return", "95 % interval")
+    ]
     for env in made.environments:
         print(env)
         rows = [[row[column] for column in columns] for row in tables.rows(made, env)]
@@ -145,7 +147,11 @@ def _described(found: dict[str, Any]) -> str:
         return "\n".join(lines)
     count = len(similarity["iterations"])
     lines.append(f"each of {count + 1} designs that led, beside the one before; first, middle and last tenth:")
-    parts = (slice(0, max(1, count // 10)), slice(count // 2, count // 2 + max(1, count // 10)), slice(-max(1, count // 10), None))
+    parts = (
+        slice(0, max(1, count // 10)),
+        slice(count // 2, count // 2 + max(1, count // 10)),
+        slice(-max(1, count // 10), None),
+    )
     for key, name in (
         ("rand_index", "RandIndex"),
         ("variation_of_information", "variation of information (nats)"),

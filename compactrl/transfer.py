@@ -29,7 +29,7 @@ def best_colorings(run: Run, top: int) -> Designs:
     """
     if run.config.get("method") != "chromatic":
         raise InputError(
-            f"--colorings-from {run.path}: a run of --method chromatic is needed, this one is {run.config.get('method')}"
+            f"--colorings-from {run.path}: expected a run of --method chromatic, this one is {run.config.get('method')}"
         )
     found = [run.policy.design]
     trace = load_trace(run.path)
@@ -60,7 +60,8 @@ def with_colorings(given: Mapping[str, Any], source: str, top: int) -> dict[str,
         )
     taken_over = {"partitions": run.config["partitions"], "hidden": tuple(run.config["hidden"])}
     rows = tuple(tuple(map(int, design)) for design in designs)
-    return {**taken_over, **{key: value for key, value in given.items() if value is not None}, "controller_designs": rows}
+    named = {key: value for key, value in given.items() if value is not None}
+    return {**taken_over, **named, "controller_designs": rows}
 
 
 def check_designs(settings: Settings, compression: Compression) -> None:
@@ -83,5 +84,5 @@ def check_designs(settings: Settings, compression: Compression) -> None:
     colors = max(map(max, rows)) + 1
     if colors > compression.space.choices:
         raise InputError(
-            f"--colorings-from {source}: its colourings have {colors} colours: give --partitions {colors} or leave it out"
+            f"--colorings-from {source}: its colourings have {colors} colours: give --partitions {colors}, or none"
         )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from compactrl.errors import InputError
+from compactrl.history import Trace, load_trace
 from compactrl.reports import coloring as measures
 from compactrl.reports.coloring import KINDS, NO_EDGE, Coloring, coloring_of
 from compactrl.reports.style import FAINT, INK, MOST, SERIES, canvas, legend_below, styled
 from compactrl.runs import Run
-from compactrl.history import Trace, load_trace
 from compactrl.types import Floats, Integers
 
 if TYPE_CHECKING:
@@ -162,6 +162,8 @@ def similarity_curves(found: Analysis) -> Figure:
 @styled
 def entropy_histogram(found: Analysis) -> Figure:
     """Draw the entropies of the colourings that led the search, and that of a random colouring (figure 6)."""
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = canvas(2.5)
     similarity = found.similarity
     if similarity is not None:
@@ -171,6 +173,7 @@ def entropy_histogram(found: Analysis) -> Figure:
     axes.axvspan(low, high, color=SERIES[1], alpha=0.35, linewidth=0, label="95 % of random colourings")
     axes.axvline(np.log(len(found.coloring.weights)), color=FAINT, linestyle=":", label="as even as can be")
     axes.set(xlabel="entropy of the colours' frequencies (nats)", ylabel="colourings")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below(figure, axes, columns=2)
     return figure
 
@@ -186,7 +189,9 @@ def rank_bars(found: Analysis) -> Figure:
         offset = (number - 1) * width
         axes.bar(places + offset, [layer.ranks[kind] for layer in layers], width, color=SERIES[number], label=kind)
     axes.bar(places + width, [min(layer.shape) for layer in layers], width, color=FAINT, alpha=0.5, label="full rank")
-    axes.set_xticks(places, [f"layer {place + 1}\n{layer.shape[0]} × {layer.shape[1]}" for place, layer in enumerate(layers)])
+    axes.set_xticks(
+        places, [f"layer {place + 1}\n{layer.shape[0]} × {layer.shape[1]}" for place, layer in enumerate(layers)]
+    )
     axes.set_ylabel("displacement rank")
     axes.grid(visible=False, axis="x")
     legend_below(figure, axes, columns=3)

@@ -86,7 +86,7 @@ class Report:
         return [setting for setting in self.settings if setting.env == env]
 
     def ranked(self, env: str) -> list[Setting]:
-        """Return the settings of one environment with returns, best first; unfinished ones only if there are no others."""
+        """Return the settings of one environment, best first; unfinished ones only if there are no others."""
         there = [setting for setting in self.of(env) if setting.scores]
         finished = [setting for setting in there if setting.finished] or there
         return sorted(finished, key=lambda setting: -float(interquartile_mean(setting.values)))
@@ -114,7 +114,9 @@ class Report:
             InputError: another cost.
         """
         if cost not in COSTS:
-            raise InputError(f"unknown cost '{cost}' for a Pareto front.{did_you_mean(cost, COSTS)} There are: {', '.join(COSTS)}")
+            raise InputError(
+                f"unknown cost '{cost}' for a Pareto front.{did_you_mean(cost, COSTS)} There are: {', '.join(COSTS)}"
+            )
         kept = [setting.label for env in self.environments for setting in front(self.ranked(env), cost)]
         envs = [env for env in self.environments for _ in front(self.ranked(env), cost)]
         wanted = set(zip(envs, kept, strict=True))
@@ -277,4 +279,3 @@ def _environment_options(options: dict[str, Any]) -> str:
 
 def _listed(labels: list[str]) -> str:
     return ", ".join(labels) if len(labels) <= 3 else f"{len(labels)} settings"
-

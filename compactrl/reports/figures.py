@@ -21,7 +21,7 @@ from compactrl.reports.statistics import (
     profile,
     profile_band,
 )
-from compactrl.reports.style import FAINT, INK, MOST, SERIES, canvas, legend_below, literal, styled
+from compactrl.reports.style import FAINT, INK, MOST, SERIES, canvas, legend_below, styled
 from compactrl.types import Floats
 
 if TYPE_CHECKING:
@@ -91,24 +91,28 @@ def returns_against(settings: Sequence[Setting], cost: str = "bits", places: Seq
             axes.plot([place, place], bootstrap_interval([values]), color=shade, linewidth=1.2)
         axes.scatter([place], [middle], s=38, color=shade, zorder=3, label=f"{name} ({_seeds(len(values))})")
     best = front([setting for _, setting in drawn], cost)
-    places = [setting.largest(cost) for setting in best]
+    costs = [setting.largest(cost) for setting in best]
     heights = [float(interquartile_mean(setting.values)) for setting in best]
     if best:
-        axes.step(places, heights, where="post", color=FAINT, linewidth=1, linestyle="--", zorder=1, label="Pareto front")
-    _log_axis(axes, cost)
+        axes.step(
+            costs, heights, where="post", color=FAINT, linewidth=1, linestyle="--", zorder=1, label="Pareto front"
+        )
+    _log_axis(axes)
     axes.set(xlabel=f"{cost} (logarithmic)", ylabel="return")
     legend_below(figure, axes)
     return figure
 
 
-def _log_axis(axes: Axes, cost: str) -> None:
+def _log_axis(axes: Axes) -> None:
     """Scale logarithmically with whole numbers at the ticks."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:g} k" if value >= 1000 else f"{value:g}"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value / 1000:g} k" if value >= 1000 else f"{value:g}")
+    )
     axes.margins(x=0.08)
 
 
@@ -202,8 +206,12 @@ def run_curve(record: Record) -> Figure:
         axes = strip = figure.subplots()
     steps = record.metrics["env_steps"] / 1e6
     every = _thin(np.isfinite(steps))
-    axes.plot(steps[every], record.metrics["return_max"][every], color=SERIES[5], linewidth=0.6, label="best of a generation")
-    axes.plot(steps[every], record.metrics["return_mean"][every], color=SERIES[0], linewidth=1.1, label="mean of a generation")
+    axes.plot(
+        steps[every], record.metrics["return_max"][every], color=SERIES[5], linewidth=0.6, label="best of a generation"
+    )
+    axes.plot(
+        steps[every], record.metrics["return_mean"][every], color=SERIES[0], linewidth=1.1, label="mean of a generation"
+    )
     valid = np.isfinite(record.metrics["policy_return_mean"])
     axes.plot(
         steps[valid], record.metrics["policy_return_mean"][valid],

@@ -6,7 +6,7 @@ Everything that comes from runs is escaped by the template; the same runs give t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from compactrl.errors import CompactrlError
 from compactrl.reports import aggregate as together
@@ -212,7 +212,9 @@ def _pictures(setting: Setting, found: analysis.Analysis | None, draw: _Drawing)
     seed = f"Seed {record.options.get('seed', 0)}"
     where = f"{setting.label}, {setting.env}, {seed.lower()}"
     if len(record.metrics["env_steps"]):
-        bars = "Bars: share of the edges of another colour, or masked otherwise, than in the leading design noted before."
+        bars = (
+            "Bars: share of the edges of another colour, or masked otherwise, than in the leading design noted before."
+        )
         unknown = "The run has recorded no designs, so that changes of the proposal are not marked."
         said = "The method proposes no designs."
         if policy is not None and len(policy.design):
@@ -245,17 +247,18 @@ def _pictures(setting: Setting, found: analysis.Analysis | None, draw: _Drawing)
 
 def _understood(found: analysis.Analysis, seed: str, where: str, draw: _Drawing) -> Iterator[Callable[[], Shown]]:
     if found.similarity is not None:
+        count = len(found.similarity.entropies)
         yield lambda: draw(
             "Proposals compared",
             where,
-            f"{seed}. Each colouring that led beside the one noted before: RandIndex (1: the same partition), variation "
-            "of information, and edges of another colour.",
+            f"{seed}. Each colouring that led beside the one noted before: RandIndex (1: the same partition), "
+            "variation of information, and edges of another colour.",
             analysis.similarity_curves(found),
         )
         yield lambda: draw(
             "Entropy",
             where,
-            f"{seed}. How evenly the colours are used by the {len(found.similarity.entropies)} colourings that led.",
+            f"{seed}. How evenly the colours are used by the {count} colourings that led.",
             analysis.entropy_histogram(found),
         )
     yield lambda: draw(

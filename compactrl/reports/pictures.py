@@ -79,7 +79,12 @@ def network_drawing(policy: Policy) -> Figure:
     for number in sorted(segments, key=lambda each: float(share[each])):
         points = np.array(segments[number]).reshape(-1, 2).round(3)
         codes = np.tile([Path.MOVETO, Path.LINETO], len(segments[number]))
-        lines = PathCollection([Path(points, codes)], facecolors="none", edgecolors=[shades[number]], linewidths=width * (0.25 + share[number]))
+        lines = PathCollection(
+            [Path(points, codes)],
+            facecolors="none",
+            edgecolors=[shades[number]],
+            linewidths=width * (0.4 + share[number]),
+        )
         axes.add_collection(lines)
     for place, units in enumerate(columns):
         axes.scatter(units[:, 0], units[:, 1], s=9, color=INK, zorder=3, linewidths=0)
@@ -126,4 +131,4 @@ def _weight_strip(axes: Axes, coloring: Coloring, shades: Floats) -> None:
 
 
 def _short(value: float) -> str:
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
+    return f"{value + 0.0:.2f}".replace("-0.00", "0.00") if abs(value) < 10 else f"{value:.0f}"

@@ -97,7 +97,8 @@ class Setting:
 def group(records: Iterable[Record]) -> tuple[list[Setting], list[str]]:
     """Group the runs of a report by setting, in order of environment, method and options; and say what was left out.
 
-    Runs with another version of MuJoCo are of another setting, since trajectories differ between versions. Runs that are not finished form a setting of their own: what they have come to is not comparable yet.
+    Runs with another version of MuJoCo are of another setting, since trajectories differ between versions. So are runs
+    that are not finished: what they have come to is not comparable yet.
     """
     found: dict[tuple[str, ...], list[Record]] = {}
     notes = []

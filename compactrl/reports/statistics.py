@@ -1,4 +1,4 @@
-"""Statistics over few seeds: interquartile means, bootstrap intervals, performance profiles, probability of improvement.
+"""Statistics over few seeds: interquartile mean, bootstrap interval, performance profile, probability of improvement.
 
 As recommended by Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice" (NeurIPS 2021).
 Scores are the mean returns of seeds; higher is better. A stratum is a task (an environment): resampling never mixes
@@ -120,12 +120,16 @@ class Improvement(NamedTuple):
 
 
 def probability_of_improvement(
-    one: Mapping[int, float], other: Mapping[int, float], resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
+    one: Mapping[int, float],
+    other: Mapping[int, float],
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
 ) -> Improvement:
     """Compare the scores of two settings by seed.
 
-    Where the seeds are the same, this is the share of seeds on which `one` is ahead, and pairs are resampled; else it is
-    Mann and Whitney's U over the number of pairs, and each side is resampled by itself.
+    Where the seeds are the same, this is the share of seeds on which `one` is ahead, and pairs are resampled; else it
+    is Mann and Whitney's U over the number of pairs, and each side is resampled by itself.
 
     Args:
         one: seed → score.

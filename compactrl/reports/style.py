@@ -26,7 +26,7 @@ WIDTH = 4.3
 """Inches: at 390 pixels of a phone, text is then a little larger than life."""
 MOST = 10
 """Settings in one figure, and points of interest in one list: beyond that nobody can tell them apart."""
-RC = {
+RC: Any = {
     "font.family": "sans-serif",
     "font.size": 9.5,
     "axes.edgecolor": FAINT,

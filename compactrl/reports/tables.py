@@ -82,7 +82,12 @@ def markdown(report: Report) -> str:
         lines += [f"### {_plain(env)}", "", _markdown_table(list(HEADINGS), rows(report, env)), ""]
     together = aggregate(report)
     if together:
-        lines += ["### All environments together", "", _markdown_table(AGGREGATE_HEADINGS, aggregate_rows(together)), ""]
+        lines += [
+            "### All environments together",
+            "",
+            _markdown_table(AGGREGATE_HEADINGS, aggregate_rows(together)),
+            "",
+        ]
     lines += [MEANING, ""]
     lines += [f"- **Warning:** {_plain(warning)}" for warning in report.warnings]
     lines += [f"- Note: {_plain(note)}" for note in report.notes]

@@ -53,7 +53,7 @@ def make_run(path: Path, number: int, iterations: int) -> None:
     write_json(path / "summary.json", summary)
     lines = []
     for iteration in range(1, iterations + 1):
-        value = score * (1 - 0.99 ** iteration) + 50 * generator.standard_normal()
+        value = score * (1 - 0.99**iteration) + 50 * generator.standard_normal()
         record = {
             "iteration": iteration, "env_steps": iteration * 64_000, "seconds": 1.5 * iteration, "return_mean": value,
             "return_max": value + 200, "return_std": 180.123456789, "episode_steps": 1000.0, "failed": 0,

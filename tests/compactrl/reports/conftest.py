@@ -28,7 +28,9 @@ def policy_with(design, weights, seed=0):
     layers = (Layer(edges[:12].reshape(4, 3), np.zeros(4, np.float32)), Layer(edges[12:].reshape(2, 4), None))
     size = Size(weights, 4, weights + 4, 1 - (weights + 4) / 24, 32 * (weights + 4) + 20 * (weights - 1).bit_length())
     action = ActionSpec("box", (-1.0,) * 2, (1.0,) * 2)
-    return Policy(layers, Normalizer(np.zeros(3), np.ones(3)), action, "compactrl/Target-v0", "chromatic", size, design, theta)
+    return Policy(
+        layers, Normalizer(np.zeros(3), np.ones(3)), action, "compactrl/Target-v0", "chromatic", size, design, theta
+    )
 
 
 @pytest.fixture
@@ -64,7 +66,10 @@ def make_run(tmp_path):
                 "return_mean": score * iteration / iterations, "return_max": score, "settled": float(iteration > 10),
             }  # fmt: skip
             if iteration % 3 == 0:
-                record |= {"policy_return_mean": score * iteration / iterations, "shipped_design_changed": float(iteration < 9)}
+                record |= {
+                    "policy_return_mean": score * iteration / iterations,
+                    "shipped_design_changed": float(iteration < 9),
+                }
             if options["method"] == "masked":
                 record["usage"] = 0.5 - 0.02 * iteration
             lines.append(json.dumps(record))

@@ -66,7 +66,9 @@ def test_the_pareto_front_keeps_what_none_beats(three_settings):
 
 def test_settings_are_compared_seed_by_seed(three_settings):
     report = compare(three_settings)
-    found = {(one.label[-9:], other.label[-9:]): result for one, other, result in report.improvements(report.environments[0])}
+    found = {
+        (one.label[-9:], other.label[-9:]): result for one, other, result in report.improvements(report.environments[0])
+    }
     result = found["3 weights", "5 weights"]
     assert result.paired
     assert result.probability == pytest.approx(2 / 3, abs=1e-12)  # 100 > 40, 200 < 300, 600 > 260
@@ -159,7 +161,10 @@ def test_an_unfinished_run_has_a_row_of_its_own_and_is_not_ranked(make_run, tmp_
         make_run(f"done-{seed}", 10.0, seed=seed)
     make_run("going-2", 1e6, seed=2, finished=False)
     report = compare(tmp_path)
-    assert list(report.table["setting"]) == ["chromatic · latent · 3 weights", "chromatic · latent · 3 weights (not finished)"]
+    assert list(report.table["setting"]) == [
+        "chromatic · latent · 3 weights",
+        "chromatic · latent · 3 weights (not finished)",
+    ]
     assert list(report.table["return"]) == [10.0, 1e6]
     assert list(report.pareto("bits")["return"]) == [10.0]
     assert any("not finished (1,200 of 1,200 environment steps)" in note for note in report.notes)
@@ -193,7 +198,10 @@ def spoil_metrics(path):
         (spoil_metrics, "metrics.jsonl: 2 of 13 lines are damaged and left out"),
         (lambda path: (path / "metrics.jsonl").write_bytes(os.urandom(1000)), "lines are damaged"),
         (lambda path: (path / "metrics.jsonl").unlink(), "metrics.jsonl cannot be read: No such file"),
-        (lambda path: (path / "metrics.jsonl").write_text('{"env_steps": "many"}\n' * 2), "something else than numbers"),
+        (
+            lambda path: (path / "metrics.jsonl").write_text('{"env_steps": "many"}\n' * 2),
+            "something else than numbers",
+        ),
         (lambda path: (path / "summary.json").write_text("{"), "summary.json is not JSON"),
         (lambda path: (path / "summary.json").write_text("[]"), "summary.json is no JSON object"),
         (lambda path: (path / "versions.json").unlink(), "versions.json is missing"),
@@ -239,7 +247,9 @@ def test_the_same_runs_give_the_same_page_byte_for_byte(three_settings, tmp_path
     second = compare(three_settings).save(tmp_path / "b.html").read_bytes()
     assert first == second
     assert b"http-equiv" not in first
-    assert b'http-equiv="refresh" content="5"' in compare(three_settings).save(tmp_path / "c.html", refresh=5).read_bytes()
+    assert (
+        b'http-equiv="refresh" content="5"' in compare(three_settings).save(tmp_path / "c.html", refresh=5).read_bytes()
+    )
 
 
 def test_latex_has_special_characters_escaped(make_run):

@@ -47,7 +47,9 @@ def test_the_bootstrap_of_one_stratum_is_scipys(count, statistic):
     expected = scipy.stats.bootstrap(
         (values,), along, n_resamples=2000, method="percentile", rng=np.random.default_rng(7), vectorized=True
     ).confidence_interval
-    found = bootstrap_interval([values], lambda drawn: interquartile_mean(drawn) if statistic is not np.mean else drawn.mean(-1), seed=7)
+    found = bootstrap_interval(
+        [values], lambda drawn: interquartile_mean(drawn) if statistic is not np.mean else drawn.mean(-1), seed=7
+    )
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
