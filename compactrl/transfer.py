@@ -54,8 +54,7 @@ def with_colorings(given: Mapping[str, Any], source: str, top: int) -> dict[str,
     designs = best_colorings(run, top)
     if len(designs) < top:
         warnings.warn(
-            f"{source} has recorded {len(designs)} different colourings, fewer than --top {top}: the search goes on with "
-            "those",
+            f"{source} has recorded {len(designs)} different colourings, fewer than --top {top}: it begins with those",
             stacklevel=2,
         )
     taken_over = {"partitions": run.config["partitions"], "hidden": tuple(run.config["hidden"])}
