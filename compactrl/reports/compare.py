@@ -155,7 +155,7 @@ class Report:
                 "MuJoCo versions, between which trajectories differ",
                 lambda each: "MuJoCo " + (" and ".join(sorted(each.versions("mujoco"))) or "of unknown version"),
             ),
-            ("options of the environment, so that tasks differ", lambda each: _environment_options(each.options)),
+            ("options of the environment, so that tasks differ", _environment_options),
         )
         found = []
         for what, value in differences:
@@ -272,9 +272,11 @@ def _by(settings: list[Setting], name: Any) -> dict[str, list[str]]:
     return found
 
 
-def _environment_options(options: dict[str, Any]) -> str:
-    limit, others = options.get("max_episode_steps"), options.get("env_options") or {}
-    return f"episodes of {limit} steps" + (f", {json.dumps(others, sort_keys=True)}" if others else "")
+def _environment_options(setting: Setting) -> str:
+    limit = max(int(record.options.get("max_episode_steps") or 0) for record in setting.records)
+    others = setting.options.get("env_options") or {}
+    said = f"episodes of {limit} steps" if limit else "episodes of its usual length"
+    return said + (f", {json.dumps(others, sort_keys=True)}" if others else "")
 
 
 def _listed(labels: list[str]) -> str:

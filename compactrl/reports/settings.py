@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ NAMED_OTHERWISE = frozenset(
 """Options that a table shows anyway, that stand in a name for themselves, or that a search fills in by its environment.
 
 They are named only where settings cannot be told apart without."""
+DECIDED_BY_ENVIRONMENT = {"engine": "auto", "max_episode_steps": 0, "alive_bonus": None}
+"""Options that a search fills in by its environment, and what they are in a run that did not write down with what."""
 UNNAMED = frozenset({"controller_designs"})
 """Options too long to stand in a name."""
 
@@ -105,9 +107,9 @@ def group(records: Iterable[Record]) -> tuple[list[Setting], list[str]]:
     for record in records:
         found.setdefault(_key(record), []).append(record)
     settings = []
-    for key in sorted(found):
+    for alike in (part for key in sorted(found) for part in _apart(found[key])):
         seeds: dict[int, Record] = {}
-        for record in found[key]:
+        for record in alike:
             seed = int(record.options.get("seed", 0))
             if seed in seeds:
                 notes.append(
@@ -122,10 +124,32 @@ def group(records: Iterable[Record]) -> tuple[list[Setting], list[str]]:
 
 def _key(record: Record) -> tuple[str, ...]:
     options = {**_defaults(record.options), **record.options}
-    kept = {name: value for name, value in options.items() if name not in NO_PART_OF_A_SETTING}
+    left_out = NO_PART_OF_A_SETTING | DECIDED_BY_ENVIRONMENT.keys()
+    kept = {name: value for name, value in options.items() if name not in left_out}
     first = (options.get("env"), options.get("method"), options.get("controller"))
     mujoco = record.versions.get("mujoco", "")
     return (*map(str, first), str(not record.finished), json.dumps(kept, sort_keys=True), mujoco)
+
+
+def _apart(records: list[Record]) -> list[list[Record]]:
+    """Split records by what their environment decided; what a run has not written down fits any other."""
+    parts: list[list[Record]] = []
+    for record in sorted(records, key=lambda each: -len(_decided(each))):
+        fitting = [part for part in parts if all(_agree(_decided(record), _decided(other)) for other in part)]
+        if len(fitting) == 1:
+            fitting[0].append(record)
+        else:
+            parts.append([record])
+    return parts
+
+
+def _decided(record: Record) -> dict[str, Any]:
+    options = {name: record.options.get(name, unwritten) for name, unwritten in DECIDED_BY_ENVIRONMENT.items()}
+    return {name: value for name, value in options.items() if value != DECIDED_BY_ENVIRONMENT[name]}
+
+
+def _agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one[name] == other[name] for name in one.keys() & other.keys())
 
 
 def _defaults(options: Mapping[str, Any], *given: str) -> dict[str, Any]:
@@ -141,9 +165,14 @@ def _defaults(options: Mapping[str, Any], *given: str) -> dict[str, Any]:
 
 
 def _label(settings: Sequence[Setting]) -> None:
-    """Name each setting by its method, who chooses its designs, and whatever is not as it is by default."""
+    """Name each setting by its method, who chooses its designs, and whatever is not as it is by default.
+
+    What all settings of an environment have in common goes without saying.
+    """
     for setting in settings:
-        setting.label = " · ".join(_parts(setting.options))
+        others = [other.options for other in settings if other.env == setting.env]
+        common = {name for name in setting.options if len(others) > 1 and not _differ(others, name)}
+        setting.label = " · ".join(_parts(setting.options, common))
     for names in (("hidden",), ("steps",), None):  # only where it is needed to tell settings apart
         for alike in _alike(settings):
             options = [{**_defaults(setting.options), **setting.options} for setting in alike]
@@ -162,7 +191,7 @@ def _label(settings: Sequence[Setting]) -> None:
         setting.label += "" if setting.finished else " (not finished)"
 
 
-def _parts(options: Mapping[str, Any]) -> list[str]:
+def _parts(options: Mapping[str, Any], common: Set[str]) -> list[str]:
     method, controller = str(options.get("method", "?")), str(options.get("controller", "none"))
     parts = [method]
     if method not in METHODS or len(METHODS[method].choices) > 1:
@@ -173,7 +202,7 @@ def _parts(options: Mapping[str, Any]) -> list[str]:
         if options.get(name) != _defaults(options, *given).get(name, options.get(name)):
             parts.append(_named(name, options[name]))
     usual = _defaults(options)
-    for name in sorted(usual.keys() & options.keys() - NO_PART_OF_A_SETTING - NAMED_OTHERWISE - UNNAMED):
+    for name in sorted(usual.keys() & options.keys() - common - NO_PART_OF_A_SETTING - NAMED_OTHERWISE - UNNAMED):
         if json.dumps(options[name]) != json.dumps(usual[name]):
             parts.append(_named(name, options[name]))
     return parts

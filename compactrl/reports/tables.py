@@ -23,6 +23,8 @@ MEANING = (
     "saved. Steps and time are medians."
 )
 DASH = "–"
+WHOLE = frozenset({"weights", "parameters", "bits", "bytes", "episodes", "env_steps"})
+"""Columns that are whole numbers, and floats only so that they can be missing."""
 
 
 def rows(report: Report, env: str) -> list[list[str]]:
@@ -147,7 +149,10 @@ def _escaped(text: str) -> str:
 def as_json(report: Report) -> str:
     """Return everything as JSON for programs."""
     content = {
-        "settings": report.table.to_dict("records"),
+        "settings": [
+            {key: _whole(value) if key in WHOLE else value for key, value in row.items()}
+            for row in report.table.to_dict("records")
+        ],
         "pareto": {cost: report.pareto(cost)["setting"].tolist() for cost in ("bits", "bytes", "parameters")},
         "comparisons": [
             {
@@ -169,6 +174,10 @@ def as_json(report: Report) -> str:
         "notes": report.notes,
     }
     return json.dumps(_valid(content), indent=2, ensure_ascii=False)
+
+
+def _whole(value: float) -> float:
+    return int(value) if math.isfinite(value) and value == int(value) else value
 
 
 def _valid(value: Any) -> Any:

@@ -67,7 +67,7 @@ def test_a_report_as_text(call, kind):
     status, out, _ = call("report", "runs", f"--{kind}")
     assert status == 0
     if kind == "json":
-        assert {row["weights"] for row in json.loads(out)["settings"]} == {2, 3, 12}
+        assert {row["weights"] for row in json.loads(out)["settings"]} == {2, 3, 11}
     else:
         assert ("| setting |" if kind == "markdown" else r"\begin{tabular}") in out
 

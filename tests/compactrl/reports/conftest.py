@@ -16,6 +16,8 @@ from compactrl.types import Layer, Normalizer, Size
 
 SHAPES = ((4, 3), (2, 4))
 EDGES = 20
+DECIDED = {"engine": "gymnasium", "max_episode_steps": 20, "alive_bonus": 0.0}
+"""What a search fills in by its environment."""
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +48,9 @@ def write_run(
     """Write a run; options, summary and the number of iterations may be given."""
     path = folder / name
     path.mkdir(parents=True)
-    options = resolve({"env": "compactrl/Target-v0", "partitions": 3, "hidden": 4, "steps": 1200, **given}).flat()
+    options = resolve(
+        {"env": "compactrl/Target-v0", "partitions": 3, "hidden": 4, "steps": 1200, **DECIDED, **given}
+    ).flat()
     write_json(path / "config.json", {"format": DIRECTORY_FORMAT, "options": options})
     write_json(path / "versions.json", versions() | ({"mujoco": mujoco} if mujoco else {}))
     generator = np.random.default_rng(options["seed"])

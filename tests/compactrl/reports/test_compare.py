@@ -144,8 +144,11 @@ def test_a_run_of_an_older_version_lacks_options_and_is_of_the_same_setting(make
     path = make_run("old", seed=1)
     config = json.loads((path / "config.json").read_text())
     del config["options"]["normalize_rewards"], config["options"]["settle_es"]
+    config["options"] |= {"engine": "auto", "max_episode_steps": 0, "alive_bonus": None}  # not filled in
     (path / "config.json").write_text(json.dumps(config))
-    assert len(compare(tmp_path).settings) == 1
+    assert list(compare(tmp_path).table["seeds"]) == [2]
+    make_run("shorter", seed=0, max_episode_steps=5)  # now it may be of either
+    assert list(compare(tmp_path).table["seeds"]) == [1, 1, 1]
 
 
 def test_a_seed_that_is_there_twice_counts_once(make_run, tmp_path):

@@ -109,7 +109,8 @@ def browse(page, folder, width, *options):
     style = f"border:0;width:{width}px;height:900px"
     frame.write_text(f'<body style="margin:0"><iframe src="measured.html" style="{style}">')
     command = [
-        BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr", "--log-level=0",
+        BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
+        "--log-level=0",
         "--allow-file-access-from-files", f"--user-data-dir={folder}", "--virtual-time-budget=15000",
         "--window-size=1400,900", "--dump-dom", *options, frame.as_uri(),
     ]  # fmt: skip
