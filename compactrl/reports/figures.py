@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GRID_POINTS = 60
+BESIDE = 1.035
+"""Factor between points that cost the same, so that none hides another."""
 LINE_POINTS = 400
 """Points of a line at most: more cannot be seen."""
 
@@ -84,7 +86,8 @@ def returns_against(settings: Sequence[Setting], cost: str = "bits", places: Seq
     drawn = [(index, setting) for index, setting in enumerate(settings) if np.isfinite(setting.largest(cost))]
     for index, setting in drawn:
         shade, name = _look(setting, index, places)
-        place, values = setting.largest(cost), setting.values
+        before = [other.largest(cost) for number, other in drawn if number < index]
+        place, values = setting.largest(cost) * BESIDE ** before.count(setting.largest(cost)), setting.values
         middle = float(interquartile_mean(values))
         axes.scatter(np.full(len(values), place), values, s=9, color=shade, alpha=0.55, linewidths=0)
         if len(values) > 1:
