@@ -3,6 +3,7 @@
     run = compactrl.search(method="chromatic", env="HalfCheetah-v5", partitions=17)
     run.policy(observation)
     run.evaluate(episodes=100).mean_return
+    compactrl.compare(["runs/chromatic-*", run]).save("report.html")
 
 `compactrl.search` and its kin are imported when first used: the command line answers at once.
 """
@@ -15,26 +16,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from compactrl.api import resume, search
     from compactrl.exports import export
+    from compactrl.play import play
+    from compactrl.reports.analysis import analyze
+    from compactrl.reports.compare import compare
     from compactrl.runs import Run, load
 
 # OpenMP's threads spin while they wait by default, which starves the threads that step environments.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
-__all__ = ["Run", "export", "load", "resume", "search"]
+__all__ = ["Run", "analyze", "compare", "export", "load", "play", "resume", "search"]
+
+
+_WHERE = {
+    "search": "compactrl.api",
+    "resume": "compactrl.api",
+    "Run": "compactrl.runs",
+    "load": "compactrl.runs",
+    "export": "compactrl.exports",
+    "compare": "compactrl.reports.compare",
+    "analyze": "compactrl.reports.analysis",
+    "play": "compactrl.play",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("search", "resume"):
-        from compactrl import api
+    if name in _WHERE:
+        from importlib import import_module
 
-        return getattr(api, name)
-    if name == "export":
-        from compactrl import exports
-
-        return exports.export
-    if name in ("Run", "load"):
-        from compactrl import runs
-
-        return getattr(runs, name)
+        return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'compactrl' has no attribute '{name}'")

@@ -16,6 +16,7 @@ from compactrl.loop import DEFAULT_LANES, OnIteration, Search, environment
 from compactrl.options import Settings, resolve
 from compactrl.runs import Run
 from compactrl.storage import write_json
+from compactrl.transfer import check_designs, with_colorings
 from compactrl.types import Floats
 from compactrl.writer import MAY_CHANGE, RunWriter
 from es import STRATEGIES
@@ -38,12 +39,15 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
         InputError: an option or the directory will not do.
     """
     settings = resolve(given)
+    if getattr(settings.controller, "colorings_from", ""):
+        settings = resolve(with_colorings(given, settings.controller.colorings_from, settings.controller.top))
     if settings.search.env_module:
         load_module(settings.search.env_module)
     spec = environment(settings)
     sizes = (spec.observation_size, *settings.search.hidden, spec.action.size)
     try:
         compression = COMPRESSIONS[settings.choice.compression](sizes, settings.compression)
+        check_designs(settings, compression)
         theta = np.zeros(compression.num_parameters)
         _try_strategies(settings, theta)
     except ValueError as error:

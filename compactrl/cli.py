@@ -1,4 +1,5 @@
-"""The command line: `compactrl search | resume | evaluate | export | methods | envs | doctor`.
+"""The command line: `compactrl search | resume | evaluate | export | methods | envs | doctor`; reports have their own
+module, `report_commands`.
 
 Every option of `search` follows from the options of the parts (`compactrl.options`). Results go to
 standard output, progress and errors to standard error; exit status 0 is success, 1 a failure, 2 bad
@@ -20,6 +21,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from compactrl import report_commands
 from compactrl.errors import CompactrlError, InputError
 
 app = typer.Typer(
@@ -159,6 +161,9 @@ def evaluate(
     opened = load(run)
     result = opened.report(opened.evaluate(_whole("--episodes", episodes) or 0))
     print(json.dumps(result, indent=2) if as_json else describe_evaluation(opened, result))
+
+
+report_commands.add_to(app)
 
 
 @app.command()

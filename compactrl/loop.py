@@ -19,6 +19,7 @@ from compactrl.envs.registry import EnvironmentSpec, describe, load_module
 from compactrl.errors import CompactrlError
 from compactrl.evaluation import Evaluator
 from compactrl.evaluation.local import LocalEvaluator
+from compactrl.history import DesignHistory
 from compactrl.learners.evolution import EvolutionLearner
 from compactrl.options import Settings
 from compactrl.policy import Policy
@@ -60,6 +61,7 @@ class Search:
             )
         self._build(np.random.SeedSequence(self.options.seed))
         self.leaders = Leaders(self.controller.space.length)
+        self.history = DesignHistory()
         self.shipped: Policy | None = None
         self.shipped_returns: Floats = np.zeros(0)
         self.iteration = self.env_steps = self.selections = 0
@@ -119,9 +121,11 @@ class Search:
             clock.lap("seconds_controller")
             metrics |= self.learner.tell(trials, outcomes, self.progress)
             clock.lap("seconds_strategy")
-            self.leaders.note(designs, mean_by_group(outcomes.returns, groups))
+            means = mean_by_group(outcomes.returns, groups)
+            self.leaders.note(designs, means)
             self.iteration += 1
             self.env_steps += int(outcomes.steps.sum())
+            design = self.history.note(self.iteration, self.env_steps, designs, means, self.learner.design)
             if self.progress >= min(1.0, (self.selections + 1) / self.options.selections):
                 metrics |= self._select()
                 clock.lap("seconds_select")
@@ -140,6 +144,7 @@ class Search:
                 **metrics,
             }
             self.writer.append_metrics(record)
+            self.writer.append_pictures(self.env_steps, outcomes.returns, design, self.sizes)
             if time.perf_counter() - saved >= self.options.checkpoint_seconds:
                 self.save()
                 saved = time.perf_counter()
@@ -227,15 +232,22 @@ class Search:
             again, taken = score([self.shipped], self.selector, self.options.selection_episodes)
             self.env_steps += taken
             self.shipped_returns = np.concatenate([self.shipped_returns, again[0]])
+        before = self.shipped
         if self.shipped is None or won.mean_return > _mean(self.shipped_returns):
             self.shipped, self.shipped_returns = won.policy, won.returns
-        return {"policy_return_mean": won.mean_return, "shipped_return_mean": _mean(self.shipped_returns)}
+        changed = before is None or not np.array_equal(before.design, self.shipped.design)
+        return {
+            "policy_return_mean": won.mean_return,
+            "shipped_return_mean": _mean(self.shipped_returns),
+            "shipped_design_changed": float(changed),
+        }
 
     def save(self) -> None:
         """Write checkpoint, policy and summary."""
         self.writer.save_checkpoint(self.iteration, self.state_dict())
         if self.shipped is not None:
             save_policy(self.writer.path / "policy", self.shipped)
+        self.history.save(self.writer.path)
         write_json(self.writer.path / "summary.json", self.summary())
 
     def summary(self) -> dict[str, Any]:
@@ -272,6 +284,7 @@ class Search:
             "evaluator": self.evaluator.state_dict(),
             "selector": self.selector.state_dict(),
             "leaders": self.leaders.state_dict(),
+            "history": self.history.state_dict(),
             "shipped_returns": self.shipped_returns,
             "shipped": None if self.shipped is None else policy_state(self.shipped),
         }
@@ -288,6 +301,8 @@ class Search:
         self.evaluator.load_state_dict(state["evaluator"])
         self.selector.load_state_dict(state["selector"])
         self.leaders.load_state_dict(state["leaders"])
+        if "history" in state:  # not in checkpoints from before there were traces
+            self.history.load_state_dict(state["history"])
         self.shipped = None if state["shipped"] is None else policy_of(state["shipped"])
         self.shipped_returns = np.asarray(state["shipped_returns"])
 

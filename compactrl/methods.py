@@ -26,6 +26,8 @@ class Choice:
     """A name in `controllers.CONTROLLERS`; over an empty space `random` proposes empty rows."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Option → default where it differs from the part's own."""
+    needs: str = ""
+    """The option that this way cannot do without; where it is given, this way is meant unless another one is named."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "random": Choice("chromatic", "random", _SAMPLED),
                     "fixed": Choice("chromatic", "fixed", _SAMPLED),
                     "evolution": Choice("chromatic", "evolution", _SAMPLED),
+                    "transfer": Choice("chromatic", "fixed", {"settle": 0.8}, needs="colorings_from"),
                 },
             ),
             _row(

@@ -175,7 +175,7 @@ def describe_options() -> list[OptionHelp]:
     for panel, parts in panels:
         for _, options in parts:
             for option, field in options.model_fields.items():
-                if option in described:
+                if option in described or _recorded_only(field):
                     continue
                 defaults = {
                     owner: _shown(other.model_fields[option].default)
@@ -190,6 +190,11 @@ def describe_options() -> list[OptionHelp]:
                 text = f"{field.description}{who} (default: {default})"
                 described[option] = OptionHelp(option, _metavar(field), text, panel)
     return list(described.values())
+
+
+def _recorded_only(field: Any) -> bool:
+    """Return whether an option is no user's to give, but what a search fills in and its run keeps."""
+    return bool((field.json_schema_extra or {}).get("recorded_only"))
 
 
 def _overrides(option: str) -> dict[str, list[str]]:
@@ -256,12 +261,15 @@ def resolve(given: Mapping[str, Any]) -> Settings:
         raise InputError(
             f"--{_flag(option)} is not for --method {method.name}: there it is {method.fixed[option] or 'none'}"
         )
-    wanted = values.get("controller") or preset.get("controller")
+    asked_for = next((name for name, choice in method.choices.items() if values.get(choice.needs)), None)
+    wanted = values.get("controller") or asked_for or preset.get("controller")
     if wanted not in method.choices:
         if values.get("controller"):
             raise InputError(_unknown_controller(method, str(wanted)))
         wanted = next(iter(method.choices))
     choice = method.choices[wanted]
+    if choice.needs and not values.get(choice.needs):
+        raise InputError(f"--controller {wanted} needs --{_flag(choice.needs)}")
     strategy_name = values.get("es") or preset.get("es") or choice.defaults.get("es", "pgpe")
     strategy = _named("es", strategy_name, STRATEGIES)
     _named("settle-es", values.get("settle_es", "pgpe"), STRATEGIES)

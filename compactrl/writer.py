@@ -16,14 +16,17 @@ from typing import IO, Any
 import numpy as np
 
 from compactrl.errors import DamagedFileError, InputError
+from compactrl.images import Pixels, as_png, coloring_image
 from compactrl.runs import DIRECTORY_FORMAT, Run, versions
 from compactrl.storage import load_state, save_state, write_atomically, write_json
-from compactrl.types import Metrics, State
+from compactrl.types import Design, Floats, Metrics, State
 
 KEPT_CHECKPOINTS = 3
 MAY_CHANGE = {"steps", "threads", "workers", "ray_address", "worker_timeout", "checkpoint_seconds"}
 """Options that a resumed search may have other than before."""
 EVENTS = "events.out.tfevents"
+PICTURE_SECONDS = 10.0
+"""TensorBoard gets pictures at most this often: they take a few milliseconds, and room on the disk."""
 
 
 class RunWriter:
@@ -32,6 +35,7 @@ class RunWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._events: EventsWriter | None = None
+        self._pictured = -PICTURE_SECONDS
         try:
             self._lock: IO[bytes] = open(path / ".lock", "wb")  # noqa: SIM115  (held until close)
         except OSError as error:
@@ -90,6 +94,12 @@ class RunWriter:
         if self._events is None:
             self._events = EventsWriter(self.path)
         self._events.add(int(metrics.get("env_steps", metrics["iteration"])), metrics)
+
+    def append_pictures(self, step: int, returns: Floats, design: Design, sizes: tuple[int, ...]) -> None:
+        """Show TensorBoard a generation's returns (N,) and its leading design (D,), every few seconds."""
+        if self._events is not None and time.monotonic() - self._pictured >= PICTURE_SECONDS:
+            self._pictured = time.monotonic()
+            self._events.add_pictures(step, returns, coloring_image(design, sizes))
 
     def cut_metrics(self, iteration: int) -> None:
         """Drop lines and events after an iteration: they are of work that is done again."""
@@ -169,6 +179,24 @@ class EventsWriter:
         for key, value in metrics.items():
             if key not in ("iteration", "env_steps") and np.isfinite(value):
                 event.summary.value.add(tag=key, simple_value=value)
+        self._write(event)
+
+    def add_pictures(self, step: int, returns: Floats, image: Pixels | None) -> None:
+        """Add a histogram of returns (N,), failed ones left out, and an image (height, width, 3) of the design."""
+        from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
+
+        event = self._event(step=step)
+        values = returns[np.isfinite(returns)]
+        counts, edges = np.histogram(values, bins="sturges")
+        histogram = HistogramProto(
+            min=values.min(), max=values.max(), num=len(values), sum=values.sum(), sum_squares=(values**2).sum(),
+            bucket_limit=edges[1:], bucket=counts,
+        )  # fmt: skip
+        event.summary.value.add(tag="returns", histo=histogram)
+        if image is not None:
+            height, width, channels = image.shape
+            encoded = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=as_png(image))
+            event.summary.value.add(tag="design", image=encoded)
         self._write(event)
 
     def close(self) -> None:

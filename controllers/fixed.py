@@ -1,21 +1,36 @@
-"""A fixed population of random designs: what shared weights reach without any search over designs.
+"""A fixed population of designs: random ones, to see what shared weights reach without any search, or given ones.
 
 Song et al., "Reinforcement learning with chromatic networks", 2020, section 4.3 and figure 4a, where weights are
 trained jointly for 301 partitionings drawn once:
 
     P_1 … P_K uniform, drawn once;  the i-th design ever proposed is P_{i mod K}
 
+Given designs, found by another search say, take the place of the random ones (the paper's appendix C).
+
 Deviations: the number proposed at a time may differ from K, so that designs come in a cycle.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer
 
 from .base import Controller, Designs, Floats, Metrics, Options, Space, State
+
+
+def _read_design(value: Any) -> Any:
+    """Read a row of integers from text, as a run's record has it."""
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+Row = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...],
+    BeforeValidator(_read_design),
+    PlainSerializer(lambda row: " ".join(map(str, row)), return_type=str),
+]
+"""A design, as integers apart by spaces where it is written down."""
 
 
 class FixedOptions(Options):
@@ -23,6 +38,13 @@ class FixedOptions(Options):
 
     controller_members: int = Field(
         301, gt=0, description="How many random designs are drawn once and proposed in a cycle."
+    )
+    colorings_from: str = Field("", description="Run whose best colourings are taken over, instead of random ones.")
+    top: int = Field(5, gt=0, description="How many colourings are taken over, at most.")
+    controller_designs: tuple[Row, ...] = Field(
+        (),
+        description="The designs that are proposed in a cycle, where they are not random.",
+        json_schema_extra={"recorded_only": True},
     )
 
 
@@ -44,7 +66,11 @@ class FixedController(Controller):
 
     def __init__(self, space: Space, options: FixedOptions, seed: np.random.SeedSequence) -> None:
         super().__init__(space, options, seed)
-        self._population = space.sample(options.controller_members, self.generator)  # (K, D)
+        if options.controller_designs:
+            self._population = np.array(options.controller_designs, dtype=np.int64)  # (K, D)
+            space.check(self._population)
+        else:
+            self._population = space.sample(options.controller_members, self.generator)
         self._position = 0
 
     def _propose(self, n: int) -> Designs:

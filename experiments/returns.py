@@ -17,9 +17,9 @@ from typing import Annotated, Any
 
 import typer
 
-import compactrl
-from compactrl.runs import Run, versions
+from compactrl.runs import versions
 from compactrl.storage import write_json
+from experiments.searching import finished_run
 
 RESULTS = Path(__file__).parent / "results" / "returns"
 RUNS = Path("runs")
@@ -56,12 +56,8 @@ def results_path(setting: str, steps: int) -> Path:
 
 def measure(setting: str, seed: int, steps: int) -> dict[str, Any]:
     """Search, or go on searching, and evaluate what ships on fresh episodes."""
-    path = RUNS / f"{setting}-seed{seed}-{steps}"
-    if not (path / "config.json").exists():
-        compactrl.search(out=path, seed=seed, steps=steps, **SETTINGS[setting])
-    elif not (path / "summary.json").exists() or not Run(path).summary["finished"]:
-        compactrl.resume(path)
-    run = compactrl.load(path)
+    options = {**SETTINGS[setting], "seed": seed, "steps": steps}
+    run = finished_run(RUNS / f"{setting}-seed{seed}-{steps}", options)
     curve = [
         [record["env_steps"], round(record["policy_return_mean"], 1)]
         for record in run.metrics

@@ -1,4 +1,4 @@
-"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults`; `--help` shows the options of each."""
+"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults|compare`; `--help` shows their options."""
 
 from __future__ import annotations
 
@@ -97,6 +97,19 @@ def faults(
     from experiments.bench import faults as bench
 
     bench.run(kills, workers, int(steps), out)
+
+
+@app.command()
+def compare(
+    runs: Annotated[int, typer.Option(min=1, help="Made-up runs.")] = 500,
+    iterations: Annotated[int, typer.Option(min=1, help="Iterations of each.")] = 1000,
+    repeats: Annotated[int, typer.Option(min=1, help="Repetitions.")] = 3,
+    out: Out = None,
+) -> None:
+    """Seconds and memory of comparing many runs, and of a page of 30 of them."""
+    from experiments.bench import comparing as bench
+
+    bench.run(runs, iterations, repeats, out)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def test_a_value_that_will_not_do_is_told_by_its_option(given):
 
 
 @pytest.mark.parametrize("partitions", [0, -1, 10_000])
-@pytest.mark.parametrize("controller", METHODS["chromatic"].choices)
+@pytest.mark.parametrize("controller", [name for name, way in METHODS["chromatic"].choices.items() if not way.needs])
 def test_partitions_are_at_least_one_and_at_most_the_edges(tmp_path, partitions, controller):
     given = {"method": "chromatic", "controller": controller, "hidden": 4, "partitions": partitions}
     given |= {"env": "compactrl/Target-v0"}
@@ -121,7 +121,9 @@ def test_options_of_an_environment_are_json():
 @every_combination
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_run_s_record_resolves_to_the_same_settings(method, controller, preset):
-    settings = resolve({"method": method, "controller": controller, "preset": preset, "seed": 5})
+    needs = METHODS[method].choices[controller].needs
+    given = {needs: "runs/other"} if needs else {}
+    settings = resolve({"method": method, "controller": controller, "preset": preset, "seed": 5, **given})
     assert settings.search.controller == controller
     recorded = json.loads(json.dumps(settings.flat()))
     assert resolve(recorded) == settings

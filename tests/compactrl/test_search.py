@@ -1,12 +1,15 @@
 """The loop, on a toy: what it records, that it goes on where it was, that it learns, and how it fails."""
 
+import functools
 import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ import torch
 
 from compactrl.api import finish, reopen, resume, search, start
 from compactrl.errors import CompactrlError, InputError
+from compactrl.history import load_trace
 from compactrl.loop import mean_by_group
 from compactrl.methods import METHODS
 from compactrl.runs import Run
@@ -52,8 +56,18 @@ def _light(monkeypatch):
     torch.set_num_threads(threads)
 
 
+@functools.cache
+def source_of_colorings():
+    """A run to take colourings from, made once."""
+    path = Path(tempfile.mkdtemp()) / "source"
+    search(out=path, **options_of("chromatic", "random", seed=9))
+    return str(path)
+
+
 def options_of(method, controller, **more):
     options = {**TINY, "method": method, "controller": controller}
+    if METHODS[method].choices[controller].needs == "colorings_from":
+        options["colorings_from"] = source_of_colorings()
     if method != "linear":
         options["hidden"] = (4,)
     if method == "chromatic":
@@ -86,6 +100,10 @@ def assert_same_run(one, other):
     assert without_seconds(one.metrics) == without_seconds(other.metrics)
     assert without_seconds([one.summary]) == without_seconds([other.summary])
     assert_same_policy(one.policy, other.policy)
+    traces = [load_trace(run.path) for run in (one, other)]
+    assert (traces[0] is None) == (traces[1] is None) == (one.config["method"] not in ("chromatic", "masked"))
+    for mine, theirs in zip(*(trace or () for trace in traces), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def assert_same_policy(one, other):

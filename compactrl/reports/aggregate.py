@@ -1,0 +1,51 @@
+"""Settings over several environments at once: normalised returns, and a bootstrap stratified by environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from compactrl.reports.statistics import Interval, bootstrap_interval, interquartile_mean
+
+if TYPE_CHECKING:
+    from compactrl.reports.compare import Report
+
+
+class Aggregate(NamedTuple):
+    """A setting over all environments."""
+
+    label: str
+    score: float
+    """Interquartile mean of normalised returns, over all seeds of all environments."""
+    interval: Interval
+    environments: int
+    seeds: int
+    """Over all environments."""
+
+
+MEANING = (
+    "Returns are normalised within each environment: 0 is the lowest and 1 the highest return of any seed of these "
+    "settings there. Seeds are resampled within environments."
+)
+
+
+def aggregate(report: Report) -> list[Aggregate]:
+    """Return the settings that were run in every environment, best first; none where there is nothing to compare."""
+    ranked = {env: {setting.label: setting for setting in report.ranked(env)} for env in report.environments}
+    labels = set.intersection(*(set(settings) for settings in ranked.values())) if ranked else set()
+    if len(ranked) < 2 or len(labels) < 2:
+        return []
+    limits = {
+        env: np.concatenate([settings[label].values for label in sorted(labels)]) for env, settings in ranked.items()
+    }
+    found = []
+    for label in sorted(labels):
+        strata = [
+            (settings[label].values - limits[env].min()) / (np.ptp(limits[env]) or 1.0)
+            for env, settings in ranked.items()
+        ]
+        scores = np.concatenate(strata)
+        score = float(interquartile_mean(scores))
+        found.append(Aggregate(label, score, bootstrap_interval(strata), len(strata), len(scores)))
+    return sorted(found, key=lambda each: -each.score)

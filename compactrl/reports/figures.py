@@ -1,0 +1,249 @@
+"""Figures over settings: learning curves, return against size, performance profiles, who beats whom, masks' usage.
+
+Each function returns a matplotlib figure; the page and users call the same ones. Settings have the number and the
+colour of their place in the list that is given, or of `places`, counted from 0: as in a ranking from `Report.ranked`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from compactrl.reports.compare import front
+from compactrl.reports.reading import Record
+from compactrl.reports.settings import Setting
+from compactrl.reports.statistics import (
+    bootstrap_interval,
+    interquartile_mean,
+    probability_of_improvement,
+    profile,
+    profile_band,
+)
+from compactrl.reports.style import FAINT, INK, MOST, SERIES, canvas, legend_below, styled
+from compactrl.types import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GRID_POINTS = 60
+BESIDE = 1.035
+"""Factor between points that cost the same, so that none hides another."""
+LINE_POINTS = 400
+"""Points of a line at most: more cannot be seen."""
+
+
+def _look(setting: Setting, index: int, places: Sequence[int] | None) -> tuple[str, str]:
+    """Return a setting's colour, and its number and name."""
+    place = index if places is None else places[index]
+    return SERIES[place % len(SERIES)], f"{place + 1}. {_shortened(setting.label)}"
+
+
+@styled
+def learning_curves(settings: Sequence[Setting], places: Sequence[int] | None = None) -> Figure:
+    """Draw the policy's mean return over environment steps: interquartile mean of the seeds, 95 % interval."""
+    figure, axes = canvas()
+    for index, setting in enumerate(settings):
+        curves = [curve(record) for record in setting.records]
+        curves = [each for each in curves if len(each[0])]
+        if not curves:
+            continue
+        shade, name = _look(setting, index, places)
+        grid, stacked = _together(curves)
+        middle = interquartile_mean(stacked.T)
+        axes.plot(grid / 1e6, middle, color=shade, label=f"{name} ({_seeds(len(curves))})")
+        if len(curves) > 1:
+            bounds = np.array([bootstrap_interval([column], resamples=500) for column in stacked.T])
+            axes.fill_between(grid / 1e6, bounds[:, 0], bounds[:, 1], color=shade, alpha=0.15, linewidth=0)
+    axes.set(xlabel="environment steps (millions)", ylabel="return")
+    legend_below(figure, axes)
+    return figure
+
+
+def curve(record: Record) -> tuple[Floats, Floats]:
+    """Return environment steps (K,) and returns (K,) of a run's policy; of its candidates where there is no policy."""
+    for column in ("policy_return_mean", "return_mean"):
+        values = record.metrics[column]
+        valid = np.isfinite(values)
+        if valid.any():
+            return record.metrics["env_steps"][valid], values[valid]
+    return np.zeros(0), np.zeros(0)
+
+
+def _together(curves: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Return common steps (G,) and the curves (seeds, G) interpolated there, no further than all of them reach."""
+    first, last = max(steps[0] for steps, _ in curves), min(steps[-1] for steps, _ in curves)
+    grid = np.linspace(first, max(first, last), GRID_POINTS)
+    return grid, np.stack([np.interp(grid, steps, values) for steps, values in curves])
+
+
+@styled
+def returns_against(settings: Sequence[Setting], cost: str = "bits", places: Sequence[int] | None = None) -> Figure:
+    """Draw return against `bits` or `parameters`: a point and an interval a setting, a dot a seed, the Pareto front."""
+    figure, axes = canvas(3.1)
+    drawn = [(index, setting) for index, setting in enumerate(settings) if np.isfinite(setting.largest(cost))]
+    for index, setting in drawn:
+        shade, name = _look(setting, index, places)
+        before = [other.largest(cost) for number, other in drawn if number < index]
+        place, values = setting.largest(cost) * BESIDE ** before.count(setting.largest(cost)), setting.values
+        middle = float(interquartile_mean(values))
+        axes.scatter(np.full(len(values), place), values, s=9, color=shade, alpha=0.55, linewidths=0)
+        if len(values) > 1:
+            axes.plot([place, place], bootstrap_interval([values]), color=shade, linewidth=1.2)
+        axes.scatter([place], [middle], s=38, color=shade, zorder=3, label=f"{name} ({_seeds(len(values))})")
+    best = front([setting for _, setting in drawn], cost)
+    costs = [setting.largest(cost) for setting in best]
+    heights = [float(interquartile_mean(setting.values)) for setting in best]
+    if best:
+        axes.step(
+            costs, heights, where="post", color=FAINT, linewidth=1, linestyle="--", zorder=1, label="Pareto front"
+        )
+    _log_axis(axes)
+    axes.set(xlabel=f"{cost} (logarithmic)", ylabel="return")
+    legend_below(figure, axes)
+    return figure
+
+
+def _log_axis(axes: Axes) -> None:
+    """Scale logarithmically with whole numbers at the ticks."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value / 1000:g} k" if value >= 1000 else f"{value:g}")
+    )
+    axes.margins(x=0.08)
+
+
+@styled
+def performance_profiles(settings: Sequence[Setting], places: Sequence[int] | None = None) -> Figure:
+    """Draw the share of seeds with a return above each threshold, with pointwise 95 % intervals."""
+    figure, axes = canvas(2.8)
+    everything = np.concatenate([setting.values for setting in settings])
+    margin = 0.04 * (np.ptp(everything) or 1.0)
+    thresholds = np.linspace(everything.min() - margin, everything.max() + margin, 200)
+    for index, setting in enumerate(settings):
+        shade, name = _look(setting, index, places)
+        values = setting.values
+        label = f"{name} ({_seeds(len(values))})"
+        axes.step(thresholds, profile(values, thresholds), where="post", color=shade, label=label)
+        if len(values) > 1:
+            low, high = profile_band(values, thresholds, resamples=1000)
+            axes.fill_between(thresholds, low, high, step="post", color=shade, alpha=0.1, linewidth=0)
+    axes.set(xlabel="return", ylabel="share of seeds above it", ylim=(-0.03, 1.03))
+    legend_below(figure, axes)
+    return figure
+
+
+@styled
+def improvement_matrix(settings: Sequence[Setting], places: Sequence[int] | None = None) -> Figure:
+    """Draw the probability that a row's setting has a higher return than a column's; nothing where one has one seed."""
+    count = min(MOST, len(settings))
+    figure, axes = canvas(0.6 + 0.3 * count)
+    for row, one in enumerate(settings[:count]):
+        shade, name = _look(one, row, places)
+        axes.plot([], [], linestyle="none", marker="s", color=shade, label=f"{name} ({_seeds(len(one.scores))})")
+        for column, other in enumerate(settings[:count]):
+            if row == column or min(len(one.scores), len(other.scores)) < 2:
+                continue
+            chance = probability_of_improvement(one.scores, other.scores, resamples=1).probability
+            shade = SERIES[0] if chance > 0.5 else SERIES[1]
+            strength = abs(chance - 0.5) * 1.1
+            axes.fill_between([column, column + 1], row, row + 1, color=shade, alpha=strength, linewidth=0)
+            axes.text(column + 0.5, row + 0.5, f"{chance:.2f}", ha="center", va="center", fontsize=8.5)
+    numbers = [str((places[place] if places else place) + 1) for place in range(count)]
+    middles = np.arange(count) + 0.5
+    axes.set(xlim=(0, count), ylim=(count, 0), ylabel="this one is better …", xlabel="… than this one")
+    axes.set_xticks(middles, numbers)
+    axes.set_yticks(middles, numbers)
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    legend_below(figure, axes)
+    return figure
+
+
+@styled
+def usage_curves(settings: Sequence[Setting], places: Sequence[int] | None = None) -> Figure:
+    """Draw masked runs: the share of edges in use (solid) and the candidates' return (thin) over environment steps."""
+    figure, axes = canvas(3.0)
+    other = axes.twinx()
+    for index, setting in enumerate(settings):
+        shade, name = _look(setting, index, places)
+        for number, record in enumerate(setting.records):
+            steps, usage = record.metrics["env_steps"] / 1e6, record.metrics["usage"]
+            valid = np.isfinite(usage)
+            label = f"{name} ({_seeds(len(setting.records))})" if not number else None
+            axes.plot(steps[valid][_thin(valid)], usage[valid][_thin(valid)], color=shade, label=label)
+            every = _thin(np.isfinite(steps))
+            other.plot(steps[every], record.metrics["return_mean"][every], color=shade, alpha=0.45, linewidth=0.8)
+    axes.set(xlabel="environment steps (millions)", ylabel="share of edges in use (thick)", ylim=(0, None))
+    other.set_ylabel("return of a generation (thin)")
+    other.grid(visible=False)
+    other.spines["right"].set_visible(True)
+    legend_below(figure, axes)
+    return figure
+
+
+@styled
+def run_curve(record: Record) -> Figure:
+    """Draw one run: returns of its generations and its policy, and a mark wherever the proposal changed.
+
+    A black line: a policy with another design is to ship from here on. Bars below: the share of edges whose colour in
+    the leading design differs from that of the leading design noted before.
+    """
+    from matplotlib.figure import Figure
+
+    trace = record.trace
+    figure = Figure(figsize=(4.3, 3.2 if trace else 2.8), layout="constrained")
+    if trace:
+        axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
+    else:
+        axes = strip = figure.subplots()
+    steps = record.metrics["env_steps"] / 1e6
+    every = _thin(np.isfinite(steps))
+    axes.plot(
+        steps[every], record.metrics["return_max"][every], color=SERIES[5], linewidth=0.6, label="best of a generation"
+    )
+    axes.plot(
+        steps[every], record.metrics["return_mean"][every], color=SERIES[0], linewidth=1.1, label="mean of a generation"
+    )
+    valid = np.isfinite(record.metrics["policy_return_mean"])
+    axes.plot(
+        steps[valid], record.metrics["policy_return_mean"][valid],
+        color=SERIES[1], marker="o", markersize=3.5, label="policy, without noise",
+    )  # fmt: skip
+    marks = steps[record.metrics["shipped_design_changed"] == 1]
+    for number, mark in enumerate(marks):
+        axes.axvline(mark, color=INK, linewidth=0.7, label="another design ships" if not number else None)
+    settled = np.flatnonzero(record.metrics["settled"] == 1)
+    if len(settled) and settled[0]:
+        axes.axvline(steps[settled[0]], color=FAINT, linewidth=1, linestyle=":", label="design settled")
+    if trace and len(trace.designs) > 1:
+        changed = (trace.designs[1:] != trace.designs[:-1]).mean(axis=1)
+        strip.vlines(trace.env_steps[1:] / 1e6, 0, changed, color=INK, linewidth=0.6)
+        strip.set(ylabel="edges\nchanged", ylim=(0, 1), yticks=(0, 1))
+    axes.set_ylabel("return")
+    strip.set_xlabel("environment steps (millions)")
+    legend_below(figure, axes, columns=2)
+    return figure
+
+
+def _thin(valid: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> slice:
+    """Return a slice that keeps at most so many points of those that are valid."""
+    return slice(None, None, max(1, int(valid.sum()) // LINE_POINTS))
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed" if count == 1 else f"{count} seeds"
+
+
+def _shortened(label: str, most: int = 46) -> str:
+    return label if len(label) <= most else label[: most - 1] + "…"

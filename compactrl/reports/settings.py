@@ -1,0 +1,231 @@
+"""Settings: the runs that differ in nothing but their seed, and how one setting is named beside the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from compactrl.errors import CompactrlError
+from compactrl.methods import METHODS
+from compactrl.options import resolve
+from compactrl.reports.reading import Record
+from compactrl.types import Floats
+
+NO_PART_OF_A_SETTING = frozenset({"seed", "threads", "checkpoint_seconds", "lanes", "workers", "ray_address", "device"})
+"""Options that runs of one setting may differ in: the seed, and what changes speed or the grouping of episodes only."""
+NAMED_OTHERWISE = frozenset(
+    {
+        "method", "env", "controller", "steps", "hidden", "partitions", "preset", "es",
+        "engine", "max_episode_steps", "alive_bonus",
+    }
+)  # fmt: skip
+"""Options that a table shows anyway, that stand in a name for themselves, or that a search fills in by its environment.
+
+They are named only where settings cannot be told apart without."""
+DECIDED_BY_ENVIRONMENT = {"engine": "auto", "max_episode_steps": 0, "alive_bonus": None}
+"""Options that a search fills in by its environment, and what they are in a run that did not write down with what."""
+UNNAMED = frozenset({"controller_designs"})
+"""Options too long to stand in a name."""
+
+
+@dataclass
+class Setting:
+    """The seeds of one setting; either all of them are finished, or none is."""
+
+    records: list[Record]
+    """In the order of their seeds, one a seed."""
+    label: str = ""
+    """What tells it from the others of its environment."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of its first seed."""
+        return self.records[0].options
+
+    @property
+    def env(self) -> str:
+        """The environment's id."""
+        return str(self.options.get("env", ""))
+
+    @property
+    def finished(self) -> bool:
+        """Whether its returns are those of final evaluations."""
+        return self.records[0].finished
+
+    @property
+    def scores(self) -> dict[int, float]:
+        """Seed → mean return, where there is one."""
+        return {
+            int(record.options.get("seed", 0)): record.score for record in self.records if np.isfinite(record.score)
+        }
+
+    @property
+    def values(self) -> Floats:
+        """The same without the seeds, (n,)."""
+        return np.array(list(self.scores.values()))
+
+    @property
+    def best(self) -> Record:
+        """The run with the highest return."""
+        return max(self.records, key=lambda record: record.score if np.isfinite(record.score) else -np.inf)
+
+    def largest(self, key: str) -> float:
+        """Return the largest value of a summary's number over the seeds: sizes of masks differ; NaN for none."""
+        values = [record.summary.get(key) for record in self.records]
+        return max((float(value) for value in values if isinstance(value, int | float)), default=float("nan"))
+
+    def median(self, key: str) -> float:
+        """Return the median of a summary's number over the seeds; NaN for none."""
+        values = [record.summary.get(key) for record in self.records]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
+        return float(np.median(numbers)) if numbers else float("nan")
+
+    @property
+    def architecture(self) -> str:
+        """Widths of the layers, as in 17–41–6; with dots where nothing has shipped yet."""
+        shape = self.best.shape
+        hidden = tuple(self.options.get("hidden", ()))
+        return "–".join(map(str, shape)) if shape != hidden else "–".join(map(str, ("…", *hidden, "…")))
+
+    def versions(self, name: str) -> set[str]:
+        """Return the versions of a library that its runs recorded."""
+        return {record.versions[name] for record in self.records if name in record.versions}
+
+
+def group(records: Iterable[Record]) -> tuple[list[Setting], list[str]]:
+    """Group the runs of a report by setting, in order of environment, method and options; and say what was left out.
+
+    Runs with another version of MuJoCo are of another setting, since trajectories differ between versions. So are runs
+    that are not finished: what they have come to is not comparable yet.
+    """
+    found: dict[tuple[str, ...], list[Record]] = {}
+    notes = []
+    for record in records:
+        found.setdefault(_key(record), []).append(record)
+    settings = []
+    for alike in (part for key in sorted(found) for part in _apart(found[key])):
+        seeds: dict[int, Record] = {}
+        for record in alike:
+            seed = int(record.options.get("seed", 0))
+            if seed in seeds:
+                notes.append(
+                    f"{record.path} has the setting and the seed of {seeds[seed].path}: one of them is enough, and "
+                    "the first is taken"
+                )
+            seeds.setdefault(seed, record)
+        settings.append(Setting([seeds[seed] for seed in sorted(seeds)]))
+    _label(settings)
+    return settings, notes
+
+
+def _key(record: Record) -> tuple[str, ...]:
+    options = {**_defaults(record.options), **record.options}
+    left_out = NO_PART_OF_A_SETTING | DECIDED_BY_ENVIRONMENT.keys()
+    kept = {name: value for name, value in options.items() if name not in left_out}
+    first = (options.get("env"), options.get("method"), options.get("controller"))
+    mujoco = record.versions.get("mujoco", "")
+    return (*map(str, first), str(not record.finished), json.dumps(kept, sort_keys=True), mujoco)
+
+
+def _apart(records: list[Record]) -> list[list[Record]]:
+    """Split records by what their environment decided; what a run has not written down fits any other."""
+    parts: list[list[Record]] = []
+    for record in sorted(records, key=lambda each: -len(_decided(each))):
+        fitting = [part for part in parts if all(_agree(_decided(record), _decided(other)) for other in part)]
+        if len(fitting) == 1:
+            fitting[0].append(record)
+        else:
+            parts.append([record])
+    return parts
+
+
+def _decided(record: Record) -> dict[str, Any]:
+    options = {name: record.options.get(name, unwritten) for name, unwritten in DECIDED_BY_ENVIRONMENT.items()}
+    return {name: value for name, value in options.items() if value != DECIDED_BY_ENVIRONMENT[name]}
+
+
+def _agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one[name] == other[name] for name in one.keys() & other.keys())
+
+
+def _defaults(options: Mapping[str, Any], *given: str) -> dict[str, Any]:
+    """Return what options would be if only these were given; a run of an older version lacks the newer ones.
+
+    Empty where this version does not know the method, or not these of its options.
+    """
+    names = (*(given or ("method", "controller", "preset", "es")), "colorings_from")
+    try:
+        return resolve({name: options[name] for name in names if options.get(name)}).flat()
+    except CompactrlError:
+        return {}
+
+
+def _label(settings: Sequence[Setting]) -> None:
+    """Name each setting by its method, who chooses its designs, and whatever is not as it is by default.
+
+    What all settings of an environment have in common goes without saying.
+    """
+    for setting in settings:
+        others = [other.options for other in settings if other.env == setting.env]
+        common = {name for name in setting.options if len(others) > 1 and not _differ(others, name)}
+        setting.label = " · ".join(_parts(setting.options, common))
+    for names in (("hidden",), ("steps",), None):  # only where it is needed to tell settings apart
+        for alike in _alike(settings):
+            options = [{**_defaults(setting.options), **setting.options} for setting in alike]
+            differing = [name for name in sorted(set().union(*options)) if _differ(options, name)]
+            wanted = [name for name in (names or differing) if name in differing and name not in UNNAMED]
+            for setting, values in zip(alike, options, strict=True):
+                setting.label = " · ".join([setting.label, *(_named(name, values.get(name)) for name in wanted)])
+    for alike in _alike(settings):
+        if len({tuple(setting.versions("mujoco")) for setting in alike}) > 1:
+            for setting in alike:
+                setting.label += f" · MuJoCo {' '.join(setting.versions('mujoco')) or 'of unknown version'}"
+    for alike in _alike(settings):
+        for number, setting in enumerate(alike, 1):
+            setting.label += f" ({number})"
+    for setting in settings:
+        setting.label += "" if setting.finished else " (not finished)"
+
+
+def _parts(options: Mapping[str, Any], common: Set[str]) -> list[str]:
+    method, controller = str(options.get("method", "?")), str(options.get("controller", "none"))
+    parts = [method]
+    if method not in METHODS or len(METHODS[method].choices) > 1:
+        parts.append(controller)
+    if "partitions" in options:
+        parts.append(f"{options['partitions']} weights")
+    for name, given in (("preset", ("method", "controller")), ("es", ("method", "controller", "preset"))):
+        if options.get(name) != _defaults(options, *given).get(name, options.get(name)):
+            parts.append(_named(name, options[name]))
+    usual = _defaults(options)
+    for name in sorted(usual.keys() & options.keys() - common - NO_PART_OF_A_SETTING - NAMED_OTHERWISE - UNNAMED):
+        if json.dumps(options[name]) != json.dumps(usual[name]):
+            parts.append(_named(name, options[name]))
+    return parts
+
+
+def _alike(settings: Sequence[Setting]) -> list[list[Setting]]:
+    """Return the settings of one environment that are named alike."""
+    found: dict[tuple[str, str, bool], list[Setting]] = {}
+    for setting in settings:
+        found.setdefault((setting.env, setting.label, setting.finished), []).append(setting)
+    return [alike for alike in found.values() if len(alike) > 1]
+
+
+def _differ(options: Sequence[Mapping[str, Any]], name: str) -> bool:
+    return name not in NO_PART_OF_A_SETTING and len({repr(values.get(name)) for values in options}) > 1
+
+
+def _named(name: str, value: Any) -> str:
+    words = name.replace("_", " ")
+    if isinstance(value, bool):
+        return words if value else f"no {words}"
+    if name == "steps" and isinstance(value, int | float):
+        return f"{value / 1e6:g} M steps" if value >= 1e5 else f"{value:g} steps"
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, value)) or "none"
+    return f"{words} {value}"

@@ -1,0 +1,191 @@
+"""The comparison as text: the columns that people see, for the page, the terminal, Markdown and LaTeX; and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from compactrl.display import duration
+from compactrl.reports.aggregate import Aggregate, aggregate
+
+if TYPE_CHECKING:
+    from compactrl.reports.compare import Report
+
+HEADINGS = (
+    "setting", "network", "weights", "parameters", "fewer", "bits", "seeds", "return", "95 % interval", "best seed",
+    "episodes", "steps", "time",
+)  # fmt: skip
+MEANING = (
+    "Return: interquartile mean, over the seeds, of each seed's mean return over so many fresh episodes without noise "
+    "(with fewer than four seeds it is the mean). The interval is a stratified bootstrap's over seeds; one seed has "
+    "none. Sizes are the largest of the seeds'. Fewer: share of the parameters of an unstructured network that are "
+    "saved. Steps and time are medians."
+)
+DASH = "–"
+WHOLE = frozenset({"weights", "parameters", "bits", "bytes", "episodes", "env_steps"})
+"""Columns that are whole numbers, and floats only so that they can be missing."""
+
+
+def rows(report: Report, env: str) -> list[list[str]]:
+    """Return the rows of one environment as people read them, best first, in the order of `HEADINGS`."""
+    table = report.table[report.table["env"] == env]
+    order = table.sort_values(["finished", "return"], ascending=[False, False], na_position="last", kind="stable")
+    return [_shown(row) for row in order.to_dict("records")]
+
+
+def _shown(row: dict[str, Any]) -> list[str]:
+    interval = f"{number(row['return_low'])} to {number(row['return_high'])}"
+    return [
+        str(row["setting"]),
+        str(row["architecture"]),
+        number(row["weights"]),
+        number(row["parameters"]),
+        DASH if math.isnan(row["compression"]) else f"{100 * row['compression']:.0f} %",
+        number(row["bits"]),
+        str(row["seeds"]),
+        number(row["return"]),
+        DASH if math.isnan(row["return_low"]) else interval,
+        number(row["return_max"]),
+        number(row["episodes"]),
+        DASH if math.isnan(row["env_steps"]) else f"{row['env_steps'] / 1e6:.3g} M",
+        DASH if math.isnan(row["seconds"]) else duration(row["seconds"]),
+    ]
+
+
+def number(value: float) -> str:
+    """Write a number for people: three digits at least, no digits that say nothing.
+
+    Example:
+        >>> [number(value) for value in (5397.8, 97.25, -3.14159, 0.0, float("nan"))]
+        ['5398', '97.2', '-3.14', '0', '–']
+    """
+    if math.isnan(value):
+        return DASH
+    if value == int(value) or abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def plural(count: int, unit: str) -> str:
+    """Write a count with its unit.
+
+    Example:
+        >>> plural(1, "seed"), plural(3, "seed")
+        ('1 seed', '3 seeds')
+    """
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def markdown(report: Report) -> str:
+    """Return tables, warnings and notes as Markdown."""
+    lines = []
+    for env in report.environments:
+        lines += [f"### {_plain(env)}", "", _markdown_table(list(HEADINGS), rows(report, env)), ""]
+    together = aggregate(report)
+    if together:
+        lines += [
+            "### All environments together",
+            "",
+            _markdown_table(AGGREGATE_HEADINGS, aggregate_rows(together)),
+            "",
+        ]
+    lines += [MEANING, ""]
+    lines += [f"- **Warning:** {_plain(warning)}" for warning in report.warnings]
+    lines += [f"- Note: {_plain(note)}" for note in report.notes]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+AGGREGATE_HEADINGS = ["setting", "normalised return", "95 % interval", "environments", "seeds"]
+
+
+def aggregate_rows(together: list[Aggregate]) -> list[list[str]]:
+    """Return the rows of `AGGREGATE_HEADINGS`."""
+    return [
+        [
+            each.label,
+            f"{each.score:.3f}",
+            DASH if math.isnan(each.interval.low) else f"{each.interval.low:.3f} to {each.interval.high:.3f}",
+            str(each.environments),
+            str(each.seeds),
+        ]
+        for each in together
+    ]
+
+
+def _markdown_table(headings: list[str], body: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
+    return "\n".join([*lines, *("| " + " | ".join(map(_plain, row)) + " |" for row in body)])
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown shows as it is: no cell ends in it, no tag begins, no line breaks."""
+    flat = " ".join(str(text).split())
+    for character, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|")):
+        flat = flat.replace(character, safe)
+    return flat
+
+
+def latex(report: Report) -> str:
+    """Return a booktabs table an environment; warnings and notes come first, as comments."""
+    import pandas
+
+    said = [*report.warnings, *report.notes]
+    lines = [f"% {' '.join(line.split())}" for line in said] + ["% needs \\usepackage{booktabs}"]
+    for env in report.environments:
+        frame = pandas.DataFrame(rows(report, env), columns=list(HEADINGS))
+        caption = f"{env}: interquartile mean return over seeds, 95 % bootstrap interval."
+        body = frame.to_latex(index=False, escape=True, column_format="ll" + "r" * (len(HEADINGS) - 2))
+        lines += ["\\begin{table}", "\\centering", body.rstrip(), f"\\caption{{{_escaped(caption)}}}", "\\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    special |= {character: f"\\{character}" for character in "&%$#_{}"}
+    return "".join(special.get(character, character) for character in text)
+
+
+def as_json(report: Report) -> str:
+    """Return everything as JSON for programs."""
+    content = {
+        "settings": [
+            {key: _whole(value) if key in WHOLE else value for key, value in row.items()}
+            for row in report.table.to_dict("records")
+        ],
+        "pareto": {cost: report.pareto(cost)["setting"].tolist() for cost in ("bits", "bytes", "parameters")},
+        "comparisons": [
+            {
+                "env": env,
+                "setting": one.label,
+                "over": other.label,
+                "probability": result.probability,
+                "interval": list(result.interval),
+                "difference": result.difference,
+                "difference_interval": list(result.difference_interval),
+                "seeds": result.seeds,
+                "paired": result.paired,
+            }
+            for env in report.environments
+            for one, other, result in report.improvements(env)
+        ],
+        "together": [each._asdict() for each in aggregate(report)],
+        "warnings": report.warnings,
+        "notes": report.notes,
+    }
+    return json.dumps(_valid(content), indent=2, ensure_ascii=False)
+
+
+def _whole(value: float) -> float:
+    return int(value) if math.isfinite(value) and value == int(value) else value
+
+
+def _valid(value: Any) -> Any:
+    """Return a value that JSON knows: null for NaN and infinities, whole floats as they are."""
+    if isinstance(value, dict):
+        return {key: _valid(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,153 @@
+"""What a search found: the numbers of `analyze`, and its figures and those of architectures."""
+
+import json
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import compactrl
+from compactrl.errors import CompactrlError, InputError
+from compactrl.history import load_trace
+from compactrl.policy_files import save_policy
+from compactrl.reports import analysis, architectures, coloring, figures, pictures
+from compactrl.reports.compare import compare
+from compactrl.reports.reading import read_record
+from compactrl.types import Size
+
+
+def test_the_policy_s_colouring_is_measured(make_run):
+    found = compactrl.analyze(make_run("run", partitions=3))
+    assert found.colors_used == 3
+    shares = np.bincount(np.arange(20) % 3) / 20
+    assert found.entropy == pytest.approx(-(shares * np.log(shares)).sum(), abs=1e-12)
+    assert [layer.shape for layer in found.layers] == [(4, 3), (2, 4)]
+    assert all(0 <= rank <= min(layer.shape) for layer in found.layers for rank in layer.ranks.values())
+    said = found.to_dict()
+    assert said["entropy_random_interval"][0] < said["entropy_random_mean"] < said["entropy_even"]
+    assert json.loads(json.dumps(said)) == said
+
+
+def test_each_proposal_is_compared_with_the_one_before(make_run):
+    path = make_run("run", iterations=6)
+    similarity = compactrl.analyze(path).similarity
+    trace = load_trace(path)
+    assert len(similarity.rand_index) == 5
+    np.testing.assert_array_equal(similarity.iterations, [2, 3, 4, 5, 6])
+    pair = trace.designs[3], trace.designs[4]
+    assert similarity.rand_index[3] == coloring.rand_index(*pair)
+    assert similarity.variation_of_information[3] == coloring.variation_of_information(*pair)
+    assert similarity.distance[3] == (pair[0] != pair[1]).sum()
+
+
+def test_an_older_run_without_a_trace_is_analysed_without_one(make_run):
+    found = compactrl.analyze(make_run("run", history=False))
+    assert found.similarity is None
+    with pytest.raises(InputError, match="has recorded no colourings to compare"):
+        analysis.similarity_curves(found)
+    assert isinstance(analysis.entropy_histogram(found), Figure)
+
+
+def test_what_cannot_be_analysed_says_why(make_run, make_policy, tmp_path):
+    path = make_run("run")
+    with pytest.raises(InputError, match="holds no run"):
+        compactrl.analyze(tmp_path / "nowhere")
+    policy = make_policy(np.zeros(20, np.int64), 1)
+    empty = policy.__class__(
+        tuple(layer._replace(weight=0 * layer.weight) for layer in policy.layers), policy.normalizer, policy.action,
+        policy.env, "masked", Size(0, 4, 4, 0.8, 148), np.zeros(20, np.int64), np.zeros(0),
+    )  # fmt: skip
+    save_policy(path / "policy", empty)
+    with pytest.raises(InputError, match="the mask has dropped every edge"):
+        compactrl.analyze(path)
+    (path / "policy.json").unlink()
+    with pytest.raises(CompactrlError, match="has no policy yet"):
+        compactrl.analyze(path)
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in (axes.xaxis.label, axes.yaxis.label, axes.title)]
+
+
+def test_figures_are_matplotlib_s_and_leave_its_settings_alone(make_run, tmp_path):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    for seed in range(2):
+        make_run(f"a{seed}", 100.0 + seed, seed=seed)
+        make_run(f"m{seed}", 50.0 + seed, seed=seed, method="masked", partitions=None)
+    report = compare(tmp_path)
+    ranked = report.ranked(report.environments[0])
+    for draw in (
+        figures.learning_curves, figures.returns_against, figures.performance_profiles, figures.improvement_matrix,
+        figures.usage_curves,
+    ):  # fmt: skip
+        figure = draw(ranked)
+        assert isinstance(figure, Figure)
+        assert "return" in " ".join(texts(figure)) or draw is figures.improvement_matrix
+    assert dict(matplotlib.rcParams) == before
+
+
+def lines_at(figure, axes=0):
+    return {line.get_label(): line.get_xydata() for line in figure.axes[axes].lines}
+
+
+def test_a_learning_curve_is_the_mean_of_few_seeds(make_run, tmp_path):
+    make_run("a0", 100.0, seed=0)
+    make_run("a1", 300.0, seed=1)
+    report = compare(tmp_path)
+    (curve,) = lines_at(figures.learning_curves(report.settings)).values()
+    np.testing.assert_allclose(curve[-1], [1200 / 1e6, 200.0])
+    np.testing.assert_allclose(curve[0], [300 / 1e6, 200.0 * 3 / 12])
+
+
+def test_a_mark_stands_wherever_another_design_ships_and_a_bar_wherever_the_proposal_changed(make_run):
+    record = read_record(make_run("run"))
+    figure = figures.run_curve(record)
+    marks = [line.get_xdata()[0] for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
+    np.testing.assert_allclose(marks, [300 / 1e6, 600 / 1e6, 1100 / 1e6])  # two designs, and where it settled
+    (bars,) = figure.axes[1].collections
+    changed = [segment[1][1] for segment in bars.get_segments()]
+    designs = record.trace.designs
+    np.testing.assert_allclose(changed, (designs[1:] != designs[:-1]).mean(axis=1))
+
+
+def test_the_grid_and_the_network_show_every_edge_in_its_colour(make_policy):
+    policy = make_policy(np.arange(20) % 3, 3)
+    grid = pictures.coloring_grid(policy)
+    images = [axes.images[0].get_array() for axes in grid.axes[:2]]
+    assert [image.shape[:2] for image in images] == [(3, 4), (2, 4)]  # the longer side lies flat
+    found = {tuple(pixel[:3]) for image in images for pixel in image.reshape(-1, 4)}
+    assert len(found) == 3
+    network = pictures.network_drawing(policy)
+    (axes,) = network.axes
+    paths = [path for collection in axes.collections[:3] for path in collection.get_paths()]
+    assert sum(len(path.vertices) // 2 for path in paths) == 20
+
+
+TABLE = {
+    "env_steps": 100,
+    "architectures": [
+        {"parameters": 10, "memory_dimension": 5, "return_mean": 79.0},
+        {"parameters": 20, "memory_dimension": 6, "return_mean": 85.0},
+        {"parameters": 25, "memory_dimension": 6, "return_mean": 95.0},
+        {"parameters": 90, "memory_dimension": 9, "return_mean": 100.0},
+        {"parameters": 95, "memory_dimension": 9, "return_mean": None},
+    ],
+}
+
+
+def test_the_smallest_architecture_with_a_share_of_the_return():
+    assert [architectures.smallest_reaching(TABLE, share) for share in (1.0, 0.9, 0.8)] == [3, 2, 1]
+    lowered = {
+        "architectures": [{**row, "return_mean": (row["return_mean"] or 0) - 100} for row in TABLE["architectures"]]
+    }
+    assert architectures.smallest_reaching(lowered, 0.9) == 2  # of the range from -100 to 0
+
+
+def test_every_architecture_is_a_point_and_the_leading_ones_are_curves():
+    for capacity in architectures.CAPACITIES:
+        (points,) = architectures.capacity_points(TABLE, capacity).axes[0].collections
+        assert len(points.get_offsets()) == 4
+    figure = architectures.leading_architectures([TABLE, {**TABLE, "env_steps": 300}])
+    np.testing.assert_allclose(lines_at(figure, 1)["smallest with 90 % of it"], [[1e-4, 25], [3e-4, 25]])

@@ -1,0 +1,281 @@
+"""Comparisons of made-up runs: by hand, with whatever is wrong with a run, and twice the same."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import scipy.stats
+
+import compactrl
+from compactrl.errors import InputError
+from compactrl.reports.aggregate import aggregate
+from compactrl.reports.compare import compare
+from compactrl.runs import Run
+
+MALICE = "<script>alert('x')</script>"
+
+
+@pytest.fixture
+def three_settings(make_run, tmp_path):
+    """Seeds 0, 1, 2 of three settings: returns and sizes that are easy to work out."""
+    for seed, score in enumerate((100.0, 200.0, 600.0)):
+        make_run(f"three-{seed}", score, seed=seed)
+    for seed, score in enumerate((50.0, 60.0, 70.0)):
+        make_run(f"two-{seed}", score, seed=seed, partitions=2)
+    for seed, score in enumerate((40.0, 300.0, 260.0)):
+        make_run(f"five-{seed}", score, seed=seed, partitions=5)
+    return tmp_path
+
+
+def row(report, label):
+    return report.table.set_index("setting").loc[label]
+
+
+def test_a_row_a_setting_with_statistics_by_hand(three_settings):
+    report = compare(three_settings)
+    assert list(report.table["setting"]) == [f"chromatic · latent · {n} weights" for n in (2, 3, 5)]
+    found = row(report, "chromatic · latent · 3 weights")
+    assert found["return"] == pytest.approx(300.0, abs=1e-9)  # the mean: of three, none is left out
+    assert (found["seeds"], found["episodes"], found["return_max"], found["return_ever"]) == (3, 100, 600.0, 600.0)
+    assert (found["weights"], found["parameters"], found["bits"], found["bytes"]) == (3, 7, 264, 33)
+    assert found["compression"] == pytest.approx(1 - 7 / 24, abs=1e-12)
+    assert (found["architecture"], found["env"], found["method"]) == ("3–4–2", "compactrl/Target-v0", "chromatic")
+    scores = np.array([100.0, 200.0, 600.0])
+    expected = scipy.stats.bootstrap(
+        (scores,), np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    np.testing.assert_allclose((found["return_low"], found["return_high"]), expected, rtol=0, atol=1e-9)
+
+
+def test_of_five_seeds_the_outer_two_are_left_out(make_run, tmp_path):
+    for seed, score in enumerate((0.0, 10.0, 20.0, 60.0, 1000.0)):
+        make_run(f"run-{seed}", score, seed=seed)
+    assert compare(tmp_path).table["return"][0] == pytest.approx(30.0, abs=1e-9)
+
+
+def test_the_pareto_front_keeps_what_none_beats(three_settings):
+    report = compare(three_settings)
+    # 2 weights: 60 for 212 bits; 3: 300 for 264; 5: 200 for 348, beaten by 3 in both.
+    for cost in ("bits", "parameters", "bytes", "weights"):
+        front = report.pareto(cost)
+        assert list(front["setting"]) == ["chromatic · latent · 2 weights", "chromatic · latent · 3 weights"]
+    with pytest.raises(InputError, match=r"unknown cost 'bit' for a Pareto front\. Did you mean 'bits'"):
+        report.pareto("bit")
+
+
+def test_settings_are_compared_seed_by_seed(three_settings):
+    report = compare(three_settings)
+    found = {
+        (one.label[-9:], other.label[-9:]): result for one, other, result in report.improvements(report.environments[0])
+    }
+    result = found["3 weights", "5 weights"]
+    assert result.paired
+    assert result.probability == pytest.approx(2 / 3, abs=1e-12)  # 100 > 40, 200 < 300, 600 > 260
+    assert result.difference == pytest.approx(100.0, abs=1e-9)
+
+
+def test_paths_globs_and_runs_are_taken_once_each(three_settings):
+    run = Run(three_settings / "two-0")
+    found = compactrl.compare([str(three_settings / "t*-?"), three_settings / "two-0", run, str(three_settings)])
+    assert len(found.records) == 9
+    assert repr(found) == "Report(3 settings, 9 runs)"
+    assert len(compactrl.compare(run).records) == 1
+
+
+def test_one_seed_gets_no_interval_and_a_warning(make_run):
+    report = compare(make_run("run"))
+    assert np.isnan(report.table["return_low"][0])
+    assert report.warnings == ["compactrl/Target-v0: one seed a setting says little, and there are no intervals."]
+    assert "–" in report.to_markdown()
+
+
+@pytest.mark.parametrize(
+    ("difference", "expected"),
+    [
+        ({"steps": 2400}, "different step budgets"),
+        ({"mujoco": "4.0.0"}, "different MuJoCo versions"),
+        ({"max_episode_steps": 5}, "different options of the environment"),
+        ({"env": "compactrl/Faulty-v0"}, "There are 2 environments"),
+    ],
+)
+def test_what_cannot_be_compared_is_warned_of(make_run, tmp_path, difference, expected):
+    for seed in (0, 1):
+        make_run(f"one-{seed}", seed=seed)
+        make_run(f"other-{seed}", seed=seed, **difference)
+    report = compare(tmp_path)
+    assert list(report.table["seeds"]) == [2, 2]
+    assert report.table["setting"].nunique() + report.table["env"].nunique() == 3
+    (warning,) = report.warnings
+    assert expected in warning
+    assert expected in report.save(tmp_path / "page.html").read_text()
+    assert expected in report.to_markdown()
+    assert expected in report.to_latex()
+    assert expected in json.loads(report.to_json())["warnings"][0]
+
+
+def test_missing_seeds_are_warned_of(three_settings):
+    (three_settings / "two-1").rename(three_settings.parent / "gone")
+    (warning,) = compare(three_settings).warnings
+    assert "different seeds are compared without pairing them: seeds 0, 2 (chromatic · latent · 2 weights)" in warning
+
+
+def test_settings_have_short_names(make_run, tmp_path):
+    make_run("plain")
+    make_run("pointer", controller="pointer")
+    make_run("paper", controller="pointer", preset="paper")
+    make_run("cem", es="cem")
+    make_run("settling", settle=0.5, steps=2400)
+    make_run("settling-longer", settle=0.5)
+    labels = compare(tmp_path).table["setting"]
+    assert len(labels) == 6
+    assert set(labels) == {
+        "chromatic · latent · 3 weights · es cem",
+        "chromatic · latent · 3 weights",
+        "chromatic · latent · 3 weights · settle 0.5 · 1200 steps",
+        "chromatic · latent · 3 weights · settle 0.5 · 2400 steps",
+        "chromatic · pointer · 3 weights",
+        "chromatic · pointer · 3 weights · preset paper",
+    }
+
+
+def test_a_run_of_an_older_version_lacks_options_and_is_of_the_same_setting(make_run, tmp_path):
+    make_run("new", seed=0)
+    path = make_run("old", seed=1)
+    config = json.loads((path / "config.json").read_text())
+    del config["options"]["normalize_rewards"], config["options"]["settle_es"]
+    config["options"] |= {"engine": "auto", "max_episode_steps": 0, "alive_bonus": None}  # not filled in
+    (path / "config.json").write_text(json.dumps(config))
+    assert list(compare(tmp_path).table["seeds"]) == [2]
+    make_run("shorter", seed=0, max_episode_steps=5)  # now it may be of either
+    assert list(compare(tmp_path).table["seeds"]) == [1, 1, 1]
+
+
+def test_a_seed_that_is_there_twice_counts_once(make_run, tmp_path):
+    make_run("one")
+    make_run("two")
+    report = compare(tmp_path)
+    assert report.table["seeds"][0] == 1
+    assert "one of them is enough" in report.notes[0]
+
+
+def test_an_unfinished_run_has_a_row_of_its_own_and_is_not_ranked(make_run, tmp_path):
+    for seed in (0, 1):
+        make_run(f"done-{seed}", 10.0, seed=seed)
+    make_run("going-2", 1e6, seed=2, finished=False)
+    report = compare(tmp_path)
+    assert list(report.table["setting"]) == [
+        "chromatic · latent · 3 weights",
+        "chromatic · latent · 3 weights (not finished)",
+    ]
+    assert list(report.table["return"]) == [10.0, 1e6]
+    assert list(report.pareto("bits")["return"]) == [10.0]
+    assert any("not finished (1,200 of 1,200 environment steps)" in note for note in report.notes)
+    assert "not finished" in report.save(tmp_path / "page.html").read_text()
+
+
+def test_a_run_that_has_just_begun_is_shown(make_run, tmp_path):
+    path = make_run("begun")
+    for name in ("summary.json", "policy.json", "policy.safetensors", "metrics.jsonl"):
+        (path / name).unlink()
+    (path / "metrics.jsonl").touch()
+    report = compare(path)
+    assert np.isnan(report.table["return"][0])
+    assert report.table["architecture"][0] == "…–4–…"
+    page = report.save(tmp_path / "page.html").read_text()
+    assert "nothing has been saved yet" in page
+    assert report.to_markdown()
+    assert report.to_latex()
+    assert json.loads(report.to_json())["settings"][0]["return"] is None
+
+
+def spoil_metrics(path):
+    lines = (path / "metrics.jsonl").read_text().splitlines()
+    lines[2], lines[5] = '{"iteration": 3, "env', "[]"
+    (path / "metrics.jsonl").write_text("\n".join(lines) + '\n{"iteration": 13, "env_st')
+
+
+@pytest.mark.parametrize(
+    ("spoil", "note"),
+    [
+        (spoil_metrics, "metrics.jsonl: 2 of 13 lines are damaged and left out"),
+        (lambda path: (path / "metrics.jsonl").write_bytes(os.urandom(1000)), "lines are damaged"),
+        (lambda path: (path / "metrics.jsonl").unlink(), "metrics.jsonl cannot be read: No such file"),
+        (
+            lambda path: (path / "metrics.jsonl").write_text('{"env_steps": "many"}\n' * 2),
+            "something else than numbers",
+        ),
+        (lambda path: (path / "summary.json").write_text("{"), "summary.json is not JSON"),
+        (lambda path: (path / "summary.json").write_text("[]"), "summary.json is no JSON object"),
+        (lambda path: (path / "versions.json").unlink(), "versions.json is missing"),
+        (lambda path: (path / "config.json").write_text("{}"), "not the record of a compactrl run"),
+        (lambda path: (path / "policy.safetensors").write_bytes(b"x"), "does not have the content that was saved"),
+        (lambda path: (path / "designs.safetensors").write_bytes(b"x"), "does not have the content that was saved"),
+        (lambda path: (path / "architectures.json").write_text("{}"), "is no table of architectures"),
+    ],
+)
+def test_a_damaged_run_is_noted_and_the_rest_is_reported(make_run, tmp_path, spoil, note):
+    make_run("good", 20.0, seed=0)
+    spoil(make_run("bad", 30.0, seed=1))
+    report = compare(tmp_path)
+    page = report.save(tmp_path / "page.html").read_text()
+    assert any(note in each for each in report.notes), report.notes
+    assert "compactrl/Target-v0" in page
+    assert 20.0 <= report.table["return"].max() <= 30.0
+
+
+def test_no_runs_is_an_error_that_says_what_to_give(tmp_path):
+    with pytest.raises(InputError, match="there is no such folder"):
+        compare(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no run there"):
+        compare([tmp_path])
+    with pytest.raises(InputError, match="nothing was given"):
+        compare([])
+
+
+def test_names_with_html_in_them_are_text(make_run, tmp_path):
+    path = make_run(f"a{MALICE.replace('/', '')}", finished=False)
+    config = json.loads((path / "config.json").read_text())
+    config["options"] |= {"env": MALICE, "method": MALICE, "controller": MALICE}
+    (path / "config.json").write_text(json.dumps(config))
+    report = compare(path)
+    page = report.save(tmp_path / "page.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "<script" not in report.to_markdown()
+
+
+def test_the_same_runs_give_the_same_page_byte_for_byte(three_settings, tmp_path):
+    first = compare(three_settings).save(tmp_path / "a.html").read_bytes()
+    second = compare(three_settings).save(tmp_path / "b.html").read_bytes()
+    assert first == second
+    assert b"http-equiv" not in first
+    assert (
+        b'http-equiv="refresh" content="5"' in compare(three_settings).save(tmp_path / "c.html", refresh=5).read_bytes()
+    )
+
+
+def test_latex_has_special_characters_escaped(make_run):
+    text = compare(make_run("run")).to_latex()
+    assert r"71 \%" in text
+    assert r"\toprule" in text
+
+
+def test_a_place_that_cannot_be_written_is_named(make_run, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write to"):
+        compare(make_run("run")).save(tmp_path / "file" / "page.html")
+
+
+def test_over_several_environments_returns_are_normalised_by_hand(make_run, tmp_path):
+    for env, scale in (("compactrl/Target-v0", 1.0), ("compactrl/Faulty-v0", 1000.0)):
+        for seed in (0, 1):
+            make_run(f"three-{scale}-{seed}", scale * (3 + seed), env=env, seed=seed)
+            make_run(f"two-{scale}-{seed}", scale * (1 + seed), env=env, seed=seed, partitions=2)
+    best, second = aggregate(compare(tmp_path))
+    # In each environment returns are 1, 2 | 3, 4: normalised 0, 1/3 | 2/3, 1; of four, one at each end is left out.
+    assert best.label.endswith("3 weights")
+    assert best.score == pytest.approx((2 / 3 + 1) / 2, abs=1e-9)
+    assert second.score == pytest.approx((0 + 1 / 3) / 2, abs=1e-9)
+    assert (best.environments, best.seeds) == (2, 4)
+    assert "All environments together" in compare(tmp_path).to_markdown()
