@@ -16,7 +16,7 @@ def literal(value: Any) -> str:
 
     Example:
         >>> [literal(value) for value in (1, 0.1, -2.5e-20)]
-        ['1.0f', '0.100000001f', '-2.50000005e-20f']
+        ['1.0f', '0.100000001f', '-2.49999992e-20f']
     """
     text = f"{np.float32(value):.9g}"
     return text + ("f" if "." in text or "e" in text else ".0f")

@@ -5,35 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import needs_cortex_m
-from test_plan import CHEETAH, colored, policy_of, seen
+from exporting import CHEETAH, colored, measured, needs_cortex_m, policy_of, program_of
 
 from compactrl.exports import cortex_m
-from compactrl.exports.budget import estimate, optimized
-from compactrl.exports.c import Program
+from compactrl.exports.budget import estimate
 from compactrl.exports.folder import write_files
-from compactrl.exports.formats import choose
-from compactrl.exports.options import ExportOptions
-from compactrl.exports.plan import make_plan
 from compactrl.exports.sharing import own_weights
-from compactrl.exports.tanh import TANHS
 from compactrl.exports.targets import TARGETS
-from compactrl.exports.vectors import golden
 
 pytestmark = needs_cortex_m
-
-
-def program_of(policy, sharing, optimize="size", tanh="libm"):
-    states = seen(policy)
-    plan = make_plan(policy, sharing, choose("auto", sharing), states)
-    program = Program(plan, TANHS[tanh], golden(plan, states), states, "policy", "a test")
-    return optimized(program, ExportOptions(optimize=optimize))
-
-
-def measured(folder, *arguments, **options):
-    program = program_of(*arguments, **options)
-    write_files(folder, TARGETS["cortex-m4"].files(program, options.get("optimize", "size")))
-    return cortex_m.measure(folder, "policy", options.get("optimize", "size"))
 
 
 def test_a_linear_colouring_fits_into_what_a_hand_written_one_took(tmp_path):

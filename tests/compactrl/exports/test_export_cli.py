@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import needs_gcc
+from exporting import needs_gcc
 
 from compactrl import cli
 from compactrl.exports import cortex_m, export

@@ -3,9 +3,7 @@
 import subprocess
 
 import pytest
-from conftest import needs_gcc
-from test_cortex_m import program_of
-from test_plan import policy_of
+from exporting import needs_gcc, policy_of, program_of
 
 from compactrl.errors import InputError
 from compactrl.exports import export

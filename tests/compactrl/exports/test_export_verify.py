@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from conftest import needs_cortex_m, needs_gcc
+from exporting import needs_cortex_m, needs_gcc
 
 from compactrl.errors import CompactrlError
 from compactrl.exports import cortex_m, export, verify

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import KINDS, needs_gcc
+from exporting import KINDS, needs_gcc
 
 from compactrl.errors import DamagedFileError
 from compactrl.exports import export

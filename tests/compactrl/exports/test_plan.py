@@ -1,10 +1,8 @@
 """What is stored, in which form, and how the normaliser is folded."""
 
-from dataclasses import replace
-from itertools import pairwise
-
 import numpy as np
 import pytest
+from exporting import CHEETAH, colored, policy_of, seen
 
 from compactrl.errors import InputError
 from compactrl.exports import vectors
@@ -12,44 +10,8 @@ from compactrl.exports.encodings import Diagonals, Mask, Palette, Quantized, Wra
 from compactrl.exports.formats import FORMATS, choose
 from compactrl.exports.observations import KNOWN, describe_observations
 from compactrl.exports.plan import FOLD_TOLERANCE, make_plan, reference_policy
-from compactrl.exports.sharing import Sharing, own_weights, sharing_of
+from compactrl.exports.sharing import own_weights, sharing_of
 from compactrl.exports.vectors import golden
-from compactrl.policy import ActionSpec, Policy
-from compactrl.types import Layer, Normalizer, Size
-
-CHEETAH = (17, 41, 6)
-
-
-def policy_of(shape, mean=None, std=None, scale=0.2, low=-1.0):
-    generator = np.random.default_rng(5)
-    layers = tuple(
-        Layer(
-            (scale * generator.standard_normal((outputs, inputs))).astype(np.float32),
-            generator.standard_normal(outputs).astype(np.float32) if number < len(shape) - 2 else None,
-        )
-        for number, (inputs, outputs) in enumerate(pairwise(shape))
-    )
-    normalizer = Normalizer(
-        np.zeros(shape[0]) if mean is None else np.full(shape[0], mean), np.ones(shape[0]) * (std or 1)
-    )
-    action = ActionSpec("box", (low,) * shape[-1], (1.0,) * shape[-1])
-    return Policy(layers, normalizer, action, env="", method="", size=Size(0, 0, 0, 0.0, 0))
-
-
-def colored(policy, colors):
-    """Return a policy and its sharing, every edge with one of so many weights."""
-    generator = np.random.default_rng(6)
-    edges = sum(layer.weight.size for layer in policy.layers)
-    weights = generator.standard_normal(colors).astype(np.float32)
-    sharing = Sharing(policy.shape, weights, generator.integers(0, colors, edges), None)
-    layers = tuple(Layer(matrix, layer.bias) for matrix, layer in zip(sharing.matrices(), policy.layers, strict=True))
-    return replace(policy, layers=layers), sharing
-
-
-def seen(policy, count=300):
-    mean, std = policy.normalizer
-    drawn = mean + std * np.random.default_rng(8).standard_normal((count, len(mean)))
-    return drawn.astype(np.float32)
 
 
 @pytest.mark.parametrize("colors", [2, 3, 8, 17, 33, 50, 256])

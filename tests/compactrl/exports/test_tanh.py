@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import needs_gcc
+from exporting import needs_gcc
 
 from compactrl.exports.c import render
 from compactrl.exports.numbers import literal
