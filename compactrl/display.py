@@ -45,8 +45,7 @@ class SearchProgress:
         if not quiet:
             learner, options = search.learner.compression, search.options
             print(
-                f"{options.method} for {options.env}: {'-'.join(map(str, search.sizes))} policies, "
-                f"{learner.num_edges} edges, {search.spec.engine}; run in {search.writer.path}\n"
+                f"{options.method} for {options.env}: {learner.summary}, {search.spec.engine}; run in {search.writer.path}\n"
                 "return: mean of a generation's candidates, which are noisy; policy: of the one that would ship",
                 file=sys.stderr,
                 flush=True,

@@ -52,6 +52,8 @@ class Compression(ABC):
     """
 
     name: ClassVar[str]
+    activation: ClassVar[str] = "tanh"
+    """Of the hidden layers of what `expand` returns: `tanh` or `relu`."""
     Options: ClassVar[type[Options]] = Options
 
     space: Space
@@ -72,6 +74,11 @@ class Compression(ABC):
         self.num_edges = sum(outputs * inputs for outputs, inputs in self.shapes)
         self.num_biases = sum(self.sizes[1:-1])
         self.space = self.design_space = Space(length=0, choices=1)
+
+    @property
+    def summary(self) -> str:
+        """What is searched, in words."""
+        return f"{'-'.join(map(str, self.sizes))} policies, {self.num_edges} edges"
 
     @property
     @abstractmethod
