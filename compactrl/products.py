@@ -36,34 +36,6 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = F
     return y.relu_() if relu else y
 
 
-class Affine(torch.autograd.Function):
-    """One layer, `relu(x Wᵀ + b)` or `x Wᵀ + b`, of x (B, I), W (O, I) and b (O,) or None."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
-        """Return (B, O)."""
-        y = linear(x, weight, bias, relu)
-        ctx.relu, ctx.biased = relu, bias is not None
-        ctx.save_for_backward(x, weight, y if relu else None)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, d_y: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """Return the gradients of x, weight, bias."""
-        x, weight, y = ctx.saved_tensors
-        if ctx.relu:
-            d_y = torch.ops.aten.threshold_backward(d_y, y, 0)
-        d_x = linear(d_y, weight.t()) if ctx.needs_input_grad[0] else None
-        d_weight = linear(d_y.t(), x.t()) if ctx.needs_input_grad[1] else None
-        return d_x, d_weight, d_y.sum(0) if ctx.biased else None, None
-
-
-def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
-    """Apply `Affine`."""
-    y: Tensor = Affine.apply(x, weight, bias, relu)  # type: ignore[no-untyped-call]
-    return y
-
-
 def lengths(sizes: Sequence[int]) -> list[int]:
     """Return the lengths of weight and bias of each layer, as they follow each other in a flat vector.
 

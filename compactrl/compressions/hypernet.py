@@ -10,7 +10,7 @@ paper's), and the decoder is bilinear with r = 16 (`--decoder dense` has the pap
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -26,6 +26,8 @@ from controllers.base import Space
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from compactrl.hypernets.lowrank import Batch
 
 PlainOptions = Options
 
@@ -83,6 +85,7 @@ class Hypernet(Compression):
     name = "hypernet"
     activation: ClassVar[str] = "relu"
     Options = HypernetOptions
+    options: HypernetOptions
 
     def __init__(self, sizes: tuple[int, ...], options: HypernetOptions) -> None:
         super().__init__(sizes, options)
@@ -97,7 +100,7 @@ class Hypernet(Compression):
         )
         self.num_weights = 0  # of what ships, it depends on the design: see `size`
         self._decoder_arguments = (observation, outputs, max(self.widths), options.graph_size, options.rank)
-        self._layout: Layout | None = None
+        self._last: tuple[Any, tuple[Tensor, Tensor, Batch]] | None = None
 
     @property
     def summary(self) -> str:
@@ -109,25 +112,22 @@ class Hypernet(Compression):
         """P, the length of theta."""
         return self._parts[0].size
 
-    @property
+    @cached_property
     def _parts(self) -> tuple[Layout, Any]:
         """The layout of theta and the decoder; made when first used, since torch comes with them."""
         from compactrl.hypernets import gnn
         from compactrl.hypernets.decoders import DECODERS
 
         options = self.options
-        decoder = DECODERS[options.decoder](*self._decoder_arguments)  # type: ignore[attr-defined]
-        if self._layout is None:
-            size = options.graph_size  # type: ignore[attr-defined]
-            self._layout = Layout(gnn.shapes(graph.FEATURES[self._kind], size) | decoder.shapes())
-        return self._layout, decoder
+        decoder = DECODERS[options.decoder](*self._decoder_arguments)
+        return Layout(gnn.shapes(graph.FEATURES[self._kind], options.graph_size) | decoder.shapes()), decoder
 
     def initial(self, generator: np.random.Generator) -> Floats:
         """Draw the first theta, (P,)."""
         from compactrl.hypernets import gnn
 
         layout, decoder = self._parts
-        size = self._decoder_arguments[3]
+        size = self.options.graph_size
         drawn = gnn.initial(generator, graph.FEATURES[self._kind], size) | decoder.initial(generator)
         return layout.joined(drawn)
 
@@ -152,28 +152,39 @@ class Hypernet(Compression):
             with torch.no_grad():
                 found = self.expand_each(torch.as_tensor(theta), designs)
             return [tuple(Layer(weight.numpy(), bias.numpy()) for weight, bias in layers) for layers in found]
-        p, states, architectures = self._read(theta, designs)
-        matrices = self._parts[1].matrices(p, states, architectures)
+        p, states, order = self._read(theta, designs)
+        matrices = self._parts[1].matrices(p, states, order)
         return [tuple(Layer(weight, bias) for weight, bias in layers) for layers in matrices]
 
     def network(self, theta: Tensor, designs: Designs) -> Any:
         """Return the MLPs of a torch theta (P,) and designs (n, D) as one function that can be trained."""
-        p, states, architectures = self._read(theta, designs)
-        return self._parts[1].network(p, states, architectures)
+        p, states, order = self._read(theta, designs)
+        return self._parts[1].network(p, states, order)
 
-    def _read(self, theta: Tensor, designs: Designs) -> tuple[dict[str, Tensor], Tensor, Sequence[Widths]]:
-        """Return the parts of theta, the states of the graphs' nodes, and the architectures."""
-        import torch
-
+    def _read(self, theta: Tensor, designs: Designs) -> tuple[dict[str, Tensor], Tensor, Batch]:
+        """Return the parts of theta, the states of the graphs' nodes, and the MLPs' order."""
         from compactrl.hypernets import gnn
 
         self.design_space.check(designs)
-        layout, _ = self._parts
-        p = layout.views(theta)
+        key = (designs.tobytes(), theta.dtype, theta.device)
+        if self._last is None or self._last[0] != key:  # many updates in a row are of the same designs
+            self._last = key, self._arrange(theta, designs)
+        nodes, closed, order = self._last[1]
+        p = self._parts[0].views(theta)
+        return p, gnn.embed(p, nodes, closed), order
+
+    def _arrange(self, theta: Tensor, designs: Designs) -> tuple[Tensor, Tensor, Batch]:
+        """Return what of the graphs of these designs (n, D) does not depend on theta."""
+        import torch
+
+        from compactrl.hypernets import gnn
+        from compactrl.hypernets.lowrank import Batch
+
         architectures = [widths_of(design, self.widths) for design in designs]
         nodes, lengths = graph.batch(architectures, *self.sizes, self._kind)
-        nodes_tensor = torch.as_tensor(nodes, dtype=theta.dtype, device=theta.device)
-        return p, gnn.embed(p, nodes_tensor, torch.as_tensor(lengths, device=theta.device)), architectures
+        closed = gnn.closed_gates(torch.as_tensor(lengths, device=theta.device), nodes.shape[1]).to(theta.dtype)
+        order = Batch(architectures, self.sizes[0], theta.dtype, theta.device)
+        return torch.as_tensor(nodes, dtype=theta.dtype, device=theta.device), closed, order
 
     def size(self, design: Design) -> Size:
         """Return the exact size of the network of this design (D,)."""

@@ -18,16 +18,14 @@ x → ((x C) Mᵀ) Rᵀ costs r (inputs + outputs) + r² a row in place of input
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from compactrl.architectures import Widths
 from compactrl.flat import linear
-from compactrl.hypernets.lowrank import LowRankNetwork, Ordered
+from compactrl.hypernets.lowrank import Batch, LowRankNetwork
 from compactrl.types import Floats
 
 Parameters = dict[str, Tensor]
@@ -60,11 +58,11 @@ class Decoder(ABC):
         """Draw the first parameters by name."""
 
     @abstractmethod
-    def matrices(self, p: Parameters, states: Tensor, architectures: Sequence[Widths]) -> list[Matrices]:
+    def matrices(self, p: Parameters, states: Tensor, batch: Batch) -> list[Matrices]:
         """Return every layer of every MLP, from the states of their nodes (n, S, H)."""
 
     @abstractmethod
-    def network(self, p: Parameters, states: Tensor, architectures: Sequence[Widths]) -> Any:
+    def network(self, p: Parameters, states: Tensor, batch: Batch) -> Any:
         """Return the MLPs as one function of observations (n, B, O) → (n, B, outputs)."""
 
 
@@ -103,14 +101,14 @@ class Dense(Decoder):
                 drawn[f"{layer}_bias"] = values["bias"].reshape(shape[:-1])
         return drawn
 
-    def matrices(self, p: Parameters, states: Tensor, architectures: Sequence[Widths]) -> list[Matrices]:
+    def matrices(self, p: Parameters, states: Tensor, batch: Batch) -> list[Matrices]:
         """Return every layer of every MLP, from the states of their nodes (n, S, H)."""
         functional = torch.nn.functional
         hidden = functional.linear(states, p["weight1_weight"], p["weight1_bias"]).relu()
         hidden = functional.linear(hidden, p["weight2_weight"], p["weight2_bias"]).relu()  # (n, S, 128)
         biases = functional.linear(states, p["bias1_weight"], p["bias1_bias"]).relu()
         found = []
-        for each, codes, bias_codes in zip(architectures, hidden, biases, strict=True):
+        for each, codes, bias_codes in zip(batch.architectures, hidden, biases, strict=True):
             layers: Matrices = []
             inputs = self.observation
             for number, outputs in enumerate((*each, self.outputs)):
@@ -128,9 +126,9 @@ class Dense(Decoder):
             found.append(layers)
         return found
 
-    def network(self, p: Parameters, states: Tensor, architectures: Sequence[Widths]) -> EachNetwork:
+    def network(self, p: Parameters, states: Tensor, batch: Batch) -> EachNetwork:
         """Return the MLPs as one function."""
-        return EachNetwork(self.matrices(p, states, architectures))
+        return EachNetwork(self.matrices(p, states, batch))
 
 
 class EachNetwork:
@@ -141,12 +139,11 @@ class EachNetwork:
 
     def __call__(self, observations: Tensor) -> Tensor:
         """Return the raw outputs."""
-        from compactrl.products import affine
-
         found = []
         for x, layers in zip(observations, self._networks, strict=True):
             for number, (weight, bias) in enumerate(layers):
-                x = affine(x, weight, bias, number < len(layers) - 1)
+                x = torch.nn.functional.linear(x, weight, bias)
+                x = x.relu() if number < len(layers) - 1 else x
             found.append(x)
         return torch.stack(found)
 
@@ -198,13 +195,11 @@ class Bilinear(Decoder):
         drawn["bias_outputs"] *= 0.1
         return drawn
 
-    def matrices(self, p: Parameters, states: Tensor, architectures: Sequence[Widths]) -> list[Matrices]:
+    def matrices(self, p: Parameters, states: Tensor, batch: Batch) -> list[Matrices]:
         """Return every layer of every MLP, from the states of their nodes (n, S, H)."""
-        order = Ordered(architectures, self.observation, states.device)
-        cores, codes = self._decode(p, states, order)
+        cores, codes = self._decode(p, states, batch)
         found: list[Matrices] = []
-        for row, core, code in zip(range(len(architectures)), cores[order.back], codes[order.back], strict=True):
-            each = architectures[row]
+        for each, core, code in zip(batch.architectures, cores[batch.back], codes[batch.back], strict=True):
             layers: Matrices = []
             columns = p["inputs"]
             for number, outputs in enumerate(each):
@@ -216,22 +211,21 @@ class Bilinear(Decoder):
             found.append(layers)
         return found
 
-    def network(self, p: Parameters, states: Tensor, architectures: Sequence[Widths]) -> LowRankNetwork:
+    def network(self, p: Parameters, states: Tensor, batch: Batch) -> LowRankNetwork:
         """Return the MLPs as one function."""
-        order = Ordered(architectures, self.observation, states.device)
-        cores, codes = self._decode(p, states, order)
-        return LowRankNetwork.of(p, cores, codes, order)
+        cores, codes = self._decode(p, states, batch)
+        return LowRankNetwork.of(p, cores, codes, batch)
 
-    def _decode(self, p: Parameters, states: Tensor, order: Ordered) -> tuple[Tensor, Tensor]:
+    def _decode(self, p: Parameters, states: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return cores (n, K + 1, r, r), scaled, and codes of biases (n, K + 1, r); the last is the output's."""
         functional = torch.nn.functional
-        n, layers = order.nodes.shape
-        rows = order.rows[:, None]
-        weights = functional.linear(states[rows, order.nodes], p["core1_weight"], p["core1_bias"]).relu()
+        n, layers = batch.nodes.shape
+        rows = batch.rows[:, None]
+        weights = functional.linear(states[rows, batch.nodes], p["core1_weight"], p["core1_bias"]).relu()
         cores = functional.linear(weights, p["core2_weight"], p["core2_bias"]).view(n, layers, self.rank, self.rank)
-        biases = functional.linear(states[rows, order.nodes + 1], p["bias1_weight"], p["bias1_bias"]).relu()
+        biases = functional.linear(states[rows, batch.nodes + 1], p["bias1_weight"], p["bias1_bias"]).relu()
         codes = functional.linear(biases, p["bias2_weight"], p["bias2_bias"])
-        return cores * (order.scale.to(cores.dtype) / self.rank)[..., None, None], codes
+        return cores * (batch.scale / self.rank)[..., None, None], codes
 
 
 DECODERS: dict[str, type[Decoder]] = {each.name: each for each in (Bilinear, Dense)}

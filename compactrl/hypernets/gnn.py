@@ -60,35 +60,41 @@ def initial(generator: np.random.Generator, features: int, size: int) -> dict[st
     return drawn
 
 
-def embed(parameters: dict[str, Tensor], nodes: Tensor, lengths: Tensor) -> Tensor:
+def closed_gates(lengths: Tensor, steps: int) -> Tensor:
+    """Return what the way back adds to the update gates, (S - 1, n, 1): from each chain's last node on it moves nothing.
+
+    Args:
+        lengths: numbers of nodes, (n,).
+        steps: S, nodes of the longest chain.
+    """
+    moves = torch.arange(steps - 1, device=lengths.device)[:, None] < lengths - 1
+    return torch.where(moves, 0.0, CLOSED).flip(0)[..., None]
+
+
+def embed(parameters: dict[str, Tensor], nodes: Tensor, closed: Tensor) -> Tensor:
     """Return the nodes' states after both passes, (n, S, H).
 
     Args:
         parameters: by the names of `shapes`.
         nodes: features (n, S, F), padded at the end.
-        lengths: numbers of nodes, (n,).
+        closed: of `closed_gates`.
     """
     p = parameters
-    steps = nodes.shape[1]
     h = torch.nn.functional.linear(nodes.transpose(0, 1), p["encoder_weight"], p["encoder_bias"])  # (S, n, H)
     forward = _walk(p, h[0], h[1:], None)
     h = torch.cat([h[:1], forward])
-    # Back from each chain's last node: what lies behind it, and itself, stays as it is.
-    before_last = torch.arange(steps - 1, device=nodes.device)[:, None] < lengths - 1  # (S - 1, n)
-    backward = _walk(p, h[-1], h[:-1].flip(0), before_last.flip(0)).flip(0)
+    backward = _walk(p, h[-1], h[:-1].flip(0), closed).flip(0)
     h = torch.cat([backward, h[-1:]])
     size = h.shape[-1]
     return torch.nn.functional.layer_norm(h, (size,), p["norm_weight"], p["norm_bias"]).transpose(0, 1)
 
 
-def _walk(p: dict[str, Tensor], start: Tensor, states: Tensor, active: Tensor | None) -> Tensor:
+def _walk(p: dict[str, Tensor], start: Tensor, states: Tensor, closed: Tensor | None) -> Tensor:
     """Pass messages from the start (n, H) along nodes with these states (k, n, H); returns their new states."""
     gates = torch.nn.functional.linear(states, p["state_weight"], p["state_bias"])  # (k, n, 3H)
-    if active is not None:
+    if closed is not None:
         size = states.shape[-1]
-        closed = torch.zeros_like(gates)
-        closed[..., size : 2 * size] = torch.where(active, 0.0, CLOSED)[..., None]
-        gates = gates + closed
+        gates = torch.cat([gates[..., :size], gates[..., size : 2 * size] + closed, gates[..., 2 * size :]], -1)
     names = ("message1", "message2", "input")
     weights = [p[f"{name}_{part}"] for name in names for part in ("weight", "bias")]
     walked: Tensor = Chain.apply(start, states, gates, *weights)  # type: ignore[no-untyped-call]
@@ -105,25 +111,28 @@ class Chain(torch.autograd.Function):
     ) -> Tensor:  # fmt: skip
         """Return the new states (k, n, H)."""
         k, n, size = states.shape
-        m1, m2 = (torch.empty_like(states, memory_format=torch.contiguous_format) for _ in range(2))
-        rz = states.new_empty(k, n, 2 * size)
-        new, out = states.new_empty(k, n, size), states.new_empty(k, n, size)
-        inputs = states.new_empty(n, 3 * size)
+        m1, m2, new, out = (states.new_empty(k, n, size) for _ in range(4))
+        rz, inputs = states.new_empty(k, n, 2 * size), states.new_empty(n, 3 * size)
         w1t, w2t, wit = w1.t(), w2.t(), wi.t()
-        gates_rz, gates_n = gates[..., : 2 * size], gates[..., 2 * size :]
+        inputs_rz, inputs_n = inputs.split((2 * size, size), 1)
+        r, z = rz.chunk(2, 2)
+        gates_rz, gates_n = gates.split((2 * size, size), 2)
         before = start
-        for t in range(k):
-            torch.addmm(b1, before, w1t, out=m1[t])
-            m1[t].relu_()
-            torch.addmm(b2, m1[t], w2t, out=m2[t])
-            m2[t].relu_()
-            torch.addmm(bi, m2[t], wit, out=inputs)
-            torch.add(inputs[:, : 2 * size], gates_rz[t], out=rz[t])
-            rz[t].sigmoid_()
-            torch.addcmul(inputs[:, 2 * size :], rz[t][:, :size], gates_n[t], out=new[t])
-            new[t].tanh_()
-            torch.lerp(new[t], states[t], rz[t][:, size:], out=out[t])
-            before = out[t]
+        # Views are cut once: cutting them anew in each step took as long as the arithmetic.
+        for first, second, gate, r_t, z_t, g_rz, g_n, fresh, state, after in zip(
+            *(part.unbind(0) for part in (m1, m2, rz, r, z, gates_rz, gates_n, new, states, out)), strict=True
+        ):
+            torch.addmm(b1, before, w1t, out=first)
+            first.relu_()
+            torch.addmm(b2, first, w2t, out=second)
+            second.relu_()
+            torch.addmm(bi, second, wit, out=inputs)
+            torch.add(inputs_rz, g_rz, out=gate)
+            gate.sigmoid_()
+            torch.addcmul(inputs_n, r_t, g_n, out=fresh)
+            fresh.tanh_()
+            torch.lerp(fresh, state, z_t, out=after)
+            before = after
         ctx.save_for_backward(start, states, gates, w1, w2, wi, m1, m2, rz, new, out)
         return out
 
@@ -137,20 +146,23 @@ class Chain(torch.autograd.Function):
         to_new = (1 - z) * (1 - new * new)
         to_z = (states - new) * z * (1 - z)
         to_r = gates_n * r * (1 - r)
+        alive_1, alive_2 = (m1 > 0).to(m1.dtype), (m2 > 0).to(m2.dtype)
         d_inputs = states.new_empty(k, n, 3 * size)
         d_m1, d_m2, d_all = (states.new_empty(k, n, size) for _ in range(3))
         carried = torch.zeros_like(start)
-        for t in range(k - 1, -1, -1):
-            d = torch.add(d_out[t], carried, out=d_all[t])
-            d_r, d_z, d_n = d_inputs[t].split(size, 1)
-            torch.mul(d, to_new[t], out=d_n)
-            torch.mul(d, to_z[t], out=d_z)
-            torch.mul(d_n, to_r[t], out=d_r)
-            torch.mm(d_inputs[t], wi, out=d_m2[t])
-            d_m2[t].masked_fill_(m2[t] <= 0, 0)
-            torch.mm(d_m2[t], w2, out=d_m1[t])
-            d_m1[t].masked_fill_(m1[t] <= 0, 0)
-            torch.mm(d_m1[t], w1, out=carried)
+        parts = (*d_inputs.chunk(3, 2), d_inputs, d_m1, d_m2, d_all, d_out, to_new, to_z, to_r, alive_1, alive_2)
+        for d_r, d_z, d_n, d_three, d_1, d_2, d, given, by_new, by_z, by_r, on_1, on_2 in zip(
+            *(part.unbind(0)[::-1] for part in parts), strict=True
+        ):
+            torch.add(given, carried, out=d)
+            torch.mul(d, by_new, out=d_n)
+            torch.mul(d, by_z, out=d_z)
+            torch.mul(d_n, by_r, out=d_r)
+            torch.mm(d_three, wi, out=d_2)
+            d_2.mul_(on_2)
+            torch.mm(d_2, w2, out=d_1)
+            d_1.mul_(on_1)
+            torch.mm(d_1, w1, out=carried)
         befores = torch.cat([start[None], out[:-1]]).reshape(-1, size)
         rows_1, rows_2, rows_i = d_m1.view(-1, size), d_m2.view(-1, size), d_inputs.view(-1, 3 * size)
         d_gates = d_inputs.clone()

@@ -35,22 +35,6 @@ def test_a_network_and_its_gradients(dtype, learns, passes):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("relu", [False, True])
-@pytest.mark.parametrize("batch", [2, 512])
-def test_a_layer_and_its_gradients(relu, batch):
-    x, weight = numbers(batch, 32).requires_grad_(), numbers(16, 32, seed=1).requires_grad_()
-    bias = numbers(16, seed=2).requires_grad_()
-    found = products.affine(x, weight, bias, relu)
-    expected = torch.nn.functional.linear(x, weight, bias)
-    expected = torch.relu(expected) if relu else expected
-    torch.testing.assert_close(found, expected)
-    weights = numbers(batch, 16, seed=3)
-    for one, other in zip(
-        *(torch.autograd.grad((y * weights).sum(), (x, weight, bias)) for y in (found, expected)), strict=True
-    ):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
-
-
 def test_without_onednn_it_is_the_same(monkeypatch):
     flat, x = 0.2 * numbers(sum(products.lengths(SIZES))), numbers(BATCH, SIZES[0], seed=1)
     with_it = products.perceptron(flat, x, SIZES)

@@ -18,6 +18,11 @@ def parameters(dtype=torch.float64, kind="normalized"):
     return layout, torch.tensor(layout.joined(drawn), dtype=dtype, requires_grad=True)
 
 
+def embed(layout, theta, nodes, lengths):
+    closed = gnn.closed_gates(torch.tensor(lengths), nodes.shape[1])
+    return gnn.embed(layout.views(theta), torch.tensor(nodes), closed)
+
+
 def naive(p, nodes):
     """One chain (S, F), a node at a time."""
     cell = torch.nn.GRUCell(SIZE, SIZE, dtype=nodes.dtype)
@@ -42,7 +47,7 @@ def naive(p, nodes):
 def test_it_equals_a_loop_over_nodes_and_its_gradient_is_autograds(kind):
     layout, theta = parameters(kind=kind)
     nodes, lengths = graph.batch(CHAINS, 17, 12, kind)
-    found = gnn.embed(layout.views(theta), torch.tensor(nodes), torch.tensor(lengths))
+    found = embed(layout, theta, nodes, lengths)
     weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(0), dtype=found.dtype)
     (mine,) = torch.autograd.grad(
         sum((found[i, :length] * weights[i, :length]).sum() for i, length in enumerate(lengths)), theta
@@ -69,9 +74,9 @@ def test_the_gradient_is_that_of_finite_differences():
 def test_padding_changes_nothing():
     layout, theta = parameters()
     nodes, lengths = graph.batch(CHAINS, 17, 12)
-    together = gnn.embed(layout.views(theta), torch.tensor(nodes), torch.tensor(lengths))
+    together = embed(layout, theta, nodes, lengths)
     for i, each in enumerate(CHAINS):
-        alone = gnn.embed(layout.views(theta), torch.tensor(graph.chain(each, 17, 12))[None], torch.tensor([lengths[i]]))
+        alone = embed(layout, theta, graph.chain(each, 17, 12)[None], lengths[i : i + 1])
         torch.testing.assert_close(together[i, : lengths[i]], alone[0])
 
 
