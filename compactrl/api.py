@@ -6,18 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.registry import EnvironmentSpec, load_module
 from compactrl.errors import DamagedFileError, InputError
-from compactrl.loop import DEFAULT_LANES, OnIteration, Search, environment
+from compactrl.learners import LEARNERS
+from compactrl.loop import OnIteration, Search, environment, network_sizes
 from compactrl.options import Settings, resolve
 from compactrl.runs import Run
 from compactrl.storage import write_json
-from compactrl.types import Floats
 from compactrl.writer import RunWriter
-from es import STRATEGIES
 
 FINAL_EPISODES = 100
 """Fresh episodes behind the return in a finished search's summary."""
@@ -37,13 +34,10 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
     if settings.search.env_module:
         load_module(settings.search.env_module)
     spec = environment(settings)
-    sizes = (spec.observation_size, *settings.search.hidden, spec.action.size)
-    try:
-        compression = COMPRESSIONS[settings.choice.compression](sizes, settings.compression)
-        theta = np.zeros(compression.num_parameters)
-        _try_strategies(settings, theta)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    method = settings.method
+    if spec.goal is not None and method.goal_learner and not given.get("learner"):
+        settings = resolve({**given, "learner": method.goal_learner})
+    _try(settings, spec)
     settings = _filled_in(settings, spec)
     writer = RunWriter.create(Path(out) if out else _next_directory(settings), settings.flat())
     try:
@@ -59,19 +53,25 @@ def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     decided = {
         "engine": spec.engine,
         "max_episode_steps": spec.max_episode_steps,
-        "lanes": options.lanes or min(options.population, DEFAULT_LANES),
-        "alive_bonus": spec.alive_bonus if options.alive_bonus is None else options.alive_bonus,
+        "lanes": settings.lanes,
     }
-    return settings.model_copy(update={"search": options.model_copy(update=decided)})
+    learner = settings.learner
+    if "alive_bonus" in type(learner).model_fields and learner.alive_bonus is None:
+        learner = learner.model_copy(update={"alive_bonus": spec.alive_bonus})
+    return settings.model_copy(update={"search": options.model_copy(update=decided), "learner": learner})
 
 
-def _try_strategies(settings: Settings, theta: Floats) -> None:
-    """Raise ValueError where a strategy cannot have this population, before anything is written."""
-    options, seed = settings.search, np.random.SeedSequence(0)
-    STRATEGIES[options.es](theta, options.population, settings.strategy, seed)
-    if options.settle and options.settle_es != options.es:
-        other = STRATEGIES[options.settle_es]
-        other(theta, options.population, other.Options(), seed)
+def _try(settings: Settings, spec: EnvironmentSpec) -> None:
+    """Make the compression and the learner once, before anything is written.
+
+    Raises:
+        InputError: they cannot be made with these options, or cannot serve this environment.
+    """
+    try:
+        compression = COMPRESSIONS[settings.choice.compression](network_sizes(settings, spec), settings.compression)
+        LEARNERS[settings.search.learner].load().check(settings, compression, spec)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def reopen(path: str | Path, steps: int | None = None) -> Search:

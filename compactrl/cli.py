@@ -57,7 +57,7 @@ class _Stop:
 
 def _search_command() -> Callable[..., None]:
     """Return the `search` command with one parameter for each option that any part has."""
-    from compactrl.options import describe_options
+    from compactrl.options import ALIASES, describe_options
 
     def command(**given: Any) -> None:
         from compactrl.api import start
@@ -69,6 +69,7 @@ def _search_command() -> Callable[..., None]:
     for option in describe_options():
         flag = "--" + option.name.replace("_", "-")
         names = [f"{flag}/--no-{flag[2:]}"] if option.type == "flag" else [flag]
+        names += [f"--{alias}" for alias, name in ALIASES.items() if name == option.name]
         metavar = None if option.type == "flag" else option.type
         declared = typer.Option(
             *names, help=option.help, rich_help_panel=option.panel, show_default=False, metavar=metavar

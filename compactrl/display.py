@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ class SearchProgress:
         self._begun_at = search.env_steps
         self._began = self._last_line = time.monotonic()
         self._best: float | None = None
+        self._return = "–"  # no episode has ended yet
         console = Console(stderr=True)
         self._bar: Progress | None = None
         if console.is_terminal and not quiet:
@@ -74,7 +76,9 @@ class SearchProgress:
         best = "" if self._best is None else f"  policy {self._best:.1f}"
         settled = "  settled" if search.settled else ""
         failed = f"  {record['failed']:.0f} failed" if record["failed"] else ""
-        text = f"return {record['return_mean']:.1f}{best}  {rate / 1000:.1f}k/s{failed}{settled}"
+        if math.isfinite(record["return_mean"]):
+            self._return = f"{record['return_mean']:.1f}"
+        text = f"return {self._return}{best}  {rate / 1000:.1f}k/s{failed}{settled}"
         if self._bar:
             self._bar.update(self._task, completed=min(search.env_steps, self._total), description=text)
         elif now - self._last_line >= LINE_SECONDS or search.progress >= 1:

@@ -211,9 +211,18 @@ class Policy:
         size = self.layers[0].weight.shape[1]
         if rows.ndim != 2 or rows.shape[1] != size:
             raise ValueError(f"expected an observation with shape ({size},) or (B, {size}), got {given.shape}")
+        actions = self.action.act(self._outputs(rows))
+        return np.asarray(actions[0] if given.ndim == 1 else actions)
+
+    def squashed(self, observations: Floats) -> Floats:
+        """Return the actions for observations (B, O) in -1 … 1 of the action's bounds, (B, A)."""
+        return np.tanh(self._outputs(observations).T.astype(np.float64))
+
+    def _outputs(self, rows: Floats) -> NDArray[np.float32]:
+        """Return the raw outputs (A, B) for observations (B, O)."""
         from compactrl.networks import network as network_of
 
         network = network_of(self.batched(len(rows)))
         normalize_into(network.input[:, : len(rows)], rows, self.normalizer)
-        actions = self.action.act(network.forward())[: len(rows)]
-        return np.asarray(actions[0] if given.ndim == 1 else actions)
+        outputs: NDArray[np.float32] = network.forward()[:, : len(rows)]
+        return outputs

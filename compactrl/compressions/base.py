@@ -35,7 +35,6 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-
 AnyOptions: TypeAlias = Options  # a name for annotations inside the class, where its attribute `Options` hides this one
 
 
@@ -62,6 +61,10 @@ class Compression(ABC):
     """All rows that a design may be, whoever chooses it: D = design_space.length."""
     num_weights: int
     """M, the most weights that may ship."""
+    meta_batch: int = 1
+    """How many designs a learner by gradients acts with and trains at a time."""
+    resample_updates: int = 0
+    """Updates by gradients after which it takes other designs, where it does."""
 
     def __init__(self, sizes: tuple[int, ...], options: AnyOptions) -> None:
         if len(sizes) < 2 or min(sizes) < 1:

@@ -57,6 +57,10 @@ class HypernetOptions(Options):
         description="What a node of the graph is told: normalized numbers with its place, or the paper's raw width.",
     )
     rank: int = Field(16, ge=1, description="Length of the bilinear decoder's codes.")
+    meta_batch: int = Field(
+        8, ge=1, description="Architectures that act and learn at a time, each in an environment of its own."
+    )
+    resample_updates: int = Field(50, ge=1, description="Updates after which the next architectures come; about.")
     graph_size: int = Field(32, ge=1, description="Numbers of a graph node's state; the paper's public code has 16.")
 
     @field_validator("widths")
@@ -92,6 +96,7 @@ class Hypernet(Compression):
         if len(sizes) != 2:
             raise ValueError(f"expected sizes (observation, action): hidden layers are the design's; got {sizes}")
         observation, outputs = self.sizes
+        self.meta_batch, self.resample_updates = options.meta_batch, options.resample_updates
         self.widths, self.max_layers, self._kind = options.widths, options.max_layers, options.width_features
         self.architectures = enumerate_architectures(observation, outputs, self.widths, self.max_layers)
         designs = designs_of(self.architectures, self.widths, self.max_layers)

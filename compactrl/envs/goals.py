@@ -29,6 +29,8 @@ class Goal:
     reward: Rewards
     success: Rewards
     """1 where the achieved goal is the desired one, 0 elsewhere."""
+    lowest: float | None = None
+    """The reward anywhere but at the goal, where it is 0 there and one number elsewhere: bounds what any policy can get."""
 
 
 def distance_goal(size: int, threshold: float, dense: bool) -> Goal:
@@ -50,7 +52,7 @@ def distance_goal(size: int, threshold: float, dense: bool) -> Goal:
     def success(achieved: NDArray[Any], desired: NDArray[Any]) -> NDArray[Any]:
         return (distance(achieved, desired) <= threshold).astype(np.float64)
 
-    return Goal(size, reward, success)
+    return Goal(size, reward, success, None if dense else -1.0)
 
 
 def goal_of(env: Any, size: int) -> Goal:
