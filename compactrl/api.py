@@ -7,19 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.registry import EnvironmentSpec, load_module, module_folder
 from compactrl.errors import DamagedFileError, InputError
-from compactrl.loop import DEFAULT_LANES, OnIteration, Search, environment
+from compactrl.learners import LEARNERS
+from compactrl.loop import OnIteration, Search, environment, network_sizes
 from compactrl.options import Settings, resolve
 from compactrl.runs import Run
 from compactrl.storage import write_json
 from compactrl.transfer import check_designs, with_colorings
-from compactrl.types import Floats
 from compactrl.writer import MAY_CHANGE, RunWriter
-from es import STRATEGIES
 
 if TYPE_CHECKING:
     from compactrl.evaluation.ray import Workers
@@ -44,14 +41,10 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
     if settings.search.env_module:
         load_module(settings.search.env_module)
     spec = environment(settings)
-    sizes = (spec.observation_size, *settings.search.hidden, spec.action.size)
-    try:
-        compression = COMPRESSIONS[settings.choice.compression](sizes, settings.compression)
-        check_designs(settings, compression)
-        theta = np.zeros(compression.num_parameters)
-        _try_strategies(settings, theta)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    method = settings.method
+    if spec.goal is not None and method.goal_learner and not given.get("learner"):
+        settings = resolve({**given, "learner": method.goal_learner})
+    _try(settings, spec)
     settings = _filled_in(settings, spec)
     with contextlib.ExitStack() as opened:
         workers = _workers(settings)
@@ -71,10 +64,14 @@ def _workers(settings: Settings) -> Workers | None:
         return None
     from compactrl.evaluation.ray import Workers
 
-    lanes = options.lanes or min(options.population, DEFAULT_LANES)
-    if options.workers > lanes:
+    if LEARNERS[options.learner].load().needs_transitions:
         raise InputError(
-            f"--workers {options.workers}: a generation has {lanes} lanes, and a worker needs at least one. Give "
+            f"--workers is for methods that learn from whole episodes: --method {options.method} trains in environments "
+            "of this process, where each step follows from the last update (--threads says how many cores)"
+        )
+    if options.workers > settings.lanes:
+        raise InputError(
+            f"--workers {options.workers}: a generation has {settings.lanes} lanes, and a worker needs at least one. Give "
             f"--lanes {options.workers} (with --population at least as large; results depend on it), or fewer workers"
         )
     environment = {
@@ -92,19 +89,26 @@ def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     decided = {
         "engine": spec.engine,
         "max_episode_steps": spec.max_episode_steps,
-        "lanes": options.lanes or min(options.population, DEFAULT_LANES),
-        "alive_bonus": spec.alive_bonus if options.alive_bonus is None else options.alive_bonus,
+        "lanes": settings.lanes,
     }
-    return settings.model_copy(update={"search": options.model_copy(update=decided)})
+    learner = settings.learner
+    if "alive_bonus" in type(learner).model_fields and learner.alive_bonus is None:
+        learner = learner.model_copy(update={"alive_bonus": spec.alive_bonus})
+    return settings.model_copy(update={"search": options.model_copy(update=decided), "learner": learner})
 
 
-def _try_strategies(settings: Settings, theta: Floats) -> None:
-    """Raise ValueError where a strategy cannot have this population, before anything is written."""
-    options, seed = settings.search, np.random.SeedSequence(0)
-    STRATEGIES[options.es](theta, options.population, settings.strategy, seed)
-    if options.settle and options.settle_es != options.es:
-        other = STRATEGIES[options.settle_es]
-        other(theta, options.population, other.Options(), seed)
+def _try(settings: Settings, spec: EnvironmentSpec) -> None:
+    """Make the compression and the learner once, before anything is written.
+
+    Raises:
+        InputError: they cannot be made with these options, or cannot serve this environment.
+    """
+    try:
+        compression = COMPRESSIONS[settings.choice.compression](network_sizes(settings, spec), settings.compression)
+        check_designs(settings, compression)
+        LEARNERS[settings.search.learner].load().check(settings, compression, spec)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search:

@@ -1,5 +1,5 @@
-"""The command line: `compactrl search | resume | evaluate | export | methods | envs | doctor`; reports have their own
-module, `report_commands`.
+"""The command line: `compactrl search | resume | evaluate | select | export | methods | envs | doctor`; reports have
+their own module, `report_commands`.
 
 Every option of `search` follows from the options of the parts (`compactrl.options`). Results go to
 standard output, progress and errors to standard error; exit status 0 is success, 1 a failure, 2 bad
@@ -17,12 +17,15 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from compactrl import report_commands
 from compactrl.errors import CompactrlError, InputError
+
+if TYPE_CHECKING:
+    from compactrl.runs import Run
 
 app = typer.Typer(
     name="compactrl",
@@ -68,7 +71,7 @@ class _Stop:
 
 def _search_command() -> Callable[..., None]:
     """Return the `search` command with one parameter for each option that any part has."""
-    from compactrl.options import describe_options
+    from compactrl.options import ALIASES, describe_options
 
     def command(**given: Any) -> None:
         from compactrl.api import start
@@ -80,6 +83,7 @@ def _search_command() -> Callable[..., None]:
     for option in describe_options():
         flag = "--" + option.name.replace("_", "-")
         names = [f"{flag}/--no-{flag[2:]}"] if option.type == "flag" else [flag]
+        names += [f"--{alias}" for alias, name in ALIASES.items() if name == option.name]
         metavar = None if option.type == "flag" else option.type
         declared = typer.Option(
             *names, help=option.help, rich_help_panel=option.panel, show_default=False, metavar=metavar
@@ -151,16 +155,69 @@ def resume(
 @app.command()
 def evaluate(
     run: RunPath,
-    episodes: Annotated[str, typer.Option(metavar="COUNT", help="Fresh episodes.")] = "100",
+    episodes: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="COUNT", help="Fresh episodes: 100, or 5 of each architecture.", show_default=False),
+    ] = None,
+    architectures: Annotated[
+        str,
+        typer.Option(metavar="all", help="Evaluate every architecture of a graph hyper policy.", show_default=False),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Run a policy without noise on fresh seeds: mean, spread, 95 % interval, sizes."""
     from compactrl.display import describe_evaluation
     from compactrl.runs import load
 
-    opened = load(run)
-    result = opened.report(opened.evaluate(_whole("--episodes", episodes) or 0))
+    opened, count = load(run), _whole("--episodes", episodes)
+    if architectures:
+        _evaluate_all(opened, architectures, count, as_json)
+        return
+    result = opened.report(opened.evaluate(count or 100))
     print(json.dumps(result, indent=2) if as_json else describe_evaluation(opened, result))
+
+
+def _evaluate_all(opened: Run, architectures: str, episodes: int | None, as_json: bool) -> None:
+    from compactrl import catalog
+    from compactrl.display import CatalogProgress, describe_catalog
+
+    if architectures != "all":
+        raise InputError(f"--architectures {architectures}: expected all")
+    opened_catalog = catalog.open_catalog(opened)
+    with CatalogProgress(len(opened_catalog.architectures)) as progress:
+        rows = catalog.evaluate_all(opened_catalog, episodes or catalog.EPISODES, on_rows=progress.note)
+    report = catalog.report(rows)
+    if as_json:
+        print(json.dumps({**report, "architectures": rows}, indent=2))
+    else:
+        print(describe_catalog(opened, rows, report))
+
+
+@app.command()
+def select(
+    run: RunPath,
+    max_parameters: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="COUNT", help="Weights and biases that fit.", show_default=False),
+    ] = None,
+    max_bytes: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="COUNT", help="The same in bytes, four a number.", show_default=False),
+    ] = None,
+    by: Annotated[str, typer.Option(help="return, memory (dimension) or size.")] = "return",
+    as_json: Json = False,
+) -> None:
+    """Choose the architecture of a graph hyper policy that fits a robot; it becomes the run's policy."""
+    from compactrl import catalog
+    from compactrl.display import describe_selection
+    from compactrl.runs import load
+
+    if (max_parameters is None) == (max_bytes is None):
+        raise InputError("give one of --max-parameters and --max-bytes: what fits the robot")
+    limit = _whole("--max-parameters", max_parameters) or (_whole("--max-bytes", max_bytes) or 0) // catalog.BYTES
+    opened = load(run)
+    result = catalog.select(catalog.open_catalog(opened), limit, by)
+    print(json.dumps(result, indent=2) if as_json else describe_selection(opened, result))
 
 
 report_commands.add_to(app)
@@ -225,11 +282,17 @@ def methods(as_json: Json = False) -> None:
     from compactrl.methods import METHODS
 
     if as_json:
-        described = [{"method": m.name, "summary": m.summary, "controllers": list(m.choices)} for m in METHODS.values()]
+        described = [
+            {"method": m.name, "summary": m.summary, "controllers": list(m.choices), "learners": list(m.learners)}
+            for m in METHODS.values()
+        ]
         print(json.dumps(described, indent=2))
         return
-    rows = [(method.name, method.summary, ", ".join(method.choices)) for method in METHODS.values()]
-    table(("--method", "what it is", "--controller"), rows)
+    rows = [
+        (method.name, method.summary, ", ".join(method.choices), ", ".join(method.learners))
+        for method in METHODS.values()
+    ]
+    table(("--method", "what it is", "--controller", "--learner"), rows)
 
 
 @app.command()

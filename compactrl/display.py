@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ class SearchProgress:
         self._begun_at = search.env_steps
         self._began = self._last_line = time.monotonic()
         self._best: float | None = None
+        self._return = "–"  # no episode has ended yet
         console = Console(stderr=True)
         self._bar: Progress | None = None
         if console.is_terminal and not quiet:
@@ -45,8 +47,7 @@ class SearchProgress:
         if not quiet:
             learner, options = search.learner.compression, search.options
             print(
-                f"{options.method} for {options.env}: {'-'.join(map(str, search.sizes))} policies, "
-                f"{learner.num_edges} edges, {search.spec.engine}; run in {search.writer.path}\n"
+                f"{options.method} for {options.env}: {learner.summary}, {search.spec.engine}; run in {search.writer.path}\n"
                 "return: mean of a generation's candidates, which are noisy; policy: of the one that would ship",
                 file=sys.stderr,
                 flush=True,
@@ -75,7 +76,9 @@ class SearchProgress:
         best = "" if self._best is None else f"  policy {self._best:.1f}"
         settled = "  settled" if search.settled else ""
         failed = f"  {record['failed']:.0f} failed" if record["failed"] else ""
-        text = f"return {record['return_mean']:.1f}{best}  {rate / 1000:.1f}k/s{failed}{settled}"
+        if math.isfinite(record["return_mean"]):
+            self._return = f"{record['return_mean']:.1f}"
+        text = f"return {self._return}{best}  {rate / 1000:.1f}k/s{failed}{settled}"
         if self._bar:
             self._bar.update(self._task, completed=min(search.env_steps, self._total), description=text)
         elif now - self._last_line >= LINE_SECONDS or search.progress >= 1:
@@ -112,10 +115,10 @@ def duration(seconds: float) -> str:
 
 def describe_sizes(values: dict[str, Any]) -> str:
     """Say what a policy costs to store."""
+    fewer = f" ({100 * values['compression']:.0f} % fewer than unstructured)" if values["compression"] else ""
     return (
-        f"{values['weights']} weights + {values['biases']} biases = {values['parameters']} parameters "
-        f"({100 * values['compression']:.0f} % fewer than unstructured), {values['bits']:,} bits "
-        f"= {-(-values['bits'] // 8):,} bytes"
+        f"{values['weights']} weights + {values['biases']} biases = {values['parameters']} parameters{fewer}, "
+        f"{values['bits']:,} bits = {-(-values['bits'] // 8):,} bytes"
     )
 
 
@@ -145,6 +148,87 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
             f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
             f"{result['episodes']} fresh episodes, without noise{failed})",
             f"95 % interval of the mean: {low:.1f} to {high:.1f}",
+        )
+    )
+
+
+class CatalogProgress:
+    """Shows how the evaluation of many architectures goes."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._began, self._last = total, time.monotonic(), 0.0
+        self._first: int | None = None
+        console = Console(stderr=True)
+        self._bar = Progress(console=console) if console.is_terminal else None
+        if self._bar:
+            self._task = self._bar.add_task("architectures", total=total)
+
+    def __enter__(self) -> Self:
+        """Start the bar."""
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the bar."""
+        if self._bar:
+            self._bar.stop()
+
+    def note(self, done: int, total: int) -> None:
+        """Show how many are done."""
+        if self._bar:
+            self._bar.update(self._task, completed=done)
+        elif time.monotonic() - self._last >= LINE_SECONDS or done == total:
+            self._last = time.monotonic()
+            print(f"{done:,} of {total:,} architectures", file=sys.stderr, flush=True)
+
+
+def _architecture(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "– (the highest return is not positive)"
+    success = f", success {row['success_mean']:.2f}" if row.get("success_mean") is not None else ""
+    widths = ", ".join(map(str, row["widths"]))
+    return f"[{widths}], {row['parameters']:,} parameters, return {row['return_mean']:.1f}{success}"
+
+
+def describe_catalog(run: Run, rows: Sequence[dict[str, Any]], report: dict[str, Any]) -> str:
+    """Say what the architectures of a graph hyper policy came to."""
+    known = [row["return_mean"] for row in rows if row["return_mean"] is not None]
+    lines = [
+        f"{len(rows):,} architectures, {rows[0]['parameters']:,} to {rows[-1]['parameters']:,} parameters; mean returns "
+        f"{min(known):.1f} to {max(known):.1f}"
+    ]
+    if "success_mean" in rows[0]:
+        succeed = sum((row["success_mean"] or 0) >= 0.95 for row in rows)
+        lines.append(f"success at least 0.95: {succeed:,} ({100 * succeed / len(rows):.1f} %)")
+    lines += [f"{name:28} {_architecture(row)}" for name, row in report["chosen"].items()]
+    for by in ("memory", "size"):
+        values = [report["without_evaluation"].get(f"{by}, {kind}") for kind in ("ratio", "min-max")]
+        shown = ["–" if value is None else f"{value:.2f}" for value in values]
+        lines.append(
+            f"chosen by {by + ', not by return:':27} {shown[0]} of the best return that fits; {shown[1]} of its way from the "
+            "minimum (mean over random limits)"
+        )
+    lines.append(
+        f"the table is in {run.path / 'architectures.json'}; next: compactrl select {run.path} --max-parameters COUNT"
+    )
+    return "\n".join(lines)
+
+
+def describe_selection(run: Run, result: dict[str, Any]) -> str:
+    """Say what was chosen, why, and what it does."""
+    widths = ", ".join(map(str, result["widths"]))
+    failed = f", {result['failed']} failed and are left out" if result["failed"] else ""
+    return "\n".join(
+        (
+            f"[{widths}]: {result['parameters']:,} parameters = {result['bytes']:,} bytes, lossless memory dimension "
+            f"{result['memory_dimension']:,}",
+            f"chosen for {result['why']}",
+            f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
+            f"{result['episodes']} fresh episodes, without noise{failed})",
+            f"policy in {run.path / 'policy.safetensors'}; next: compactrl evaluate {run.path}",
         )
     )
 

@@ -51,13 +51,13 @@ class DesignHistory:
             iteration: number of the generation.
             env_steps: cumulative, at its end.
             designs: (n, D) that a controller proposed; D is 0 where theta decides the design.
-            returns: (n,) mean return of each; NaN where all of its evaluations failed, but not of all of them.
+            returns: (n,) mean return of each; NaN where it has none.
             shipped: proposed design (D,) → the design that would ship with it.
         """
-        led = int(np.nanargmax(returns))
+        led = int(np.nanargmax(returns)) if np.isfinite(returns).any() else 0
         design = shipped(designs[led])
         if len(design) and iteration % self._stride == 0:
-            mean = returns[led] if designs.shape[1] else np.nanmean(returns)
+            mean = returns[led] if designs.shape[1] or np.isnan(returns).all() else np.nanmean(returns)
             self._add((iteration, env_steps, float(mean)), design)
         return design
 

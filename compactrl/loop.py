@@ -20,21 +20,18 @@ from compactrl.errors import CompactrlError
 from compactrl.evaluation import Evaluator
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.history import DesignHistory
-from compactrl.learners.evolution import EvolutionLearner
+from compactrl.learners import LEARNERS
 from compactrl.options import Settings
 from compactrl.policy import Policy
 from compactrl.policy_files import policy_of, policy_state, save_policy
 from compactrl.selection import Leaders, race, score
 from compactrl.storage import write_json
-from compactrl.types import Floats, Integers, Layer, Metrics, Size, State
+from compactrl.types import Floats, Integers, Metrics, Size, State
 from compactrl.writer import RunWriter
 from controllers import CONTROLLERS, Ahead, Controller, Space
 
 if TYPE_CHECKING:
     from compactrl.evaluation.ray import Workers
-
-DEFAULT_LANES = 160
-"""Enough for a core's block of 80 to hide what handing over commands costs; 320 at once are no faster."""
 
 OnIteration = Callable[[dict[str, float], "Search"], None]
 
@@ -71,28 +68,20 @@ class Search:
     def _build(self, seed: np.random.SeedSequence) -> None:
         options, choice = self.options, self.settings.choice
         controlling, learning, training, selecting, self._settled_controlling = seed.spawn(5)
-        compression = COMPRESSIONS[choice.compression](self.sizes, self.settings.compression)
-        bonus = self.spec.alive_bonus if options.alive_bonus is None else options.alive_bonus
-        self.learner = EvolutionLearner(
-            compression, options.es, options.settle_es, options.population, self.settings.strategy, bonus,
-            options.normalize_observations, options.normalize_rewards, learning,
-        )  # fmt: skip
+        compression = COMPRESSIONS[choice.compression](
+            network_sizes(self.settings, self.spec), self.settings.compression
+        )
+        self.learner = LEARNERS[options.learner].load().build(self.settings, compression, self.spec, learning)
         controller = CONTROLLERS[choice.controller](compression.space, self.settings.controller, controlling)
         ahead = compression.space.length and (options.sample_ahead or not controller.learns)
         self.controller: Controller | Ahead = Ahead(controller) if ahead else controller
-        lanes = options.lanes or min(options.population, DEFAULT_LANES)
-        self.evaluator = self._evaluator(lanes, training, "training")
+        self.evaluator = self._evaluator(self.settings.lanes, training, "training")
         self.selector = self._evaluator(options.selection_episodes, selecting, "selecting")
 
     def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str) -> Evaluator:
         if self.workers is not None:
             return self.workers.evaluator(self.spec, lanes, seed, group)
         return LocalEvaluator(self.spec, lanes, seed, self.options.threads or None)
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Observation size, hidden sizes, output size."""
-        return (self.spec.observation_size, *self.options.hidden, self.spec.action.size)
 
     @property
     def progress(self) -> float:
@@ -113,19 +102,19 @@ class Search:
             clock.lap("seconds_controller")
             trials = self.learner.ask(designs)
             clock.lap("seconds_strategy")
-            outcomes = self.evaluator.evaluate(trials)
+            collects = self.learner.needs_transitions
+            outcomes = self.evaluator.collect(trials) if collects else self.evaluator.evaluate(trials)
             clock.lap("seconds_evaluate")
             self._heed(outcomes.failures, len(outcomes.returns))
-            groups = self.learner.strategy.groups
-            metrics = self.controller.feedback(designs, mean_by_group(self.learner.rewards(outcomes), groups))
-            clock.lap("seconds_controller")
-            metrics |= self.learner.tell(trials, outcomes, self.progress)
+            metrics = self.learner.tell(trials, outcomes, self.progress)
+            judged = self.learner.judge(outcomes)
             clock.lap("seconds_strategy")
-            means = mean_by_group(outcomes.returns, groups)
-            self.leaders.note(designs, means)
+            metrics |= self.controller.feedback(designs, judged.rewards)
+            clock.lap("seconds_controller")
+            self.leaders.note(designs, judged.scores)
             self.iteration += 1
             self.env_steps += int(outcomes.steps.sum())
-            design = self.history.note(self.iteration, self.env_steps, designs, means, self.learner.design)
+            design = self.history.note(self.iteration, self.env_steps, designs, judged.scores, self.learner.design)
             if self.progress >= min(1.0, (self.selections + 1) / self.options.selections):
                 metrics |= self._select()
                 clock.lap("seconds_select")
@@ -134,9 +123,7 @@ class Search:
                 "iteration": self.iteration,
                 "env_steps": self.env_steps,
                 "seconds": self.seconds,
-                "return_mean": float(np.nanmean(outcomes.returns)),
-                "return_max": float(np.nanmax(outcomes.returns)),
-                "return_std": float(np.nanstd(outcomes.returns)),
+                **_returns(outcomes.returns),
                 "episode_steps": float(outcomes.steps.mean()),
                 "failed": len(outcomes.failures),
                 "settled": float(self.settled),
@@ -144,7 +131,9 @@ class Search:
                 **metrics,
             }
             self.writer.append_metrics(record)
-            self.writer.append_pictures(self.env_steps, outcomes.returns, design, self.sizes)
+            self.writer.append_pictures(
+                self.env_steps, outcomes.returns, design, network_sizes(self.settings, self.spec)
+            )
             if time.perf_counter() - saved >= self.options.checkpoint_seconds:
                 self.save()
                 saved = time.perf_counter()
@@ -178,7 +167,8 @@ class Search:
         leader = self._lead() if self.controller.space.length else np.zeros(0, np.int64)
         self.learner.settle(leader)
         self.settled = True
-        if self.shipped is not None and self.shipped.size.weights > self.learner.size.weights:
+        left = self.learner.ship(np.zeros(0, np.int64)).size.weights
+        if self.shipped is not None and self.shipped.size.weights > left:
             self.shipped, self.shipped_returns = None, np.zeros(0)  # a mask larger than was asked for
         self._drop_choice()
 
@@ -203,22 +193,17 @@ class Search:
 
     def policy(self, proposed: Integers) -> Policy:
         """Return the noise-free policy of theta with this design (D,), as it would ship."""
-        learner = self.learner
-        design = learner.design(proposed)
-        layers = learner.compression.expand(learner.theta(), design)
-        _, theta = learner.compression.settle(learner.theta(), design)
+        shipped = self.learner.ship(proposed)
         return Policy(
-            layers=tuple(
-                Layer(layer.weight.astype(np.float32), None if layer.bias is None else layer.bias.astype(np.float32))
-                for layer in layers
-            ),
-            normalizer=learner.normalizer,
+            layers=shipped.layers,
+            normalizer=self.learner.normalizer,
             action=self.spec.action,
             env=self.spec.id,
             method=self.options.method,
-            size=learner.compression.size(design),
-            design=design if learner.settled is None else learner.settled,
-            theta=theta,
+            size=shipped.size,
+            design=shipped.design,
+            theta=shipped.theta,
+            activation=self.learner.compression.activation,
         )
 
     def _select(self) -> Metrics:
@@ -329,18 +314,12 @@ class _Clock:
         self._last = now
 
 
-def mean_by_group(returns: Floats, groups: Integers) -> Floats:
-    """Return the mean return of each design (num_designs,): twins share one; NaN where all of a group failed.
-
-    Example:
-        >>> mean_by_group(np.array([1.0, 3.0, np.nan, 5.0]), np.array([0, 0, 1, 1]))
-        array([2., 5.])
-    """
-    valid = np.isfinite(returns)
-    size = int(groups.max()) + 1
-    count = np.bincount(groups[valid], minlength=size)
-    total = np.bincount(groups[valid], weights=returns[valid], minlength=size)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+def _returns(returns: Floats) -> Metrics:
+    """Return mean, largest and deviation of returns (N,) that are known; NaN where none is."""
+    known = returns[np.isfinite(returns)]
+    if not len(known):
+        return dict.fromkeys(("return_mean", "return_max", "return_std"), float("nan"))
+    return {"return_mean": float(known.mean()), "return_max": float(known.max()), "return_std": float(known.std())}
 
 
 def _mean(returns: Floats) -> float:
@@ -352,3 +331,9 @@ def environment(settings: Settings) -> EnvironmentSpec:
     """Look the search's environment up."""
     options = settings.search
     return describe(options.env, options.engine, options.max_episode_steps, options.env_options)
+
+
+def network_sizes(settings: Settings, spec: EnvironmentSpec) -> tuple[int, ...]:
+    """Return the sizes that a compression is told: observation, hidden layers, outputs while training."""
+    heads = LEARNERS[settings.search.learner].heads
+    return (spec.observation_size, *settings.search.hidden, heads * spec.action.size)

@@ -39,10 +39,29 @@ class Method:
     choices: Mapping[str, Choice]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """Options that this method does not let be chosen."""
+    learners: tuple[str, ...] = ("evolution",)
+    """Names in `compactrl.learners.LEARNERS`; the first is the default."""
+    goal_learner: str = ""
+    """The default in environments with goals, where it is another."""
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Presets that mean something else for this method."""
 
 
 def _row(name: str, summary: str, choices: dict[str, Choice], **fixed: Any) -> tuple[str, Method]:
     return name, Method(name, summary, MappingProxyType(choices), MappingProxyType(fixed))
+
+
+def _gradient(
+    name: str,
+    summary: str,
+    choices: dict[str, Choice],
+    learners: tuple[str, ...],
+    goal_learner: str = "",
+    paper: Mapping[str, Any] = MappingProxyType({}),
+    **fixed: Any,
+) -> tuple[str, Method]:
+    settled, presets = MappingProxyType(fixed), MappingProxyType({"paper": paper})
+    return name, Method(name, summary, MappingProxyType(choices), settled, learners, goal_learner, presets)
 
 
 _SAMPLED = {"population": 320}
@@ -62,6 +81,21 @@ _POINTER = {
 }
 """The weights stay in order and move slowly, so that the network can learn which edge wants a larger or smaller one:
 measured on HalfCheetah, the paper's settings stand still where these rise (README, `chromatic-17-paper`)."""
+
+_GRADIENT = {"steps": 1_000_000, "settle": 0.0, "selections": 1, "selection_episodes": 10}
+"""Experience is dear here and what ships is the last policy: it is raced once, at the end, beyond the budget."""
+
+_PLAIN = {NO_CHOICE: Choice("plain", defaults={**_GRADIENT, "hidden": (256, 256)})}
+_HYPERNET = {**_GRADIENT, "steps": 3_000_000, "weight_decay": 1e-5}
+
+_HYPERNET_PAPER = {
+    "decoder": "dense",
+    "width_features": "raw",
+    "graph_size": 16,
+    "actor_learning_rate": 1e-3,
+    "iteration_steps": 50,
+}
+"""The public code of Hegde & Sukhatme 2022, as far as SAC and DDPG share it."""
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     dict(
@@ -104,6 +138,28 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 {NO_CHOICE: Choice("dense", defaults={"settle": 0.0})},
                 hidden=(),
             ),
+            _gradient(
+                "ghp",
+                "one network writes policies for thousands of architectures (Hegde & Sukhatme 2022)",
+                {
+                    "uniform": Choice("hypernet", "cycle", _HYPERNET),
+                    "depth-uniform": Choice("hypernet", "stratified", _HYPERNET),
+                    "pointer": Choice("hypernet", "pointer", _HYPERNET),
+                },
+                learners=("sac", "td3", "ddpg"),
+                goal_learner="ddpg",
+                paper=_HYPERNET_PAPER,
+                hidden=(),
+            ),
+            _gradient("sac", "a plain network by soft actor-critic (Haarnoja et al. 2018)", _PLAIN, learners=("sac",)),
+            _gradient("td3", "a plain network by TD3 (Fujimoto et al. 2018)", _PLAIN, learners=("td3",)),
+            _gradient("ddpg", "a plain network by DDPG (Lillicrap et al. 2016)", _PLAIN, learners=("ddpg",)),
+            _gradient(
+                "distill",
+                "a plain network imitates the policy of another run",
+                {NO_CHOICE: Choice("plain", defaults={**_GRADIENT, "steps": 200_000, "hidden": (16, 8)})},
+                learners=("distill",),
+            ),
         )
     )
 )
@@ -134,4 +190,5 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         ),
     }
 )
-"""Settings by name; `paper` is appendix A of Song et al. 2020, and only what fits the method is taken from it."""
+"""Settings by name; `paper` is appendix A of Song et al. 2020, and only what fits the method is taken from it. Methods of
+other papers have their own under the same name."""

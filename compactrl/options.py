@@ -14,28 +14,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.errors import InputError, did_you_mean
+from compactrl.learners import LEARNERS
+from compactrl.learners.options import Count, Hidden, widths
 from compactrl.methods import METHODS, PRESETS, Choice, Method
 from controllers import CONTROLLERS
 from es import STRATEGIES
-
-
-def _hidden(value: Any) -> Any:
-    """Read '41', '41,41' or 'none'."""
-    if isinstance(value, str):
-        return () if value.strip().lower() in ("none", "") else tuple(part.strip() for part in value.split(","))
-    if isinstance(value, list):  # as a run's record has it
-        return tuple(value)
-    return (value,) if isinstance(value, int) else value
-
-
-def _count(value: Any) -> Any:
-    """Read '20e6' as a whole number."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return value
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _mapping(value: Any) -> Any:
@@ -48,7 +31,8 @@ def _mapping(value: Any) -> Any:
         raise ValueError(f"not a JSON object: {error}") from error
 
 
-Count = Annotated[int, BeforeValidator(_count)]
+ALIASES = {"sampling": "controller"}
+"""Other names of options: whoever proposes the architectures of a graph hyper policy samples them."""
 
 
 class SearchOptions(BaseModel):
@@ -68,16 +52,16 @@ class SearchOptions(BaseModel):
     )
     steps: Count = Field(20_000_000, ge=1, description="Budget in environment steps, re-evaluations included.")
     seed: Count = Field(0, ge=0, description="Source of all randomness.")
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_hidden)] = Field(
+    hidden: Hidden = Field(
         (41,), description="Widths of the hidden layers, such as 41 or 41,41; none for a linear policy."
     )
     controller: str = Field("", description="What chooses the designs; the default is the method's own.")
-    es: str = Field("pgpe", description="Evolution strategy: " + ", ".join(STRATEGIES) + ".")
-    population: Count = Field(64, ge=2, description="Evaluations a generation.")
+    learner: str = Field("", description="Who improves the weights; the default is the method's own.")
     lanes: Count = Field(
         0,
         ge=0,
-        description="Environments that the evaluations are dealt to; 0 for at most 160. Results depend on it.",
+        description="Environments that evaluations are dealt to, or that stand for gradient methods; 0 for at most 160 of "
+        "the former, 8 of the latter. Results depend on it.",
     )
     threads: Count = Field(0, ge=0, description="Threads that step environments; 0 for every core. Changes no result.")
     workers: Count = Field(
@@ -102,16 +86,6 @@ class SearchOptions(BaseModel):
     settle: float = Field(
         0.4, ge=0, lt=1, description="Last share of the budget, spent on the weights of the design that leads."
     )
-    settle_es: str = Field("pgpe", description="Evolution strategy once a design is settled, with its own defaults.")
-    alive_bonus: float | None = Field(
-        None,
-        description="Reward a step for not falling, left out while training so that standing still does not pay; "
-        "the default is the environment's own. Returns shown are always true returns.",
-    )
-    normalize_observations: bool = Field(True, description="Normalise observations by their running moments.")
-    normalize_rewards: bool = Field(
-        False, description="Divide returns by their running standard deviation; of no effect on ranks."
-    )
     selections: Count = Field(
         10, ge=1, description="How many times in a search the leading designs are re-evaluated for what ships."
     )
@@ -132,7 +106,14 @@ class Settings(BaseModel):
     search: SearchOptions
     compression: Any
     controller: Any
-    strategy: Any
+    learner: Any
+    strategy: Any = None
+    """Of the evolution strategy, where the learner has one."""
+
+    @property
+    def lanes(self) -> int:
+        """L, environments that the learner's trials are dealt to."""
+        return self.search.lanes or max(self.learner.default_lanes, getattr(self.compression, "meta_batch", 1))
 
     @property
     def method(self) -> Method:
@@ -147,8 +128,8 @@ class Settings(BaseModel):
     def flat(self) -> dict[str, Any]:
         """Every option by its name, as JSON values."""
         merged: dict[str, Any] = {}
-        for part in (self.search, self.compression, self.controller, self.strategy):
-            merged |= part.model_dump(mode="json")
+        for part in (self.search, self.compression, self.controller, self.learner, self.strategy):
+            merged |= {} if part is None else part.model_dump(mode="json")
         return merged
 
 
@@ -169,6 +150,7 @@ def describe_options() -> list[OptionHelp]:
         ("Search", [("", SearchOptions)]),
         ("What is searched (--method)", [(name, kind.Options) for name, kind in COMPRESSIONS.items()]),
         ("Who chooses designs (--controller)", [(name, kind.Options) for name, kind in CONTROLLERS.items()]),
+        ("Who improves the weights (--learner)", [(name, kind.Options) for name, kind in LEARNERS.items()]),
         ("Evolution strategy (--es)", [(name, kind.Options) for name, kind in STRATEGIES.items()]),
     ]
     described: dict[str, OptionHelp] = {}
@@ -239,6 +221,11 @@ def owners() -> dict[str, list[str]]:
     for name, controller in CONTROLLERS.items():
         for option in controller.Options.model_fields:
             table.setdefault(option, []).append(f"--controller {name}")
+    for name, kind in LEARNERS.items():
+        only = [f"--method {method.name}" for method in METHODS.values() if method.learners == (name,)]
+        several = any(name in method.learners for method in METHODS.values() if len(method.learners) > 1)
+        for option in kind.Options.model_fields:
+            table.setdefault(option, []).extend([*only, *([f"--learner {name}"] if several else [])])
     for name, strategy in STRATEGIES.items():
         for option in strategy.Options.model_fields:
             table.setdefault(option, []).append(f"--es {name}")
@@ -251,10 +238,10 @@ def resolve(given: Mapping[str, Any]) -> Settings:
     Raises:
         InputError: an unknown name, an option of another method, or a value out of range.
     """
-    values = {key: value for key, value in given.items() if value is not None}
+    values = {ALIASES.get(key, key): value for key, value in given.items() if value is not None}
     method = _named("method", values.get("method", SearchOptions.model_fields["method"].default), METHODS)
     preset_name = values.get("preset", "default")
-    preset = _named("preset", preset_name, PRESETS)
+    preset = _named("preset", preset_name, {**PRESETS, **method.presets})
     for option in method.fixed.keys() & values.keys():
         if _same(option, values[option], method.fixed[option]):
             continue
@@ -270,28 +257,25 @@ def resolve(given: Mapping[str, Any]) -> Settings:
     choice = method.choices[wanted]
     if choice.needs and not values.get(choice.needs):
         raise InputError(f"--controller {wanted} needs --{_flag(choice.needs)}")
-    strategy_name = values.get("es") or preset.get("es") or choice.defaults.get("es", "pgpe")
-    strategy = _named("es", strategy_name, STRATEGIES)
-    _named("settle-es", values.get("settle_es", "pgpe"), STRATEGIES)
+    learner = str(values.get("learner") or method.learners[0])
+    if learner not in method.learners:
+        raise InputError(_unknown_learner(method, learner))
     parts: dict[str, type[BaseModel]] = {
         "search": SearchOptions,
         "compression": COMPRESSIONS[choice.compression].Options,
         "controller": CONTROLLERS[choice.controller].Options,
-        "strategy": strategy.Options,
+        "learner": LEARNERS[learner].Options,
     }
+    decided = {"method": method.name, "controller": wanted, "learner": learner}
+    if learner == "evolution":
+        decided["es"] = str(values.get("es") or preset.get("es") or choice.defaults.get("es", "pgpe"))
+        parts["strategy"] = _named("es", decided["es"], STRATEGIES).Options
+        _named("settle-es", values.get("settle_es", "pgpe"), STRATEGIES)
     known = {option for part in parts.values() for option in part.model_fields}
     for option in values:
         if option not in known:
-            raise InputError(_unknown_option(option, method.name, wanted, strategy_name, known))
-    merged = {
-        **choice.defaults,
-        **preset,
-        **method.fixed,
-        **values,
-        "method": method.name,
-        "controller": wanted,
-        "es": strategy_name,
-    }
+            raise InputError(_unknown_option(option, decided, known))
+    merged = {**choice.defaults, **preset, **method.fixed, **values, **decided}
     models: dict[str, Any] = {}
     for name, part in parts.items():
         chosen = {option: merged[option] for option in part.model_fields if option in merged}
@@ -309,7 +293,7 @@ def _named(option: str, name: Any, table: Mapping[str, Any]) -> Any:
 
 
 def _same(option: str, value: Any, fixed: Any) -> bool:
-    return bool(_hidden(value) == fixed) if option == "hidden" else value == fixed
+    return bool(widths(value) == fixed) if option == "hidden" else value == fixed
 
 
 def _flag(option: str) -> str:
@@ -324,14 +308,20 @@ def _unknown_controller(method: Method, wanted: str) -> str:
     return f"unknown --controller '{wanted}'.{did_you_mean(wanted, method.choices)} {takes}"
 
 
-def _unknown_option(option: str, method: str, controller: str, strategy: str, known: set[str]) -> str:
+def _unknown_learner(method: Method, wanted: str) -> str:
+    takes = f"--method {method.name} takes {', '.join(method.learners)}"
+    others = [other.name for other in METHODS.values() if wanted in other.learners]
+    if others:
+        return f"--learner {wanted} is for --method {' or '.join(others)}; {takes}"
+    return f"unknown --learner '{wanted}'.{did_you_mean(wanted, LEARNERS)} {takes}"
+
+
+def _unknown_option(option: str, decided: Mapping[str, str], known: set[str]) -> str:
     table = owners()
     flag = _flag(option)
     if option in table:
-        return (
-            f"--{flag} belongs to {' and '.join(table[option])}; this search is --method {method} "
-            f"--controller {controller} --es {strategy}"
-        )
+        this = " ".join(f"--{_flag(part)} {name}" for part, name in decided.items())
+        return f"--{flag} belongs to {' and '.join(table[option])}; this search is {this}"
     hint = did_you_mean(flag, [_flag(name) for name in known | table.keys()])
     return f"unknown option --{flag}.{hint} `compactrl search --help` lists them"
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.types import Floats, Integers, Layer, Layers, Normalizer, Size
+from compactrl.types import Floats, Integers, Layer, Layers, Mixed, Normalizer, Size
 
 SINGLE = np.float32
 LANE_WIDTH = 16
@@ -143,6 +143,13 @@ class ActionSpec:
         center, scale = self.bounds
         return np.ascontiguousarray((np.tanh(outputs) * scale + center).T)
 
+    def scaled(self, squashed: Floats) -> Floats:
+        """Turn actions (n, A) in -1 … 1 into the box's; where it is unbounded they are left as they are."""
+        if self.bounds is None:
+            return squashed
+        center, scale = self.bounds
+        return np.ascontiguousarray(squashed * scale.T + center.T)
+
 
 def normalize_into(target: NDArray[np.float32], observations: Floats, normalizer: Normalizer) -> None:
     """Write normalised observations (B, O) into target (O, B) in single precision."""
@@ -173,14 +180,18 @@ class Policy:
     """(D,) the design, where the method has one."""
     theta: Floats = field(default_factory=lambda: np.zeros(0))
     """(P,) distinct weights, then biases: with the design, the compact form of `layers`."""
+    activation: str = "tanh"
+    """Of the hidden layers: `tanh` or `relu`."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Observation size, hidden sizes, output size."""
         return (self.layers[0].weight.shape[1], *(layer.weight.shape[0] for layer in self.layers))
 
-    def batched(self, count: int = 1) -> Layers:
-        """Return the layers with a leading axis of `count` copies, as evaluators take them."""
+    def batched(self, count: int = 1) -> Layers | Mixed:
+        """Return `count` copies of the policy's network, as evaluators take them."""
+        if self.activation == "relu":
+            return Mixed((self.layers,), np.zeros(count, np.int64))
         return tuple(
             Layer(
                 np.repeat(layer.weight[None], count, axis=0),
@@ -200,7 +211,18 @@ class Policy:
         size = self.layers[0].weight.shape[1]
         if rows.ndim != 2 or rows.shape[1] != size:
             raise ValueError(f"expected an observation with shape ({size},) or (B, {size}), got {given.shape}")
-        network = BatchedMLP(self.batched(len(rows)))
-        normalize_into(network.input[:, : len(rows)], rows, self.normalizer)
-        actions = self.action.act(network.forward())[: len(rows)]
+        actions = self.action.act(self._outputs(rows))
         return np.asarray(actions[0] if given.ndim == 1 else actions)
+
+    def squashed(self, observations: Floats) -> Floats:
+        """Return the actions for observations (B, O) in -1 … 1 of the action's bounds, (B, A)."""
+        return np.tanh(self._outputs(observations).T.astype(np.float64))
+
+    def _outputs(self, rows: Floats) -> NDArray[np.float32]:
+        """Return the raw outputs (A, B) for observations (B, O)."""
+        from compactrl.networks import network as network_of
+
+        network = network_of(self.batched(len(rows)))
+        normalize_into(network.input[:, : len(rows)], rows, self.normalizer)
+        outputs: NDArray[np.float32] = network.forward()[:, : len(rows)]
+        return outputs

@@ -47,6 +47,7 @@ def policy_state(policy: Policy) -> State:
         "layers": {str(index): layer._asdict() for index, layer in enumerate(policy.layers)},
         "design": policy.design,
         "theta": policy.theta,
+        "activation": policy.activation,
     }
 
 
@@ -68,4 +69,5 @@ def policy_of(state: State) -> Policy:
         size=Size(**state["size"]),
         design=state["design"],
         theta=state["theta"],
+        activation=state.get("activation", "tanh"),  # policies of before had no other
     )

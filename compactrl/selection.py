@@ -15,7 +15,7 @@ import numpy as np
 
 from compactrl.evaluation import Evaluator
 from compactrl.policy import Policy
-from compactrl.types import Designs, Floats, Layer, State, Trials
+from compactrl.types import Designs, Floats, Layer, Layers, Mixed, State, Trials
 
 LEADERS = 16
 ROUNDS = ((16, 2), (4, 8))
@@ -85,13 +85,20 @@ def race(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> Sel
 
 def score(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> tuple[Floats, int]:
     """Return the returns (policies, episodes) over fresh episodes, NaN = failed, and the steps taken."""
-    layers = tuple(
-        Layer(
-            np.repeat(np.stack([layer.weight for layer in parts]), episodes, axis=0),
-            None if parts[0].bias is None else np.repeat(np.stack([layer.bias for layer in parts]), episodes, axis=0),
-        )
-        for parts in zip(*(policy.layers for policy in policies), strict=True)
-    )
+    layers = together(policies, episodes)
     count = len(policies) * episodes
     outcomes = evaluator.evaluate(Trials(layers, policies[0].normalizer, np.zeros((count, 0), np.int64)))
     return outcomes.returns.reshape(len(policies), episodes), int(outcomes.steps.sum())
+
+
+def together(policies: Sequence[Policy], copies: int) -> Layers | Mixed:
+    """Return the networks of policies, each so many times, as evaluators take them."""
+    if policies[0].activation == "relu":
+        return Mixed(tuple(policy.layers for policy in policies), np.repeat(np.arange(len(policies)), copies))
+    return tuple(
+        Layer(
+            np.repeat(np.stack([layer.weight for layer in parts]), copies, axis=0),
+            None if parts[0].bias is None else np.repeat(np.stack([layer.bias for layer in parts]), copies, axis=0),
+        )
+        for parts in zip(*(policy.layers for policy in policies), strict=True)
+    )

@@ -66,24 +66,75 @@ class Normalizer(NamedTuple):
     """(O,), never zero."""
 
 
+class Mixed(NamedTuple):
+    """N ReLU MLPs, of any shapes; many may be the same one."""
+
+    policies: tuple[Layers, ...]
+    """Each without a leading axis, every layer with a bias."""
+    of: Integers
+    """(N,) which of the policies each is."""
+
+
+class Exploration(NamedTuple):
+    """How trials deviate from their policies while experience is collected: drawn beforehand by who learns from it.
+
+    With `outputs` twice as many as actions, the second half are logarithms of standard deviations, and an action is
+    tanh(mean + std · noise); else it is tanh(output) + noise, cut to -1 … 1.
+    """
+
+    noise: Floats
+    """(T, L, A)"""
+    actions: Floats
+    """(T, L, A) in -1 … 1, what is done instead of what the policy says; NaN where it is asked."""
+    log_std: tuple[float, float]
+    """Bounds of the logarithms of standard deviations."""
+
+
 class Trials(NamedTuple):
     """What an evaluator gets: one plain MLP a trial, and one observation normaliser."""
 
-    layers: Layers
-    """Leading axis N."""
+    layers: Layers | Mixed
+    """tanh MLPs of one shape, with a leading axis N, or ReLU MLPs of any shapes."""
     normalizer: Normalizer
     designs: Designs
-    """(N, D), for the parts that learn from designs; evaluators do not read it."""
+    """(N, D), for the parts that learn from designs; evaluators read N alone."""
+    exploration: Exploration | None = None
+    """Where experience is collected."""
+
+
+class Transitions(NamedTuple):
+    """T steps in L standing environments, for learning from."""
+
+    observation: Floats
+    """(T, L, O)"""
+    action: Floats
+    """(T, L, A) in -1 … 1 of the action's bounds."""
+    reward: Floats
+    """(T, L)"""
+    next_observation: Floats
+    """(T, L, O), of the same episode always."""
+    terminated: NDArray[np.bool_]
+    """(T, L) the episode has ended here."""
+    truncated: NDArray[np.bool_]
+    """(T, L) the episode was cut here by its limit of steps."""
+    valid: NDArray[np.bool_]
+    """(T, L) False where the step failed; nothing else of it means anything."""
+    achieved: Floats
+    """(T, L, G) the goal that the step achieved, in environments with goals; else G = 0."""
 
 
 class Outcomes(NamedTuple):
-    """What came of N trials, a whole episode each."""
+    """What came of N trials: a whole episode each, or some steps each in a standing environment."""
 
     returns: Floats
-    """(N,) undiscounted return; NaN where the evaluation failed."""
+    """(N,) undiscounted return; NaN where the evaluation failed, or no episode ended in the trial's steps."""
     steps: Integers
-    """(N,) environment steps of the episode."""
+    """(N,) environment steps of the trial."""
     moments: Moments
     """Of the observations the policies saw."""
     failures: dict[int, str]
     """Trial → why it failed."""
+    transitions: Transitions | None = None
+    """Where experience was collected."""
+    successes: Floats | None = None
+    """(N,) 1 where the episode ended at its goal, 0 elsewhere, NaN as in returns; in environments with goals."""

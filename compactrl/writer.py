@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -9,12 +10,13 @@ import shutil
 import socket
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from compactrl.arrays import ArrayStore
 from compactrl.errors import DamagedFileError, InputError
 from compactrl.images import Pixels, as_png, coloring_image
 from compactrl.runs import DIRECTORY_FORMAT, Run, versions
@@ -112,16 +114,20 @@ class RunWriter:
 
     def save_checkpoint(self, iteration: int, state: State) -> None:
         """Save the state after an iteration, and drop the oldest."""
-        folder = self.path / "checkpoints"
+        folder, store = self.path / "checkpoints", _store(self.path)
         place, temporary = folder / f"{iteration:08d}", folder / f".{iteration:08d}"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        save_state(temporary / "state", state)
+        save_state(temporary / "state", store.put(state))
         shutil.rmtree(place, ignore_errors=True)
         os.replace(temporary, place)
         _sync_directory(folder)
-        for old in sorted(_checkpoints(folder))[:-KEPT_CHECKPOINTS]:
+        places = sorted(_checkpoints(folder))
+        for old in places[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
+        if store.folder.is_dir():
+            with contextlib.suppress(DamagedFileError):  # then nothing is deleted that a damaged one may need
+                store.keep([load_state(each / "state") for each in places[-KEPT_CHECKPOINTS:]])
 
     def load_checkpoint(self, options: dict[str, Any] | None = None) -> tuple[int, State] | None:
         """Return the newest checkpoint that is whole, with its iteration; None where none was written yet.
@@ -132,22 +138,7 @@ class RunWriter:
         Raises:
             DamagedFileError: there are checkpoints, all of them damaged.
         """
-        places = sorted(_checkpoints(self.path / "checkpoints"), reverse=True)
-        problems = []
-        for place in places:
-            try:
-                state = load_state(place / "state")
-                if options is not None:
-                    _check_same_search(place, state, options)
-            except DamagedFileError as error:
-                problems.append(str(error))
-                continue
-            for problem in problems:
-                warnings.warn(f"{problem}; going on from the one before, {place.name}", stacklevel=2)
-            return int(place.name), state
-        if problems:
-            raise DamagedFileError(f"no checkpoint of {self.path} can be read: {'; '.join(problems)}")
-        return None
+        return load_checkpoint(self.path, options)
 
 
 class EventsWriter:
@@ -187,12 +178,13 @@ class EventsWriter:
 
         event = self._event(step=step)
         values = returns[np.isfinite(returns)]
-        counts, edges = np.histogram(values, bins="sturges")
-        histogram = HistogramProto(
-            min=values.min(), max=values.max(), num=len(values), sum=values.sum(), sum_squares=(values**2).sum(),
-            bucket_limit=edges[1:], bucket=counts,
-        )  # fmt: skip
-        event.summary.value.add(tag="returns", histo=histogram)
+        if len(values):
+            counts, edges = np.histogram(values, bins="sturges")
+            histogram = HistogramProto(
+                min=values.min(), max=values.max(), num=len(values), sum=values.sum(), sum_squares=(values**2).sum(),
+                bucket_limit=edges[1:], bucket=counts,
+            )  # fmt: skip
+            event.summary.value.add(tag="returns", histo=histogram)
         if image is not None:
             height, width, channels = image.shape
             encoded = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=as_png(image))
@@ -207,6 +199,34 @@ class EventsWriter:
         event.wall_time = time.time()
         self._records.write(event.SerializeToString())
         self._records.flush()
+
+
+def load_checkpoint(
+    path: Path, options: dict[str, Any] | None = None, only: Callable[[State], State] = lambda state: state
+) -> tuple[int, State] | None:
+    """Return a run's newest checkpoint that is whole, or what `only` leaves of it; see `RunWriter`. Needs no lock."""
+    store = _store(path)
+    places = sorted(_checkpoints(path / "checkpoints"), reverse=True)
+    problems = []
+    for place in places:
+        try:
+            state = load_state(place / "state")
+            if options is not None:
+                _check_same_search(place, state, options)
+            state = store.fill(only(state))
+        except DamagedFileError as error:
+            problems.append(str(error))
+            continue
+        for problem in problems:
+            warnings.warn(f"{problem}; going on from the one before, {place.name}", stacklevel=3)
+        return int(place.name), state
+    if problems:
+        raise DamagedFileError(f"no checkpoint of {path} can be read: {'; '.join(problems)}")
+    return None
+
+
+def _store(path: Path) -> ArrayStore:
+    return ArrayStore(path / "checkpoints" / "arrays")
 
 
 def _check_same_search(place: Path, state: State, options: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@
 | `evolution` | children of the best of small tournaments                   | ageing the oldest designs out    |
 | `random`    | uniform designs, new ones each time                         | nothing                          |
 | `fixed`     | a fixed population of uniform designs, in a cycle           | nothing                          |
+| `cycle`     | every design once before any comes again, shuffled          | nothing                          |
+| `stratified`| a uniformly drawn stratum, and the next design of it        | nothing                          |
 
 To add one: a file with a subclass of `Controller`, and a line in `CONTROLLERS`. Nothing heavy is imported before a
 controller that needs it is made.
@@ -23,13 +25,22 @@ Example:
 
 from .ahead import Ahead
 from .base import Controller, Space
+from .cycle import CycleController, StratifiedController
 from .evolution import EvolutionController
 from .fixed import FixedController
 from .random import RandomController
 from .reinforce import PointerController
 
 CONTROLLERS: dict[str, type[Controller]] = {
-    kind.name: kind for kind in (PointerController, RandomController, FixedController, EvolutionController)
+    kind.name: kind
+    for kind in (
+        PointerController,
+        RandomController,
+        FixedController,
+        EvolutionController,
+        CycleController,
+        StratifiedController,
+    )
 }
 """Every controller by its name."""
 

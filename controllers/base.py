@@ -7,7 +7,7 @@ nothing of robots, networks or weights; a space says which rows exist.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,15 +34,23 @@ class Space:
     """D, the number of decisions; 0 where there is nothing to choose."""
     choices: int
     """How many values one decision has: colours, 2 for mask bits, widths."""
+    rows: Designs | None = field(default=None, compare=False, repr=False)
+    """(count, D), where only some rows exist: these."""
+    strata: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
+    """(count,), where rows fall into kinds of which each may want its share: the kind of each row."""
 
     @property
     def count(self) -> int:
         """The number of different rows, exactly."""
+        if self.rows is not None:
+            return len(self.rows)
         count: int = int(self.choices) ** int(self.length)
         return count
 
     def sample(self, n: int, generator: np.random.Generator) -> Designs:
         """Draw n rows uniformly, shape (n, D)."""
+        if self.rows is not None:
+            return self.rows[generator.integers(len(self.rows), size=n)]
         return generator.integers(self.choices, size=(n, self.length), dtype=np.int64)
 
     def check(self, designs: Designs) -> None:

@@ -6,12 +6,14 @@ from compactrl.compressions.circulant import Circulant
 from compactrl.compressions.dense import Dense
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather
+from compactrl.compressions.hypernet import Hypernet, HypernetOptions
 from compactrl.compressions.latent import Latent, LatentOptions
 from compactrl.compressions.masked import Masked, MaskedOptions
+from compactrl.compressions.plain import Plain
 from compactrl.compressions.toeplitz import Toeplitz
 
 COMPRESSIONS: dict[str, type[Compression]] = {
-    each.name: each for each in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent)
+    each.name: each for each in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Plain, Hypernet)
 }
 
 __all__ = [
@@ -23,10 +25,13 @@ __all__ = [
     "Dense",
     "Frozen",
     "Gather",
+    "Hypernet",
+    "HypernetOptions",
     "Latent",
     "LatentOptions",
     "Masked",
     "MaskedOptions",
     "Options",
+    "Plain",
     "Toeplitz",
 ]

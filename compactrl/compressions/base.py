@@ -52,6 +52,8 @@ class Compression(ABC):
     """
 
     name: ClassVar[str]
+    activation: ClassVar[str] = "tanh"
+    """Of the hidden layers of what `expand` returns: `tanh` or `relu`."""
     Options: ClassVar[type[Options]] = Options
 
     space: Space
@@ -60,6 +62,10 @@ class Compression(ABC):
     """All rows that a design may be, whoever chooses it: D = design_space.length."""
     num_weights: int
     """M, the most weights that may ship."""
+    meta_batch: int = 1
+    """How many designs a learner by gradients acts with and trains at a time."""
+    resample_updates: int = 0
+    """Updates by gradients after which it takes other designs, where it does."""
 
     def __init__(self, sizes: tuple[int, ...], options: AnyOptions) -> None:
         if len(sizes) < 2 or min(sizes) < 1:
@@ -72,6 +78,11 @@ class Compression(ABC):
         self.num_edges = sum(outputs * inputs for outputs, inputs in self.shapes)
         self.num_biases = sum(self.sizes[1:-1])
         self.space = self.design_space = Space(length=0, choices=1)
+
+    @property
+    def summary(self) -> str:
+        """What is searched, in words."""
+        return f"{'-'.join(map(str, self.sizes))} policies, {self.num_edges} edges"
 
     @property
     @abstractmethod

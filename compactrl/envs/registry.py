@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from compactrl.envs.goals import Goal, distance_goal, goal_of
 from compactrl.errors import InputError, did_you_mean
 from compactrl.policy import ActionSpec
 
@@ -53,6 +54,8 @@ class EnvironmentSpec:
     max_episode_steps: int
     kwargs: dict[str, Any] = field(default_factory=dict)
     """Options given to the engine, `max_episode_steps` among them."""
+    goal: Goal | None = field(default=None, compare=False)
+    """Its goals, where it has some; the desired one is then the end of an observation."""
 
     @property
     def alive_bonus(self) -> float:
@@ -114,9 +117,12 @@ def make_gymnasium(env: str, kwargs: dict[str, Any]) -> Any:
     import gymnasium
 
     import compactrl.envs.toy  # noqa: F401  (registers itself)
+    from compactrl.envs.wrappers import GoalObservation, has_goals
 
     made = gymnasium.make(env, **kwargs)
     space = made.observation_space
+    if has_goals(space) and hasattr(made.unwrapped, "compute_reward"):
+        return GoalObservation(made)
     if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
         made = gymnasium.wrappers.FlattenObservation(made)
     return made
@@ -152,6 +158,8 @@ def _describe_envpool(env: str, max_episode_steps: int, kwargs: dict[str, Any]) 
     import envpool
     import gymnasium
 
+    from compactrl.envs.wrappers import has_goals
+
     for option in OWN_OPTIONS & kwargs.keys():
         raise InputError(f"--env-options: '{option}' is compactrl's own to set; see --lanes, --threads and --seed")
     if max_episode_steps:
@@ -163,19 +171,30 @@ def _describe_envpool(env: str, max_episode_steps: int, kwargs: dict[str, Any]) 
             observation, action = spec.gymnasium_observation_space, spec.gymnasium_action_space
     except Exception as error:
         raise InputError(f"{env} does not take these options: {error}") from error
-    if not (isinstance(observation, gymnasium.spaces.Box) and len(observation.shape) == 1):
-        return None  # images and dictionaries: Gymnasium flattens what can be flattened
+    goal = None
+    if env.startswith("Fetch") and has_goals(observation):
+        goal = distance_goal(
+            int(observation["desired_goal"].shape[0]),
+            spec.config.distance_threshold,
+            spec.config.reward_type == "dense",
+        )
+        size = int(observation["observation"].shape[0]) + goal.size
+    elif isinstance(observation, gymnasium.spaces.Box) and len(observation.shape) == 1:
+        size = int(observation.shape[0])
+    else:
+        return None  # images and other dictionaries: Gymnasium flattens what can be flattened
     limit = int(spec.config.max_episode_steps)
     if not 0 < limit < 10**6:
         limit = DEFAULT_EPISODE_STEPS
     kwargs = {**kwargs, "max_episode_steps": limit}
-    return EnvironmentSpec(env, "envpool", int(observation.shape[0]), action_spec(env, action), limit, kwargs)
+    return EnvironmentSpec(env, "envpool", size, action_spec(env, action), limit, kwargs, goal)
 
 
 def _describe_gymnasium(env: str, max_episode_steps: int, kwargs: dict[str, Any]) -> EnvironmentSpec:
     import gymnasium
 
     import compactrl.envs.toy  # noqa: F401  (registers itself)
+    from compactrl.envs.wrappers import GoalObservation
 
     try:
         registered = gymnasium.spec(env)
@@ -190,8 +209,9 @@ def _describe_gymnasium(env: str, max_episode_steps: int, kwargs: dict[str, Any]
         raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
     size = int(np.prod(made.observation_space.shape))
     action = action_spec(env, made.action_space)
+    goal = goal_of(made, made.goal_size) if isinstance(made, GoalObservation) else None
     made.close()
-    return EnvironmentSpec(env, "gymnasium", size, action, limit, kwargs)
+    return EnvironmentSpec(env, "gymnasium", size, action, limit, kwargs, goal)
 
 
 def action_spec(env: str, space: Any) -> ActionSpec:
@@ -220,7 +240,7 @@ class Searchable(NamedTuple):
 
 
 USUAL = re.compile(
-    r"(Swimmer|Hopper|HalfCheetah|Walker2d|Ant|Humanoid|HumanoidStandup|Reacher|Pusher|Inverted\w*)-v5|"
+    r"(Swimmer|Hopper|HalfCheetah|Walker2d|Ant|Humanoid|HumanoidStandup|Reacher|Pusher|Inverted\w*)-v5|Fetch(Reach|Push|Slide|PickAndPlace)-v4|"
     r"(Pendulum|CartPole|Acrobot|MountainCar\w*|LunarLander\w*|BipedalWalker\w*)-v\d|compactrl/.*"
 )
 """What `compactrl envs` lists without a pattern."""

@@ -1,9 +1,10 @@
 """Toy environments with known answers, as cheap as Gymnasium allows.
 
 - `compactrl/Target-v0`: learnable, with a known best return of 0.
+- `compactrl/BitFlip-v0`: a goal environment whose reward is sparse: without hindsight there is next to nothing to learn from.
 - `compactrl/Faulty-v0`: fails in a chosen way after a chosen number of steps, for trying out how failures are met.
 
-Importing this module registers both with Gymnasium; `compactrl.envs.registry.describe` imports it.
+Importing this module registers them with Gymnasium; `compactrl.envs.registry.describe` imports it.
 
 Example:
     >>> import gymnasium
@@ -63,6 +64,50 @@ class Target(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followed
         return self._seen
 
 
+class BitFlip(gymnasium.Env):  # type: ignore[misc]
+    """Bits are to become the desired ones, one flip a step at most (Andrychowicz et al. 2017, section 3.1, here a box).
+
+    The bit whose action is the largest is flipped where that is above 0. Reward 0 at the goal and -1 elsewhere; an
+    episode has as many steps as bits, so that the best policy ends at the goal in every one.
+
+    Args:
+        bits: how many.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+
+    def __init__(self, bits: int = 8) -> None:
+        bit = gymnasium.spaces.Box(0.0, 1.0, (bits,), np.float64)
+        keys = ("observation", "achieved_goal", "desired_goal")
+        self.observation_space = gymnasium.spaces.Dict(dict.fromkeys(keys, bit))
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (bits,), np.float64)
+        self._bits, self._state, self._goal, self._steps = bits, np.zeros(bits), np.zeros(bits), 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode."""
+        super().reset(seed=seed, options=options)
+        self._state, self._goal = self.np_random.integers(2, size=(2, self._bits)).astype(float)
+        self._steps = 0
+        return self._look(), {}
+
+    def step(self, action: NDArray[Any]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Flip a bit, or none."""
+        self._steps += 1
+        chosen = int(np.argmax(action))
+        if action[chosen] > 0:
+            self._state = self._state.copy()
+            self._state[chosen] = 1 - self._state[chosen]
+        reward = float(self.compute_reward(self._state, self._goal, {}))
+        return self._look(), reward, False, self._steps >= self._bits, {}
+
+    def compute_reward(self, achieved: NDArray[Any], desired: NDArray[Any], info: Any) -> NDArray[Any]:  # noqa: ARG002
+        """Return 0 where all bits are as desired, -1 elsewhere."""
+        return np.all(np.asarray(achieved) == np.asarray(desired), axis=-1).astype(float) - 1
+
+    def _look(self) -> dict[str, Floats]:
+        return {"observation": self._state, "achieved_goal": self._state, "desired_goal": self._goal}
+
+
 class Faulty(gymnasium.Env):  # type: ignore[misc]
     """Pays 1 a step and fails in a chosen way.
 
@@ -117,4 +162,5 @@ class Faulty(gymnasium.Env):  # type: ignore[misc]
 
 
 gymnasium.register("compactrl/Target-v0", f"{__name__}:Target", max_episode_steps=STEPS)
+gymnasium.register("compactrl/BitFlip-v0", f"{__name__}:BitFlip", disable_env_checker=True)
 gymnasium.register("compactrl/Faulty-v0", f"{__name__}:Faulty")

@@ -32,8 +32,11 @@ class EnvPoolEngine:
             env, num_envs=len(seeds), num_threads=min(threads, len(seeds)), seed=seeds, **kwargs
         )
         keys = list(self._pool._state_keys)
-        self._observation = next(index for index, key in enumerate(keys) if key.split(":")[0] == "obs")
-        self._reward, self._done = keys.index("reward"), keys.index("done")
+        self._observation = [keys.index(key) for key in ("obs:observation", "obs:desired_goal") if key in keys] or [
+            next(index for index, key in enumerate(keys) if key.split(":")[0] == "obs")
+        ]
+        self._achieved = keys.index("obs:achieved_goal") if "obs:achieved_goal" in keys else None
+        self._reward, self._done, self._truncated = (keys.index(key) for key in ("reward", "done", "trunc"))
         self._action_type = self._pool.spec.action_array_spec["action"].dtype
         self._action_shape = self._pool.spec.gymnasium_action_space.shape
         self._ended = np.ones(len(seeds), bool)  # a pool resets these by itself at their next step
@@ -62,10 +65,12 @@ class EnvPoolEngine:
             where, early = self._early
             self._early = None
             rest = np.setdiff1d(np.arange(len(self._lanes)), where)
-            merged = [np.empty((len(self._lanes), *part.shape[1:]), part.dtype) for part in answer[:3]]
-            for whole, first, second in zip(merged, early[:3], answer[:3], strict=True):
-                whole[where], whole[rest] = first, second
-            answer = Answer(merged[0], merged[1], merged[2], {})
+            merged = [_merged(len(self._lanes), where, first, rest, second) for first, second in zip(
+                (early.observation, early.reward, early.done, early.terminated, early.achieved),
+                (answer.observation, answer.reward, answer.done, answer.terminated, answer.achieved),
+                strict=True,
+            )]  # fmt: skip
+            answer = Answer(*merged[:3], {}, *merged[3:])
         self._ended[self._lanes] = answer.done
         return answer
 
@@ -76,7 +81,19 @@ class EnvPoolEngine:
 
     def _answer(self) -> Answer:
         state = self._pool._recv()
-        observation = state[self._observation]
+        parts = [state[index] for index in self._observation]
+        observation = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         if observation.dtype != np.float64:
             observation = observation.astype(np.float64)
-        return Answer(observation, state[self._reward], state[self._done], {})
+        done = state[self._done]
+        achieved = None if self._achieved is None else np.asarray(state[self._achieved], np.float64)
+        return Answer(observation, state[self._reward], done, {}, done & ~state[self._truncated], achieved)
+
+
+def _merged(count: int, where: Integers, first: Any, rest: Integers, second: Any) -> Any:
+    """Return an array of `count` rows with `first` at `where` and `second` at the rest; None of Nones."""
+    if first is None:
+        return None
+    whole = np.empty((count, *first.shape[1:]), first.dtype)
+    whole[where], whole[rest] = first, second
+    return whole

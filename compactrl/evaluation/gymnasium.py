@@ -32,6 +32,7 @@ class GymnasiumEngine:
         self._seeds = seeds
         self._resets = [0] * len(seeds)
         self._size = int(np.prod(self._envs[0].observation_space.shape))
+        self._goal_size = getattr(self._envs[0], "goal_size", 0)
         self._command: tuple[Integers, NDArray[Any] | None, NDArray[np.bool_]] | None = None
 
     def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
@@ -46,7 +47,8 @@ class GymnasiumEngine:
         self._command = None
         observation = np.zeros((len(lanes), self._size))
         reward = np.zeros(len(lanes))
-        done = np.zeros(len(lanes), bool)
+        done, ended = np.zeros(len(lanes), bool), np.zeros(len(lanes), bool)
+        achieved = np.zeros((len(lanes), self._goal_size)) if self._goal_size else None
         errors: dict[int, str] = {}
         for position, lane in enumerate(lanes):
             try:
@@ -58,7 +60,7 @@ class GymnasiumEngine:
                     if isinstance(action, np.ndarray):
                         action = action.astype(self._envs[lane].action_space.dtype)
                     seen, reward[position], terminated, truncated, _ = self._envs[lane].step(action)
-                    done[position] = terminated or truncated
+                    done[position], ended[position] = terminated or truncated, terminated
                 flat = np.asarray(seen, np.float64).ravel()
                 if flat.shape != (self._size,):
                     errors[position] = (
@@ -66,10 +68,12 @@ class GymnasiumEngine:
                     )
                     continue
                 observation[position] = flat
+                if achieved is not None:
+                    achieved[position] = self._envs[lane].achieved
             except Exception as error:
                 # Whatever a user's environment raises is a failed evaluation with its reason, kept and shown.
                 errors[position] = f"the environment raised {type(error).__name__}: {error}"
-        return Answer(observation, reward, done, errors)
+        return Answer(observation, reward, done, errors, ended, achieved)
 
     def close(self) -> None:
         """See `Engine`."""

@@ -9,13 +9,17 @@ queues: whole episodes, only steps that count.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.policy import ActionSpec, BatchedMLP, normalize_into
+from compactrl.networks import network
+from compactrl.policy import ActionSpec, normalize_into
 from compactrl.types import Floats, Integers, Moments, Outcomes, Trials
+
+if TYPE_CHECKING:
+    from compactrl.envs.goals import Goal
 
 HUGE = 1e10
 """Observations beyond this mean that the simulation has diverged (MuJoCo's own limit for a bad state)."""
@@ -32,6 +36,10 @@ class Answer(NamedTuple):
     """(n,) the episode has ended, by termination or truncation."""
     errors: dict[int, str]
     """Position → what the environment raised."""
+    terminated: NDArray[np.bool_] | None = None
+    """(n,) the episode has ended other than by its limit of steps; who only wants returns need not know."""
+    achieved: Floats | None = None
+    """(n, G) the goals achieved, in environments with goals."""
 
 
 class Engine(Protocol):
@@ -56,9 +64,12 @@ class Results:
     total: Floats
     square: Floats
     failures: dict[int, str]
+    achieved: Floats
+    """(N, G) the goal achieved at an episode's end, and in `desired` the goal that was wanted."""
+    desired: Floats
 
     @classmethod
-    def empty(cls, trials: int, observation_size: int) -> Results:
+    def empty(cls, trials: int, observation_size: int, goal_size: int = 0) -> Results:
         """Return results for this many trials, all still to come."""
         return cls(
             returns=np.zeros(trials),
@@ -66,6 +77,8 @@ class Results:
             total=np.zeros((trials, observation_size)),
             square=np.zeros((trials, observation_size)),
             failures={},
+            achieved=np.full((trials, goal_size), np.nan),
+            desired=np.zeros((trials, goal_size)),
         )
 
     def take(self, trials: Integers, outcomes: Outcomes) -> None:
@@ -76,7 +89,7 @@ class Results:
         self.square[trials] = outcomes.moments.square
         self.failures.update({int(trials[position]): reason for position, reason in outcomes.failures.items()})
 
-    def outcomes(self) -> Outcomes:
+    def outcomes(self, goal: Goal | None = None) -> Outcomes:
         """Return the record that evaluators give; a failed trial has NaN and adds nothing to the moments."""
         failed = np.array(sorted(self.failures), np.int64)
         self.returns[failed] = np.nan
@@ -85,7 +98,11 @@ class Results:
         count = self.steps.astype(np.float64)
         count[failed] = 0.0
         moments = Moments(count, self.total, self.square)
-        return Outcomes(self.returns, self.steps, moments, dict(sorted(self.failures.items())))
+        successes = None
+        if goal is not None:
+            successes = np.where(np.isfinite(self.returns), goal.success(self.achieved, self.desired), np.nan)
+        failures = dict(sorted(self.failures.items()))
+        return Outcomes(self.returns, self.steps, moments, failures, successes=successes)
 
 
 class Block:
@@ -130,7 +147,7 @@ class Block:
         self._steps = np.zeros(len(first), np.int64)
         self._total = np.zeros((len(first), size))
         self._square = np.zeros((len(first), size))
-        self._network = BatchedMLP(self._layers, first)
+        self._network = network(self._layers, first)
         self._sent = np.arange(len(first))
         self.resets[self._lane] += 1
         self.engine.send(self._lane, None, self._fresh)
@@ -145,7 +162,8 @@ class Block:
 
     def advance(self) -> bool:
         """Take the answer of every lane that is running and send the next command; False at the end."""
-        observation, reward, done, errors = self.engine.receive()
+        answer = self.engine.receive()
+        observation, reward, done, errors = answer[:4]
         sent = self._sent
         stepped = ~self._fresh[sent]
         if stepped.all():
@@ -171,6 +189,10 @@ class Block:
             normalized = np.empty((seen.shape[1], len(going)), np.float32)
             normalize_into(normalized, seen, self._normalizer)
             self._network.input[:, going] = normalized
+            if answer.achieved is not None:
+                over, goal_size = self._trial[sent[done]], answer.achieved.shape[1]
+                self._results.achieved[over] = answer.achieved[done]
+                self._results.desired[over] = observation[done, -goal_size:]
             self._finish(sent[done])
             if not self._running.any():
                 return False

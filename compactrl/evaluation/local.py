@@ -13,7 +13,9 @@ from itertools import pairwise
 import numpy as np
 
 from compactrl.envs.registry import EnvironmentSpec
+from compactrl.evaluation.collecting import Collected, Standing
 from compactrl.evaluation.lanes import Block, Engine, Results
+from compactrl.networks import one_thread
 from compactrl.types import Integers, Outcomes, State, Trials
 
 
@@ -49,18 +51,39 @@ class LocalEvaluator:
             Block(make_engine(spec, seeds[low:high], each), int(low), int(high - low), num_lanes, spec.action)
             for low, high in pairwise(edges)
         ]
+        self._standing = [Standing(block) for block in self._blocks]
         self._drivers = ThreadPoolExecutor(len(self._blocks))
 
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode; the outcome does not depend on threads or blocks."""
-        num_trials = trials.layers[0].weight.shape[0]
-        results = Results.empty(num_trials, self.spec.observation_size)
-        if len(self._blocks) == 1:
-            self._blocks[0].run(trials, results)
-        else:
-            # Each writes results of its own trials; numpy and the engines let go of the interpreter's lock.
-            list(self._drivers.map(lambda block: block.run(trials, results), self._blocks))
-        return results.outcomes()
+        goal = self.spec.goal
+        results = Results.empty(len(trials.designs), self.spec.observation_size, goal.size if goal else 0)
+        with one_thread().limit(limits=1):
+            if len(self._blocks) == 1:
+                self._blocks[0].run(trials, results)
+            else:
+                # Each writes results of its own trials; numpy and the engines let go of the interpreter's lock.
+                list(self._drivers.map(lambda block: block.run(trials, results), self._blocks))
+        return results.outcomes(goal)
+
+    def collect(self, trials: Trials) -> Outcomes:
+        """Let each of N trials act in its lane for some of the T steps that its exploration is for.
+
+        Raises:
+            ValueError: the trials are no multiple of the lanes, or T none of the trials of a lane.
+        """
+        steps = 0 if trials.exploration is None else len(trials.exploration.noise)
+        parts, rest = divmod(len(trials.designs), self.num_lanes)
+        if rest or not steps or steps % parts:
+            raise ValueError(
+                f"expected trials that are a multiple of the {self.num_lanes} lanes, and as many steps for each: "
+                f"got {len(trials.designs)} trials and {steps} steps"
+            )
+        goal, spec = self.spec.goal, self.spec
+        collected = Collected(steps, self.num_lanes, spec.observation_size, spec.action.size, goal.size if goal else 0)
+        with one_thread().limit(limits=1):
+            list(self._drivers.map(lambda standing: standing.run(trials, collected), self._standing))
+        return collected.outcomes(len(trials.designs), goal)
 
     def close(self) -> None:
         """Give the environments back; an evaluation that was interrupted ends first."""
@@ -76,16 +99,20 @@ class LocalEvaluator:
         return np.concatenate([block.resets for block in self._blocks])
 
     def state_dict(self) -> State:
-        """A lane's state is its count of resets."""
-        return {"resets": self.resets}
+        """A lane's state is its count of resets and, where an episode stands, the actions of it so far."""
+        actions = {str(lane): each for one in self._standing for lane, each in one.episodes().items()}
+        return {"resets": self.resets, "actions": actions}
 
     def load_state_dict(self, state: State) -> None:
-        """Fast-forward fresh lanes to the counts of resets of `state_dict`."""
+        """Bring fresh lanes to where those of `state_dict` were."""
         resets = np.asarray(state["resets"], np.int64)
         if resets.shape != (self.num_lanes,):
             raise ValueError(f"expected resets of {self.num_lanes} lanes, got shape {resets.shape}")
-        for block in self._blocks:
-            block.fast_forward(resets[block.offset : block.offset + block.count])
+        actions = {int(lane): np.asarray(each) for lane, each in state.get("actions", {}).items()}
+        stands = np.isin(np.arange(self.num_lanes), list(actions))  # their last reset is part of their episode
+        for block, standing in zip(self._blocks, self._standing, strict=True):
+            block.fast_forward((resets - stands)[block.offset : block.offset + block.count])
+            standing.repeat(actions)
 
 
 def lane_seeds(seed: np.random.SeedSequence, num_lanes: int) -> Integers:

@@ -29,7 +29,7 @@ from compactrl.evaluation.cluster import connect, cpus, reason_of, shut_down, to
 from compactrl.evaluation.lanes import Results
 from compactrl.evaluation.local import lane_seeds
 from compactrl.evaluation.worker import LaneWorker, Work
-from compactrl.types import Integers, Layer, Layers, Normalizer, Outcomes, State, Trials
+from compactrl.types import Integers, Layer, Layers, Mixed, Normalizer, Outcomes, State, Trials
 
 START_SECONDS = 60.0
 """After this long a worker that has not begun is not counted on; it is used if it comes."""
@@ -296,8 +296,11 @@ def _taken_apart(work: Work) -> list[Work]:
     return parts
 
 
-def rows(layers: Layers, chosen: Any) -> Layers:
+def rows(layers: Layers | Mixed, chosen: Any) -> Layers | Mixed:
     """Return some of N policies."""
+    if isinstance(layers, Mixed):
+        used, of = np.unique(layers.of[chosen], return_inverse=True)
+        return Mixed(tuple(layers.policies[policy] for policy in used), of)
     return tuple(Layer(weight[chosen], None if bias is None else bias[chosen]) for weight, bias in layers)
 
 
@@ -322,19 +325,28 @@ class RayEvaluator:
 
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode; the outcome does not depend on the workers."""
-        num_trials = len(trials.layers[0].weight)
-        results = Results.empty(num_trials, self.spec.observation_size)
+        num_trials = len(trials.designs)
+        results, successes = Results.empty(num_trials, self.spec.observation_size), np.full(num_trials, np.nan)
         for work, outcome in self._workers.run(self.shares(trials, self._workers.renew()), trials.normalizer):
             if isinstance(outcome, str):
                 results.failures.update(dict.fromkeys(work.trials.tolist(), outcome))
             else:
                 results.take(work.trials, outcome)
+                successes[work.trials] = np.nan if outcome.successes is None else outcome.successes
         self.resets += np.bincount(np.arange(num_trials) % self.num_lanes, minlength=self.num_lanes)
-        return results.outcomes()
+        return results.outcomes()._replace(successes=None if self.spec.goal is None else successes)
+
+    def collect(self, trials: Trials) -> Outcomes:
+        """Workers run whole episodes only.
+
+        Raises:
+            NotImplementedError: always; `compactrl.api` refuses such a search before it begins.
+        """
+        raise NotImplementedError("workers run whole episodes: a learner that needs transitions is served in process")
 
     def shares(self, trials: Trials, workers: int) -> list[Work]:
         """Deal the lanes to workers, in turn, so that a last round of few trials is shared as well."""
-        numbers, parts = np.arange(len(trials.layers[0].weight)), min(workers, self.num_lanes)
+        numbers, parts = np.arange(len(trials.designs)), min(workers, self.num_lanes)
         works = []
         for first in range(parts):
             lanes = np.arange(first, self.num_lanes, parts)

@@ -17,7 +17,8 @@ import numpy as np
 from compactrl.envs.registry import EnvironmentSpec, describe, load_module
 from compactrl.evaluation.lanes import Block, Results
 from compactrl.evaluation.local import make_engine
-from compactrl.types import Integers, Layers, Normalizer, Outcomes, Trials
+from compactrl.networks import one_thread
+from compactrl.types import Integers, Layers, Mixed, Normalizer, Outcomes, Trials
 
 
 class Work(NamedTuple):
@@ -31,8 +32,8 @@ class Work(NamedTuple):
     """(L,) resets of each lane before this work."""
     trials: Integers
     """(N,) numbers of the trials within the generation; the k-th here runs in lane k mod L."""
-    layers: Layers
-    """Leading axis N."""
+    layers: Layers | Mixed
+    """Of N policies."""
 
 
 class LaneWorker:
@@ -78,9 +79,11 @@ class LaneWorker:
         """Run each trial for one whole episode; failures are by position in this work."""
         block = self._block(work)
         trials = Trials(work.layers, normalizer, np.zeros((len(work.trials), 0), np.int64))
-        results = Results.empty(len(work.trials), self.spec.observation_size)
-        block.run(trials, results)
-        return results.outcomes()
+        goal = self.spec.goal
+        results = Results.empty(len(work.trials), self.spec.observation_size, goal.size if goal else 0)
+        with one_thread().limit(limits=1):
+            block.run(trials, results)
+        return results.outcomes(goal)
 
     def _block(self, work: Work) -> Block:
         """Return the work's lanes, at the work's counts of resets."""

@@ -12,18 +12,34 @@ It also keeps the running moments of all observations; they take effect from the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
 
 from compactrl.compressions import Compression
-from compactrl.types import Design, Designs, Floats, Layer, Layers, Metrics, Normalizer, Outcomes, Size, State, Trials
+from compactrl.learners.base import SMALLEST_STD, Judgement, Learner, Shipped, normalizer_of
+from compactrl.types import (
+    Design,
+    Designs,
+    Floats,
+    Integers,
+    Layer,
+    Layers,
+    Metrics,
+    Normalizer,
+    Outcomes,
+    State,
+    Trials,
+)
 from es import STRATEGIES
 from es.strategy import Options
 
-SMALLEST_STD = 1e-6
-"""An observation that varies less than this is taken as constant and only centred."""
+if TYPE_CHECKING:
+    from compactrl.envs.registry import EnvironmentSpec
+    from compactrl.options import Settings
 
 
-class EvolutionLearner:
+class EvolutionLearner(Learner):
     """Improves a compression's theta by an evolution strategy.
 
     Args:
@@ -38,6 +54,8 @@ class EvolutionLearner:
             shaping see them (Song et al. 2020, appendix A.2); centred ranks do not change by it.
         seed: source of the first theta and of the strategy's noise.
     """
+
+    needs_transitions = False
 
     def __init__(
         self,
@@ -65,6 +83,28 @@ class EvolutionLearner:
         size = compression.sizes[0]
         self._count, self._total, self._square = 0.0, np.zeros(size), np.zeros(size)
 
+    @classmethod
+    def build(
+        cls, settings: Settings, compression: Compression, spec: EnvironmentSpec, seed: np.random.SeedSequence
+    ) -> Self:
+        """Make a learner of resolved settings."""
+        options = settings.learner
+        bonus = spec.alive_bonus if options.alive_bonus is None else options.alive_bonus
+        return cls(
+            compression, options.es, options.settle_es, options.population, settings.strategy, bonus,
+            options.normalize_observations, options.normalize_rewards, seed,
+        )  # fmt: skip
+
+    @classmethod
+    def check(cls, settings: Settings, compression: Compression, spec: EnvironmentSpec) -> None:  # noqa: ARG003
+        """Raise ValueError where a strategy cannot have this population."""
+        options, seed = settings.learner, np.random.SeedSequence(0)
+        theta = np.zeros(compression.num_parameters)
+        STRATEGIES[options.es](theta, options.population, settings.strategy, seed)
+        if settings.search.settle and options.settle_es != options.es:
+            other = STRATEGIES[options.settle_es]
+            other(theta, options.population, other.Options(), seed)
+
     @property
     def num_designs(self) -> int:
         """How many designs `ask` needs: antithetic twins share theirs."""
@@ -73,11 +113,7 @@ class EvolutionLearner:
     @property
     def normalizer(self) -> Normalizer:
         """The observation normaliser of the present generation."""
-        if not self._normalize or self._count < 2:
-            return Normalizer(np.zeros_like(self._total), np.ones_like(self._total))
-        mean = self._total / self._count
-        std = np.sqrt(np.maximum(self._square / self._count - mean * mean, 0.0))
-        return Normalizer(mean, np.where(std < SMALLEST_STD, 1.0, std))
+        return normalizer_of(self._count if self._normalize else 0.0, self._total, self._square)
 
     def ask(self, designs: Designs) -> Trials:
         """Return this generation's trials for the controller's designs (num_designs, D)."""
@@ -98,13 +134,18 @@ class EvolutionLearner:
             metrics["usage"] = float(usage.mean())
         return metrics
 
-    def rewards(self, outcomes: Outcomes) -> Floats:
+    def judge(self, outcomes: Outcomes) -> Judgement:
+        """Say of each design how its candidates did: rewards without the alive bonus, scores with it."""
+        groups = self.strategy.groups
+        return Judgement(mean_by_group(self._rewards(outcomes), groups), mean_by_group(outcomes.returns, groups))
+
+    def _rewards(self, outcomes: Outcomes) -> Floats:
         """Return what counts while training, shape (N,): returns without the alive bonus; NaN where one failed."""
         return np.asarray(outcomes.returns - self._alive_bonus * outcomes.steps)
 
     def _objective(self, trials: Trials, outcomes: Outcomes, progress: float) -> Floats:
         """Return what the strategy maximises, shape (N,); NaN where the evaluation failed."""
-        returns = self.rewards(outcomes)
+        returns = self._rewards(outcomes)
         if self._normalize_rewards:
             returns = returns / self._reward_scale(returns)
         cost = self.compression.cost(trials.designs, progress)
@@ -130,10 +171,13 @@ class EvolutionLearner:
         """Return theta without noise, shape (P,)."""
         return self.strategy.center
 
-    @property
-    def size(self) -> Size:
-        """The size of what ships, once a design is settled."""
-        return self.compression.size(self.design(np.zeros(0, np.int64)))
+    def ship(self, proposed: Design) -> Shipped:
+        """Return theta without noise with this design (D,), as it would ship."""
+        design = self.design(proposed)
+        layers = _single(self.compression.expand(self.theta(), design))
+        _, theta = self.compression.settle(self.theta(), design)
+        shown = design if self.settled is None else self.settled
+        return Shipped(layers, shown, theta, self.compression.size(design))
 
     def settle(self, proposed: Design) -> None:
         """Freeze a design: from here on only its weights are improved, by a strategy begun anew."""
@@ -169,6 +213,20 @@ class EvolutionLearner:
         self._count = float(state["count"])
         self._total, self._square = np.asarray(state["total"]), np.asarray(state["square"])
         self._return_moments = np.asarray(state.get("return_moments", np.zeros(3)))
+
+
+def mean_by_group(returns: Floats, groups: Integers) -> Floats:
+    """Return the mean return of each design (num_designs,): twins share one; NaN where all of a group failed.
+
+    Example:
+        >>> mean_by_group(np.array([1.0, 3.0, np.nan, 5.0]), np.array([0, 0, 1, 1]))
+        array([2., 5.])
+    """
+    valid = np.isfinite(returns)
+    size = int(groups.max()) + 1
+    count = np.bincount(groups[valid], minlength=size)
+    total = np.bincount(groups[valid], weights=returns[valid], minlength=size)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _single(layers: Layers) -> Layers:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from compactrl.api import start
 from compactrl.errors import InputError
+from compactrl.learners import LEARNERS
 from compactrl.methods import METHODS, PRESETS
 from compactrl.options import SearchOptions, owners, resolve
 from controllers import CONTROLLERS
@@ -24,6 +25,7 @@ every_combination = pytest.mark.parametrize(("method", "controller"), COMBINATIO
         ({"method": "xyz"}, "unknown --method 'xyz'. There are: chromatic, masked, toeplitz"),
         ({"es": "cma-es"}, "unknown --es 'cma-es'. Did you mean 'cmaes'?"),
         ({"es": "PGPE"}, "Did you mean 'pgpe'?"),
+        ({"method": "ghp", "learner": "sacc"}, "unknown --learner 'sacc'. Did you mean 'sac'?"),
         ({"preset": "papper"}, "unknown --preset 'papper'. Did you mean 'paper'?"),
         ({"controller": "pointr"}, "unknown --controller 'pointr'. Did you mean 'pointer'? --method chromatic takes"),
         ({"partition": 17}, "unknown option --partition. Did you mean 'partitions'"),
@@ -49,6 +51,16 @@ def test_a_wrong_name_gets_the_nearest_right_one(given, message):
         ({"method": "unstructured", "es": "cem", "optimizer": "adam"}, "--optimizer belongs to"),
         ({"method": "toeplitz", "controller": "pointer"}, "--controller pointer is for --method chromatic"),
         ({"method": "linear", "hidden": 41}, "--hidden is not for --method linear"),
+        ({"method": "ghp", "hidden": 41}, "--hidden is not for --method ghp"),
+        ({"method": "sac", "meta_batch": 4}, "--meta-batch belongs to --method ghp; this search is --method sac"),
+        ({"method": "sac", "population": 4}, "--population belongs to --method chromatic"),
+        ({"method": "chromatic", "batch_size": 4}, "--batch-size belongs to --method sac and --learner sac"),
+        ({"method": "ghp", "policy_delay": 4}, "--policy-delay belongs to --method td3 and --learner td3"),
+        (
+            {"method": "chromatic", "learner": "sac"},
+            "--learner sac is for --method ghp or sac; --method chromatic takes",
+        ),
+        ({"method": "ghp", "controller": "latent"}, "--controller latent is for --method chromatic"),
     ],
 )
 def test_an_option_of_another_part_names_its_owner(given, message):
@@ -147,9 +159,14 @@ def test_the_default_controller_is_the_method_s_first(method):
 def test_the_paper_s_values_are_those_of_its_appendix():
     """Song et al. 2020, appendix A: 301 workers, sigma 0.1, step 0.01, an LSTM of 64, moving average 0.99."""
     settings = resolve({"preset": "paper", "method": "chromatic"})
-    search, strategy, controller = settings.search, settings.strategy, settings.controller
-    assert (search.es, search.controller, search.population, search.settle) == ("finite-difference", "pointer", 301, 0)
-    assert search.alive_bonus == 0.0
+    search, strategy, controller, learner = settings.search, settings.strategy, settings.controller, settings.learner
+    assert (learner.es, search.controller, learner.population, search.settle) == (
+        "finite-difference",
+        "pointer",
+        301,
+        0,
+    )
+    assert learner.alive_bonus == 0.0
     assert (strategy.sigma, strategy.learning_rate, strategy.shaping) == (0.1, 0.01, "standardize")
     assert (controller.controller_hidden, controller.controller_learning_rate) == (64, 1e-3)
     assert (controller.controller_entropy, controller.controller_baseline_decay) == (0.3, 0.99)
@@ -157,9 +174,25 @@ def test_the_paper_s_values_are_those_of_its_appendix():
 
 def test_what_is_given_goes_before_the_preset_and_the_preset_before_the_method():
     settings = resolve({"preset": "paper", "method": "chromatic", "population": 40, "controller": "random"})
-    assert (settings.search.population, settings.search.controller) == (40, "random")
-    assert resolve({"method": "chromatic", "controller": "random"}).search.population == 320
+    assert (settings.learner.population, settings.search.controller) == (40, "random")
+    assert resolve({"method": "chromatic", "controller": "random"}).learner.population == 320
     assert resolve({"preset": "paper", "method": "toeplitz"}).search.controller == "none"
+
+
+def test_sampling_is_another_name_of_the_controller():
+    assert resolve({"method": "ghp", "sampling": "depth-uniform"}) == resolve(
+        {"method": "ghp", "controller": "depth-uniform"}
+    )
+
+
+def test_the_paper_s_values_for_graph_hyper_policies_are_those_of_its_code():
+    settings = resolve({"method": "ghp", "preset": "paper"})
+    options, learner = settings.compression, settings.learner
+    assert (options.decoder, options.width_features, options.graph_size) == ("dense", "raw", 16)
+    assert (options.meta_batch, options.resample_updates, learner.batch_size) == (8, 50, 256)
+    assert (learner.actor_learning_rate, learner.critic_learning_rate, learner.weight_decay) == (1e-3, 3e-4, 1e-5)
+    assert (learner.alpha, learner.automatic_alpha, learner.discount, learner.target_rate) == (0.2, False, 0.99, 0.005)
+    assert (learner.random_steps, learner.replay_size, settings.search.steps) == (10_000, 1_000_000, 3_000_000)
 
 
 def test_settings_do_not_change():
@@ -168,7 +201,8 @@ def test_settings_do_not_change():
 
 
 def test_every_option_is_described_and_belongs_to_one_kind_of_part():
-    parts = [SearchOptions, *(kind.Options for kind in (*CONTROLLERS.values(), *STRATEGIES.values()))]
+    kinds = (*CONTROLLERS.values(), *STRATEGIES.values(), *LEARNERS.values())
+    parts = [SearchOptions, *(kind.Options for kind in kinds)]
     assert all(field.description for part in parts for field in part.model_fields.values())
     assert not owners().keys() & SearchOptions.model_fields.keys()
     assert owners()["partitions"] == ["--method chromatic"]

@@ -18,7 +18,7 @@ import torch
 from compactrl.api import finish, reopen, resume, search, start
 from compactrl.errors import CompactrlError, InputError
 from compactrl.history import load_trace
-from compactrl.loop import mean_by_group
+from compactrl.learners.evolution import mean_by_group
 from compactrl.methods import METHODS
 from compactrl.runs import Run
 from compactrl.selection import LEADERS
@@ -64,10 +64,49 @@ def source_of_colorings():
     return str(path)
 
 
+GRADIENT = {
+    "steps": 1800,
+    "selections": 2,
+    "iteration_steps": 160,
+    "replay_size": 700,  # overwritten twice
+    "batch_size": 16,
+    "updates_per_step": 0.25,
+}
+OFF_POLICY = {"random_steps": 200, "critic_hidden": (8,)}
+HYPERNET = {
+    "steps": 4000,
+    "widths": (4, 8),
+    "max_layers": 2,
+    "rank": 4,
+    "graph_size": 8,
+    "meta_batch": 4,
+    "resample_updates": 8,
+}
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    """A run to imitate."""
+    path = tmp_path_factory.mktemp("teacher") / "run"
+    search(out=path, **{**TINY, "method": "linear", "steps": 1200})
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _teacher(monkeypatch, teacher):
+    monkeypatch.setitem(GRADIENT, "teacher", str(teacher))
+
+
 def options_of(method, controller, **more):
     options = {**TINY, "method": method, "controller": controller}
     if METHODS[method].choices[controller].needs == "colorings_from":
         options["colorings_from"] = source_of_colorings()
+    if METHODS[method].learners != ("evolution",):
+        options |= GRADIENT | ({} if method == "distill" else OFF_POLICY) | (HYPERNET if method == "ghp" else {})
+        options.pop("population")
+        if method != "distill":
+            options.pop("teacher")
+        return {**options, **({} if method == "ghp" else {"hidden": (4,)}), **more}
     if method != "linear":
         options["hidden"] = (4,)
     if method == "chromatic":
@@ -138,7 +177,8 @@ def test_a_search_leaves_a_whole_run(tmp_path, method, controller):
     assert np.isfinite(summary["return_std"])
 
     assert run.policy(np.zeros(3)).shape == (2,)
-    assert run.policy.shape == ((3, 2) if method == "linear" else (3, 4, 2))
+    if method != "ghp":
+        assert run.policy.shape == ((3, 2) if method == "linear" else (3, 4, 2))
     settles = run.config["settle"] > 0
     assert [record["settled"] for record in records] == sorted(record["settled"] for record in records)
     assert bool(records[-1]["settled"]) == settles
@@ -188,6 +228,67 @@ def test_more_lanes_and_fewer_lanes_than_evaluations_resume(tmp_path):
         options = options_of("unstructured", "none", lanes=lanes)
         whole = run_whole(tmp_path / f"whole{lanes}", options)
         assert_same_run(run_in_pieces(tmp_path / f"pieces{lanes}", options, [2, 5]), whole)
+
+
+@pytest.mark.parametrize(
+    ("method", "controller", "more"),
+    [
+        ("ghp", "uniform", {"settle": 0.4, "decoder": "dense"}),
+        ("ghp", "depth-uniform", {"learner": "td3", "width_features": "raw"}),
+        ("sac", "none", {"automatic_alpha": True, "normalize_observations": True}),
+        ("ghp", "uniform", {"env": "compactrl/BitFlip-v0"}),
+        ("ddpg", "none", {"env": "FetchReach-v4", "max_episode_steps": 17}),
+        ("sac", "none", {"env": "Hopper-v5", "max_episode_steps": 45}),
+    ],
+    ids=str,
+)
+def test_standing_environments_and_buffers_resume_bit_for_bit(tmp_path, method, controller, more):
+    """In the middle of episodes, before and after learning begins, before and after a design is settled."""
+    options = options_of(method, controller, **more)
+    whole = run_whole(tmp_path / "whole", options)
+    assert_same_run(run_in_pieces(tmp_path / "pieces", options, [1] * 20), whole)
+
+
+@pytest.mark.filterwarnings("ignore:the replay buffer was not saved")
+def test_a_buffer_that_is_not_saved_is_told(tmp_path):
+    options = options_of("sac", "none", save_replay=False)
+    whole = run_whole(tmp_path / "whole", options)
+    with pytest.warns(
+        UserWarning, match="the replay buffer was not saved .* differs from one that was not interrupted"
+    ):
+        pieces = run_in_pieces(tmp_path / "pieces", options, [5])
+    assert pieces.summary["finished"]
+    assert without_seconds(pieces.metrics) != without_seconds(whole.metrics)
+    assert sum(file.stat().st_size for file in (tmp_path / "whole" / "checkpoints").rglob("*")) < 200_000
+
+
+@pytest.mark.filterwarnings("ignore:.* evaluations failed and are left out")
+@pytest.mark.parametrize("fault", ["raise", "nan"])
+def test_a_search_by_gradients_goes_on_where_environments_fail(tmp_path, fault):
+    options = options_of("sac", "none", env="compactrl/Faulty-v0", max_episode_steps=30)
+    options |= {"env_options": {"fault": fault, "after": 7, "chance": 0.2}}
+    whole = run_whole(tmp_path / "whole", options)
+    assert sum(record["failed"] for record in whole.metrics) > 3
+    assert np.isfinite(whole.metrics[-1]["critic_loss"])
+    assert_same_run(run_in_pieces(tmp_path / "pieces", options, [1] * 30), whole)
+
+
+def test_losses_that_are_nan_end_the_search_and_leave_the_last_good_checkpoint(tmp_path):
+    options = options_of("sac", "none", checkpoint_seconds=0)
+    going = start(options, tmp_path / "run")
+
+    def spoil(record, going):
+        if record["iteration"] == 5:
+            with torch.no_grad():
+                going.learner._theta.fill_(float("nan"))
+
+    with pytest.raises(CompactrlError, match=r"(critic_loss|value|actor_loss|entropy) has become NaN|every evaluation"):
+        finish(going, spoil)
+    assert len(Run(tmp_path / "run").metrics) == 5
+    again = reopen(tmp_path / "run")
+    assert again.iteration == 5
+    assert np.isfinite(again.learner.theta()).all()
+    again.close()
 
 
 def test_envpool_resumes_bit_for_bit(tmp_path):

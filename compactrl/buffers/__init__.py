@@ -1,0 +1,6 @@
+"""Replay buffers: what was experienced, kept and drawn from."""
+
+from compactrl.buffers.hindsight import HindsightBuffer
+from compactrl.buffers.replay import Experience, ReplayBuffer
+
+__all__ = ["Experience", "HindsightBuffer", "ReplayBuffer"]

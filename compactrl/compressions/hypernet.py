@@ -1,0 +1,212 @@
+"""A graph hypernetwork as a compression: theta = its weights, the design = the widths of a policy's hidden layers.
+
+Zhang et al. 2018; Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022), section III:
+one theta gives a policy for every architecture there is. Settling on a design leaves a plain network, whose weights the
+hypernetwork writes one last time.
+
+What it departs in from the paper: node features are normalised and say where a node stands (`--width-features raw` has the
+paper's), and the decoder is bilinear with r = 16 (`--decoder dense` has the paper's); see `hypernets/`.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import BeforeValidator, Field, field_validator
+
+from compactrl.architectures import (
+    MAX_LAYERS,
+    WIDTHS,
+    Widths,
+    depths_of,
+    designs_of,
+    enumerate_architectures,
+    widths_of,
+)
+from compactrl.compressions.base import Compression, Options
+from compactrl.compressions.plain import Plain, join
+from compactrl.flat import Layout
+from compactrl.hypernets import graph
+from compactrl.types import Design, Designs, Floats, Layer, Layers, Size
+from controllers.base import Space
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from compactrl.hypernets.lowrank import Batch
+
+PlainOptions = Options
+
+
+def _widths(value: Any) -> Any:
+    """Read '4,8,16'."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(","))
+    return tuple(value) if isinstance(value, list) else (value,) if isinstance(value, int) else value
+
+
+class HypernetOptions(Options):
+    """Options of the graph hypernetwork."""
+
+    widths: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_widths)] = Field(
+        WIDTHS, min_length=1, description="Widths that a policy's hidden layers may have."
+    )
+    max_layers: int = Field(MAX_LAYERS, ge=1, le=8, description="Most hidden layers that a policy may have.")
+    decoder: str = Field(
+        "bilinear",
+        pattern="^(bilinear|dense)$",
+        description="How weights are written: bilinear, or dense with the paper's 33.9 M parameters.",
+    )
+    width_features: str = Field(
+        "normalized",
+        pattern="^(normalized|raw)$",
+        description="What a node of the graph is told: normalized numbers with its place, or the paper's raw width.",
+    )
+    rank: int = Field(16, ge=1, description="Length of the bilinear decoder's codes.")
+    meta_batch: int = Field(
+        8, ge=1, description="Architectures that act and learn at a time, each in an environment of its own."
+    )
+    resample_updates: int = Field(50, ge=1, description="Updates after which the next architectures come; about.")
+    graph_size: int = Field(32, ge=1, description="Numbers of a graph node's state; the paper's public code has 16.")
+
+    @field_validator("widths")
+    @classmethod
+    def _different(cls, widths: Widths) -> Widths:
+        if len(set(widths)) < len(widths):
+            raise ValueError("a width is given twice")
+        return widths
+
+
+class Hypernet(Compression):
+    """One theta for every architecture; the design, (D,), has a number for each layer there may be (`architectures.py`).
+
+    Args:
+        sizes: observation and output; hidden layers are the design's.
+        options: of the hypernetwork.
+
+    Example:
+        >>> hypernet = Hypernet((17, 6), HypernetOptions())
+        >>> hypernet.space.count
+        4680
+        >>> hypernet.size(np.array([7, 7, 0, 0])).parameters
+        71942
+    """
+
+    name = "hypernet"
+    activation: ClassVar[str] = "relu"
+    Options = HypernetOptions
+    options: HypernetOptions
+
+    def __init__(self, sizes: tuple[int, ...], options: HypernetOptions) -> None:
+        super().__init__(sizes, options)
+        if len(sizes) != 2:
+            raise ValueError(f"expected sizes (observation, action): hidden layers are the design's; got {sizes}")
+        observation, outputs = self.sizes
+        self.meta_batch, self.resample_updates = options.meta_batch, options.resample_updates
+        self.widths, self.max_layers, self._kind = options.widths, options.max_layers, options.width_features
+        self.architectures = enumerate_architectures(observation, outputs, self.widths, self.max_layers)
+        designs = designs_of(self.architectures, self.widths, self.max_layers)
+        self.space = self.design_space = Space(
+            length=self.max_layers, choices=len(self.widths) + 1, rows=designs, strata=depths_of(designs)
+        )
+        self.num_weights = 0  # of what ships, it depends on the design: see `size`
+        self._decoder_arguments = (observation, outputs, max(self.widths), options.graph_size, options.rank)
+        self._last: tuple[Any, tuple[Tensor, Tensor, Batch]] | None = None
+
+    @property
+    def summary(self) -> str:
+        """What is searched, in words."""
+        return f"{len(self.architectures):,} architectures of {self.sizes[0]} observations"
+
+    @property
+    def num_parameters(self) -> int:
+        """P, the length of theta."""
+        return self._parts[0].size
+
+    @cached_property
+    def _parts(self) -> tuple[Layout, Any]:
+        """The layout of theta and the decoder; made when first used, since torch comes with them."""
+        from compactrl.hypernets import gnn
+        from compactrl.hypernets.decoders import DECODERS
+
+        options = self.options
+        decoder = DECODERS[options.decoder](*self._decoder_arguments)
+        return Layout(gnn.shapes(graph.FEATURES[self._kind], options.graph_size) | decoder.shapes()), decoder
+
+    def initial(self, generator: np.random.Generator) -> Floats:
+        """Draw the first theta, (P,)."""
+        from compactrl.hypernets import gnn
+
+        layout, decoder = self._parts
+        size = self.options.graph_size
+        drawn = gnn.initial(generator, graph.FEATURES[self._kind], size) | decoder.initial(generator)
+        return layout.joined(drawn)
+
+    def expand(self, theta: Any, design: Any) -> Layers:
+        """Return the MLP of one theta (P,) and one design (D,); `expand_each` takes several.
+
+        Numpy in gives numpy out; a torch theta gives torch, differentiable in theta. The dtype is theta's.
+
+        Raises:
+            ValueError: a wrong length of theta or of the design, or a decision out of range.
+        """
+        decisions = np.asarray(design)
+        if decisions.ndim != 1:
+            raise ValueError(f"expected one design with shape ({self.max_layers},), got {decisions.shape}")
+        return self.expand_each(theta, decisions[None])[0]
+
+    def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
+        """Return the MLPs of one theta (P,) and designs (n, D); their shapes differ."""
+        import torch
+
+        if isinstance(theta, np.ndarray):
+            with torch.no_grad():
+                found = self.expand_each(torch.as_tensor(theta), designs)
+            return [tuple(Layer(weight.numpy(), bias.numpy()) for weight, bias in layers) for layers in found]
+        p, states, order = self._read(theta, designs)
+        matrices = self._parts[1].matrices(p, states, order)
+        return [tuple(Layer(weight, bias) for weight, bias in layers) for layers in matrices]
+
+    def network(self, theta: Tensor, designs: Designs) -> Any:
+        """Return the MLPs of a torch theta (P,) and designs (n, D) as one function that can be trained."""
+        p, states, order = self._read(theta, designs)
+        return self._parts[1].network(p, states, order)
+
+    def _read(self, theta: Tensor, designs: Designs) -> tuple[dict[str, Tensor], Tensor, Batch]:
+        """Return the parts of theta, the states of the graphs' nodes, and the MLPs' order."""
+        from compactrl.hypernets import gnn
+
+        self.design_space.check(designs)
+        key = (designs.tobytes(), theta.dtype, theta.device)
+        if self._last is None or self._last[0] != key:  # many updates in a row are of the same designs
+            self._last = key, self._arrange(theta, designs)
+        nodes, closed, order = self._last[1]
+        p = self._parts[0].views(theta)
+        return p, gnn.embed(p, nodes, closed), order
+
+    def _arrange(self, theta: Tensor, designs: Designs) -> tuple[Tensor, Tensor, Batch]:
+        """Return what of the graphs of these designs (n, D) does not depend on theta."""
+        import torch
+
+        from compactrl.hypernets import gnn
+        from compactrl.hypernets.lowrank import Batch
+
+        architectures = [widths_of(design, self.widths) for design in designs]
+        nodes, lengths = graph.batch(architectures, *self.sizes, self._kind)
+        closed = gnn.closed_gates(torch.as_tensor(lengths, device=theta.device), nodes.shape[1]).to(theta.dtype)
+        order = Batch(architectures, self.sizes[0], theta.dtype, theta.device)
+        return torch.as_tensor(nodes, dtype=theta.dtype, device=theta.device), closed, order
+
+    def size(self, design: Design) -> Size:
+        """Return the exact size of the network of this design (D,)."""
+        self.design_space.check(design[None])
+        return self._plain(design).size(np.zeros(0, np.int64))
+
+    def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
+        """Freeze an architecture (D,): a plain network with the weights that the hypernetwork writes for it."""
+        return self._plain(design), join(self.expand(theta, design))
+
+    def _plain(self, design: Design) -> Plain:
+        return Plain((self.sizes[0], *widths_of(design, self.widths), self.sizes[1]), PlainOptions())

@@ -1,0 +1,92 @@
+"""A plain ReLU network: a weight an edge and a bias a unit, the output's included. What gradient methods train and ship.
+
+theta = [W1 | b1 | W2 | b2 | …]. First weights are Xavier uniform (Glorot & Bengio 2010), biases zero, as in the public code
+of Hegde & Sukhatme 2022 for its baselines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from compactrl.compressions.base import Compression, Options
+from compactrl.types import Design, Floats, Layer, Layers, Size
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Plain(Compression):
+    """An ordinary network.
+
+    Example:
+        >>> Plain((17, 256, 256, 6), Options()).size(np.zeros(0, np.int64)).parameters
+        71942
+    """
+
+    name = "plain"
+    activation: ClassVar[str] = "relu"
+
+    def __init__(self, sizes: tuple[int, ...], options: Options) -> None:
+        super().__init__(sizes, options)
+        self.num_weights = self.num_edges
+        self.num_biases = sum(self.sizes[1:])
+
+    @property
+    def num_parameters(self) -> int:
+        """P, the length of theta."""
+        return self.num_edges + self.num_biases
+
+    def expand(self, theta: Any, design: Any) -> Layers:
+        """Return the MLP of theta (P,) or (N, P); see `Compression.expand`."""
+        if theta.ndim not in (1, 2) or theta.shape[-1] != self.num_parameters:
+            expected = f"({self.num_parameters},) or (N, {self.num_parameters})"
+            raise ValueError(f"expected theta with shape {expected} for {self.name}, got {tuple(theta.shape)}")
+        self.design_space.check(np.atleast_2d(np.asarray(design)))
+        layers, start = [], 0
+        for outputs, inputs in self.shapes:
+            middle, end = start + outputs * inputs, start + outputs * (inputs + 1)
+            weight = theta[..., start:middle].reshape(*theta.shape[:-1], outputs, inputs)
+            layers.append(Layer(weight, theta[..., middle:end]))
+            start = end
+        return tuple(layers)
+
+    def initial(self, generator: np.random.Generator) -> Floats:
+        """Draw the first theta, (P,)."""
+        parts = []
+        for outputs, inputs in self.shapes:
+            bound = (6 / (inputs + outputs)) ** 0.5
+            parts += [generator.uniform(-bound, bound, outputs * inputs), np.zeros(outputs)]
+        return np.concatenate(parts)
+
+    def size(self, design: Design) -> Size:  # noqa: ARG002
+        """Return the exact size."""
+        return self._size(self.num_weights, dictionary=0)
+
+    def network(self, theta: Tensor, designs: Any) -> PlainNetwork:  # noqa: ARG002  (there is one design)
+        """Return the network of a torch theta (P,) as a function that can be trained."""
+        return PlainNetwork(theta, self.sizes)
+
+
+class PlainNetwork:
+    """A function of observations (n, B, O) → outputs (n, B, A), differentiable in theta and observations."""
+
+    def __init__(self, theta: Tensor, sizes: tuple[int, ...]) -> None:
+        self._theta, self._sizes = theta, sizes
+
+    def __call__(self, observations: Tensor) -> Tensor:
+        """Return the raw outputs."""
+        from compactrl.products import perceptron
+
+        rows = observations.reshape(-1, self._sizes[0])
+        return perceptron(self._theta, rows, self._sizes).view(*observations.shape[:-1], -1)
+
+    def detached(self) -> PlainNetwork:
+        """Return the same network without gradients to theta."""
+        return PlainNetwork(self._theta.detach(), self._sizes)
+
+
+def join(layers: Layers) -> Floats:
+    """Return theta (P,) of layers without a leading axis, every one with its bias."""
+    return np.concatenate([np.concatenate([np.ravel(weight), np.ravel(bias)]) for weight, bias in layers])

@@ -1,0 +1,51 @@
+"""Adam on one flat vector (Kingma & Ba 2015), with a state of plain arrays.
+
+The step is the fused operation behind `torch.optim.Adam(fused=True)`; the class around it imports a compiler at its first
+step, which takes seconds. Weight decay is added to the gradient, as there.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from compactrl.types import State
+
+
+class Adam:
+    """Descends on a vector (P,), changed in place.
+
+    Example:
+        >>> vector = torch.ones(2)
+        >>> Adam(vector, learning_rate=0.5).step(torch.tensor([3.0, -4.0]))
+        >>> [round(value, 4) for value in vector.tolist()]
+        [0.5, 1.5]
+    """
+
+    def __init__(self, vector: Tensor, learning_rate: float, weight_decay: float = 0.0) -> None:
+        self._vector = vector.detach()
+        self._rate, self._decay = learning_rate, weight_decay
+        self._first, self._second = torch.zeros_like(self._vector), torch.zeros_like(self._vector)
+        self._steps = torch.zeros((), dtype=torch.float32, device=vector.device)
+
+    def step(self, gradient: Tensor) -> None:
+        """Take one step."""
+        self._steps += 1
+        torch._fused_adam_(
+            [self._vector], [gradient], [self._first], [self._second], [], [self._steps],
+            lr=self._rate, beta1=0.9, beta2=0.999, weight_decay=self._decay, eps=1e-8, amsgrad=False, maximize=False,
+        )  # fmt: skip
+
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit."""
+        return {
+            "first": self._first.cpu().numpy().copy(),
+            "second": self._second.cpu().numpy().copy(),
+            "steps": int(self._steps),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
+        self._first.copy_(torch.as_tensor(state["first"]))
+        self._second.copy_(torch.as_tensor(state["second"]))
+        self._steps.fill_(state["steps"])

@@ -1,0 +1,152 @@
+"""Behaviour cloning: a policy learns the actions of another one, the teacher, which acts.
+
+The column "behaviour cloning" of Hegde & Sukhatme 2022, table I: a small network on what a [256, 256] policy does. The
+teacher acts with a little noise, so that it shows how it recovers; what is learnt is what it would have done without:
+
+    loss = mean (tanh(student(o)) - teacher(o))²,   actions in -1 … 1
+
+The student observes through the teacher's normaliser.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import torch
+
+from compactrl.buffers import ReplayBuffer
+from compactrl.compressions import Compression
+from compactrl.errors import InputError
+from compactrl.learners.base import Judgement
+from compactrl.learners.gradient import NOTHING, GradientLearner, Means
+from compactrl.learners.options import DistillOptions
+from compactrl.policy import Policy
+from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
+
+if TYPE_CHECKING:
+    from compactrl.envs.registry import EnvironmentSpec
+    from compactrl.options import Settings
+
+
+class DistillLearner(GradientLearner):
+    """Imitates a teacher.
+
+    Args:
+        compression: that can be trained by gradients.
+        options: of the learner.
+        spec: the environment.
+        lanes: L.
+        seed: where all of its randomness comes from.
+        teacher: who is imitated.
+    """
+
+    options: DistillOptions
+
+    def __init__(
+        self,
+        compression: Compression,
+        options: DistillOptions,
+        spec: EnvironmentSpec,
+        lanes: int,
+        seed: np.random.SeedSequence,
+        teacher: Policy,
+    ) -> None:
+        super().__init__(compression, options, spec, lanes, seed)
+        self.teacher = teacher
+        self.buffer = ReplayBuffer(options.replay_size, spec.observation_size, self.actions)
+
+    @classmethod
+    def build(
+        cls, settings: Settings, compression: Compression, spec: EnvironmentSpec, seed: np.random.SeedSequence
+    ) -> Self:
+        """Make a learner of resolved settings.
+
+        Raises:
+            InputError: an environment or a teacher that will not do.
+        """
+        cls.check(settings, compression, spec)
+        return cls(compression, settings.learner, spec, settings.lanes, seed, _teacher(settings, spec))
+
+    @classmethod
+    def check(cls, settings: Settings, compression: Compression, spec: EnvironmentSpec) -> None:
+        """Raise InputError where this environment or this teacher will not do."""
+        super().check(settings, compression, spec)
+        _teacher(settings, spec)
+
+    @property
+    def normalizer(self) -> Normalizer:
+        """The teacher's."""
+        return self.teacher.normalizer
+
+    def ask(self, designs: Designs) -> Trials:
+        """Return trials of the teacher."""
+        exploration = self._explore(self.num_parts * self.steps_per_part)
+        nothing = np.zeros((self.lanes, designs.shape[1]), np.int64)
+        return Trials(self.teacher.batched(self.lanes), self.normalizer, nothing, exploration)
+
+    def _explore(self, steps: int) -> Exploration:
+        shape = (steps, self.lanes, self.actions)
+        noise = self.options.teacher_noise * self.generator.standard_normal(shape)
+        return Exploration(noise, np.full(shape, np.nan), (0.0, 0.0))
+
+    def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:  # noqa: ARG002
+        """Keep what the teacher saw and would have done; learn from it."""
+        seen = outcomes.transitions
+        if seen is None:
+            raise ValueError("expected outcomes of collecting, with transitions")
+        shown = self.teacher.squashed(seen.observation.reshape(-1, seen.observation.shape[-1]))
+        self.buffer.add(seen._replace(action=shown.reshape(seen.action.shape)))
+        metrics = self._episodes(outcomes)
+        if len(self.buffer) < self.options.batch_size:
+            return metrics
+        with self._torch():
+            means = self._learn()
+        return metrics | self._finite(means)
+
+    def _learn(self) -> Means:
+        means, count = Means(), self.updates_per_part * self.num_parts
+        drawn = self.buffer.sample(count * self.options.batch_size, self.generator)
+        mean, std = self.normalizer
+        shape = (count, 1, self.options.batch_size, -1)
+        observations = self._tensor(((drawn.observation - mean) / std).astype(np.float32).reshape(shape))
+        actions = self._tensor(drawn.action.reshape(shape))
+        for observation, action in zip(observations, actions, strict=True):
+            network = self.trained.network(self._theta, NOTHING[None])
+            loss = (torch.tanh(network(observation)) - action).square().mean()
+            self._descend(loss)
+            means.add("actor_loss", loss)
+        return means
+
+    def judge(self, outcomes: Outcomes) -> Judgement:  # noqa: ARG002
+        """There is one design, and nothing to say of it."""
+        nothing: Floats = np.full(self.num_designs, np.nan)
+        return Judgement(nothing, nothing)
+
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit; the replay buffer unless `save_replay` is off."""
+        return {**super().state_dict(), "buffer": self._saved_buffer(self.buffer)}
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
+        super().load_state_dict(state)
+        self._restore_buffer(self.buffer, state["buffer"])
+
+
+def _teacher(settings: Settings, spec: EnvironmentSpec) -> Policy:
+    """Return the policy of --teacher.
+
+    Raises:
+        InputError: none is named, or it is for another environment.
+    """
+    from compactrl.runs import Run
+
+    if not settings.learner.teacher:
+        raise InputError("--method distill needs a --teacher: the folder of a run whose policy is to be imitated")
+    teacher = Run(settings.learner.teacher).policy
+    if (teacher.shape[0], teacher.shape[-1]) != (spec.observation_size, spec.action.size):
+        raise InputError(
+            f"--teacher {settings.learner.teacher} is a policy for {teacher.env}, with {teacher.shape[0]} observations and "
+            f"{teacher.shape[-1]} actions; {spec.id} has {spec.observation_size} and {spec.action.size}"
+        )
+    return teacher

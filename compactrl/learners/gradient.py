@@ -1,0 +1,306 @@
+"""What learners by gradients share: theta on a device, its steps of Adam, how an iteration is divided, what ships."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compactrl.buffers import ReplayBuffer
+from compactrl.compressions import Compression, Plain
+from compactrl.compressions import Options as CompressionOptions
+from compactrl.compressions.plain import join
+from compactrl.errors import CompactrlError, InputError
+from compactrl.learners.adam import Adam
+from compactrl.learners.base import Learner, Shipped, normalizer_of
+from compactrl.learners.options import GradientOptions
+from compactrl.types import (
+    Design,
+    Designs,
+    Exploration,
+    Floats,
+    Layer,
+    Layers,
+    Metrics,
+    Mixed,
+    Normalizer,
+    Outcomes,
+    State,
+    Trials,
+)
+
+if TYPE_CHECKING:
+    from compactrl.envs.registry import EnvironmentSpec
+    from compactrl.options import Settings
+
+NOTHING: Design = np.zeros(0, np.int64)
+
+
+class Means:
+    """Means of numbers by name, summed where they are computed: a look at one would wait for it."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, name: str, value: Tensor) -> None:
+        """Take a number in."""
+        value = value.detach()
+        self._sums[name] = value + self._sums[name] if name in self._sums else value
+        self._counts[name] = self._counts.get(name, 0) + 1
+
+    def metrics(self) -> Metrics:
+        """Return the means."""
+        return {name: float(total) / self._counts[name] for name, total in self._sums.items()}
+
+
+class GradientLearner(Learner):
+    """Theta of a compression that can be trained by gradients (`network`, beside `expand`).
+
+    An iteration has `num_parts` parts; in each one n designs act for `steps_per_part` steps in every lane (lane l runs
+    design l mod n), and are then trained for `updates_per_part` updates.
+
+    Args:
+        compression: (theta, design) → ReLU MLP, with `heads` outputs for each action.
+        options: of the learner.
+        spec: the environment.
+        lanes: L.
+        seed: where all of its randomness comes from.
+    """
+
+    needs_transitions = True
+    heads: ClassVar[int] = 1
+    """Outputs of a policy for each action while training; the first A ship."""
+
+    def __init__(
+        self,
+        compression: Compression,
+        options: GradientOptions,
+        spec: EnvironmentSpec,
+        lanes: int,
+        seed: np.random.SeedSequence,
+    ) -> None:
+        initial, own = seed.spawn(2)
+        self.options, self.lanes, self.actions = options, lanes, spec.action.size
+        self.device = device_of(options.device)
+        self.generator = np.random.default_rng(own)
+        self._searched = compression
+        self.settled: Design | None = None
+        self._begin(compression, compression.initial(np.random.default_rng(initial)))
+
+    def _begin(self, compression: Compression, theta: Floats) -> None:
+        """Train this compression from this theta (P,)."""
+        self.compression = compression
+        self.trained: Any = compression  # with `network`, which not every compression has
+        self._theta = torch.as_tensor(theta, dtype=torch.float32, device=self.device).clone().requires_grad_()
+        self._adam = Adam(self._theta, self.options.actor_learning_rate, self.options.weight_decay)
+        self._asked: Designs = np.zeros((self.num_designs, compression.space.length), np.int64)
+
+    @classmethod
+    def check(cls, settings: Settings, compression: Compression, spec: EnvironmentSpec) -> None:
+        """Raise InputError where this environment or these options will not do."""
+        device_of(settings.learner.device)
+        if spec.action.kind == "box" and spec.action.bounds is None:
+            raise InputError(
+                f"{spec.id} has actions without bounds: --method {settings.search.method} needs bounds to scale actions to; "
+                "evolved methods do not (compactrl methods)"
+            )
+        if spec.action.kind != "box":
+            raise InputError(
+                f"{spec.id} has discrete actions: --method {settings.search.method} is for continuous ones. Evolved methods "
+                "take both (compactrl methods)"
+            )
+        meta, lanes = compression.meta_batch, settings.lanes
+        if meta > lanes:
+            raise InputError(
+                f"--meta-batch {meta} is more than the {lanes} lanes: each architecture acts in an environment of its own; "
+                f"give --lanes {meta} or more"
+            )
+        if meta > settings.learner.batch_size:
+            raise InputError(
+                f"--meta-batch {meta} is more than --batch-size {settings.learner.batch_size}, which is split among it"
+            )
+
+    # How an iteration is divided.
+
+    @property
+    def meta_batch(self) -> int:
+        """How many designs act and learn at a time, n."""
+        return self.compression.meta_batch
+
+    @property
+    def steps_per_part(self) -> int:
+        """S, steps in every lane before the next designs."""
+        options = self.options
+        resample = self.compression.resample_updates / options.updates_per_step or options.iteration_steps
+        return max(1, round(resample / self.lanes))
+
+    @property
+    def num_parts(self) -> int:
+        """How many times designs change in an iteration."""
+        return max(1, round(self.options.iteration_steps / (self.steps_per_part * self.lanes)))
+
+    @property
+    def updates_per_part(self) -> int:
+        """Updates that the steps of a part allow."""
+        return max(1, round(self.steps_per_part * self.lanes * self.options.updates_per_step))
+
+    @property
+    def num_designs(self) -> int:
+        """How many designs `ask` needs."""
+        return self.num_parts * self.meta_batch
+
+    def _parts(self, designs: Designs) -> list[Designs]:
+        """Return the designs of each part, (n, D) each."""
+        return list(designs.reshape(self.num_parts, self.meta_batch, -1))
+
+    # Acting.
+
+    @property
+    def normalizer(self) -> Normalizer:
+        """The observation normaliser; by default it changes nothing."""
+        size = self._searched.sizes[0]
+        return normalizer_of(0.0, np.zeros(size), np.zeros(size))
+
+    def ask(self, designs: Designs) -> Trials:
+        """Return this iteration's trials for the controller's designs (num_designs, D)."""
+        self._asked = designs
+        lanes = np.arange(self.lanes) % self.meta_batch
+        of = (np.arange(self.num_parts)[:, None] * self.meta_batch + lanes).ravel()
+        with self._torch():
+            policies = tuple(self._acting(designs))
+        exploration = self._explore(self.num_parts * self.steps_per_part)
+        return Trials(Mixed(policies, of), self.normalizer, designs[of], exploration)
+
+    def _acting(self, designs: Designs) -> Iterator[Layers]:
+        """Return the MLPs of these designs (n, D)."""
+        theta = self.theta().astype(np.float32)
+        expand_each = getattr(self.compression, "expand_each", None)
+        if expand_each is None:
+            return iter([self.compression.expand(theta, NOTHING)] * len(designs))
+        different, which = np.unique(designs, axis=0, return_inverse=True)
+        found = expand_each(theta, different)
+        return (found[number] for number in which.ravel())
+
+    @abstractmethod
+    def _explore(self, steps: int) -> Exploration:
+        """Return the noise of the next T steps."""
+
+    @staticmethod
+    def _episodes(outcomes: Outcomes) -> Metrics:
+        """Return how the episodes went that ended."""
+        seen = outcomes.transitions
+        metrics: Metrics = {}
+        if seen is not None and (ended := int((seen.terminated | seen.truncated).sum())):
+            metrics["episodes"] = float(ended)
+            metrics["episode_steps"] = seen.reward.size / ended
+        if outcomes.successes is not None and np.isfinite(outcomes.successes).any():
+            metrics["success_mean"] = float(np.nanmean(outcomes.successes))
+        return metrics
+
+    # Learning.
+
+    def _descend(self, loss: Tensor) -> None:
+        """Take a step of Adam down a loss."""
+        (gradient,) = torch.autograd.grad(loss, self._theta)
+        self._adam.step(gradient)
+
+    def _finite(self, means: Means) -> Metrics:
+        """Return means as metrics.
+
+        Raises:
+            CompactrlError: one is NaN or infinite.
+        """
+        metrics = means.metrics()
+        for name, value in metrics.items():
+            if not np.isfinite(value):
+                raise CompactrlError(
+                    f"{name} has become NaN or infinite: learning has diverged. The last checkpoint is good, and is what "
+                    "`evaluate` sees; begin anew with a smaller --actor-learning-rate"
+                )
+        return metrics
+
+    def _saved_buffer(self, buffer: ReplayBuffer) -> State | None:
+        return buffer.state_dict() if self.options.save_replay else None
+
+    @staticmethod
+    def _restore_buffer(buffer: ReplayBuffer, state: State | None) -> None:
+        if state is not None:
+            buffer.load_state_dict(state)
+            return
+        warnings.warn(
+            "the replay buffer was not saved (--no-save-replay): the search goes on with an empty one, and differs from "
+            "one that was not interrupted",
+            stacklevel=2,
+        )
+
+    def _tensor(self, array: Any) -> Tensor:
+        return torch.as_tensor(array, device=self.device)
+
+    @contextlib.contextmanager
+    def _torch(self) -> Iterator[None]:
+        """Compute on one thread: these networks are small, and a second thread costs more than it gives."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    # What ships.
+
+    def theta(self) -> Floats:
+        """Return theta without noise, shape (P,)."""
+        return self._theta.detach().cpu().numpy().astype(float)
+
+    def ship(self, proposed: Design) -> Shipped:
+        """Return the plain network of a design (D,), its outputs as many as there are actions."""
+        with self._torch():
+            plain, numbers = self.compression.settle(self.theta(), proposed)
+        layers = list(plain.expand(numbers, NOTHING))
+        layers[-1] = Layer(layers[-1].weight[: self.actions], layers[-1].bias[: self.actions])
+        deployed = Plain((*plain.sizes[:-1], self.actions), CompressionOptions())
+        design = proposed if self.settled is None else self.settled
+        return Shipped(tuple(layers), design, join(tuple(layers)), deployed.size(NOTHING))
+
+    def settle(self, proposed: Design) -> None:
+        """Freeze a design: from here on only its weights are improved, as a plain network."""
+        with self._torch():
+            plain, numbers = self._searched.settle(self.theta(), proposed)
+        self.settled = proposed
+        self._begin(plain, numbers)
+
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit."""
+        return {
+            "settled": self.settled,
+            "theta": self._theta.detach().cpu().numpy().copy(),
+            "adam": self._adam.state_dict(),
+            "generator": dict(self.generator.bit_generator.state),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
+        if state["settled"] is not None:
+            self.settle(np.asarray(state["settled"], np.int64))  # of which the numbers come next
+        with torch.no_grad():
+            self._theta.copy_(torch.as_tensor(np.asarray(state["theta"])))
+        self._adam.load_state_dict(state["adam"])
+        self.generator.bit_generator.state = state["generator"]
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device of --device.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: torch finds no CUDA device here; use --device cpu, or a torch built for CUDA")
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")

@@ -1,0 +1,62 @@
+"""Losses of off-policy methods, as pure functions; numbers worked by hand are in `tests/compactrl/learners/test_losses.py`.
+
+SAC: Haarnoja et al., "Soft actor-critic" (2018, with the twin critics and the temperature of its second version).
+TD3: Fujimoto et al., "Addressing function approximation error in actor-critic methods" (2018).
+DDPG with HER: Andrychowicz et al., "Hindsight experience replay" (2017).
+
+Letters: B rows, A actions, C critics.
+"""
+
+from __future__ import annotations
+
+from math import log, pi
+
+import torch
+from torch import Tensor
+
+
+def squashed(outputs: Tensor, noise: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
+    """Return actions and log probabilities of a tanh-squashed normal distribution.
+
+        a = tanh(u),  u = mean + std · noise,  log p(a) = Σ log N(u) - log(1 - tanh²(u))
+
+    Args:
+        outputs: (…, 2A), means and then logarithms of standard deviations.
+        noise: (…, A), standard normal.
+        low: the logarithms are clamped to low … high.
+        high: see low.
+
+    Returns:
+        Actions (…, A) in -1 … 1, log probabilities (…,).
+    """
+    mean, log_std = outputs.chunk(2, dim=-1)
+    log_std = log_std.clamp(low, high)
+    raw = torch.addcmul(mean, log_std.exp(), noise)
+    # log(1 - tanh²(u)) = 2 (log 2 - u - softplus(-2u)), which does not round to log 0
+    terms = noise.square().mul(-0.5) - log_std - 2 * (log(2) - raw - torch.nn.functional.softplus(-2 * raw))
+    return torch.tanh(raw), terms.sum(-1) - noise.shape[-1] * 0.5 * log(2 * pi)
+
+
+def bellman_target(reward: Tensor, terminated: Tensor, next_value: Tensor, discount: float) -> Tensor:
+    """Return r + discount (1 - terminated) V(s'), (B,); an episode cut by its limit of steps is not terminated."""
+    return torch.addcmul(reward, 1 - terminated, next_value, value=discount)
+
+
+def critic_loss(values: Tensor, target: Tensor) -> Tensor:
+    """Return Σ_c mean (Q_c - y)², of values (C, B) and target (B,)."""
+    return (values - target).square().sum() / target.numel()
+
+
+def soft_actor_loss(values: Tensor, log_probability: Tensor, alpha: Tensor | float) -> Tensor:
+    """Return mean (alpha log p - min_c Q_c), of values (C, B) and log probabilities (B,)."""
+    return (alpha * log_probability - values.amin(0)).mean()
+
+
+def temperature_loss(log_alpha: Tensor, log_probability: Tensor, target_entropy: float) -> Tensor:
+    """Return -log alpha · mean (log p + target entropy): alpha grows where the entropy is below its target."""
+    return -(log_alpha * (log_probability.detach() + target_entropy)).mean()
+
+
+def deterministic_actor_loss(values: Tensor, actions: Tensor, penalty: float) -> Tensor:
+    """Return mean (-Q_1) + penalty · mean a², of values (C, B) and actions (B, A)."""
+    return penalty * actions.square().mean() - values[0].mean()

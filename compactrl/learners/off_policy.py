@@ -1,0 +1,259 @@
+"""Off-policy actor-critic learning, of one policy or of a network that writes policies for many architectures.
+
+Hegde & Sukhatme 2022, section III-C: a meta-batch of architectures acts, each in an environment of its own, into one replay
+buffer; a minibatch is split among them, and their policies, all written by one theta, go up the critics' values (equation 4).
+A plain network is the same with one architecture.
+
+An iteration collects some 1000 environment steps and then makes as many updates: several meta-batches one after the other,
+each acting for a few steps in every lane, then each trained for the updates that these steps allow. What a design is worth
+is taken from the critics: the mean value of its actions over its updates.
+
+Departures: collecting and learning alternate in larger pieces than the public code's single steps (rlkit's do so too);
+updates begin after the random steps.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compactrl.buffers import Experience, HindsightBuffer, ReplayBuffer
+from compactrl.compressions import Compression
+from compactrl.errors import InputError
+from compactrl.learners.base import Judgement, normalizer_of
+from compactrl.learners.critic import Critics
+from compactrl.learners.gradient import GradientLearner, Means
+from compactrl.learners.losses import bellman_target, critic_loss
+from compactrl.learners.options import OffPolicyOptions
+from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
+
+if TYPE_CHECKING:
+    from compactrl.envs.registry import EnvironmentSpec
+    from compactrl.options import Settings
+
+HINDSIGHT = 0.8
+"""Share of relabelled transitions in environments with goals: four for each that stays as it was."""
+
+
+class Improved(NamedTuple):
+    """What came of an update of the policy."""
+
+    loss: Tensor
+    values: Tensor
+    """(n, B / n) the critics' values of the policies' actions."""
+
+
+class OffPolicyLearner(GradientLearner):
+    """Learns theta from a replay buffer; a subclass says how policies act and what is the loss.
+
+    Args:
+        compression: that can be trained by gradients.
+        options: of the learner.
+        spec: the environment.
+        lanes: L.
+        seed: where all of its randomness comes from.
+    """
+
+    options: OffPolicyOptions
+    num_critics: ClassVar[int] = 2
+
+    def __init__(
+        self,
+        compression: Compression,
+        options: OffPolicyOptions,
+        spec: EnvironmentSpec,
+        lanes: int,
+        seed: np.random.SeedSequence,
+    ) -> None:
+        super().__init__(compression, options, spec, lanes, seed)
+        drawn = np.random.default_rng(seed.spawn(1)[0])
+        inputs = spec.observation_size + self.actions
+        self.critics = Critics(
+            inputs, options.critic_hidden, self._count_critics(), options.critic_learning_rate, drawn, self.device
+        )
+        self.buffer = self._make_buffer(spec)
+        self._count, self._total, self._square = 0.0, np.zeros(spec.observation_size), np.zeros(spec.observation_size)
+        self._lowest = (
+            None if spec.goal is None or spec.goal.lowest is None else spec.goal.lowest / (1 - options.discount)
+        )
+        self._updates = 0
+        self._judged: Floats = np.full(self.num_designs, np.nan)
+
+    def _count_critics(self) -> int:
+        return self.num_critics
+
+    def _make_buffer(self, spec: EnvironmentSpec) -> ReplayBuffer:
+        options = self.options
+        size = options.replay_size
+        if spec.goal is None:
+            return ReplayBuffer(size, spec.observation_size, self.actions)
+        share = HINDSIGHT if options.hindsight is None else options.hindsight
+        return HindsightBuffer(size, spec.observation_size, self.actions, spec.goal, share, self.lanes)
+
+    @classmethod
+    def build(
+        cls, settings: Settings, compression: Compression, spec: EnvironmentSpec, seed: np.random.SeedSequence
+    ) -> Self:
+        """Make a learner of resolved settings.
+
+        Raises:
+            InputError: an environment or options that will not do.
+        """
+        cls.check(settings, compression, spec)
+        return cls(compression, settings.learner, spec, settings.lanes, seed)
+
+    @classmethod
+    def check(cls, settings: Settings, compression: Compression, spec: EnvironmentSpec) -> None:
+        """Raise InputError where this environment or these options will not do."""
+        super().check(settings, compression, spec)
+        if settings.learner.hindsight and spec.goal is None:
+            raise InputError(
+                f"--hindsight {settings.learner.hindsight}: it is for environments with goals, and {spec.id} has none"
+            )
+
+    @property
+    def normalizer(self) -> Normalizer:
+        """The observation normaliser of the present iteration."""
+        return normalizer_of(self._count if self.options.normalize_observations else 0.0, self._total, self._square)
+
+    def _steps_taken(self) -> int:
+        return int(self._count)
+
+    def _explore(self, steps: int) -> Exploration:
+        """Return the noise of the next T steps: uniform actions first, then the learner's own."""
+        shape = (steps, self.lanes, self.actions)
+        exploration = self._noise(shape)
+        number = self._steps_taken() + np.arange(steps * self.lanes).reshape(steps, self.lanes)
+        uniform = self.generator.uniform(-1, 1, shape)
+        actions = np.where((number < self.options.random_steps)[..., None], uniform, exploration.actions)
+        return exploration._replace(actions=actions)
+
+    @abstractmethod
+    def _noise(self, shape: tuple[int, ...]) -> Exploration:
+        """Draw how policies deviate while they act, (T, L, A)."""
+
+    def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:  # noqa: ARG002
+        """Keep the transitions; make as many updates as they allow, once there are enough to learn from."""
+        metrics = self._keep(outcomes)
+        needed = max(self.options.batch_size, min(self.options.random_steps, self.options.replay_size // 2))
+        self._judged = np.full(self.num_designs, np.nan)
+        if len(self.buffer) < needed:
+            return metrics
+        with self._torch():
+            means = Means()
+            for part, designs in enumerate(self._parts(self._asked)):
+                begin = part * len(designs)
+                self._judged[begin : begin + len(designs)] = self._learn(designs, means)
+        return metrics | self._finite(means) | {"updates": float(self._updates)}
+
+    def _keep(self, outcomes: Outcomes) -> Metrics:
+        """Add what was collected to the buffer and to the moments; say how episodes went."""
+        if outcomes.transitions is None:
+            raise ValueError("expected outcomes of collecting, with transitions")
+        self.buffer.add(outcomes.transitions)
+        self._count += float(outcomes.moments.seen.sum())
+        self._total = self._total + outcomes.moments.total.sum(axis=0)
+        self._square = self._square + outcomes.moments.square.sum(axis=0)
+        return self._episodes(outcomes)
+
+    def _learn(self, designs: Designs, means: Means) -> Floats:
+        """Make one part's updates with its n designs; return the mean value of each one's actions, (n,)."""
+        count = self.updates_per_part
+        rows = self.options.batch_size // len(designs)
+        drawn = self.buffer.sample(count * len(designs) * rows, self.generator)
+        batches = self._prepared(drawn, (count, len(designs), rows))
+        noise = self._tensor(self.generator.standard_normal((count, 2, len(designs), rows, self.actions), np.float32))
+        value = torch.zeros(len(designs), device=self.device)
+        improvements = 0
+        for batch, drawn_noise in zip(zip(*batches, strict=True), noise, strict=True):
+            improved = self._update(Experience(*batch), designs, drawn_noise, means)
+            if improved is not None:
+                value += improved.values.mean(1)
+                improvements += 1
+        return (
+            (value / max(improvements, 1)).cpu().numpy().astype(float)
+            if improvements
+            else np.full(len(designs), np.nan)
+        )
+
+    def _prepared(self, drawn: Experience, shape: tuple[int, ...]) -> Experience:
+        """Return rows normalised, as tensors (updates, n, rows, …)."""
+        mean, std = self.normalizer
+        if self.options.normalize_observations:
+            seen, after = ((each - mean) / std for each in (drawn.observation, drawn.next_observation))
+            drawn = drawn._replace(observation=seen, next_observation=after)
+        return Experience(
+            *(self._tensor(np.asarray(part, np.float32).reshape(*shape, *part.shape[1:])) for part in drawn)
+        )
+
+    def _update(self, batch: Experience, designs: Designs, noise: Tensor, means: Means) -> Improved | None:
+        """Make one update of the critics, and of the policy where it is due."""
+        improves = self._improves()
+        network = self.trained.network(self._theta if improves else self._theta.detach(), designs)
+        flat = batch.reward.numel()
+        with torch.no_grad():
+            following = self._next_value(network.detached(), designs, batch.next_observation, noise[0])
+            target = bellman_target(
+                batch.reward.reshape(flat), batch.terminated.reshape(flat), following, self.options.discount
+            )
+            if self._lowest is not None:
+                target.clamp_(self._lowest, 0.0)
+        rows = torch.cat([batch.observation, batch.action], -1).view(flat, -1)
+        values = self.critics(rows, learn=True)
+        loss = critic_loss(values, target)
+        self.critics.descend(loss)
+        means.add("critic_loss", loss)
+        means.add("value", values[0].mean())
+        improved = None
+        if improves:
+            improved = self._improve(network, batch.observation, noise[1], means)
+            self._descend(improved.loss)
+            means.add("actor_loss", improved.loss)
+        self.critics.follow(self.options.target_rate)
+        self._updates += 1
+        return improved
+
+    def _improves(self) -> bool:
+        """Return whether this update is one of the policy, too."""
+        return True
+
+    @abstractmethod
+    def _next_value(self, network: Any, designs: Designs, observation: Tensor, noise: Tensor) -> Tensor:
+        """Return what the targets expect after the next observations (n, rows, O), shape (n · rows,)."""
+
+    @abstractmethod
+    def _improve(self, network: Any, observation: Tensor, noise: Tensor, means: Means) -> Improved:
+        """Return the loss of the policies at these observations (n, rows, O)."""
+
+    def _valued(self, observation: Tensor, actions: Tensor) -> Tensor:
+        """Return the critics' values (C, n · rows) of actions (n, rows, A); no gradient goes to the critics."""
+        return self.critics(torch.cat([observation, actions], -1).view(actions[..., 0].numel(), -1))
+
+    def judge(self, outcomes: Outcomes) -> Judgement:  # noqa: ARG002
+        """Say of each design what the critics make of its actions."""
+        return Judgement(self._judged, self._judged)
+
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit; the replay buffer unless `save_replay` is off."""
+        return {
+            **super().state_dict(),
+            "critics": self.critics.state_dict(),
+            "buffer": self._saved_buffer(self.buffer),
+            "count": self._count,
+            "total": self._total,
+            "square": self._square,
+            "updates": self._updates,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
+        super().load_state_dict(state)
+        self.critics.load_state_dict(state["critics"])
+        self._restore_buffer(self.buffer, state["buffer"])
+        self._count = float(state["count"])
+        self._total, self._square = np.asarray(state["total"]), np.asarray(state["square"])
+        self._updates = int(state["updates"])

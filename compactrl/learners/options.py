@@ -1,0 +1,166 @@
+"""Options of the learners, apart from the learners themselves, which bring torch with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from es import STRATEGIES
+
+DEFAULT_LANES = 160
+"""Enough for a core's block of 80 to hide what handing over commands costs; 320 at once are no faster."""
+
+
+def count(value: Any) -> Any:
+    """Read '20e6' as a whole number."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def widths(value: Any) -> Any:
+    """Read '41', '41,41' or 'none'."""
+    if isinstance(value, str):
+        return () if value.strip().lower() in ("none", "") else tuple(part.strip() for part in value.split(","))
+    if isinstance(value, list):  # as a run's record has it
+        return tuple(value)
+    return (value,) if isinstance(value, int) else value
+
+
+def _absolute(value: Any) -> Any:
+    """Return a folder's absolute path: a search may be resumed elsewhere."""
+    return str(Path(value).absolute()) if value else ""
+
+
+Count = Annotated[int, BeforeValidator(count)]
+Hidden = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(widths)]
+
+
+class Options(BaseModel):
+    """Base of every learner's options: frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @property
+    def default_lanes(self) -> int:
+        """How many environments, where nothing else is said."""
+        return 8
+
+
+class EvolutionOptions(Options):
+    """Options of learning by an evolution strategy."""
+
+    es: str = Field("pgpe", description="Evolution strategy: " + ", ".join(STRATEGIES) + ".")
+    population: Count = Field(64, ge=2, description="Evaluations a generation.")
+    settle_es: str = Field("pgpe", description="Evolution strategy once a design is settled, with its own defaults.")
+    alive_bonus: float | None = Field(
+        None,
+        description="Reward a step for not falling, left out while training so that standing still does not pay; "
+        "the default is the environment's own. Returns shown are always true returns.",
+    )
+    normalize_observations: bool = Field(True, description="Normalise observations by their running moments.")
+    normalize_rewards: bool = Field(
+        False, description="Divide returns by their running standard deviation; of no effect on ranks."
+    )
+
+    @property
+    def default_lanes(self) -> int:
+        """One for each evaluation of a generation, to a limit."""
+        return min(self.population, DEFAULT_LANES)
+
+
+class GradientOptions(Options):
+    """What every learner by gradients takes."""
+
+    actor_learning_rate: float = Field(3e-4, gt=0, description="Of the policy, or of the network that writes policies.")
+    weight_decay: float = Field(0.0, ge=0, description="Of the policy, or of the network that writes policies.")
+    batch_size: Count = Field(256, ge=1, description="Transitions an update; split among the architectures of a batch.")
+    updates_per_step: float = Field(1.0, gt=0, description="Updates for each environment step.")
+    iteration_steps: Count = Field(
+        1000, ge=1, description="Environment steps that are collected, and then learnt from, at a time; about."
+    )
+    replay_size: Count = Field(1_000_000, ge=1, description="Transitions that are kept to learn from.")
+    save_replay: bool = Field(
+        True, description="Save the replay buffer in checkpoints; without it a resumed search begins with an empty one."
+    )
+    device: str = Field(
+        "auto", pattern="^(auto|cpu|cuda)$", description="Where networks are trained: auto, cpu or cuda."
+    )
+
+
+class OffPolicyOptions(GradientOptions):
+    """What every off-policy learner takes."""
+
+    critic_hidden: Hidden = Field((256, 256), description="Widths of the critics' hidden layers.")
+    critic_learning_rate: float = Field(3e-4, gt=0, description="Of the critics.")
+    discount: float = Field(0.99, ge=0, lt=1, description="Of rewards, a step.")
+    target_rate: float = Field(0.005, gt=0, le=1, description="Share of the way that targets go in an update.")
+    random_steps: Count = Field(
+        10_000, ge=0, description="Environment steps at random before policies act and learning begins."
+    )
+    normalize_observations: bool = Field(False, description="Normalise observations by their running moments.")
+    hindsight: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of drawn transitions that get a goal which was reached later; 0.8 in environments with goals.",
+    )
+
+
+class SacOptions(OffPolicyOptions):
+    """Options of soft actor-critic."""
+
+    alpha: float = Field(0.2, gt=0, description="Weight of the entropy; where it is automatic, the first one.")
+    automatic_alpha: bool = Field(False, description="Learn alpha, for an entropy of minus the number of actions.")
+    log_std_low: float = Field(-20.0, description="Least logarithm of an action's standard deviation.")
+    log_std_high: float = Field(2.0, description="Largest logarithm of an action's standard deviation.")
+
+
+class Td3Options(OffPolicyOptions):
+    """Options of TD3, of which DDPG is a setting."""
+
+    exploration_noise: float = Field(0.1, ge=0, description="Standard deviation of noise on actions in -1 … 1.")
+    random_actions: float = Field(0.0, ge=0, le=1, description="Share of actions that are drawn uniformly.")
+    target_noise: float = Field(0.2, ge=0, description="Standard deviation of noise on a target's actions.")
+    target_noise_limit: float = Field(0.5, ge=0, description="Where that noise is cut.")
+    policy_delay: Count = Field(2, ge=1, description="Updates of the critics for each of the policy.")
+    critics: Count = Field(2, ge=1, description="Number of critics, of which a target takes the least.")
+    target_policy: bool = Field(True, description="Let targets act by a policy that follows slowly.")
+    action_penalty: float = Field(0.0, ge=0, description="Weight of the mean squared action in the policy's loss.")
+
+
+class DdpgOptions(Td3Options):
+    """DDPG as used with hindsight (Andrychowicz et al. 2017; the public code of Hegde & Sukhatme 2022)."""
+
+    actor_learning_rate: float = Field(
+        1e-3, gt=0, description=GradientOptions.model_fields["actor_learning_rate"].description
+    )
+    critic_learning_rate: float = Field(
+        1e-3, gt=0, description=OffPolicyOptions.model_fields["critic_learning_rate"].description
+    )
+    discount: float = Field(0.98, ge=0, lt=1, description=OffPolicyOptions.model_fields["discount"].description)
+    random_steps: Count = Field(1000, ge=0, description=OffPolicyOptions.model_fields["random_steps"].description)
+    normalize_observations: bool = Field(
+        True, description=OffPolicyOptions.model_fields["normalize_observations"].description
+    )
+    exploration_noise: float = Field(0.2, ge=0, description=Td3Options.model_fields["exploration_noise"].description)
+    random_actions: float = Field(0.3, ge=0, le=1, description=Td3Options.model_fields["random_actions"].description)
+    target_noise: float = Field(0.0, ge=0, description=Td3Options.model_fields["target_noise"].description)
+    policy_delay: Count = Field(1, ge=1, description=Td3Options.model_fields["policy_delay"].description)
+    critics: Count = Field(1, ge=1, description=Td3Options.model_fields["critics"].description)
+    target_policy: bool = Field(False, description=Td3Options.model_fields["target_policy"].description)
+    action_penalty: float = Field(1.0, ge=0, description=Td3Options.model_fields["action_penalty"].description)
+
+
+class DistillOptions(GradientOptions):
+    """Options of imitating a teacher."""
+
+    teacher: Annotated[str, BeforeValidator(_absolute)] = Field("", description="Run whose policy is imitated.")
+    teacher_noise: float = Field(
+        0.1, ge=0, description="Standard deviation of noise on the teacher's actions, so that it shows how to recover."
+    )

@@ -1,0 +1,68 @@
+"""Soft actor-critic (Haarnoja et al. 2018), with a fixed temperature of 0.2 as Hegde & Sukhatme 2022 publish it.
+
+y = r + discount (1 - terminated) (min_c Q'_c(s', a') - alpha log p(a'|s')),   a' of the policies of now
+critics: Σ_c mean (Q_c(s, a) - y)²;    policies: mean (alpha log p(a|s) - min_c Q_c(s, a))
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compactrl.learners.adam import Adam
+from compactrl.learners.gradient import Means
+from compactrl.learners.losses import soft_actor_loss, squashed, temperature_loss
+from compactrl.learners.off_policy import Improved, OffPolicyLearner
+from compactrl.learners.options import SacOptions
+from compactrl.types import Designs, Exploration, State
+
+
+class SacLearner(OffPolicyLearner):
+    """Stochastic policies: a mean and a standard deviation for each action."""
+
+    heads = 2
+    options: SacOptions
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._log_alpha = torch.tensor(self.options.alpha, device=self.device).log().requires_grad_()
+        self._alpha_adam = Adam(self._log_alpha, self.options.critic_learning_rate)
+
+    @property
+    def _log_std(self) -> tuple[float, float]:
+        return self.options.log_std_low, self.options.log_std_high
+
+    def _noise(self, shape: tuple[int, ...]) -> Exploration:
+        return Exploration(self.generator.standard_normal(shape), np.full(shape, np.nan), self._log_std)
+
+    def _next_value(self, network: Any, designs: Designs, observation: Tensor, noise: Tensor) -> Tensor:  # noqa: ARG002
+        actions, log_probability = squashed(network(observation), noise, *self._log_std)
+        rows = torch.cat([observation, actions], -1).view(log_probability.numel(), -1)
+        return self.critics.targets(rows).amin(0) - self._log_alpha.exp() * log_probability.reshape(-1)
+
+    def _improve(self, network: Any, observation: Tensor, noise: Tensor, means: Means) -> Improved:
+        actions, log_probability = squashed(network(observation), noise, *self._log_std)
+        values = self._valued(observation, actions)
+        loss = soft_actor_loss(values, log_probability.reshape(-1), self._log_alpha.detach().exp())
+        means.add("entropy", -log_probability.mean())
+        if self.options.automatic_alpha:
+            (gradient,) = torch.autograd.grad(
+                temperature_loss(self._log_alpha, log_probability, -self.actions), self._log_alpha
+            )
+            self._alpha_adam.step(gradient)
+            means.add("alpha", self._log_alpha.exp())
+        return Improved(loss, values.detach().amin(0).view(log_probability.shape))
+
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit."""
+        alpha = {"log_alpha": float(self._log_alpha.detach()), "adam": self._alpha_adam.state_dict()}
+        return {**super().state_dict(), "alpha": alpha}
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
+        super().load_state_dict(state)
+        self._log_alpha.detach().fill_(state["alpha"]["log_alpha"])
+        self._alpha_adam.load_state_dict(state["alpha"]["adam"])

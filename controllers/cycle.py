@@ -1,0 +1,106 @@
+"""A shuffled cycle: every row of a space once before any comes again; for spaces that list their rows.
+
+Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022), sample architectures uniformly;
+their public code takes them from a shuffled list, without replacement, as here:
+
+    `cycle`       a permutation of all rows, then another
+    `stratified`  a uniformly drawn stratum for each design, and the next of a cycle over its rows (uniform over depth first)
+
+Deviations: a space too large to list (`LISTED`) is drawn from uniformly; one without strata is a single stratum.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from .base import Controller, Designs, Floats, Metrics, Space, State
+
+LISTED = 1 << 20
+"""Rows of the largest space that is listed."""
+
+
+class CycleController(Controller):
+    """Proposes each row once before any comes again.
+
+    Example:
+        >>> controller = CycleController(Space(2, 2), CycleController.Options(), np.random.SeedSequence(0))
+        >>> sorted(controller.propose(4).tolist())
+        [[0, 0], [0, 1], [1, 0], [1, 1]]
+    """
+
+    name: ClassVar[str] = "cycle"
+
+    def __init__(self, space: Space, options: BaseModel, seed: np.random.SeedSequence) -> None:
+        super().__init__(space, options, seed)
+        self._rows = _listed(space)
+        members = [] if self._rows is None else self._strata(len(self._rows))
+        self._orders = [self.generator.permutation(each) for each in members]
+        self._next = [0] * len(members)
+
+    def _strata(self, count: int) -> list[NDArray[np.int64]]:
+        """Return the rows of each stratum."""
+        return [np.arange(count)]
+
+    def _propose(self, n: int) -> Designs:
+        if self._rows is None:
+            return self.space.sample(n, self.generator)
+        strata = self.generator.integers(len(self._orders), size=n)
+        return self._rows[[self._take(int(stratum)) for stratum in strata]]
+
+    def _take(self, stratum: int) -> int:
+        """Return the number of a stratum's next row."""
+        if self._next[stratum] == len(self._orders[stratum]):
+            self._orders[stratum] = self.generator.permutation(self._orders[stratum])
+            self._next[stratum] = 0
+        self._next[stratum] += 1
+        return int(self._orders[stratum][self._next[stratum] - 1])
+
+    def _feedback(self, designs: Designs, rewards: Floats) -> Metrics:  # noqa: ARG002 - nothing to learn
+        return {}
+
+    def state_dict(self) -> State:
+        """Return each stratum's order and the place in it."""
+        return {
+            "generator": dict(self.generator.bit_generator.state),
+            "orders": {str(number): order.copy() for number, order in enumerate(self._orders)},
+            "next": np.array(self._next, np.int64),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
+        self.generator.bit_generator.state = state["generator"]
+        self._orders = [np.array(state["orders"][str(number)]) for number in range(len(self._orders))]
+        self._next = [int(place) for place in state["next"]]
+
+
+class StratifiedController(CycleController):
+    """Draws a stratum uniformly, then the next of its rows.
+
+    Example:
+        >>> space = Space(1, 3, rows=np.array([[0], [1], [2]]), strata=np.array([0, 0, 1]))
+        >>> controller = StratifiedController(space, StratifiedController.Options(), np.random.SeedSequence(0))
+        >>> bool(0.4 < (controller.propose(1000) == 2).mean() < 0.6)
+        True
+    """
+
+    name: ClassVar[str] = "stratified"
+
+    def _strata(self, count: int) -> list[NDArray[np.int64]]:
+        strata = self.space.strata
+        if strata is None:
+            return super()._strata(count)
+        return [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
+
+
+def _listed(space: Space) -> Designs | None:
+    """Return all rows of a space, (count, D); None where they are too many."""
+    if space.rows is not None:
+        return space.rows
+    if space.count > LISTED:
+        return None
+    grids = np.indices((space.choices,) * space.length).reshape(space.length, space.count)
+    return np.ascontiguousarray(grids.T)
