@@ -1,7 +1,7 @@
 """Compressions: pure functions (theta, design) → weights of a plain MLP, one a file, by name in `COMPRESSIONS`."""
 
 from compactrl.compressions.base import Compression, Options
-from compactrl.compressions.chromatic import Chromatic, ChromaticOptions
+from compactrl.compressions.chromatic import Chromatic, ChromaticOptions, Transferred
 from compactrl.compressions.circulant import Circulant
 from compactrl.compressions.dense import Dense
 from compactrl.compressions.frozen import Frozen
@@ -11,7 +11,7 @@ from compactrl.compressions.masked import Masked, MaskedOptions
 from compactrl.compressions.toeplitz import Toeplitz
 
 COMPRESSIONS: dict[str, type[Compression]] = {
-    each.name: each for each in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent)
+    each.name: each for each in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Transferred)
 }
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "MaskedOptions",
     "Options",
     "Toeplitz",
+    "Transferred",
 ]
