@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from compactrl.api import resume, search
-    from compactrl.play import play
+    from compactrl.film import play
     from compactrl.reports.analysis import analyze
     from compactrl.reports.compare import compare
     from compactrl.runs import Run, load
@@ -34,7 +34,7 @@ _WHERE = {
     "load": "compactrl.runs",
     "compare": "compactrl.reports.compare",
     "analyze": "compactrl.reports.analysis",
-    "play": "compactrl.play",
+    "play": "compactrl.film",
 }
 
 
