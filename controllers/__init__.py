@@ -8,7 +8,7 @@
 | `pointer`   | samples of an LSTM pointer network                          | REINFORCE                        |
 | `evolution` | children of the best of small tournaments                   | ageing the oldest designs out    |
 | `random`    | uniform designs, new ones each time                         | nothing                          |
-| `fixed`     | a fixed population of uniform designs, in a cycle           | nothing                          |
+| `fixed`     | a fixed population of designs, uniform or given, in a cycle | nothing                          |
 
 To add one: a file with a subclass of `Controller`, and a line in `CONTROLLERS`. Nothing heavy is imported before a
 controller that needs it is made.
