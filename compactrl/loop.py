@@ -78,7 +78,7 @@ class Search:
             options.normalize_observations, options.normalize_rewards, learning,
         )  # fmt: skip
         controller = CONTROLLERS[choice.controller](compression.space, self.settings.controller, controlling)
-        ahead = compression.space.length and (options.sample_ahead or not controller.learns)
+        ahead = compression.space.length and not controller.learns
         self.controller: Controller | Ahead = Ahead(controller) if ahead else controller
         lanes = options.lanes or min(options.population, DEFAULT_LANES)
         self.evaluator = self._evaluator(lanes, training, "training")
