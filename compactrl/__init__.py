@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from compactrl.api import resume, search
     from compactrl.exports import export
-    from compactrl.play import play
+    from compactrl.film import play
     from compactrl.reports.analysis import analyze
     from compactrl.reports.compare import compare
     from compactrl.runs import Run, load
@@ -36,7 +36,7 @@ _WHERE = {
     "export": "compactrl.exports",
     "compare": "compactrl.reports.compare",
     "analyze": "compactrl.reports.analysis",
-    "play": "compactrl.play",
+    "play": "compactrl.film",
 }
 
 

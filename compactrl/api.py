@@ -36,8 +36,8 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
         InputError: an option or the directory will not do.
     """
     settings = resolve(given)
-    if getattr(settings.controller, "colorings_from", ""):
-        settings = resolve(with_colorings(given, settings.controller.colorings_from, settings.controller.top))
+    if getattr(settings.compression, "colorings_from", ""):
+        settings = resolve(with_colorings(given, settings.compression.colorings_from, settings.compression.top))
     if settings.search.env_module:
         load_module(settings.search.env_module)
     spec = environment(settings)

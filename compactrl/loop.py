@@ -73,7 +73,7 @@ class Search:
         )
         self.learner = LEARNERS[options.learner].load().build(self.settings, compression, self.spec, learning)
         controller = CONTROLLERS[choice.controller](compression.space, self.settings.controller, controlling)
-        ahead = compression.space.length and (options.sample_ahead or not controller.learns)
+        ahead = compression.space.length and not controller.learns
         self.controller: Controller | Ahead = Ahead(controller) if ahead else controller
         self.evaluator = self._evaluator(self.settings.lanes, training, "training")
         self.selector = self._evaluator(options.selection_episodes, selecting, "selecting")

@@ -109,7 +109,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "random": Choice("chromatic", "random", _SAMPLED),
                     "fixed": Choice("chromatic", "fixed", _SAMPLED),
                     "evolution": Choice("chromatic", "evolution", _SAMPLED),
-                    "transfer": Choice("chromatic", "fixed", {"settle": 0.8}, needs="colorings_from"),
+                    "transfer": Choice("transferred", "fixed", {"settle": 0.8}, needs="colorings_from"),
                 },
             ),
             _row(

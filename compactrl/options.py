@@ -78,11 +78,6 @@ class SearchOptions(BaseModel):
         gt=0,
         description="Seconds after which a worker's share of a generation counts as hung and is done again elsewhere.",
     )
-    sample_ahead: bool = Field(
-        False,
-        description="Sample the next generation's designs while this one is evaluated: proposals then know the "
-        "rewards one generation late. Controllers that learn nothing always do.",
-    )
     settle: float = Field(
         0.4, ge=0, lt=1, description="Last share of the budget, spent on the weights of the design that leads."
     )

@@ -171,7 +171,7 @@ def play(
     episodes: Annotated[int, typer.Option(metavar="COUNT", help="Episodes, one after the other.")] = 1,
 ) -> None:
     """Film the policy in its environment, without a screen."""
-    from compactrl.play import play as film
+    from compactrl.film import play as film
 
     played = film(run, video, episodes, on_episode=lambda text: print(text, file=sys.stderr, flush=True))
     returns = ", ".join(f"{value:.1f}" for value in played.returns)

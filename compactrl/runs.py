@@ -6,6 +6,7 @@ metrics.jsonl      a line an iteration
 events.out.*       the same for TensorBoard, over environment steps
 checkpoints/N/     the search's whole state after iteration N, rotated
 policy.*           what ships
+designs.*          the designs that led, where the method has any
 summary.json       what a person or a report wants first
 """
 

@@ -72,7 +72,7 @@ def check_designs(settings: Settings, compression: Compression) -> None:
     rows = getattr(settings.controller, "controller_designs", ())
     if not rows:
         return
-    source, sizes = settings.controller.colorings_from, "-".join(map(str, compression.sizes))
+    source, sizes = settings.compression.colorings_from, "-".join(map(str, compression.sizes))
     for row in rows:
         if len(row) != compression.num_edges:
             raise InputError(

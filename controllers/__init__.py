@@ -8,7 +8,7 @@
 | `pointer`   | samples of an LSTM pointer network                          | REINFORCE                        |
 | `evolution` | children of the best of small tournaments                   | ageing the oldest designs out    |
 | `random`    | uniform designs, new ones each time                         | nothing                          |
-| `fixed`     | a fixed population of uniform designs, in a cycle           | nothing                          |
+| `fixed`     | a fixed population of designs, uniform or given, in a cycle | nothing                          |
 | `cycle`     | every design once before any comes again, shuffled          | nothing                          |
 | `stratified`| a uniformly drawn stratum, and the next design of it        | nothing                          |
 

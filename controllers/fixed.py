@@ -39,8 +39,6 @@ class FixedOptions(Options):
     controller_members: int = Field(
         301, gt=0, description="How many random designs are drawn once and proposed in a cycle."
     )
-    colorings_from: str = Field("", description="Run whose best colourings are taken over, instead of random ones.")
-    top: int = Field(5, gt=0, description="How many colourings are taken over, at most.")
     controller_designs: tuple[Row, ...] = Field(
         (),
         description="The designs that are proposed in a cycle, where they are not random.",

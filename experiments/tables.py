@@ -169,7 +169,8 @@ def scaling_table() -> str:
         body.append([f"{found['kills']} workers killed at random moments of one search", same])
     body.append(["on the wire for a candidate of 943 edges, both ways", f"{content['wire']['bytes'] / 1000:.1f} kB"])
     for row in content["simulated"]:
-        what = f"{row['workers']} simulated workers, {row['setting']}, {row['population']} candidates a generation"
+        kind = f"{row['workers']} simulated workers, `--controller {row['controller']}`"
+        what = f"{kind}, {row['population']} candidates a generation"
         body.append(
             [
                 f"{what}: driver's share of a generation",

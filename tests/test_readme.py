@@ -30,6 +30,7 @@ def test_the_python_snippet_runs_and_prints_what_it_says(tmp_path):
     assert -2000 < float(mean_return) < 0  # Pendulum's range
     assert size.startswith("Size(weights=3, biases=8, parameters=11")
     assert (tmp_path / "runs/pendulum/policy.safetensors").exists()
+    assert "Pendulum-v1" in (tmp_path / "runs/report.html").read_text(encoding="utf-8")
 
 
 def commands():

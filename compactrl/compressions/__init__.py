@@ -1,7 +1,7 @@
 """Compressions: pure functions (theta, design) → weights of a plain MLP, one a file, by name in `COMPRESSIONS`."""
 
 from compactrl.compressions.base import Compression, Options
-from compactrl.compressions.chromatic import Chromatic, ChromaticOptions
+from compactrl.compressions.chromatic import Chromatic, ChromaticOptions, Transferred
 from compactrl.compressions.circulant import Circulant
 from compactrl.compressions.dense import Dense
 from compactrl.compressions.frozen import Frozen
@@ -13,7 +13,7 @@ from compactrl.compressions.plain import Plain
 from compactrl.compressions.toeplitz import Toeplitz
 
 COMPRESSIONS: dict[str, type[Compression]] = {
-    each.name: each for each in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Plain, Hypernet)
+    each.name: each for each in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Transferred, Plain, Hypernet)
 }
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "Options",
     "Plain",
     "Toeplitz",
+    "Transferred",
 ]

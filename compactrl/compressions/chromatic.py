@@ -13,6 +13,8 @@ from the start; drawn alike, every design would be the same policy and a control
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field
 
@@ -53,7 +55,7 @@ class Chromatic(Gather):
     """
 
     name = "chromatic"
-    Options = ChromaticOptions
+    Options: ClassVar[type[ChromaticOptions]] = ChromaticOptions
 
     def __init__(self, sizes: tuple[int, ...], options: ChromaticOptions) -> None:
         super().__init__(sizes, options)
@@ -78,3 +80,20 @@ class Chromatic(Gather):
 
     def _map(self, design: Design) -> tuple[Integers, Integers | None]:
         return design, None
+
+
+class TransferredOptions(ChromaticOptions):
+    """Options of colourings that another search has found."""
+
+    colorings_from: str = Field("", description="Run whose best colourings are taken over; its weights are not.")
+    top: int = Field(5, gt=0, description="How many colourings are taken over, at most.")
+
+
+class Transferred(Chromatic):
+    """The same policies, with colourings of another run as the only ones to choose from (appendix C of the paper).
+
+    Which these are is the controller's to know; `compactrl.transfer` reads them from the run.
+    """
+
+    name = "transferred"
+    Options = TransferredOptions

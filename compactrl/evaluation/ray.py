@@ -95,7 +95,7 @@ class Workers:
         self._environment, self._count, self._timeout = environment, count, timeout
         self.lost = 0
         """Workers lost so far."""
-        self._failed_starts = 0
+        self._failed_starts = self._unfit = 0
         self._closed = False
         self._ray, self._own = connect(count, address)
         self._slots: list[_Slot] = []
@@ -121,7 +121,7 @@ class Workers:
         """Take nodes that have joined or left into account; return how many workers to deal work to."""
         with told():
             if not self._count:
-                wanted = cpus(self._ray)
+                wanted = cpus(self._ray) - self._unfit
                 for slot in [slot for slot in self._slots if slot.starting][: max(0, len(self._slots) - wanted)]:
                     self._drop(slot)
                 self._grow(wanted - len(self._slots))
@@ -149,8 +149,8 @@ class Workers:
                 for ref in [*done, *overdue]:
                     if ref in going:
                         yield from self._receive(ref, going.pop(ref), waiting, hung=ref in overdue)
-                    else:
-                        self._note_start(next(slot for slot in self._slots if slot.starting == ref))
+                for slot in [slot for slot in self._slots if slot.starting is not None and slot.starting in done]:
+                    self._note_start(slot)
 
     def _send(self, waiting: deque[_Errand], going: dict[Any, _Going], shared: Any) -> None:
         """Give each free worker a piece of work, its own lanes first."""
@@ -243,9 +243,8 @@ class Workers:
         different = unlike(report, self._environment["engine"])
         if different and len(self._slots) > 1 and any(other.starting is None for other in self._slots if other != slot):
             warnings.warn(f"{different}. It is not used", stacklevel=2)
+            self._unfit += 1
             self._drop(slot)
-            if self._count:
-                self._count -= 1
         elif different:
             raise InputError(different)
 

@@ -153,7 +153,7 @@ def _apply(seen: str, values: dict[str, str]) -> str:
 
 
 def blocked(plan: Plan) -> list[str]:
-    """Return loops that take four rows of a layer at a time; `interleaved` orders the weights for them."""
+    """Return loops that take four rows of a layer at a time; `Interleaved` orders the weights for them."""
     lines = [f"float values0[{plan.shape[0]}];", "float *output = values0;", "const float *weight = NAME_weights;"]
     biased = any(bias is not None for bias in plan.biases)
     lines += ["const float *bias = NAME_biases;"] if biased else []

@@ -88,8 +88,8 @@ def sharing_of(run: Run, policy: Policy) -> Sharing:
     compression = kind(policy.shape, settings.compression)
     # What is left once the design is settled depends on the design alone, so that any theta will do to ask for it.
     settled, _ = compression.settle(np.zeros(compression.num_parameters), policy.design)
-    if not isinstance(settled, Gather):
-        return own_weights(policy)
+    if not isinstance(settled, Gather) or len(policy.theta) != settled.num_parameters:
+        return own_weights(policy)  # another learner's, whose theta is not this compression's
     index, mask = settled.index_map()
     weights = policy.theta[: settled.num_weights].astype(np.float32)
     sharing = Sharing(policy.shape, weights, np.asarray(index, np.int64), mask)

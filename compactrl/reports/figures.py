@@ -229,7 +229,9 @@ def run_curve(record: Record) -> Figure:
     if trace and len(trace.designs) > 1:
         changed = (trace.designs[1:] != trace.designs[:-1]).mean(axis=1)
         strip.vlines(trace.env_steps[1:] / 1e6, 0, changed, color=INK, linewidth=0.6)
-        strip.set(ylabel="edges\nchanged", ylim=(0, 1), yticks=(0, 1))
+        highest = float(np.ceil(100 * max(0.01, changed.max(initial=0.0))) / 100)
+        strip.set(ylabel="edges\nchanged", ylim=(0, highest))
+        strip.set_yticks((0, highest), ("0", f"{100 * highest:.0f} %"))
     axes.set_ylabel("return")
     strip.set_xlabel("environment steps (millions)")
     legend_below(figure, axes, columns=2)

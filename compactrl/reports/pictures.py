@@ -34,7 +34,7 @@ def coloring_grid(policy: Policy) -> Figure:
     coloring = coloring_of(policy)
     matrices = [matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T for matrix in coloring.matrices]
     turned = [matrix.shape[0] > matrix.shape[1] for matrix in coloring.matrices]
-    heights = [max(0.35, 4.0 * matrix.shape[0] / matrix.shape[1]) for matrix in matrices]
+    heights = [float(np.clip(4.0 * matrix.shape[0] / matrix.shape[1], 0.35, 2.4)) for matrix in matrices]
     figure = Figure(figsize=(4.3, sum(heights) + 0.45 * len(matrices) + 0.75), layout="constrained")
     rows = figure.subplots(len(matrices) + 1, 1, squeeze=False, height_ratios=[*heights, 0.28])[:, 0]
     shades = _shades(coloring)

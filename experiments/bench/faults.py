@@ -51,9 +51,11 @@ def run(kills: int, workers: int, steps: int, folder: Path | None) -> None:
         made, done, count = going.workers, threading.Event(), [0]
         killer = threading.Thread(target=lambda: count.append(kill(going, kills, 1, done)))
         killer.start()
-        disturbed = finish(going)
-        done.set()
-        killer.join()
+        try:
+            disturbed = finish(going)
+        finally:
+            done.set()
+            killer.join()
         seconds["disturbed"] = time.perf_counter() - began
         same = {
             name: (calm.path / name).read_bytes() == (disturbed.path / name).read_bytes()

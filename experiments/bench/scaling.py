@@ -37,7 +37,7 @@ SIMULATED = (8, 32, 100, 300, 1000)
 SLEEPERS = 4
 """Processes that play all the simulated workers."""
 LAPS = ("seconds_controller", "seconds_strategy", "seconds_evaluate")
-SETTINGS = ({"controller": "latent"}, {"controller": "pointer"}, {"controller": "pointer", "sample_ahead": True})
+CONTROLLERS = ("latent", "pointer")
 
 
 def policies(spec: EnvironmentSpec, count: int) -> Trials:
@@ -125,11 +125,6 @@ def _rows(bias: Any, count: int) -> Any:
     return None if bias is None else bias[:count]
 
 
-def _flag(name: str, value: Any) -> str:
-    flag = f"--{name.replace('_', '-')}"
-    return flag if value is True else f"{flag} {value}"
-
-
 class Sleeper:
     """Plays many workers: each piece of work takes as long as was measured, and returns numbers of the right shape."""
 
@@ -156,7 +151,7 @@ class SleepingWorkers(Workers):
         self._slots = [_Slot(actors[number % SLEEPERS], None, 0.0) for number in range(count)]
 
 
-def simulated(workers: int, setting: dict[str, Any], generations: int) -> dict[str, Any]:
+def simulated(workers: int, controller: str, generations: int) -> dict[str, Any]:
     """Run a search's loop on simulated workers; return where a generation's seconds go."""
     population = max(320, workers)
     lanes = max(160, workers)
@@ -164,7 +159,7 @@ def simulated(workers: int, setting: dict[str, Any], generations: int) -> dict[s
     spec = describe(ENV)
     records: list[dict[str, float]] = []
     options = {
-        "method": "chromatic", "env": ENV, **setting, "population": population, "lanes": lanes,
+        "method": "chromatic", "env": ENV, "controller": controller, "population": population, "lanes": lanes,
         "steps": 10**9, "settle": 0, "selections": 1,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
@@ -181,9 +176,7 @@ def simulated(workers: int, setting: dict[str, Any], generations: int) -> dict[s
     laps = {name: median(record[name] for record in records[1:]) for name in LAPS}
     return {
         "workers": workers,
-        "setting": " ".join(
-            f"--{name.replace('_', '-')} {value}".removesuffix(" True") for name, value in setting.items()
-        ),
+        "controller": controller,
         "population": population,
         "lanes": lanes,
         "seconds_of_an_episode": seconds,
@@ -212,13 +205,13 @@ def run(repeats: int, generations: int, folder: Path | None) -> None:
         ],
     )  # fmt: skip
     wire = on_the_wire()
-    rows = [simulated(count, setting, generations) for setting in SETTINGS for count in SIMULATED]
+    rows = [simulated(count, controller, generations) for controller in CONTROLLERS for count in SIMULATED]
     show(
         f"Simulated workers, episodes of 1000 steps; {wire['bytes']:,.0f} bytes a candidate on the wire",
-        ["search", "workers", "population", "asleep s", "generation s", "driver", "ms a candidate"],
+        ["--controller", "workers", "population", "asleep s", "generation s", "driver", "ms a candidate"],
         [
             [
-                row["setting"], row["workers"], row["population"], row["seconds_asleep"],
+                row["controller"], row["workers"], row["population"], row["seconds_asleep"],
                 row["seconds_generation"], f"{100 * row['driver_share']:.0f} %", row["driver_milliseconds_a_candidate"],
             ]
             for row in rows

@@ -100,6 +100,13 @@ def test_names_of_the_package_come_when_first_used():
     assert answer.stdout.split() == ["compactrl.api", "compactrl.runs"]
 
 
+def test_names_of_the_package_are_no_modules_too():
+    """Importing a module sets its name on the package, and would hide a function of that name."""
+    import compactrl
+
+    assert not set(compactrl.__all__) & {path.stem for path in (ROOT / "compactrl").iterdir()}
+
+
 def test_names_of_test_files_are_unique():
     """Without packages in tests/, two files of one name would hide each other."""
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]

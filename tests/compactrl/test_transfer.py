@@ -80,7 +80,7 @@ def test_a_resume_needs_nothing_of_the_other_run(source, tmp_path):
         ({"hidden": (5,)}, "its colourings have 20 edges, and compactrl/Target-v0 with this network (3-5-2) has 25"),
         ({"partitions": 2}, "its colourings have 3 colours: give --partitions 3, or none"),
         ({"top": 0}, "--top 0: "),
-        ({"controller": "pointer"}, "--colorings-from belongs to --controller fixed"),
+        ({"controller": "pointer"}, "--colorings-from belongs to --method chromatic --controller transfer"),
         ({"colorings_from": "nowhere"}, "nowhere holds no run"),
         ({"colorings_from": "", "controller": "transfer"}, "--controller transfer needs --colorings-from"),
     ],

@@ -99,7 +99,7 @@ def test_the_gradient_reaches_every_number_of_theta_that_is_used(compression):
     edges = compression.num_edges
     if compression.name == "masked":  # kept weights and biases; the mask is a step, and dropped weights do nothing
         used = np.concatenate([designs[0], np.ones(compression.num_biases), np.zeros(edges)]).astype(bool)
-    elif compression.name == "chromatic":  # the colours that the design uses
+    elif compression.name in ("chromatic", "transferred"):  # the colours that the design uses
         used = np.isin(np.arange(compression.num_parameters), designs[0])
         used[compression.num_weights :] = True
     else:
