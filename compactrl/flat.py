@@ -38,8 +38,12 @@ class Layout:
         """
         if tuple(vector.shape) != (self.size,):
             raise ValueError(f"expected a vector with shape ({self.size},), got {tuple(vector.shape)}")
-        parts = np.split(vector, self._ends) if isinstance(vector, np.ndarray) else vector.split(self.lengths)
-        return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        if isinstance(vector, np.ndarray):
+            parts = np.split(vector, self._ends)
+            return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        from compactrl.products import Cut
+
+        return dict(zip(self.shapes, Cut.apply(vector, list(self.shapes.values())), strict=True))
 
     def joined(self, parts: Mapping[str, Any]) -> Floats:
         """Return the vector (P,) of parts by name."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import torch
@@ -52,6 +53,22 @@ def cut(flat: Tensor, sizes: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
     return [(next(parts).view(outputs, inputs), next(parts)) for inputs, outputs in pairwise(sizes)]
 
 
+class Cut(torch.autograd.Function):
+    """The parts of a flat vector, by their shapes; its gradient is put together in one piece."""
+
+    @staticmethod
+    def forward(ctx: Any, flat: Tensor, shapes: Sequence[tuple[int, ...]]) -> tuple[Tensor, ...]:
+        """Return a view for each shape."""
+        ctx.shapes = shapes
+        parts = flat.split([prod(shape) for shape in shapes])
+        return tuple(part.view(shape) for part, shape in zip(parts, shapes, strict=True))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        """Return the gradient of the vector."""
+        return torch.cat([gradient.reshape(-1) for gradient in gradients]), None
+
+
 class Perceptron(torch.autograd.Function):
     """A whole ReLU network as one operation: of its flat parameters (P,) and x (B, sizes[0])."""
 
@@ -59,7 +76,7 @@ class Perceptron(torch.autograd.Function):
     def forward(ctx: Any, flat: Tensor, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
         """Return (B, sizes[-1])."""
         layers = cut(flat, sizes)
-        values = [x]
+        values = [x.contiguous()]  # rows that lie apart in memory would make its gradient thirty times slower
         for number, (weight, bias) in enumerate(layers):
             values.append(linear(values[-1], weight, bias, relu=number < len(layers) - 1))
         ctx.sizes = sizes

@@ -219,11 +219,12 @@ class Bilinear(Decoder):
     def _decode(self, p: Parameters, states: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return cores (n, K + 1, r, r), scaled, and codes of biases (n, K + 1, r); the last is the output's."""
         functional = torch.nn.functional
-        n, layers = batch.nodes.shape
-        rows = batch.rows[:, None]
-        weights = functional.linear(states[rows, batch.nodes], p["core1_weight"], p["core1_bias"]).relu()
+        n, layers = len(batch.architectures), batch.layers
+        found = states.reshape(-1, states.shape[-1]).index_select(0, batch.positions)
+        of_weights, of_biases = found.view(2, n, layers, -1)
+        weights = functional.linear(of_weights, p["core1_weight"], p["core1_bias"]).relu()
         cores = functional.linear(weights, p["core2_weight"], p["core2_bias"]).view(n, layers, self.rank, self.rank)
-        biases = functional.linear(states[rows, batch.nodes + 1], p["bias1_weight"], p["bias1_bias"]).relu()
+        biases = functional.linear(of_biases, p["bias1_weight"], p["bias1_bias"]).relu()
         codes = functional.linear(biases, p["bias2_weight"], p["bias2_bias"])
         return cores * (batch.scale / self.rank)[..., None, None], codes
 

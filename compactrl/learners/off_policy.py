@@ -180,7 +180,7 @@ class OffPolicyLearner(GradientLearner):
         if self.options.normalize_observations:
             seen, after = ((each - mean) / std for each in (drawn.observation, drawn.next_observation))
             drawn = drawn._replace(observation=seen, next_observation=after)
-        return Experience(*(self._tensor(np.asarray(part, np.float32).reshape(*shape, *part.shape[1:])) for part in drawn))
+        return Experience(*(self._tensor(np.ascontiguousarray(part, np.float32).reshape(*shape, *part.shape[1:])) for part in drawn))
 
     def _update(
         self, batch: Experience, designs: Designs, noise: Tensor, means: Means
