@@ -1,7 +1,8 @@
-"""Large arrays of checkpoints, each in a file named by the hash of its content: what has not changed is not written again.
+"""Large arrays of checkpoints, each in a file named by the hash of its content: what has not changed is not written
+again.
 
-A replay buffer is most of a checkpoint and hardly changes from one to the next. Its pieces lie beside the checkpoints in one
-folder; a checkpoint names those it needs, and what none names any more is deleted.
+A replay buffer is most of a checkpoint and hardly changes from one to the next. Its pieces lie beside the
+checkpoints in one folder; a checkpoint names those it needs, and what none names any more is deleted.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class ArrayStore:
             DamagedFileError: one is missing or altered.
         """
         if isinstance(node, dict):
-            return self._read(node[MARK]) if set(node) == {MARK} else {key: self.fill(each) for key, each in node.items()}
+            return (
+                self._read(node[MARK]) if set(node) == {MARK} else {key: self.fill(each) for key, each in node.items()}
+            )
         return node
 
     def keep(self, states: Iterable[State]) -> None:
@@ -76,7 +79,9 @@ class ArrayStore:
         except (SafetensorError, KeyError) as error:
             raise DamagedFileError(f"{path} is not an array that was saved: {error}") from error
         if _digest(array) != name:
-            raise DamagedFileError(f"{path} does not have the content that was saved: it is truncated, altered or foreign")
+            raise DamagedFileError(
+                f"{path} does not have the content that was saved: it is truncated, altered or foreign"
+            )
         return array
 
 

@@ -146,7 +146,8 @@ def evaluate(
         typer.Option(metavar="COUNT", help="Fresh episodes: 100, or 5 of each architecture.", show_default=False),
     ] = None,
     architectures: Annotated[
-        str, typer.Option(metavar="all", help="Evaluate every architecture of a graph hyper policy.", show_default=False)
+        str,
+        typer.Option(metavar="all", help="Evaluate every architecture of a graph hyper policy.", show_default=False),
     ] = "",
     as_json: Json = False,
 ) -> None:
@@ -219,7 +220,8 @@ def methods(as_json: Json = False) -> None:
         print(json.dumps(described, indent=2))
         return
     rows = [
-        (method.name, method.summary, ", ".join(method.choices), ", ".join(method.learners)) for method in METHODS.values()
+        (method.name, method.summary, ", ".join(method.choices), ", ".join(method.learners))
+        for method in METHODS.values()
     ]
     table(("--method", "what it is", "--controller", "--learner"), rows)
 

@@ -62,7 +62,9 @@ class Search:
         options, choice = self.options, self.settings.choice
         controlling, learning, training, selecting, self._settled_controlling = seed.spawn(5)
         kind = LEARNERS[options.learner]
-        compression = COMPRESSIONS[choice.compression](network_sizes(self.settings, self.spec), self.settings.compression)
+        compression = COMPRESSIONS[choice.compression](
+            network_sizes(self.settings, self.spec), self.settings.compression
+        )
         self.learner = kind.load().build(self.settings, compression, self.spec, learning)
         controller = CONTROLLERS[choice.controller]
         self.controller = controller(compression.space, self.settings.controller, controlling)

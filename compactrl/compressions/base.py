@@ -35,6 +35,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+
 AnyOptions: TypeAlias = Options  # a name for annotations inside the class, where its attribute `Options` hides this one
 
 

@@ -166,7 +166,9 @@ def _describe_envpool(env: str, max_episode_steps: int, kwargs: dict[str, Any]) 
     goal = None
     if env.startswith("Fetch") and has_goals(observation):
         goal = distance_goal(
-            int(observation["desired_goal"].shape[0]), spec.config.distance_threshold, spec.config.reward_type == "dense"
+            int(observation["desired_goal"].shape[0]),
+            spec.config.distance_threshold,
+            spec.config.reward_type == "dense",
         )
         size = int(observation["observation"].shape[0]) + goal.size
     elif isinstance(observation, gymnasium.spaces.Box) and len(observation.shape) == 1:

@@ -1,8 +1,8 @@
 """Standing environments: trials act for some steps each, one after the other, while the episodes go on.
 
-For learners that need transitions. Trial k of a call acts in lane k mod L, as in an evaluation, for T / (N / L) steps; an
-episode that ends is followed by the next. What a lane does depends only on its seed, its count of resets and the actions
-of its episode so far: these are a lane's checkpoint, and are repeated when it is restored.
+For learners that need transitions. Trial k of a call acts in lane k mod L, as in an evaluation, for T / (N / L)
+steps; an episode that ends is followed by the next. What a lane does depends only on its seed, its count of resets
+and the actions of its episode so far: these are a lane's checkpoint, and are repeated when it is restored.
 """
 
 from __future__ import annotations
@@ -35,7 +35,14 @@ class Collected:
             return np.zeros((steps, lanes), bool)
 
         self.transitions = Transitions(
-            numbers(observation), numbers(action), numbers(), numbers(observation), flags(), flags(), flags(), numbers(goal)
+            numbers(observation),
+            numbers(action),
+            numbers(),
+            numbers(observation),
+            flags(),
+            flags(),
+            flags(),
+            numbers(goal),
         )
         self.returns = np.full((steps, lanes), np.nan)
         """Of the episodes that ended at each step."""
@@ -66,7 +73,9 @@ class Collected:
 def _mean(values: Floats) -> Floats:
     """Return the mean of what is not NaN in each row, NaN where all is, of (N, S)."""
     known = np.isfinite(values)
-    return np.where(known.any(axis=1), np.where(known, values, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan)
+    return np.where(
+        known.any(axis=1), np.where(known, values, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan
+    )
 
 
 class Standing:
@@ -116,7 +125,13 @@ class Standing:
         self._fresh[due] = self._failed(answer, due, running, collected)
 
     def _step(
-        self, step: int, running: Integers, policies: Any, trials: Trials, exploration: Exploration, collected: Collected
+        self,
+        step: int,
+        running: Integers,
+        policies: Any,
+        trials: Trials,
+        exploration: Exploration,
+        collected: Collected,
     ) -> None:
         """Take one step in every lane that stands."""
         going = np.flatnonzero(~self._fresh)
@@ -163,7 +178,8 @@ class Standing:
             sane &= np.abs(answer.achieved).max(axis=1) < HUGE
         bad = ~sane | ~(np.abs(answer.reward) < HUGE)
         reasons = dict.fromkeys(
-            np.flatnonzero(bad).tolist(), "the environment returned NaN, infinite or huge numbers: the simulation diverged"
+            np.flatnonzero(bad).tolist(),
+            "the environment returned NaN, infinite or huge numbers: the simulation diverged",
         )
         for position, reason in (reasons | answer.errors).items():
             bad[position] = True
@@ -173,7 +189,9 @@ class Standing:
     def episodes(self) -> dict[int, Floats]:
         """Return the actions (steps, A) of the episodes that stand, by lane."""
         offset = self._block.offset
-        return {offset + lane: np.stack(each) for lane, each in enumerate(self._actions) if each and not self._fresh[lane]}
+        return {
+            offset + lane: np.stack(each) for lane, each in enumerate(self._actions) if each and not self._fresh[lane]
+        }
 
     def repeat(self, episodes: dict[int, Floats]) -> None:
         """Begin episodes and repeat their actions, in lanes that have had every reset but the one of this episode."""
@@ -205,4 +223,4 @@ def explored(outputs: NDArray[np.float32], exploration: Exploration, step: int, 
         squashed = np.tanh(raw[:, :size] + np.exp(np.clip(raw[:, size:], *exploration.log_std)) * noise)
     else:
         squashed = np.clip(np.tanh(raw) + noise, -1, 1)
-    return np.where(np.isnan(given), squashed, given)
+    return np.asarray(np.where(np.isnan(given), squashed, given))

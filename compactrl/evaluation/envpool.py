@@ -32,9 +32,9 @@ class EnvPoolEngine:
             env, num_envs=len(seeds), num_threads=min(threads, len(seeds)), seed=seeds, **kwargs
         )
         keys = list(self._pool._state_keys)
-        self._observation = [
-            keys.index(key) for key in ("obs:observation", "obs:desired_goal") if key in keys
-        ] or [next(index for index, key in enumerate(keys) if key.split(":")[0] == "obs")]
+        self._observation = [keys.index(key) for key in ("obs:observation", "obs:desired_goal") if key in keys] or [
+            next(index for index, key in enumerate(keys) if key.split(":")[0] == "obs")
+        ]
         self._achieved = keys.index("obs:achieved_goal") if "obs:achieved_goal" in keys else None
         self._reward, self._done, self._truncated = (keys.index(key) for key in ("reward", "done", "trunc"))
         self._action_type = self._pool.spec.action_array_spec["action"].dtype
@@ -65,12 +65,11 @@ class EnvPoolEngine:
             where, early = self._early
             self._early = None
             rest = np.setdiff1d(np.arange(len(self._lanes)), where)
-            merged = [_merged(len(self._lanes), where, first, rest, second) for first, second in zip(
-                (early.observation, early.reward, early.done, early.terminated, early.achieved),
-                (answer.observation, answer.reward, answer.done, answer.terminated, answer.achieved),
-                strict=True,
-            )]  # fmt: skip
-            answer = Answer(*merged[:3], {}, *merged[3:])
+            observation, reward, done, terminated, achieved = (
+                _merged(len(self._lanes), where, getattr(early, name), rest, getattr(answer, name))
+                for name in ("observation", "reward", "done", "terminated", "achieved")
+            )
+            answer = Answer(observation, reward, done, {}, terminated, achieved)
         self._ended[self._lanes] = answer.done
         return answer
 

@@ -1,11 +1,11 @@
 """Decoders: from the states of an MLP's nodes to its weights and biases.
 
-Both give W = sqrt(2 / inputs) · P and b = tanh(0.2 · p), as the public code of Hegde & Sukhatme 2022 does; they differ in how
-P (outputs, inputs) and p (outputs,) come from the states h of a layer's weight node and bias node.
+Both give W = sqrt(2 / inputs) · P and b = tanh(0.2 · p), as the public code of Hegde & Sukhatme 2022 does; they
+differ in how P (outputs, inputs) and p (outputs,) come from the states h of a layer's weight node and bias node.
 
-`dense`, the paper's: h → 64 → 128 → the largest matrix there is, cropped. Its last map is 99.8 % of 33.9 M parameters. Only
-what is cropped is computed. Observations wider than the widest layer get a matrix as wide as they are (the public code
-repeats the narrower one, which ties inputs).
+`dense`, the paper's: h → 64 → 128 → the largest matrix there is, cropped. Its last map is 99.8 % of 33.9 M
+parameters. Only what is cropped is computed. Observations wider than the widest layer get a matrix as wide as they
+are (the public code repeats the narrower one, which ties inputs).
 
 `bilinear`, ours: a small core M (r, r) is decoded, and every row and every column of a matrix has a code of r numbers,
 
@@ -185,7 +185,12 @@ class Bilinear(Decoder):
         r, size = self.rank, self.size
         drawn = {
             f"{name}_{part}": values
-            for name, outputs, inputs in (("core1", 64, size), ("core2", r * r, 64), ("bias1", 64, size), ("bias2", r, 64))
+            for name, outputs, inputs in (
+                ("core1", 64, size),
+                ("core2", r * r, 64),
+                ("bias1", 64, size),
+                ("bias2", r, 64),
+            )
             for part, values in linear(generator, outputs, inputs).items()
         }
         drawn["core2_bias"] = generator.standard_normal(r * r)

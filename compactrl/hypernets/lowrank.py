@@ -1,8 +1,8 @@
 """MLPs of different shapes as one batch, with weights R M Cᵀ that are never built.
 
-The MLPs are ordered by depth, the deepest first: those that have a layer are then the first rows of the batch, and those that
-end after it the last of these. A layer is as wide as its widest; units that an MLP does not have get a bias so low that
-they are always at rest (`ABSENT`), which needs no operation of its own.
+The MLPs are ordered by depth, the deepest first: those that have a layer are then the first rows of the batch, and
+those that end after it the last of these. A layer is as wide as its widest; units that an MLP does not have get a
+bias so low that they are always at rest (`ABSENT`), which needs no operation of its own.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Batch:
         self.widest = [int(width) for width in padded.max(axis=0)]
         last = padded[np.arange(len(order)), depths_in_order - 1]
         inputs = np.concatenate([np.full((len(order), 1), observation), padded[:, :-1], last[:, None]], axis=1)
-        nodes = np.concatenate([np.tile(1 + 2 * np.arange(deepest), (len(order), 1)), 1 + 2 * depths_in_order[:, None]], axis=1)
+        nodes = np.concatenate(
+            [np.tile(1 + 2 * np.arange(deepest), (len(order), 1)), 1 + 2 * depths_in_order[:, None]], axis=1
+        )
         nodes = np.minimum(nodes, nodes[:, -1:])  # a layer that is not there: any node will do, nothing uses it
         self.rows = torch.as_tensor(order, device=device)
         self.back = torch.as_tensor(np.argsort(order), device=device)
@@ -58,10 +60,9 @@ class Batch:
         self._device = device
         self.absent = torch.as_tensor(columns >= padded[:, :, None], device=device)  # (n, K, widest)
 
-
     @cached_property
     def positions(self) -> Tensor:
-        """Where the weight nodes of all layers, then their bias nodes, are among the nodes of all chains, (2 n (K + 1),)."""
+        """Where the weight nodes of all layers, then the bias nodes, are among all chains' nodes, (2 n (K + 1),)."""
         steps = 3 + 2 * len(self.counts)
         weights = (self._order[:, None] * steps + self._nodes).ravel()
         return torch.as_tensor(np.concatenate([weights, weights + 1]), device=self._device)
@@ -76,8 +77,8 @@ class Pass(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, inputs: Tensor, columns: Tensor, rows: Tensor, outputs: Tensor, cores: Tensor, biases: Tensor,
-        output_biases: Tensor, order: Batch,
+        ctx: Any, x: Tensor, inputs: Tensor, columns: Tensor, rows: Tensor, outputs: Tensor, cores: Tensor, biases:
+        Tensor, output_biases: Tensor, order: Batch,
     ) -> Tensor:  # fmt: skip
         """Return the raw outputs (n, B, A)."""
         n, batch, size = x.shape
@@ -98,7 +99,7 @@ class Pass(torch.autograd.Function):
         return torch.baddbmm(output_biases[:, None], mixed, outputs.t().expand(n, -1, -1))
 
     @staticmethod
-    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all arguments but the first and the last."""
         x, inputs, columns, rows, outputs, cores, biases, last, mixed, *kept = ctx.saved_tensors
         order: Batch = ctx.order
@@ -169,4 +170,5 @@ class LowRankNetwork(NamedTuple):
 
     def detached(self) -> LowRankNetwork:
         """Return the same networks without gradients to their weights."""
-        return LowRankNetwork(*(part.detach() for part in self[:-1]), self.order)
+        inputs, columns, rows, outputs, cores, biases, output_biases = (part.detach() for part in self[:-1])
+        return LowRankNetwork(inputs, columns, rows, outputs, cores, biases, output_biases, self.order)

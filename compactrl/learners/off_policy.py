@@ -1,12 +1,12 @@
 """Off-policy actor-critic learning, of one policy or of a network that writes policies for many architectures.
 
-Hegde & Sukhatme 2022, section III-C: a meta-batch of architectures acts, each in an environment of its own, into one replay
-buffer; a minibatch is split among them, and their policies, all written by one theta, go up the critics' values (equation 4).
-A plain network is the same with one architecture.
+Hegde & Sukhatme 2022, section III-C: a meta-batch of architectures acts, each in an environment of its own, into
+one replay buffer; a minibatch is split among them, and their policies, all written by one theta, go up the critics'
+values (equation 4). A plain network is the same with one architecture.
 
-An iteration collects some 1000 environment steps and then makes as many updates: several meta-batches one after the other,
-each acting for a few steps in every lane, then each trained for the updates that these steps allow. What a design is worth
-is taken from the critics: the mean value of its actions over its updates.
+An iteration collects some 1000 environment steps and then makes as many updates: several meta-batches one after the
+other, each acting for a few steps in every lane, then each trained for the updates that these steps allow. What a
+design is worth is taken from the critics: the mean value of its actions over its updates.
 
 Departures: collecting and learning alternate in larger pieces than the public code's single steps (rlkit's do so too);
 updates begin after the random steps.
@@ -77,7 +77,9 @@ class OffPolicyLearner(GradientLearner):
         )
         self.buffer = self._make_buffer(spec)
         self._count, self._total, self._square = 0.0, np.zeros(spec.observation_size), np.zeros(spec.observation_size)
-        self._lowest = None if spec.goal is None or spec.goal.lowest is None else spec.goal.lowest / (1 - options.discount)
+        self._lowest = (
+            None if spec.goal is None or spec.goal.lowest is None else spec.goal.lowest / (1 - options.discount)
+        )
         self._updates = 0
         self._judged: Floats = np.full(self.num_designs, np.nan)
 
@@ -172,7 +174,11 @@ class OffPolicyLearner(GradientLearner):
             if improved is not None:
                 value += improved.values.mean(1)
                 improvements += 1
-        return (value / max(improvements, 1)).cpu().numpy().astype(float) if improvements else np.full(len(designs), np.nan)
+        return (
+            (value / max(improvements, 1)).cpu().numpy().astype(float)
+            if improvements
+            else np.full(len(designs), np.nan)
+        )
 
     def _prepared(self, drawn: Experience, shape: tuple[int, ...]) -> Experience:
         """Return rows normalised, as tensors (updates, n, rows, …)."""
@@ -180,11 +186,11 @@ class OffPolicyLearner(GradientLearner):
         if self.options.normalize_observations:
             seen, after = ((each - mean) / std for each in (drawn.observation, drawn.next_observation))
             drawn = drawn._replace(observation=seen, next_observation=after)
-        return Experience(*(self._tensor(np.ascontiguousarray(part, np.float32).reshape(*shape, *part.shape[1:])) for part in drawn))
+        return Experience(
+            *(self._tensor(np.ascontiguousarray(part, np.float32).reshape(*shape, *part.shape[1:])) for part in drawn)
+        )
 
-    def _update(
-        self, batch: Experience, designs: Designs, noise: Tensor, means: Means
-    ) -> Improved | None:
+    def _update(self, batch: Experience, designs: Designs, noise: Tensor, means: Means) -> Improved | None:
         """Make one update of the critics, and of the policy where it is due."""
         improves = self._improves()
         network = self.trained.network(self._theta if improves else self._theta.detach(), designs)

@@ -88,7 +88,9 @@ class GradientOptions(Options):
     save_replay: bool = Field(
         True, description="Save the replay buffer in checkpoints; without it a resumed search begins with an empty one."
     )
-    device: str = Field("auto", pattern="^(auto|cpu|cuda)$", description="Where networks are trained: auto, cpu or cuda.")
+    device: str = Field(
+        "auto", pattern="^(auto|cpu|cuda)$", description="Where networks are trained: auto, cpu or cuda."
+    )
 
 
 class OffPolicyOptions(GradientOptions):
@@ -106,7 +108,7 @@ class OffPolicyOptions(GradientOptions):
         None,
         ge=0,
         le=1,
-        description="Share of drawn transitions that get a goal which was reached later; 0.8 in environments with goals.",
+        description="Share of drawn transitions that get a goal reached later; 0.8 in environments with goals.",
     )
 
 
@@ -135,8 +137,12 @@ class Td3Options(OffPolicyOptions):
 class DdpgOptions(Td3Options):
     """DDPG as used with hindsight (Andrychowicz et al. 2017; the public code of Hegde & Sukhatme 2022)."""
 
-    actor_learning_rate: float = Field(1e-3, gt=0, description=GradientOptions.model_fields["actor_learning_rate"].description)
-    critic_learning_rate: float = Field(1e-3, gt=0, description=OffPolicyOptions.model_fields["critic_learning_rate"].description)
+    actor_learning_rate: float = Field(
+        1e-3, gt=0, description=GradientOptions.model_fields["actor_learning_rate"].description
+    )
+    critic_learning_rate: float = Field(
+        1e-3, gt=0, description=OffPolicyOptions.model_fields["critic_learning_rate"].description
+    )
     discount: float = Field(0.98, ge=0, lt=1, description=OffPolicyOptions.model_fields["discount"].description)
     random_steps: Count = Field(1000, ge=0, description=OffPolicyOptions.model_fields["random_steps"].description)
     normalize_observations: bool = Field(

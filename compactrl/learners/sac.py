@@ -1,7 +1,7 @@
 """Soft actor-critic (Haarnoja et al. 2018), with a fixed temperature of 0.2 as Hegde & Sukhatme 2022 publish it.
 
-    y = r + discount (1 - terminated) (min_c Q'_c(s', a') - alpha log p(a'|s')),   a' of the policies of now
-    critics: Σ_c mean (Q_c(s, a) - y)²;    policies: mean (alpha log p(a|s) - min_c Q_c(s, a))
+y = r + discount (1 - terminated) (min_c Q'_c(s', a') - alpha log p(a'|s')),   a' of the policies of now
+critics: Σ_c mean (Q_c(s, a) - y)²;    policies: mean (alpha log p(a|s) - min_c Q_c(s, a))
 """
 
 from __future__ import annotations

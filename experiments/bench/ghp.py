@@ -1,4 +1,4 @@
-"""Graph hyper policies: updates a second beside a plain network's, weights, memory, evaluation of many architectures."""
+"""Graph hyper policies: updates beside a plain network's, weights, memory, evaluation of many architectures."""
 
 from __future__ import annotations
 
@@ -114,7 +114,9 @@ def policies(count: int) -> list[Policy]:
     normalizer = Normalizer(np.zeros(spec.observation_size), np.ones(spec.observation_size))
     nothing = Size(0, 0, 0, 0.0, 0)
     return [
-        Policy(tuple(Layer(*layer) for layer in layers), normalizer, spec.action, ENV, "ghp", nothing, activation="relu")
+        Policy(
+            tuple(Layer(*layer) for layer in layers), normalizer, spec.action, ENV, "ghp", nothing, activation="relu"
+        )
         for layers in hypernet.expand_each(theta, chosen)
     ]
 
@@ -186,7 +188,11 @@ def fill(count: int) -> None:
         made.buffer.add(some)
     rows = made.compression.space.rows
     made._learn(rows[: made.meta_batch], Means())  # type: ignore[index]
-    print(json.dumps({"transitions": len(made.buffer), "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(
+        json.dumps(
+            {"transitions": len(made.buffer), "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        )
+    )
 
 
 def run(count: int, architectures: int, threads: int, repeats: int, dense: bool, folder: Path | None) -> None:
@@ -201,10 +207,10 @@ def run(count: int, architectures: int, threads: int, repeats: int, dense: bool,
     if find_spec("stable_baselines3"):
         seconds["Stable-Baselines3"] = peer(repeats, count)
     plain = seconds["plain [256, 256]"]
-    rows = {
-        name: {**timing(taken, count), "over_plain": 1 / ratio(plain, taken)} for name, taken in seconds.items()
-    }
-    note = "targets: 8 architectures at most 1.5 times a plain update; plain at least 1.5 times Stable-Baselines3's rate"
+    rows = {name: {**timing(taken, count), "over_plain": 1 / ratio(plain, taken)} for name, taken in seconds.items()}
+    note = (
+        "targets: 8 architectures at most 1.5 times a plain update; plain at least 1.5 times Stable-Baselines3's rate"
+    )
     show(
         "Updates of SAC, batches of 256, one thread",
         ["system", "ms an update", "updates/s", "over plain"],
@@ -222,7 +228,11 @@ def run(count: int, architectures: int, threads: int, repeats: int, dense: bool,
         [
             ["weights of all 4680 architectures, seconds", others["weights_of_all_seconds"], "≤ 20"],
             ["peak memory with 1 M transitions, MB", others["memory"]["megabytes"], "≤ 2000"],
-            [f"evaluating {architectures} architectures: share of mujoco.rollout", evaluated["share_of_limit"], "≥ 0.75"],
+            [
+                f"evaluating {architectures} architectures: share of mujoco.rollout",
+                evaluated["share_of_limit"],
+                "≥ 0.75",
+            ],
         ],
     )
     write("ghp", {"updates": count, "repeats": repeats, "systems": rows, "evaluation": evaluated, **others}, folder)

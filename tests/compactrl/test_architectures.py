@@ -76,7 +76,9 @@ def test_the_space_is_that_of_the_paper_in_order_of_size():
     sizes = [parameters(17, each, 6) for each in every]
     assert sizes == sorted(sizes)
     assert (sizes[0], sizes[-1]) == (102, 800_262)
-    assert all(one < other for one, other in itertools.pairwise(every) if parameters(17, one, 6) == parameters(17, other, 6))
+    assert all(
+        one < other for one, other in itertools.pairwise(every) if parameters(17, one, 6) == parameters(17, other, 6)
+    )
 
 
 def test_designs_and_architectures_are_one_to_one():

@@ -1,4 +1,6 @@
-"""Standing environments: what is collected is what an environment and a policy, one at a time, would have gone through."""
+"""Standing environments: what is collected is what one environment and policy at a time would have gone through."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ def mlp(generator, sizes, scale=0.4):
             (scale * generator.standard_normal((outputs, inputs))).astype(np.float32),
             generator.standard_normal(outputs).astype(np.float32),
         )
-        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True)
+        for inputs, outputs in pairwise(sizes)
     )
 
 
@@ -27,7 +29,8 @@ def make_trials(spec, parts, steps, heads=2, seed=0, shapes=((5,), (3, 7), (16, 
     generator = np.random.default_rng(seed)
     count = parts * LANES
     policies = tuple(
-        mlp(generator, (spec.observation_size, *shapes[k % len(shapes)], heads * spec.action.size)) for k in range(count)
+        mlp(generator, (spec.observation_size, *shapes[k % len(shapes)], heads * spec.action.size))
+        for k in range(count)
     )
     given = np.full((parts * steps, LANES, spec.action.size), np.nan)
     given[0, 1] = 0.5
@@ -192,7 +195,9 @@ def test_goals_are_in_the_observation_and_success_is_counted():
     assert not np.array_equal(desired[49], desired[50])
     np.testing.assert_allclose(seen.reward, spec.goal.reward(seen.achieved, seen.next_observation[..., -3:]))
     assert ((found.successes >= 0) & (found.successes <= 1)).all()
-    outcomes = evaluator(spec, 2).evaluate(trials._replace(layers=Mixed(trials.layers.policies[:1], np.zeros(4, np.int64))))
+    outcomes = evaluator(spec, 2).evaluate(
+        trials._replace(layers=Mixed(trials.layers.policies[:1], np.zeros(4, np.int64)))
+    )
     assert set(outcomes.successes) <= {0.0, 1.0}
 
 
@@ -218,7 +223,9 @@ def test_actions_by_hand():
 def test_networks_of_different_shapes_are_those_alone_in_every_column():
     """To the bit: alone, in any company and at any place, more of one policy than fit one product included."""
     generator = np.random.default_rng(0)
-    policies = tuple(mlp(generator, (17, *widths, 12)) for widths in ((4,), (512, 64), (33, 8, 128), (256, 256, 4, 512)))
+    policies = tuple(
+        mlp(generator, (17, *widths, 12)) for widths in ((4,), (512, 64), (33, 8, 128), (256, 256, 4, 512))
+    )
     of = generator.integers(4, size=3 * COLUMNS + 5)
     x = generator.standard_normal((17, len(of))).astype(np.float32)
     together = MixedMLP(Mixed(policies, of))

@@ -56,7 +56,10 @@ def test_a_wrong_name_gets_the_nearest_right_one(given, message):
         ({"method": "sac", "population": 4}, "--population belongs to --method chromatic"),
         ({"method": "chromatic", "batch_size": 4}, "--batch-size belongs to --method sac and --learner sac"),
         ({"method": "ghp", "policy_delay": 4}, "--policy-delay belongs to --method td3 and --learner td3"),
-        ({"method": "chromatic", "learner": "sac"}, "--learner sac is for --method ghp or sac; --method chromatic takes"),
+        (
+            {"method": "chromatic", "learner": "sac"},
+            "--learner sac is for --method ghp or sac; --method chromatic takes",
+        ),
         ({"method": "ghp", "controller": "latent"}, "--controller latent is for --method chromatic"),
     ],
 )
@@ -155,7 +158,12 @@ def test_the_paper_s_values_are_those_of_its_appendix():
     """Song et al. 2020, appendix A: 301 workers, sigma 0.1, step 0.01, an LSTM of 64, moving average 0.99."""
     settings = resolve({"preset": "paper", "method": "chromatic"})
     search, strategy, controller, learner = settings.search, settings.strategy, settings.controller, settings.learner
-    assert (learner.es, search.controller, learner.population, search.settle) == ("finite-difference", "pointer", 301, 0)
+    assert (learner.es, search.controller, learner.population, search.settle) == (
+        "finite-difference",
+        "pointer",
+        301,
+        0,
+    )
     assert learner.alive_bonus == 0.0
     assert (strategy.sigma, strategy.learning_rate, strategy.shaping) == (0.1, 0.01, "standardize")
     assert (controller.controller_hidden, controller.controller_learning_rate) == (64, 1e-3)
@@ -170,7 +178,9 @@ def test_what_is_given_goes_before_the_preset_and_the_preset_before_the_method()
 
 
 def test_sampling_is_another_name_of_the_controller():
-    assert resolve({"method": "ghp", "sampling": "depth-uniform"}) == resolve({"method": "ghp", "controller": "depth-uniform"})
+    assert resolve({"method": "ghp", "sampling": "depth-uniform"}) == resolve(
+        {"method": "ghp", "controller": "depth-uniform"}
+    )
 
 
 def test_the_paper_s_values_for_graph_hyper_policies_are_those_of_its_code():

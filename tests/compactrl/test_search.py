@@ -61,7 +61,15 @@ GRADIENT = {
     "updates_per_step": 0.25,
 }
 OFF_POLICY = {"random_steps": 200, "critic_hidden": (8,)}
-HYPERNET = {"steps": 4000, "widths": (4, 8), "max_layers": 2, "rank": 4, "graph_size": 8, "meta_batch": 4, "resample_updates": 8}
+HYPERNET = {
+    "steps": 4000,
+    "widths": (4, 8),
+    "max_layers": 2,
+    "rank": 4,
+    "graph_size": 8,
+    "meta_batch": 4,
+    "resample_updates": 8,
+}
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +235,9 @@ def test_standing_environments_and_buffers_resume_bit_for_bit(tmp_path, method, 
 def test_a_buffer_that_is_not_saved_is_told(tmp_path):
     options = options_of("sac", "none", save_replay=False)
     whole = run_whole(tmp_path / "whole", options)
-    with pytest.warns(UserWarning, match="the replay buffer was not saved .* differs from one that was not interrupted"):
+    with pytest.warns(
+        UserWarning, match="the replay buffer was not saved .* differs from one that was not interrupted"
+    ):
         pieces = run_in_pieces(tmp_path / "pieces", options, [5])
     assert pieces.summary["finished"]
     assert without_seconds(pieces.metrics) != without_seconds(whole.metrics)

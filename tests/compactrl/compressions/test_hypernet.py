@@ -1,4 +1,4 @@
-"""A graph hypernetwork writes plain networks: the right shapes, the same as its trained form, in reach of the gradient."""
+"""A graph hypernetwork writes plain networks: of the right shapes, those that it trains, in reach of the gradient."""
 
 import time
 
@@ -90,7 +90,7 @@ def test_numpy_and_torch_agree_and_keep_the_dtype(options, dtype):
 def test_a_naive_reading_of_the_graph_gives_the_same_weights(options):
     """The formulas of the decoders, a layer at a time, on the states of a chain alone."""
     compression = hypernet(options)
-    layout, decoder = compression._parts
+    layout, _ = compression._parts
     theta = theta_of(compression)
     p = layout.views(theta)
     widths = (16, 8, 4)
@@ -163,7 +163,12 @@ def test_settling_leaves_a_plain_network_with_the_same_layers(options):
     plain, numbers = compression.settle(theta, DESIGNS[2])
     assert isinstance(plain, Plain)
     nothing = np.zeros(0, np.int64)
-    assert plain.num_parameters == len(numbers) == compression.size(DESIGNS[2]).parameters == plain.size(nothing).parameters
+    assert (
+        plain.num_parameters
+        == len(numbers)
+        == compression.size(DESIGNS[2]).parameters
+        == plain.size(nothing).parameters
+    )
     for one, other in zip(plain.expand(numbers, nothing), compression.expand(theta, DESIGNS[2]), strict=True):
         np.testing.assert_array_equal(one.weight, other.weight)
         np.testing.assert_array_equal(one.bias, other.bias)
@@ -193,7 +198,9 @@ def test_all_architectures_in_a_few_seconds():
     count = 0
     began = time.perf_counter()
     for start in range(0, len(designs), 256):
-        count += sum(layer.weight.size for each in compression.expand_each(theta, designs[start : start + 256]) for layer in each)
+        count += sum(
+            layer.weight.size for each in compression.expand_each(theta, designs[start : start + 256]) for layer in each
+        )
     assert count == sum(
         a * b for each in compression.architectures for a, b in zip((17, *each), (*each, 12), strict=True)
     )

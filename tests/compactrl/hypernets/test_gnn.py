@@ -55,9 +55,7 @@ def test_it_equals_a_loop_over_nodes_and_its_gradient_is_autograds(kind):
     loops = [naive(layout.views(theta), torch.tensor(graph.chain(each, 17, 12, kind))) for each in CHAINS]
     for i, loop in enumerate(loops):
         torch.testing.assert_close(found[i, : lengths[i]], loop)
-    (theirs,) = torch.autograd.grad(
-        sum((loop * weights[i, : len(loop)]).sum() for i, loop in enumerate(loops)), theta
-    )
+    (theirs,) = torch.autograd.grad(sum((loop * weights[i, : len(loop)]).sum() for i, loop in enumerate(loops)), theta)
     torch.testing.assert_close(mine, theirs)
 
 
