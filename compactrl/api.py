@@ -71,8 +71,8 @@ def _workers(settings: Settings) -> Workers | None:
         )
     if options.workers > settings.lanes:
         raise InputError(
-            f"--workers {options.workers}: a generation has {settings.lanes} lanes, and a worker needs at least one. Give "
-            f"--lanes {options.workers} (with --population at least as large; results depend on it), or fewer workers"
+            f"--workers {options.workers}: a generation has {settings.lanes} lanes, and a worker needs at least one. "
+            f"Give --lanes {options.workers} (with --population at least as large; results depend on it), or fewer workers"
         )
     environment = {
         name: getattr(options, name) for name in ("env", "engine", "max_episode_steps", "env_options", "env_module")

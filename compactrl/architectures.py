@@ -1,17 +1,19 @@
 """Architectures: the widths of an MLP's hidden layers, the space of them, and what each costs and can remember.
 
-Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022): MLPs of one to four hidden
-layers with widths from {4, 8, …, 512}, 4680 of them (equation 2); the lossless memory dimension is its algorithm 1, after
-Friedland & Krell, "A capacity scaling law for artificial neural networks" (2017).
+Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022): MLPs of one to four
+hidden layers with widths from {4, 8, …, 512}, 4680 of them (equation 2); the lossless memory dimension is its
+algorithm 1, after Friedland & Krell, "A capacity scaling law for artificial neural networks" (2017).
 
 A design is a row of D numbers, one for each layer there may be: 0 for no layer, k for the k-th width. Layers move up to
 close gaps, so that (3, 0, 5, 0) is (3, 5, 0, 0).
 
 What the paper leaves unsaid or states otherwise:
 
-1. Parameters count weights and biases with an output as wide as the action: 27 of the 28 counts in its table I and figure 1
+1. Parameters count weights and biases with an output as wide as the action: 27 of the 28 counts in its table I and
+figure 1
    are exact so (65116 is printed as 56116).
-2. The memory dimension starts from the first layer (algorithm 1 has l_0, and there is none) and has an output of 2a, as in
+2. The memory dimension starts from the first layer (algorithm 1 has l_0, and there is none) and has an output of
+2a, as in
    the public code; among equals the fewest parameters come first, then the smaller widths.
 """
 
@@ -103,4 +105,4 @@ def widths_of(design: Design, widths: Sequence[int]) -> Widths:
 
 def depths_of(designs: Designs) -> Integers:
     """Return the number of hidden layers of each design (n, D), shape (n,)."""
-    return np.maximum(np.count_nonzero(designs, axis=1), 1)
+    return np.asarray(np.maximum(np.count_nonzero(designs, axis=1), 1), np.int64)

@@ -1,7 +1,8 @@
-"""Large arrays of checkpoints, each in a file named by the hash of its content: what has not changed is not written again.
+"""Large arrays of checkpoints, each in a file named by the hash of its content: what has not changed is not written
+again.
 
-A replay buffer is most of a checkpoint and hardly changes from one to the next. Its pieces lie beside the checkpoints in one
-folder; a checkpoint names those it needs, and what none names any more is deleted.
+A replay buffer is most of a checkpoint and hardly changes from one to the next. Its pieces lie beside the
+checkpoints in one folder; a checkpoint names those it needs, and what none names any more is deleted.
 """
 
 from __future__ import annotations

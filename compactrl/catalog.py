@@ -1,9 +1,9 @@
 """Every architecture of a graph hyper policy: their returns, and the choice of one for a robot with so much memory.
 
 Hegde & Sukhatme 2022, section IV: each architecture is evaluated over 5 episodes; of interest are the best one, and the
-smallest that reach 90 % and 80 % of it. Their public code means 90 % of the way from the worst to the best, which is not 90 %
-of the best: both are given by name. Table II asks what is lost by choosing without evaluation, by the largest memory
-dimension or by size, under random limits of parameters.
+smallest that reach 90 % and 80 % of it. Their public code means 90 % of the way from the worst to the best, which
+is not 90 % of the best: both are given by name. Table II asks what is lost by choosing without evaluation, by the
+largest memory dimension or by size, under random limits of parameters.
 
 The table is saved in the run after every few architectures, and goes on where it was.
 """
@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compactrl.architectures import Widths, by_memory, designs_of, memory_dimension, parameters
-from compactrl.compressions import COMPRESSIONS, Hypernet
-from compactrl.compressions.plain import join
+from compactrl.architectures import Widths, by_memory, designs_of, memory_dimension, parameters, widths_of
+from compactrl.compressions import COMPRESSIONS, Hypernet, Options
+from compactrl.compressions.plain import Plain, crop, join
 from compactrl.envs.registry import EnvironmentSpec
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
 from compactrl.learners.base import normalizer_of
@@ -29,7 +29,7 @@ from compactrl.policy_files import save_policy
 from compactrl.runs import EVALUATION_STREAM, Run
 from compactrl.selection import together
 from compactrl.storage import read_json, write_json
-from compactrl.types import Designs, Floats, Layer, Normalizer, Size, Trials
+from compactrl.types import Designs, Normalizer, Trials
 from compactrl.writer import load_checkpoint
 
 FILE = "architectures.json"
@@ -52,7 +52,8 @@ class Catalog(NamedTuple):
     settings: Settings
     spec: EnvironmentSpec
     hypernet: Hypernet
-    theta: Floats
+    theta: Any
+    """(P,) in single precision."""
     normalizer: Normalizer
     iteration: int
     """Of the checkpoint that theta is from."""
@@ -82,11 +83,10 @@ class Catalog(NamedTuple):
         actions = self.spec.action.size
         found = []
         for design, layers in zip(designs, self.hypernet.expand_each(self.theta, designs), strict=True):
-            last = layers[-1]
-            deployed = (*layers[:-1], Layer(last.weight[:actions], last.bias[:actions]))
+            deployed = crop(layers, actions)
             theta = join(deployed)
-            biases = sum(len(layer.bias) for layer in deployed)
-            size = Size(len(theta) - biases, biases, len(theta), 0.0, 32 * len(theta))
+            sizes = (self.spec.observation_size, *widths_of(design, self.hypernet.widths), actions)
+            size = Plain(sizes, Options()).size(np.zeros(0, np.int64))
             found.append(
                 Policy(
                     deployed,
@@ -98,7 +98,7 @@ class Catalog(NamedTuple):
                     design,
                     theta.astype(float),
                     "relu",
-                )  # fmt: skip
+                )
             )
         return found
 
@@ -113,7 +113,7 @@ def open_catalog(run: Run) -> Catalog:
     settings = resolve(run.config)
     if settings.choice.compression != Hypernet.name:
         raise InputError(
-            f"{run.path} is a run of --method {settings.search.method}, which has one architecture: this is for --method ghp"
+            f"{run.path} is a run of --method {settings.search.method}, with one architecture: this is for --method ghp"
         )
     found = load_checkpoint(run.path, only=_needed)
     if found is None:
@@ -145,7 +145,7 @@ def evaluate_all(
     catalog: Catalog,
     episodes: int = EPISODES,
     threads: int = 0,
-    on_rows: Callable[[int, int], None] = lambda done, total: None,
+    on_rows: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Row]:
     """Evaluate every architecture over whole episodes, without noise; goes on with a table that was begun.
 
@@ -254,7 +254,8 @@ def _smallest(rows: Sequence[Row], fits: Any) -> Row:
 
 
 def choice_without_evaluation(rows: Sequence[Row], seed: int = 0) -> dict[str, float | None]:
-    """Return table II: the return of what memory dimension and size choose over the best one's, mean over random limits.
+    """Return table II: the return of what memory dimension and size choose over the best one's, mean over random
+    limits.
 
     As a ratio of returns, where the best return is positive, and of the way from the worst to the best.
     """
@@ -302,8 +303,8 @@ def select(catalog: Catalog, limit: int, by: str) -> dict[str, Any]:
     if not fitting:
         smallest = catalog.parameters(every[0])
         raise InputError(
-            f"no architecture has at most {limit:,} parameters ({BYTES * limit:,} bytes): the smallest, {_name(every[0])}, has "
-            f"{smallest:,} ({BYTES * smallest:,} bytes)"
+            f"no architecture has at most {limit:,} parameters ({BYTES * limit:,} bytes): "
+            f"the smallest, {_name(every[0])}, has {smallest:,} ({BYTES * smallest:,} bytes)"
         )
     rows = {tuple(row["widths"]): row for row in _current(catalog)}
     if by == "return":
@@ -348,8 +349,8 @@ def _best_return(catalog: Catalog, fitting: Sequence[Widths], rows: dict[Widths,
     missing = [each for each in fitting if each not in rows]
     if missing:
         raise InputError(
-            f"--by return needs the returns of every architecture that fits, and {len(missing):,} of {len(fitting):,} have "
-            f"none from this checkpoint: first `compactrl evaluate {catalog.run.path} --architectures all`"
+            f"--by return needs the returns of every architecture that fits, and {len(missing):,} of {len(fitting):,} "
+            f"have none from this checkpoint: first `compactrl evaluate {catalog.run.path} --architectures all`"
         )
     known = [each for each in fitting if rows[each]["return_mean"] is not None]
     if not known:

@@ -47,7 +47,8 @@ class SearchProgress:
         if not quiet:
             learner, options = search.learner.compression, search.options
             print(
-                f"{options.method} for {options.env}: {learner.summary}, {search.spec.engine}; run in {search.writer.path}\n"
+                f"{options.method} for {options.env}: {learner.summary}, {search.spec.engine}; "
+                f"run in {search.writer.path}\n"
                 "return: mean of a generation's candidates, which are noisy; policy: of the one that would ship",
                 file=sys.stderr,
                 flush=True,
@@ -197,8 +198,8 @@ def describe_catalog(run: Run, rows: Sequence[dict[str, Any]], report: dict[str,
     """Say what the architectures of a graph hyper policy came to."""
     known = [row["return_mean"] for row in rows if row["return_mean"] is not None]
     lines = [
-        f"{len(rows):,} architectures, {rows[0]['parameters']:,} to {rows[-1]['parameters']:,} parameters; mean returns "
-        f"{min(known):.1f} to {max(known):.1f}"
+        f"{len(rows):,} architectures, {rows[0]['parameters']:,} to {rows[-1]['parameters']:,} parameters; mean "
+        f"returns {min(known):.1f} to {max(known):.1f}"
     ]
     if "success_mean" in rows[0]:
         succeed = sum((row["success_mean"] or 0) >= 0.95 for row in rows)
@@ -208,8 +209,8 @@ def describe_catalog(run: Run, rows: Sequence[dict[str, Any]], report: dict[str,
         values = [report["without_evaluation"].get(f"{by}, {kind}") for kind in ("ratio", "min-max")]
         shown = ["–" if value is None else f"{value:.2f}" for value in values]
         lines.append(
-            f"chosen by {by + ', not by return:':27} {shown[0]} of the best return that fits; {shown[1]} of its way from the "
-            "minimum (mean over random limits)"
+            f"chosen by {by + ', not by return:':27} {shown[0]} of the best return that fits; {shown[1]} of its way "
+            "from the minimum (mean over random limits)"
         )
     lines.append(
         f"the table is in {run.path / 'architectures.json'}; next: compactrl select {run.path} --max-parameters COUNT"

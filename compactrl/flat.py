@@ -1,7 +1,7 @@
 """A network's parameters as views of one flat vector, numpy or torch.
 
-One vector is what evolution strategies, Adam, target averages and checkpoints all take: each is then one operation on one
-array, and a compression stays a pure function of theta.
+One vector is what evolution strategies, Adam, target averages and checkpoints all take: each is then one operation
+on one array, and a compression stays a pure function of theta.
 """
 
 from __future__ import annotations
@@ -38,8 +38,13 @@ class Layout:
         """
         if tuple(vector.shape) != (self.size,):
             raise ValueError(f"expected a vector with shape ({self.size},), got {tuple(vector.shape)}")
-        parts = np.split(vector, self._ends) if isinstance(vector, np.ndarray) else vector.split(self.lengths)
-        return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        if isinstance(vector, np.ndarray):
+            parts = np.split(vector, self._ends)
+            return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        from compactrl.products import Cut
+
+        cut = Cut.apply(vector, list(self.shapes.values()))  # type: ignore[no-untyped-call]
+        return dict(zip(self.shapes, cut, strict=True))
 
     def joined(self, parts: Mapping[str, Any]) -> Floats:
         """Return the vector (P,) of parts by name."""

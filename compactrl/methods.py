@@ -190,5 +190,5 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         ),
     }
 )
-"""Settings by name; `paper` is appendix A of Song et al. 2020, and only what fits the method is taken from it. Methods of
-other papers have their own under the same name."""
+"""Settings by name; `paper` is appendix A of Song et al. 2020, and only what fits the method is taken from it.
+Methods of other papers have their own under the same name."""

@@ -1,8 +1,8 @@
 """ReLU MLPs of different shapes evaluated together: lanes that run the same policy share its matrix products.
 
 The counterpart of `BatchedMLP` for policies that gradient methods train: few different ones, larger, of any shapes.
-A product always has `COLUMNS` observations, some of them empty: BLAS then gives a policy the same bits in whatever column it
-stands and whatever stands beside it, so that blocks and threads change no return.
+A product always has `COLUMNS` observations, some of them empty: BLAS then gives a policy the same bits in whatever
+column it stands and whatever stands beside it, so that blocks and threads change no return.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def network(layers: Layers | Mixed, slots: Integers | None = None) -> Network:
 
 @cache
 def one_thread() -> Any:
-    """Return a controller of BLAS threads: `with one_thread().limit(limits=1): …`. Small products wait for threads."""
+    """Return what limits BLAS to one thread, by `.limit(limits=1)`: small products would wait for the others."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -60,8 +60,8 @@ class SearchOptions(BaseModel):
     lanes: Count = Field(
         0,
         ge=0,
-        description="Environments that evaluations are dealt to, or that stand for gradient methods; 0 for at most 160 of "
-        "the former, 8 of the latter. Results depend on it.",
+        description="Environments that evaluations are dealt to, or that stand for gradient methods; 0 for at most "
+        "160 of the former, 8 of the latter. Results depend on it.",
     )
     threads: Count = Field(0, ge=0, description="Threads that step environments; 0 for every core. Changes no result.")
     workers: Count = Field(

@@ -1,15 +1,16 @@
 """Matrix products of networks that are trained, as fast as this machine's libraries do them.
 
-On AMD processors torch's own matrix product (MKL) leaves half of the arithmetic units idle; the oneDNN that comes with the
-same torch does not. In single precision on a CPU the products therefore go to oneDNN's fused linear layer where torch
-has it, elsewhere to `torch.nn.functional.linear`. Gradients are written out: `tests/compactrl/test_products.py` compares
-them with autograd's.
+On AMD processors torch's own matrix product (MKL) leaves half of the arithmetic units idle; the oneDNN that comes
+with the same torch does not. In single precision on a CPU the products therefore go to oneDNN's fused linear layer
+where torch has it, elsewhere to `torch.nn.functional.linear`. Gradients are written out:
+`tests/compactrl/test_products.py` compares them with autograd's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 SMALLEST = 1 << 16
 """Products with fewer multiplications than this are over before oneDNN has begun."""
 
-_fused = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
+_fused: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.enabled else None
 
 
 def _suits(*tensors: Tensor) -> bool:
@@ -48,8 +49,23 @@ def lengths(sizes: Sequence[int]) -> list[int]:
 
 def cut(flat: Tensor, sizes: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
     """Return weight (O, I) and bias (O,) of each layer as views of a flat vector [W1 | b1 | W2 | b2 | …]."""
-    parts = iter(flat.split(lengths(sizes)))
+    parts = iter(torch.split(flat, lengths(sizes)))
     return [(next(parts).view(outputs, inputs), next(parts)) for inputs, outputs in pairwise(sizes)]
+
+
+class Cut(torch.autograd.Function):
+    """The parts of a flat vector, by their shapes; its gradient is put together in one piece."""
+
+    @staticmethod
+    def forward(ctx: Any, flat: Tensor, shapes: Sequence[tuple[int, ...]]) -> tuple[Tensor, ...]:  # noqa: ARG004
+        """Return a view for each shape."""
+        parts = torch.split(flat, [prod(shape) for shape in shapes])
+        return tuple(part.view(shape) for part, shape in zip(parts, shapes, strict=True))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
+        """Return the gradient of the vector."""
+        return torch.cat([gradient.reshape(-1) for gradient in gradients]), None
 
 
 class Perceptron(torch.autograd.Function):
@@ -59,7 +75,7 @@ class Perceptron(torch.autograd.Function):
     def forward(ctx: Any, flat: Tensor, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
         """Return (B, sizes[-1])."""
         layers = cut(flat, sizes)
-        values = [x]
+        values = [x.contiguous()]  # rows that lie apart in memory would make its gradient thirty times slower
         for number, (weight, bias) in enumerate(layers):
             values.append(linear(values[-1], weight, bias, relu=number < len(layers) - 1))
         ctx.sizes = sizes
@@ -67,7 +83,7 @@ class Perceptron(torch.autograd.Function):
         return values[-1]
 
     @staticmethod
-    def backward(ctx: Any, d_y: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, d_y: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the parameters and of x."""
         flat, *values = ctx.saved_tensors
         learns, passes, _ = ctx.needs_input_grad

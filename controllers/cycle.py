@@ -1,10 +1,11 @@
 """A shuffled cycle: every row of a space once before any comes again; for spaces that list their rows.
 
-Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022), sample architectures uniformly;
-their public code takes them from a shuffled list, without replacement, as here:
+Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022), sample architectures
+uniformly; their public code takes them from a shuffled list, without replacement, as here:
 
     `cycle`       a permutation of all rows, then another
-    `stratified`  a uniformly drawn stratum for each design, and the next of a cycle over its rows (uniform over depth first)
+    `stratified`  a uniformly drawn stratum for each design, and the next of a cycle over its rows (uniform over
+    depth first)
 
 Deviations: a space too large to list (`LISTED`) is drawn from uniformly; one without strata is a single stratum.
 """

@@ -1,8 +1,8 @@
 """Hindsight experience replay: what was reached is, now and then, what was wanted.
 
-Andrychowicz et al., "Hindsight experience replay" (2017), strategy `future`: a drawn transition gets, with probability k / (k + 1),
-the goal that a later step of the same episode achieved, and the reward that this goal gives. Relabelling happens when
-drawing, so that one stored step serves many goals.
+Andrychowicz et al., "Hindsight experience replay" (2017), strategy `future`: a drawn transition gets, with
+probability k / (k + 1), the goal that a later step of the same episode achieved, and the reward that this goal
+gives. Relabelling happens when drawing, so that one stored step serves many goals.
 
 Departures: an episode enters the buffer when it has ended; one that failed is left out whole.
 """

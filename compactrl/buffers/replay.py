@@ -1,8 +1,8 @@
 """The replay buffer: a ring of packed single-precision rows, drawn from uniformly.
 
-A row is [observation | action | reward | terminated | next observation], so that a minibatch is one gather of whole rows.
-The state is saved in pieces of `PIECE` rows: all but the one that is being written stay the same from one checkpoint to
-the next, and the storage writes an array that it has already only once.
+A row is [observation | action | reward | terminated | next observation], so that a minibatch is one gather of whole
+rows. The state is saved in pieces of `PIECE` rows: all but the one that is being written stay the same from one
+checkpoint to the next, and the storage writes an array that it has already only once.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """A graph hypernetwork as a compression: theta = its weights, the design = the widths of a policy's hidden layers.
 
-Zhang et al. 2018; Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022), section III:
-one theta gives a policy for every architecture there is. Settling on a design leaves a plain network, whose weights the
-hypernetwork writes one last time.
+Zhang et al. 2018; Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022),
+section III: one theta gives a policy for every architecture there is. Settling on a design leaves a plain network,
+whose weights the hypernetwork writes one last time.
 
-What it departs in from the paper: node features are normalised and say where a node stands (`--width-features raw` has the
-paper's), and the decoder is bilinear with r = 16 (`--decoder dense` has the paper's); see `hypernets/`.
+What it departs in from the paper: node features are normalised and say where a node stands (`--width-features raw`
+has the paper's), and the decoder is bilinear with r = 16 (`--decoder dense` has the paper's); see `hypernets/`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class HypernetOptions(Options):
 
 
 class Hypernet(Compression):
-    """One theta for every architecture; the design, (D,), has a number for each layer there may be (`architectures.py`).
+    """One theta for every architecture; the design, (D,), has a number for each layer there may be
+    (`architectures.py`).
 
     Args:
         sizes: observation and output; hidden layers are the design's.
@@ -163,11 +164,15 @@ class Hypernet(Compression):
 
         if isinstance(theta, np.ndarray):
             with torch.no_grad():
-                found = self.expand_each(torch.as_tensor(theta), designs)
+                found = self._matrices(torch.as_tensor(theta), designs)
             return [tuple(Layer(weight.numpy(), bias.numpy()) for weight, bias in layers) for layers in found]
+        return [tuple(Layer(weight, bias) for weight, bias in layers) for layers in self._matrices(theta, designs)]
+
+    def _matrices(self, theta: Tensor, designs: Designs) -> list[list[tuple[Tensor, Tensor]]]:
+        """Return weight and bias of every layer of each design (n, D)."""
         p, states, order = self._read(theta, designs)
-        matrices = self._parts[1].matrices(p, states, order)
-        return [tuple(Layer(weight, bias) for weight, bias in layers) for layers in matrices]
+        found: list[list[tuple[Tensor, Tensor]]] = self._parts[1].matrices(p, states, order)
+        return found
 
     def network(self, theta: Tensor, designs: Designs) -> Any:
         """Return the MLPs of a torch theta (P,) and designs (n, D) as one function that can be trained."""
@@ -194,7 +199,7 @@ class Hypernet(Compression):
         from compactrl.hypernets.lowrank import Batch
 
         architectures = [widths_of(design, self.widths) for design in designs]
-        nodes, lengths = graph.batch(architectures, *self.sizes, self._kind)
+        nodes, lengths = graph.batch(architectures, self.sizes[0], self.sizes[1], self._kind)
         closed = gnn.closed_gates(torch.as_tensor(lengths, device=theta.device), nodes.shape[1]).to(theta.dtype)
         order = Batch(architectures, self.sizes[0], theta.dtype, theta.device)
         return torch.as_tensor(nodes, dtype=theta.dtype, device=theta.device), closed, order

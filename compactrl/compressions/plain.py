@@ -1,7 +1,8 @@
-"""A plain ReLU network: a weight an edge and a bias a unit, the output's included. What gradient methods train and ship.
+"""A plain ReLU network: a weight an edge and a bias a unit, the output's included. What gradient methods train and
+ship.
 
-theta = [W1 | b1 | W2 | b2 | …]. First weights are Xavier uniform (Glorot & Bengio 2010), biases zero, as in the public code
-of Hegde & Sukhatme 2022 for its baselines.
+theta = [W1 | b1 | W2 | b2 | …]. First weights are Xavier uniform (Glorot & Bengio 2010), biases zero, as in the
+public code of Hegde & Sukhatme 2022 for its baselines.
 """
 
 from __future__ import annotations
@@ -89,4 +90,10 @@ class PlainNetwork:
 
 def join(layers: Layers) -> Floats:
     """Return theta (P,) of layers without a leading axis, every one with its bias."""
-    return np.concatenate([np.concatenate([np.ravel(weight), np.ravel(bias)]) for weight, bias in layers])
+    return np.concatenate([np.ravel(part) for layer in layers for part in layer if part is not None])
+
+
+def crop(layers: Layers, outputs: int) -> Layers:
+    """Return layers with only the first rows of the last one: what ships of outputs that training has more of."""
+    *before, (weight, bias) = layers
+    return (*before, Layer(weight[:outputs], None if bias is None else bias[:outputs]))

@@ -1,8 +1,8 @@
 """Goals: environments whose observation says what is wanted and what has been achieved.
 
-These are the environments with Gymnasium-Robotics' dictionaries of `observation`, `achieved_goal`, `desired_goal`. A policy
-observes [observation | desired goal]; the achieved goal is for hindsight and for saying what succeeded. Reward must be a
-function of the two goals, as `compute_reward` of those environments is.
+These are the environments with Gymnasium-Robotics' dictionaries of `observation`, `achieved_goal`, `desired_goal`.
+A policy observes [observation | desired goal]; the achieved goal is for hindsight and for saying what succeeded.
+Reward must be a function of the two goals, as `compute_reward` of those environments is.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Goal:
     success: Rewards
     """1 where the achieved goal is the desired one, 0 elsewhere."""
     lowest: float | None = None
-    """The reward anywhere but at the goal, where it is 0 there and one number elsewhere: bounds what any policy can get."""
+    """The reward anywhere but at the goal, where that is one number, and 0 at it: it bounds what any policy can get."""
 
 
 def distance_goal(size: int, threshold: float, dense: bool) -> Goal:
@@ -56,7 +56,7 @@ def distance_goal(size: int, threshold: float, dense: bool) -> Goal:
 
 
 def goal_of(env: Any, size: int) -> Goal:
-    """Return the goals of a Gymnasium environment that has `compute_reward`; a reward of its largest value is success."""
+    """Return the goals of a Gymnasium environment with `compute_reward`; success has the reward of being there."""
     compute = env.unwrapped.compute_reward
 
     def reward(achieved: NDArray[Any], desired: NDArray[Any]) -> NDArray[Any]:

@@ -1,7 +1,8 @@
 """Toy environments with known answers, as cheap as Gymnasium allows.
 
 - `compactrl/Target-v0`: learnable, with a known best return of 0.
-- `compactrl/BitFlip-v0`: a goal environment whose reward is sparse: without hindsight there is next to nothing to learn from.
+- `compactrl/BitFlip-v0`: a goal environment whose reward is sparse: without hindsight there is next to nothing to
+learn from.
 - `compactrl/Faulty-v0`: fails in a chosen way after a chosen number of steps, for trying out how failures are met.
 
 Importing this module registers them with Gymnasium; `compactrl.envs.registry.describe` imports it.
@@ -102,7 +103,7 @@ class BitFlip(gymnasium.Env):  # type: ignore[misc]
 
     def compute_reward(self, achieved: NDArray[Any], desired: NDArray[Any], info: Any) -> NDArray[Any]:  # noqa: ARG002
         """Return 0 where all bits are as desired, -1 elsewhere."""
-        return np.all(np.asarray(achieved) == np.asarray(desired), axis=-1).astype(float) - 1
+        return np.asarray(np.all(np.asarray(achieved) == np.asarray(desired), axis=-1), float) - 1
 
     def _look(self) -> dict[str, Floats]:
         return {"observation": self._state, "achieved_goal": self._state, "desired_goal": self._goal}

@@ -1,8 +1,8 @@
 """Standing environments: trials act for some steps each, one after the other, while the episodes go on.
 
-For learners that need transitions. Trial k of a call acts in lane k mod L, as in an evaluation, for T / (N / L) steps; an
-episode that ends is followed by the next. What a lane does depends only on its seed, its count of resets and the actions
-of its episode so far: these are a lane's checkpoint, and are repeated when it is restored.
+For learners that need transitions. Trial k of a call acts in lane k mod L, as in an evaluation, for T / (N / L)
+steps; an episode that ends is followed by the next. What a lane does depends only on its seed, its count of resets
+and the actions of its episode so far: these are a lane's checkpoint, and are repeated when it is restored.
 """
 
 from __future__ import annotations
@@ -223,4 +223,4 @@ def explored(outputs: NDArray[np.float32], exploration: Exploration, step: int, 
         squashed = np.tanh(raw[:, :size] + np.exp(np.clip(raw[:, size:], *exploration.log_std)) * noise)
     else:
         squashed = np.clip(np.tanh(raw) + noise, -1, 1)
-    return np.where(np.isnan(given), squashed, given)
+    return np.asarray(np.where(np.isnan(given), squashed, given))

@@ -65,12 +65,11 @@ class EnvPoolEngine:
             where, early = self._early
             self._early = None
             rest = np.setdiff1d(np.arange(len(self._lanes)), where)
-            merged = [_merged(len(self._lanes), where, first, rest, second) for first, second in zip(
-                (early.observation, early.reward, early.done, early.terminated, early.achieved),
-                (answer.observation, answer.reward, answer.done, answer.terminated, answer.achieved),
-                strict=True,
-            )]  # fmt: skip
-            answer = Answer(*merged[:3], {}, *merged[3:])
+            observation, reward, done, terminated, achieved = (
+                _merged(len(self._lanes), where, getattr(early, name), rest, getattr(answer, name))
+                for name in ("observation", "reward", "done", "terminated", "achieved")
+            )
+            answer = Answer(observation, reward, done, {}, terminated, achieved)
         self._ended[self._lanes] = answer.done
         return answer
 

@@ -1,11 +1,11 @@
 """Decoders: from the states of an MLP's nodes to its weights and biases.
 
-Both give W = sqrt(2 / inputs) · P and b = tanh(0.2 · p), as the public code of Hegde & Sukhatme 2022 does; they differ in how
-P (outputs, inputs) and p (outputs,) come from the states h of a layer's weight node and bias node.
+Both give W = sqrt(2 / inputs) · P and b = tanh(0.2 · p), as the public code of Hegde & Sukhatme 2022 does; they
+differ in how P (outputs, inputs) and p (outputs,) come from the states h of a layer's weight node and bias node.
 
-`dense`, the paper's: h → 64 → 128 → the largest matrix there is, cropped. Its last map is 99.8 % of 33.9 M parameters. Only
-what is cropped is computed. Observations wider than the widest layer get a matrix as wide as they are (the public code
-repeats the narrower one, which ties inputs).
+`dense`, the paper's: h → 64 → 128 → the largest matrix there is, cropped. Its last map is 99.8 % of 33.9 M
+parameters. Only what is cropped is computed. Observations wider than the widest layer get a matrix as wide as they
+are (the public code repeats the narrower one, which ties inputs).
 
 `bilinear`, ours: a small core M (r, r) is decoded, and every row and every column of a matrix has a code of r numbers,
 
@@ -224,11 +224,12 @@ class Bilinear(Decoder):
     def _decode(self, p: Parameters, states: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return cores (n, K + 1, r, r), scaled, and codes of biases (n, K + 1, r); the last is the output's."""
         functional = torch.nn.functional
-        n, layers = batch.nodes.shape
-        rows = batch.rows[:, None]
-        weights = functional.linear(states[rows, batch.nodes], p["core1_weight"], p["core1_bias"]).relu()
+        n, layers = len(batch.architectures), batch.layers
+        found = states.reshape(-1, states.shape[-1]).index_select(0, batch.positions)
+        of_weights, of_biases = found.view(2, n, layers, -1)
+        weights = functional.linear(of_weights, p["core1_weight"], p["core1_bias"]).relu()
         cores = functional.linear(weights, p["core2_weight"], p["core2_bias"]).view(n, layers, self.rank, self.rank)
-        biases = functional.linear(states[rows, batch.nodes + 1], p["bias1_weight"], p["bias1_bias"]).relu()
+        biases = functional.linear(of_biases, p["bias1_weight"], p["bias1_bias"]).relu()
         codes = functional.linear(biases, p["bias2_weight"], p["bias2_bias"])
         return cores * (batch.scale / self.rank)[..., None, None], codes
 

@@ -1,7 +1,8 @@
 """The gated graph network that reads an MLP's chain: one pass of messages forward, one backward.
 
-Zhang et al., "Graph hypernetworks for neural architecture search" (2018), with one round (T = 1) as in the public code of
-Hegde & Sukhatme 2022. Every node starts as a linear encoding of its features; then, along the chain and back,
+Zhang et al., "Graph hypernetworks for neural architecture search" (2018), with one round (T = 1) as in the public
+code of Hegde & Sukhatme 2022. Every node starts as a linear encoding of its features; then, along the chain and
+back,
 
     m_v = relu(W2 relu(W1 h_u + b1) + b2)        the message of the node before, u
     h_v <- GRU(input m_v, state h_v)             (r, z = sigmoid(…); n = tanh(W m + b + r (U h + c)); h = n + z (h - n))
@@ -9,8 +10,8 @@ Hegde & Sukhatme 2022. Every node starts as a linear encoding of its features; t
 and a layer norm at the end. Both passes share all parameters.
 
 The recurrence is twenty dependent steps on a few numbers: as single operations under autograd they took several times
-what the arithmetic does. `Chain` writes its gradient out (`tests/compactrl/hypernets/test_gnn.py` holds the plain loop that
-it must equal). What depends only on a node's own state, U h + c, is taken out of the loop.
+what the arithmetic does. `Chain` writes its gradient out (`tests/compactrl/hypernets/test_gnn.py` holds the plain
+loop that it must equal). What depends only on a node's own state, U h + c, is taken out of the loop.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from compactrl.flat import linear
 from compactrl.types import Floats
 
 CLOSED = 1e4
-"""Added to the update gate of nodes that are padding: z is then exactly 1, the node keeps its state, no gradient flows."""
+"""Added to the update gate of nodes that are padding: z is exactly 1, the node keeps its state, no gradient flows."""
 
 
 def shapes(features: int, size: int) -> dict[str, tuple[int, ...]]:
@@ -61,7 +62,8 @@ def initial(generator: np.random.Generator, features: int, size: int) -> dict[st
 
 
 def closed_gates(lengths: Tensor, steps: int) -> Tensor:
-    """Return what the way back adds to the update gates, (S - 1, n, 1): from each chain's last node on it moves nothing.
+    """Return what the way back adds to the update gates, (S - 1, n, 1): from each chain's last node on it moves
+    nothing.
 
     Args:
         lengths: numbers of nodes, (n,).
@@ -114,9 +116,9 @@ class Chain(torch.autograd.Function):
         m1, m2, new, out = (states.new_empty(k, n, size) for _ in range(4))
         rz, inputs = states.new_empty(k, n, 2 * size), states.new_empty(n, 3 * size)
         w1t, w2t, wit = w1.t(), w2.t(), wi.t()
-        inputs_rz, inputs_n = inputs.split((2 * size, size), 1)
+        inputs_rz, inputs_n = torch.split(inputs, [2 * size, size], 1)
         r, z = rz.chunk(2, 2)
-        gates_rz, gates_n = gates.split((2 * size, size), 2)
+        gates_rz, gates_n = torch.split(gates, [2 * size, size], 2)
         before = start
         # Views are cut once: cutting them anew in each step took as long as the arithmetic.
         for first, second, gate, r_t, z_t, g_rz, g_n, fresh, state, after in zip(
@@ -137,7 +139,7 @@ class Chain(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor, ...]:
         """Return the gradients of all arguments."""
         start, states, gates, w1, w2, wi, m1, m2, rz, new, out = ctx.saved_tensors
         k, n, size = states.shape

@@ -1,14 +1,15 @@
 """MLPs of different shapes as one batch, with weights R M Cᵀ that are never built.
 
-The MLPs are ordered by depth, the deepest first: those that have a layer are then the first rows of the batch, and those that
-end after it the last of these. A layer is as wide as its widest; units that an MLP does not have get a bias so low that
-they are always at rest (`ABSENT`), which needs no operation of its own.
+The MLPs are ordered by depth, the deepest first: those that have a layer are then the first rows of the batch, and
+those that end after it the last of these. A layer is as wide as its widest; units that an MLP does not have get a
+bias so low that they are always at rest (`ABSENT`), which needs no operation of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -52,10 +53,78 @@ class Batch:
         nodes = np.minimum(nodes, nodes[:, -1:])  # a layer that is not there: any node will do, nothing uses it
         self.rows = torch.as_tensor(order, device=device)
         self.back = torch.as_tensor(np.argsort(order), device=device)
-        self.nodes = torch.as_tensor(nodes, device=device)
+        self.layers = nodes.shape[1]
+        self._nodes, self._order = nodes, order
         self.scale = torch.as_tensor(np.sqrt(2 / np.maximum(inputs, 1)), dtype=dtype, device=device)
         columns = np.arange(max(self.widest))
+        self._device = device
         self.absent = torch.as_tensor(columns >= padded[:, :, None], device=device)  # (n, K, widest)
+
+    @cached_property
+    def positions(self) -> Tensor:
+        """Where the weight nodes of all layers, then the bias nodes, are among all chains' nodes, (2 n (K + 1),)."""
+        steps = 3 + 2 * len(self.counts)
+        weights = (self._order[:, None] * steps + self._nodes).ravel()
+        return torch.as_tensor(np.concatenate([weights, weights + 1]), device=self._device)
+
+
+class Pass(torch.autograd.Function):
+    """All layers as one operation, of observations (n, B, O) in the batch's order; arguments as in `LowRankNetwork`.
+
+    The gradient is written out: as single operations on slices, each zeroed and summed a whole table a layer. Nothing
+    flows to the observations.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, inputs: Tensor, columns: Tensor, rows: Tensor, outputs: Tensor, cores: Tensor, biases:
+        Tensor, output_biases: Tensor, order: Batch,
+    ) -> Tensor:  # fmt: skip
+        """Return the raw outputs (n, B, A)."""
+        n, batch, size = x.shape
+        rank = inputs.shape[0]
+        codes = linear(x.view(n * batch, size), inputs).view(n, batch, rank)
+        last = codes.clone()  # of each MLP, the codes that its output layer gets
+        kept = []
+        for layer, (count, width) in enumerate(zip(order.counts, order.widest, strict=True)):
+            mixed = torch.bmm(codes[:count], cores[:count, layer].transpose(1, 2))
+            units = linear(mixed.view(count * batch, rank), rows[:width]).view(count, batch, width)
+            units.add_(biases[:count, layer, None, :width]).relu_()
+            kept += [codes[:count], mixed, units]
+            codes = linear(units.view(count * batch, width), columns[:, :width]).view(count, batch, rank)
+            last[:count] = codes
+        mixed = torch.bmm(last, cores[:, -1].transpose(1, 2))
+        ctx.order = order
+        ctx.save_for_backward(x, inputs, columns, rows, outputs, cores, biases, last, mixed, *kept)
+        return torch.baddbmm(output_biases[:, None], mixed, outputs.t().expand(n, -1, -1))
+
+    @staticmethod
+    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of all arguments but the first and the last."""
+        x, inputs, columns, rows, outputs, cores, biases, last, mixed, *kept = ctx.saved_tensors
+        order: Batch = ctx.order
+        n, batch, size = x.shape
+        rank = inputs.shape[0]
+        d_columns, d_rows, d_biases = torch.zeros_like(columns), torch.zeros_like(rows), torch.zeros_like(biases)
+        d_cores = torch.zeros_like(cores)
+        flat = d_out.reshape(n * batch, -1)
+        d_outputs = flat.t() @ mixed.view(n * batch, rank)
+        d_mixed = (flat @ outputs).view(n, batch, rank)
+        d_cores[:, -1] = torch.bmm(d_mixed.transpose(1, 2), last)
+        d_codes = torch.bmm(d_mixed, cores[:, -1])
+        for layer in range(len(order.counts) - 1, -1, -1):
+            count, width = order.counts[layer], order.widest[layer]
+            codes, mixed, units = kept[3 * layer : 3 * layer + 3]
+            flat, flat_units = d_codes[:count].view(count * batch, rank), units.view(count * batch, width)
+            d_columns[:, :width].addmm_(flat.t(), flat_units)
+            d_units = torch.ops.aten.threshold_backward(flat @ columns[:, :width], flat_units, 0)
+            d_biases[:count, layer, :width] = d_units.view(count, batch, width).sum(1)
+            d_rows[:width].addmm_(d_units.t(), mixed.view(count * batch, rank))
+            d_mixed = (d_units @ rows[:width]).view(count, batch, rank)
+            d_cores[:count, layer] = torch.bmm(d_mixed.transpose(1, 2), codes)
+            d_codes[:count] = torch.bmm(d_mixed, cores[:count, layer])
+        d_inputs = d_codes.view(n * batch, rank).t() @ x.view(n * batch, size)
+        return None, d_inputs, d_columns, d_rows, d_outputs, d_cores, d_biases, d_out.sum(1), None
 
 
 class LowRankNetwork(NamedTuple):
@@ -96,20 +165,10 @@ class LowRankNetwork(NamedTuple):
     def __call__(self, observations: Tensor) -> Tensor:
         """Return the raw outputs."""
         order = self.order
-        n, batch, size = observations.shape
-        codes = linear(observations[order.rows].view(n * batch, size), self.inputs).view(n, batch, -1)
-        ended = []
-        for layer, (count, width) in enumerate(zip(order.counts, order.widest, strict=True)):
-            ended.append(codes[count:])
-            mixed = torch.bmm(codes[:count], self.cores[:count, layer].transpose(1, 2))
-            units = linear(mixed.view(count * batch, -1), self.rows[:width]).view(count, batch, width)
-            units = (units + self.biases[:count, layer, None, :width]).relu()
-            codes = linear(units.view(count * batch, width), self.columns[:, :width]).view(count, batch, -1)
-        codes = torch.cat([codes, *ended[::-1]])
-        mixed = torch.bmm(codes, self.cores[:, -1].transpose(1, 2))
-        outputs = linear(mixed.view(n * batch, -1), self.outputs).view(n, batch, -1) + self.output_biases[:, None]
+        outputs: Tensor = Pass.apply(observations[order.rows], *self[:-1], order)  # type: ignore[no-untyped-call]
         return outputs[order.back]
 
     def detached(self) -> LowRankNetwork:
         """Return the same networks without gradients to their weights."""
-        return LowRankNetwork(*(part.detach() for part in self[:-1]), self.order)
+        inputs, columns, rows, outputs, cores, biases, output_biases = (part.detach() for part in self[:-1])
+        return LowRankNetwork(inputs, columns, rows, outputs, cores, biases, output_biases, self.order)

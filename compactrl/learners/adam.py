@@ -1,7 +1,7 @@
 """Adam on one flat vector (Kingma & Ba 2015), with a state of plain arrays.
 
-The step is the fused operation behind `torch.optim.Adam(fused=True)`; the class around it imports a compiler at its first
-step, which takes seconds. Weight decay is added to the gradient, as there.
+The step is the fused operation behind `torch.optim.Adam(fused=True)`; the class around it imports a compiler at its
+first step, which takes seconds. Weight decay is added to the gradient, as there.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 import numpy as np
 
 from compactrl.compressions import Compression
-from compactrl.types import Design, Designs, Floats, Layers, Metrics, Normalizer, Outcomes, Size, State, Trials
+from compactrl.types import Design, Designs, Floats, Layer, Layers, Metrics, Normalizer, Outcomes, Size, State, Trials
 
 if TYPE_CHECKING:
     from compactrl.envs.registry import EnvironmentSpec
@@ -114,3 +114,11 @@ def normalizer_of(count: float, total: Floats, square: Floats) -> Normalizer:
 
 SMALLEST_STD = 1e-6
 """An observation that varies less than this is taken as constant and only centred."""
+
+
+def single(layers: Layers) -> Layers:
+    """Return layers in single precision, as policies run."""
+    return tuple(
+        Layer(layer.weight.astype(np.float32), None if layer.bias is None else layer.bias.astype(np.float32))
+        for layer in layers
+    )

@@ -146,7 +146,7 @@ def _teacher(settings: Settings, spec: EnvironmentSpec) -> Policy:
     teacher = Run(settings.learner.teacher).policy
     if (teacher.shape[0], teacher.shape[-1]) != (spec.observation_size, spec.action.size):
         raise InputError(
-            f"--teacher {settings.learner.teacher} is a policy for {teacher.env}, with {teacher.shape[0]} observations and "
-            f"{teacher.shape[-1]} actions; {spec.id} has {spec.observation_size} and {spec.action.size}"
+            f"--teacher {settings.learner.teacher} is a policy for {teacher.env}, with {teacher.shape[0]} observations "
+            f"and {teacher.shape[-1]} actions; {spec.id} has {spec.observation_size} and {spec.action.size}"
         )
     return teacher

@@ -17,14 +17,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from compactrl.compressions import Compression
-from compactrl.learners.base import SMALLEST_STD, Judgement, Learner, Shipped, normalizer_of
+from compactrl.learners.base import SMALLEST_STD, Judgement, Learner, Shipped, normalizer_of, single
 from compactrl.types import (
     Design,
     Designs,
     Floats,
     Integers,
-    Layer,
-    Layers,
     Metrics,
     Normalizer,
     Outcomes,
@@ -120,7 +118,7 @@ class EvolutionLearner(Learner):
         candidates = self.strategy.ask()  # (N, P)
         decided = self.compression.design_of(candidates)
         used = designs[self.strategy.groups] if decided is None else decided  # (N, D)
-        return Trials(_single(self.compression.expand(candidates, used)), self.normalizer, used)
+        return Trials(single(self.compression.expand(candidates, used)), self.normalizer, used)
 
     def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:
         """Learn from the outcomes; progress is the share of the budget that is spent, in [0, 1]."""
@@ -174,7 +172,7 @@ class EvolutionLearner(Learner):
     def ship(self, proposed: Design) -> Shipped:
         """Return theta without noise with this design (D,), as it would ship."""
         design = self.design(proposed)
-        layers = _single(self.compression.expand(self.theta(), design))
+        layers = single(self.compression.expand(self.theta(), design))
         _, theta = self.compression.settle(self.theta(), design)
         shown = design if self.settled is None else self.settled
         return Shipped(layers, shown, theta, self.compression.size(design))
@@ -227,13 +225,6 @@ def mean_by_group(returns: Floats, groups: Integers) -> Floats:
     count = np.bincount(groups[valid], minlength=size)
     total = np.bincount(groups[valid], weights=returns[valid], minlength=size)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _single(layers: Layers) -> Layers:
-    return tuple(
-        Layer(layer.weight.astype(np.float32), None if layer.bias is None else layer.bias.astype(np.float32))
-        for layer in layers
-    )
 
 
 def _standardized(values: Floats) -> Floats:

@@ -15,17 +15,16 @@ from torch import Tensor
 from compactrl.buffers import ReplayBuffer
 from compactrl.compressions import Compression, Plain
 from compactrl.compressions import Options as CompressionOptions
-from compactrl.compressions.plain import join
+from compactrl.compressions.plain import crop, join
 from compactrl.errors import CompactrlError, InputError
 from compactrl.learners.adam import Adam
-from compactrl.learners.base import Learner, Shipped, normalizer_of
+from compactrl.learners.base import Learner, Shipped, normalizer_of, single
 from compactrl.learners.options import GradientOptions
 from compactrl.types import (
     Design,
     Designs,
     Exploration,
     Floats,
-    Layer,
     Layers,
     Metrics,
     Mixed,
@@ -108,18 +107,18 @@ class GradientLearner(Learner):
         device_of(settings.learner.device)
         if spec.action.kind == "box" and spec.action.bounds is None:
             raise InputError(
-                f"{spec.id} has actions without bounds: --method {settings.search.method} needs bounds to scale actions to; "
+                f"{spec.id} has actions without bounds: --method {settings.search.method} scales actions to bounds; "
                 "evolved methods do not (compactrl methods)"
             )
         if spec.action.kind != "box":
             raise InputError(
-                f"{spec.id} has discrete actions: --method {settings.search.method} is for continuous ones. Evolved methods "
+                f"{spec.id} has discrete actions: --method {settings.search.method} needs others. Evolved methods "
                 "take both (compactrl methods)"
             )
         meta, lanes = compression.meta_batch, settings.lanes
         if meta > lanes:
             raise InputError(
-                f"--meta-batch {meta} is more than the {lanes} lanes: each architecture acts in an environment of its own; "
+                f"--meta-batch {meta} is more than the {lanes} lanes: each architecture has one of its own; "
                 f"give --lanes {meta} or more"
             )
         if meta > settings.learner.batch_size:
@@ -221,7 +220,7 @@ class GradientLearner(Learner):
         for name, value in metrics.items():
             if not np.isfinite(value):
                 raise CompactrlError(
-                    f"{name} has become NaN or infinite: learning has diverged. The last checkpoint is good, and is what "
+                    f"{name} has become NaN or infinite: it has diverged. The last checkpoint is good, and is what "
                     "`evaluate` sees; begin anew with a smaller --actor-learning-rate"
                 )
         return metrics
@@ -235,8 +234,8 @@ class GradientLearner(Learner):
             buffer.load_state_dict(state)
             return
         warnings.warn(
-            "the replay buffer was not saved (--no-save-replay): the search goes on with an empty one, and differs from "
-            "one that was not interrupted",
+            "the replay buffer was not saved (--no-save-replay): the search goes on with an empty one, and differs "
+            "from one that was not interrupted",
             stacklevel=2,
         )
 
@@ -263,11 +262,10 @@ class GradientLearner(Learner):
         """Return the plain network of a design (D,), its outputs as many as there are actions."""
         with self._torch():
             plain, numbers = self.compression.settle(self.theta(), proposed)
-        layers = list(plain.expand(numbers, NOTHING))
-        layers[-1] = Layer(layers[-1].weight[: self.actions], layers[-1].bias[: self.actions])
+        layers = crop(plain.expand(numbers, NOTHING), self.actions)
         deployed = Plain((*plain.sizes[:-1], self.actions), CompressionOptions())
         design = proposed if self.settled is None else self.settled
-        return Shipped(tuple(layers), design, join(tuple(layers)), deployed.size(NOTHING))
+        return Shipped(single(layers), design, join(layers), deployed.size(NOTHING))
 
     def settle(self, proposed: Design) -> None:
         """Freeze a design: from here on only its weights are improved, as a plain network."""

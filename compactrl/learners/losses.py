@@ -1,4 +1,5 @@
-"""Losses of off-policy methods, as pure functions; numbers worked by hand are in `tests/compactrl/learners/test_losses.py`.
+"""Losses of off-policy methods, as pure functions; numbers worked by hand are in
+`tests/compactrl/learners/test_losses.py`.
 
 SAC: Haarnoja et al., "Soft actor-critic" (2018, with the twin critics and the temperature of its second version).
 TD3: Fujimoto et al., "Addressing function approximation error in actor-critic methods" (2018).

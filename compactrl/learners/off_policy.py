@@ -1,12 +1,12 @@
 """Off-policy actor-critic learning, of one policy or of a network that writes policies for many architectures.
 
-Hegde & Sukhatme 2022, section III-C: a meta-batch of architectures acts, each in an environment of its own, into one replay
-buffer; a minibatch is split among them, and their policies, all written by one theta, go up the critics' values (equation 4).
-A plain network is the same with one architecture.
+Hegde & Sukhatme 2022, section III-C: a meta-batch of architectures acts, each in an environment of its own, into
+one replay buffer; a minibatch is split among them, and their policies, all written by one theta, go up the critics'
+values (equation 4). A plain network is the same with one architecture.
 
-An iteration collects some 1000 environment steps and then makes as many updates: several meta-batches one after the other,
-each acting for a few steps in every lane, then each trained for the updates that these steps allow. What a design is worth
-is taken from the critics: the mean value of its actions over its updates.
+An iteration collects some 1000 environment steps and then makes as many updates: several meta-batches one after the
+other, each acting for a few steps in every lane, then each trained for the updates that these steps allow. What a
+design is worth is taken from the critics: the mean value of its actions over its updates.
 
 Departures: collecting and learning alternate in larger pieces than the public code's single steps (rlkit's do so too);
 updates begin after the random steps.
@@ -187,7 +187,7 @@ class OffPolicyLearner(GradientLearner):
             seen, after = ((each - mean) / std for each in (drawn.observation, drawn.next_observation))
             drawn = drawn._replace(observation=seen, next_observation=after)
         return Experience(
-            *(self._tensor(np.asarray(part, np.float32).reshape(*shape, *part.shape[1:])) for part in drawn)
+            *(self._tensor(np.ascontiguousarray(part, np.float32).reshape(*shape, *part.shape[1:])) for part in drawn)
         )
 
     def _update(self, batch: Experience, designs: Designs, noise: Tensor, means: Means) -> Improved | None:

@@ -108,7 +108,7 @@ class OffPolicyOptions(GradientOptions):
         None,
         ge=0,
         le=1,
-        description="Share of drawn transitions that get a goal which was reached later; 0.8 in environments with goals.",
+        description="Share of drawn transitions that get a goal reached later; 0.8 in environments with goals.",
     )
 
 

@@ -1,10 +1,12 @@
 """TD3 (Fujimoto et al. 2018), and DDPG (Lillicrap et al. 2016) as other settings of it.
 
     y = r + discount (1 - terminated) min_c Q'_c(s', clip(pi(s') + clip(noise)))
-    critics: Σ_c mean (Q_c(s, a) - y)²;    policies, every `policy_delay` updates: -mean Q_1(s, pi(s)) + penalty mean pi(s)²
+    critics: Σ_c mean (Q_c(s, a) - y)²;    policies, every `policy_delay` updates: -mean Q_1(s, pi(s)) + penalty
+    mean pi(s)²
 
-DDPG's settings are those used with hindsight: one critic, no delay, no noise on targets, a penalty on actions, and a share
-of random actions. Policies end in a tanh; the public code of Hegde & Sukhatme 2022 has none for its hypernetwork.
+DDPG's settings are those used with hindsight: one critic, no delay, no noise on targets, a penalty on actions, and
+a share of random actions. Policies end in a tanh; the public code of Hegde & Sukhatme 2022 has none for its
+hypernetwork.
 """
 
 from __future__ import annotations

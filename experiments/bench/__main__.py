@@ -1,4 +1,4 @@
-"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults|compare`; `--help` shows their options."""
+"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults|compare|ghp`; `--help` shows options."""
 
 from __future__ import annotations
 
@@ -110,6 +110,21 @@ def compare(
     from experiments.bench import comparing as bench
 
     bench.run(runs, iterations, repeats, out)
+
+
+@app.command()
+def ghp(
+    updates: Annotated[int, typer.Option(min=1, help="Updates of a repetition.")] = 480,
+    architectures: Annotated[int, typer.Option(min=1, help="How many are evaluated, of all sizes.")] = 64,
+    threads: Threads = 0,
+    repeats: Repeats = 5,
+    dense: Annotated[bool, typer.Option(help="Time the paper's decoder, too, which takes long.")] = False,
+    out: Out = None,
+) -> None:
+    """Updates a second of graph hyper policies and plain networks, weights, memory, evaluation."""
+    from experiments.bench import ghp as bench
+
+    bench.run(updates, architectures, threads or cores(), repeats, dense, out)
 
 
 if __name__ == "__main__":

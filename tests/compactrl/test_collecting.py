@@ -1,4 +1,6 @@
-"""Standing environments: what is collected is what an environment and a policy, one at a time, would have gone through."""
+"""Standing environments: what is collected is what one environment and policy at a time would have gone through."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ def mlp(generator, sizes, scale=0.4):
             (scale * generator.standard_normal((outputs, inputs))).astype(np.float32),
             generator.standard_normal(outputs).astype(np.float32),
         )
-        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True)
+        for inputs, outputs in pairwise(sizes)
     )
 
 

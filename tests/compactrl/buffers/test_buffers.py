@@ -8,7 +8,7 @@ from compactrl.buffers import replay as module
 from compactrl.envs.goals import distance_goal
 from compactrl.types import Transitions
 
-O, A, G, L = 3, 2, 1, 4
+O, A, G, L = 3, 2, 1, 4  # noqa: E741
 GOAL = distance_goal(G, 0.5, dense=False)
 
 
@@ -23,7 +23,7 @@ def transitions(steps, first=0, ended=(), failed=()):
         valid[at - first, where] = False
     observation = np.concatenate([number, number, np.full_like(number, -1.0)], axis=-1)  # the goal is -1
     return Transitions(
-        observation, np.tile(0.001 * number, A), -np.ones((steps, L)), observation + [1, 1, 0],
+        observation, np.tile(0.001 * number, A), -np.ones((steps, L)), observation + np.array([1, 1, 0]),
         np.zeros((steps, L), bool), truncated, valid, number + 1,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A graph hypernetwork writes plain networks: the right shapes, the same as its trained form, in reach of the gradient."""
+"""A graph hypernetwork writes plain networks: of the right shapes, those that it trains, in reach of the gradient."""
 
 import time
 
@@ -90,7 +90,7 @@ def test_numpy_and_torch_agree_and_keep_the_dtype(options, dtype):
 def test_a_naive_reading_of_the_graph_gives_the_same_weights(options):
     """The formulas of the decoders, a layer at a time, on the states of a chain alone."""
     compression = hypernet(options)
-    layout, decoder = compression._parts
+    layout, _ = compression._parts
     theta = theta_of(compression)
     p = layout.views(theta)
     widths = (16, 8, 4)

@@ -1,0 +1,238 @@
+"""Graph hyper policies: updates beside a plain network's, weights, memory, evaluation of many architectures."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from compactrl.compressions import COMPRESSIONS, Hypernet, HypernetOptions
+from compactrl.envs.registry import describe
+from compactrl.evaluation.local import LocalEvaluator
+from compactrl.learners.gradient import Means
+from compactrl.learners.sac import SacLearner
+from compactrl.loop import network_sizes
+from compactrl.options import resolve
+from compactrl.policy import Policy
+from compactrl.selection import together
+from compactrl.types import Layer, Normalizer, Size, Transitions, Trials
+from experiments.bench.openloop import OpenLoop
+from experiments.bench.recording import record
+from experiments.bench.report import ratio, show, timing, write
+
+ENV = "HalfCheetah-v5"
+STORED = 50_000
+"""Transitions in the buffer that updates are timed with."""
+
+
+def transitions(steps: int, lanes: int, observation: int, action: int) -> Transitions:
+    """Return transitions of numbers that mean nothing."""
+    generator = np.random.default_rng(0)
+    no = np.zeros((steps, lanes), bool)
+
+    def draw(*shape: int) -> Any:
+        return generator.standard_normal((steps, lanes, *shape))
+
+    achieved = np.zeros((steps, lanes, 0))
+    return Transitions(draw(observation), np.tanh(draw(action)), draw(), draw(observation), no, no, ~no, achieved)
+
+
+def learner(options: dict[str, Any]) -> SacLearner:
+    """Return a learner of these options with a buffer to learn from."""
+    settings = resolve({"env": ENV, **options})
+    spec = describe(ENV)
+    compression = COMPRESSIONS[settings.choice.compression](network_sizes(settings, spec), settings.compression)
+    made = SacLearner(compression, settings.learner, spec, settings.lanes, np.random.SeedSequence(0))
+    made.buffer.add(transitions(STORED // made.lanes, made.lanes, spec.observation_size, made.actions))
+    return made
+
+
+def updates(systems: dict[str, dict[str, Any]], repeats: int, count: int) -> dict[str, list[float]]:
+    """Return seconds for `count` updates of each system, taken in turn."""
+    made = {name: learner(options) for name, options in systems.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in systems}
+    for repetition in range(-1, repeats):  # the first one only warms up
+        for name, each in made.items():
+            designs = np.zeros((each.meta_batch, each.compression.space.length), np.int64)
+            done, taken = 0, 0.0
+            generator = np.random.default_rng(repetition + 1)
+            while done < count:
+                if each.compression.space.length:
+                    designs = each.compression.space.sample(each.meta_batch, generator)
+                began = time.perf_counter()
+                with each._torch():
+                    each._learn(designs, Means())
+                taken += time.perf_counter() - began
+                done += each.updates_per_part
+            if repetition >= 0:
+                seconds[name].append(taken / done * count)
+    return seconds
+
+
+def peer(repeats: int, count: int) -> list[float]:
+    """Return seconds for `count` updates of Stable-Baselines3's SAC, [256, 256], on as many threads."""
+    import gymnasium
+    from stable_baselines3 import SAC
+    from stable_baselines3.common.logger import configure
+
+    torch.set_num_threads(1)
+    env = gymnasium.make(ENV)
+    model = SAC("MlpPolicy", env, device="cpu", buffer_size=STORED, ent_coef=0.2, seed=0)
+    model.set_logger(configure(None, []))
+    seen = transitions(STORED, 1, env.observation_space.shape[0], env.action_space.shape[0])
+    buffer = model.replay_buffer
+    assert buffer is not None
+    buffer.observations[:], buffer.next_observations[:] = seen.observation, seen.next_observation
+    buffer.actions[:], buffer.rewards[:] = seen.action, seen.reward
+    buffer.pos, buffer.full = 0, True
+    seconds = []
+    for repetition in range(-1, repeats):
+        began = time.perf_counter()
+        model.train(count, batch_size=256)
+        if repetition >= 0:
+            seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def policies(count: int) -> list[Policy]:
+    """Return freshly drawn policies of architectures spread over the whole space."""
+    spec = describe(ENV)
+    hypernet = Hypernet((spec.observation_size, spec.action.size), HypernetOptions())
+    theta = hypernet.initial(np.random.default_rng(0)).astype(np.float32)
+    rows = hypernet.space.rows
+    if rows is None:
+        raise RuntimeError("a hypernetwork's space lists its rows")
+    chosen = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    normalizer = Normalizer(np.zeros(spec.observation_size), np.ones(spec.observation_size))
+    nothing = Size(0, 0, 0, 0.0, 0)
+    return [
+        Policy(
+            tuple(Layer(*layer) for layer in layers), normalizer, spec.action, ENV, "ghp", nothing, activation="relu"
+        )
+        for layers in hypernet.expand_each(theta, chosen)
+    ]
+
+
+def weights() -> float:
+    """Return the seconds that the weights of every architecture take."""
+    spec = describe(ENV)
+    hypernet = Hypernet((spec.observation_size, 2 * spec.action.size), HypernetOptions())
+    theta = hypernet.initial(np.random.default_rng(0)).astype(np.float32)
+    rows = hypernet.space.rows
+    if rows is None:
+        raise RuntimeError("a hypernetwork's space lists its rows")
+    began = time.perf_counter()
+    for start in range(0, len(rows), 128):
+        hypernet.expand_each(theta, rows[start : start + 128])
+    return time.perf_counter() - began
+
+
+def evaluation(count: int, episodes: int, threads: int, repeats: int) -> dict[str, Any]:
+    """Time the evaluation of many architectures beside `mujoco.rollout` replaying the same episodes."""
+    spec = describe(ENV)
+    some = policies(count)
+    lanes = 160 // episodes * episodes
+    trials = Trials(together(some, episodes), some[0].normalizer, np.zeros((count * episodes, 0), np.int64))
+
+    def evaluator() -> LocalEvaluator:
+        made = LocalEvaluator(spec, lanes, np.random.SeedSequence(0), threads)
+        made.load_state_dict({"resets": np.ones(lanes, np.int64)})
+        return made
+
+    made = evaluator()
+    outcomes, recorders = record(made, trials)
+    made.close()
+    limit = OpenLoop(ENV, [episode for recorder in recorders for episode in recorder.episodes()], threads)
+    seconds: dict[str, list[float]] = {"mujoco.rollout": [], "compactrl": []}
+    for repetition in range(-1, repeats):
+        raw = min(limit.pool(), limit.queue())
+        made = evaluator()
+        began = time.perf_counter()
+        made.evaluate(trials)
+        taken = time.perf_counter() - began
+        made.close()
+        if repetition >= 0:
+            seconds["mujoco.rollout"].append(raw)
+            seconds["compactrl"].append(taken)
+    steps = int(outcomes.steps.sum())
+    return {
+        "architectures": count,
+        "episodes": episodes,
+        "share_of_limit": ratio(seconds["mujoco.rollout"], seconds["compactrl"]),
+        **{name: timing(taken, steps) for name, taken in seconds.items()},
+    }
+
+
+def memory() -> dict[str, float]:
+    """Return the peak resident memory, in MB, of a process with a million transitions that has made an update."""
+    program = f"from experiments.bench import ghp; ghp.fill({10**6})"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+def fill(count: int) -> None:
+    """Fill a learner's buffer, make some updates, print this process's peak memory."""
+    made = learner({"method": "ghp"})
+    spec = describe(ENV)
+    some = transitions(1000, made.lanes, spec.observation_size, made.actions)
+    while len(made.buffer) < count:
+        made.buffer.add(some)
+    rows = made.compression.space.rows
+    made._learn(rows[: made.meta_batch], Means())  # type: ignore[index]
+    print(
+        json.dumps(
+            {"transitions": len(made.buffer), "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        )
+    )
+
+
+def run(count: int, architectures: int, threads: int, repeats: int, dense: bool, folder: Path | None) -> None:
+    """Measure, show the tables, write the figures."""
+    systems: dict[str, dict[str, Any]] = {
+        "plain [256, 256]": {"method": "sac"},
+        "8 architectures, bilinear": {"method": "ghp"},
+    }
+    if dense:
+        systems["8 architectures, dense"] = {"method": "ghp", "preset": "paper", "iteration_steps": 1000}
+    seconds = updates(systems, repeats, count)
+    if find_spec("stable_baselines3"):
+        seconds["Stable-Baselines3"] = peer(repeats, count)
+    plain = seconds["plain [256, 256]"]
+    rows = {name: {**timing(taken, count), "over_plain": 1 / ratio(plain, taken)} for name, taken in seconds.items()}
+    note = (
+        "targets: 8 architectures at most 1.5 times a plain update; plain at least 1.5 times Stable-Baselines3's rate"
+    )
+    show(
+        "Updates of SAC, batches of 256, one thread",
+        ["system", "ms an update", "updates/s", "over plain"],
+        [
+            [name, 1000 * row["median_seconds"] / count, row["median_steps_per_second"], row["over_plain"]]
+            for name, row in rows.items()
+        ],
+        note,
+    )
+    evaluated = evaluation(architectures, 5, threads, repeats)
+    others = {"weights_of_all_seconds": weights(), "memory": memory()}
+    show(
+        "The rest",
+        ["what", "measured", "target"],
+        [
+            ["weights of all 4680 architectures, seconds", others["weights_of_all_seconds"], "≤ 20"],
+            ["peak memory with 1 M transitions, MB", others["memory"]["megabytes"], "≤ 2000"],
+            [
+                f"evaluating {architectures} architectures: share of mujoco.rollout",
+                evaluated["share_of_limit"],
+                "≥ 0.75",
+            ],
+        ],
+    )
+    write("ghp", {"updates": count, "repeats": repeats, "systems": rows, "evaluation": evaluated, **others}, folder)
