@@ -66,13 +66,14 @@ def _workers(settings: Settings) -> Workers | None:
 
     if LEARNERS[options.learner].load().needs_transitions:
         raise InputError(
-            f"--workers is for methods that learn from whole episodes: --method {options.method} trains in environments "
-            "of this process, where each step follows from the last update (--threads says how many cores)"
+            f"--workers is for methods that learn from whole episodes: --method {options.method} trains in "
+            "environments of this process, where each step follows from the last update (--threads says how many cores)"
         )
     if options.workers > settings.lanes:
         raise InputError(
             f"--workers {options.workers}: a generation has {settings.lanes} lanes, and a worker needs at least one. "
-            f"Give --lanes {options.workers} (with --population at least as large; results depend on it), or fewer workers"
+            f"Give --lanes {options.workers} (with --population at least as large; results depend on it), or fewer "
+            "workers"
         )
     environment = {
         name: getattr(options, name) for name in ("env", "engine", "max_episode_steps", "env_options", "env_module")
