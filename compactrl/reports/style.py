@@ -91,7 +91,7 @@ def literal(text: str) -> str:
 
 
 def _renumbered(text: str, name: str) -> str:
-    """Return an SVG with its ids numbered as they come: matplotlib's clip paths of images are called by their address."""
+    """Return an SVG with ids numbered as they come: matplotlib calls clip paths of images by their address."""
     known: dict[str, str] = {}
 
     def number(match: re.Match[str]) -> str:
