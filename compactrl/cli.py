@@ -351,6 +351,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    app.registered_commands = [each for each in app.registered_commands if each.name != "search"]  # of a call before
     if "search" in arguments[:1]:
         app.command("search", help=SEARCH)(_search_command())
     else:  # listed in the help, without building its many options

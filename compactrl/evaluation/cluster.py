@@ -85,6 +85,7 @@ def _begin(ray: Any, count: int) -> dict[str, str | None]:
         "RAY_AUTH_MODE": None,  # Ray then turns it on itself, in this process too
         "RAY_ADDRESS": None,
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_AUTO_CONNECT": "0",  # nothing begins another one once this has ended
         "RAY_worker_niceness": "0",  # else at 15, and anything else on the machine comes first
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }

@@ -90,6 +90,16 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def _renumbered(text: str, name: str) -> str:
+    """Return an SVG with ids numbered as they come: matplotlib calls clip paths of images by their address."""
+    known: dict[str, str] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return match[1] + known.setdefault(match[2], f"{name}-{len(known)}")
+
+    return re.sub(r'(\bid="|href="#|url\(#)([^")]+)', number, text)
+
+
 def as_svg(figure: Figure, name: str, description: str) -> str:
     """Return a figure as an SVG element for a page.
 
@@ -109,9 +119,7 @@ def as_svg(figure: Figure, name: str, description: str) -> str:
     text = file.getvalue()
     text = text[text.index("<svg") :].strip()
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    text = re.sub(r'\bid="', f'id="{name}-', text)
-    text = re.sub(r'(xlink:)?href="#', f'href="#{name}-', text)
-    text = text.replace("url(#", f"url(#{name}-")
+    text = _renumbered(text.replace("xlink:href", "href"), name)
     for color, variable in _VARIABLES.items():
         text = re.sub(color, f"var({variable})", text, flags=re.IGNORECASE)
     text = re.sub(r"font: ([0-9.]+)px [^;\"]*", r"font-size: \1px", text)
