@@ -330,10 +330,11 @@ def select(catalog: Catalog, limit: int, by: str) -> dict[str, Any]:
         "limit": limit,
         "by": by,
         "why": why,
-        **{key: summary[key] for key in ("return_mean", "return_std", "return_interval", "episodes", "failed")},
+        **{key: summary[key] for key in REPORTED if key in summary},
     }
 
 
+REPORTED = ("return_mean", "return_std", "return_interval", "episodes", "failed", "success_mean")
 SELECTED_EPISODES = 100
 """Fresh episodes behind what is said of a selected policy."""
 

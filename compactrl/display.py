@@ -131,12 +131,16 @@ def describe_result(run: Run) -> str:
         (
             f"{summary['method']} policy for {summary['env']}: {describe_sizes(summary)}",
             f"return {summary['return_mean']:.1f} ± {summary['return_std'] or 0:.1f} (mean ± standard deviation over "
-            f"{summary['episodes']} fresh episodes, without noise{failed})",
+            f"{summary['episodes']} fresh episodes, without noise{failed}){_success(summary)}",
             f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}; "
             f"policy in {run.path / 'policy.safetensors'}",
             f"next: compactrl evaluate {run.path}",
         )
     )
+
+
+def _success(values: dict[str, Any]) -> str:
+    return f"; the goal reached in {100 * values['success_mean']:.0f} %" if "success_mean" in values else ""
 
 
 def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
@@ -147,7 +151,7 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
         (
             f"{result['method']} policy for {result['env']} ({run.path}): {describe_sizes(result)}",
             f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
-            f"{result['episodes']} fresh episodes, without noise{failed})",
+            f"{result['episodes']} fresh episodes, without noise{failed}){_success(result)}",
             f"95 % interval of the mean: {low:.1f} to {high:.1f}",
         )
     )
@@ -228,7 +232,7 @@ def describe_selection(run: Run, result: dict[str, Any]) -> str:
             f"{result['memory_dimension']:,}",
             f"chosen for {result['why']}",
             f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
-            f"{result['episodes']} fresh episodes, without noise{failed})",
+            f"{result['episodes']} fresh episodes, without noise{failed}){_success(result)}",
             f"policy in {run.path / 'policy.safetensors'}; next: compactrl evaluate {run.path}",
         )
     )

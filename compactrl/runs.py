@@ -52,6 +52,8 @@ class Evaluation(NamedTuple):
     steps: NDArray[np.int64]
     """(episodes,)"""
     failures: dict[int, str]
+    successes: Floats | None = None
+    """(episodes,) 1 where the goal was reached at the end, 0 elsewhere, NaN as above; in environments with goals."""
 
     @property
     def episodes(self) -> int:
@@ -170,7 +172,7 @@ class Run:
             evaluator.close()
         if len(outcomes.failures) == episodes:
             raise CompactrlError(f"all {episodes} episodes failed: {next(iter(outcomes.failures.values()))}")
-        return Evaluation(outcomes.returns, outcomes.steps, outcomes.failures)
+        return Evaluation(outcomes.returns, outcomes.steps, outcomes.failures, outcomes.successes)
 
     def report(self, evaluation: Evaluation) -> dict[str, Any]:
         """Return an evaluation with the run's identity and sizes, as JSON values."""
@@ -184,6 +186,7 @@ class Run:
             "return_interval": [low, high],
             "episodes": evaluation.episodes,
             "failed": len(evaluation.failures),
+            **({} if evaluation.successes is None else {"success_mean": float(np.nanmean(evaluation.successes))}),
         }
 
 

@@ -1,0 +1,146 @@
+"""The table of all architectures: resumable, its summary by hand, and the choice of one that fits."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from compactrl import catalog
+from compactrl.api import resume, search
+from compactrl.errors import InputError
+from compactrl.runs import Run
+
+
+@pytest.fixture(autouse=True)
+def _no_disk(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    path = tmp_path_factory.mktemp("ghp") / "run"
+    search(
+        out=path, method="ghp", env="compactrl/Target-v0", widths="4,8,16", max_layers=2, steps=800, random_steps=200,
+        iteration_steps=200, rank=4, graph_size=8, critic_hidden=8, batch_size=16, meta_batch=4, selection_episodes=2,
+    )  # fmt: skip
+    return path
+
+
+@pytest.fixture
+def opened(finished):
+    (finished / catalog.FILE).unlink(missing_ok=True)
+    return catalog.open_catalog(Run(finished))
+
+
+def test_every_architecture_has_a_row_in_order_of_size(opened):
+    rows = catalog.evaluate_all(opened, episodes=3)
+    assert len(rows) == 12
+    assert [row["parameters"] for row in rows] == sorted(row["parameters"] for row in rows)
+    assert rows[0] == {**rows[0], "widths": [4], "parameters": 3 * 4 + 4 + 4 * 2 + 2, "memory_dimension": 24, "episodes": 3}
+    assert json.loads((opened.run.path / catalog.FILE).read_text())["architectures"] == rows
+
+
+def test_an_interrupted_table_goes_on_where_it_was(opened, monkeypatch):
+    monkeypatch.setattr(catalog, "LANES", 9)
+    monkeypatch.setattr(catalog, "ROUNDS", 1)  # three architectures at a time
+    whole = catalog.evaluate_all(opened, episodes=3)
+    (opened.run.path / catalog.FILE).unlink()
+
+    def interrupt(done, _):
+        if done == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        catalog.evaluate_all(opened, episodes=3, on_rows=interrupt)
+    calls = []
+    assert catalog.evaluate_all(opened, episodes=3, on_rows=lambda done, _: calls.append(done)) == whole
+    assert calls == [9, 12]
+    assert catalog.evaluate_all(opened, episodes=3, on_rows=lambda done, _: calls.append(done)) == whole
+    assert calls == [9, 12]
+    catalog.evaluate_all(opened, episodes=2, on_rows=lambda done, _: calls.append(done))
+    assert len(calls) > 2  # another number of episodes is another table
+
+
+def row(widths, parameters, returns, memory=0):
+    return {"widths": widths, "parameters": parameters, "return_mean": returns, "memory_dimension": memory}
+
+
+def test_the_summary_by_hand():
+    rows = [row([4], 10, 10.0), row([8], 20, 80.0), row([16], 30, 91.0), row([32], 40, 100.0), row([64], 50, None)]
+    chosen = catalog.report(rows)["chosen"]
+    assert chosen["max"]["widths"] == [32]
+    assert chosen["90% of the maximum"]["widths"] == [16]  # 90
+    assert chosen["80% of the maximum"]["widths"] == [8]  # 80
+    assert chosen["90% from minimum to maximum"]["widths"] == [16]  # 91
+    assert chosen["80% from minimum to maximum"]["widths"] == [16]  # 82
+
+
+def test_shares_of_a_maximum_that_is_not_positive_mean_nothing():
+    chosen = catalog.report([row([4], 10, -10.0), row([8], 20, -1.0)])["chosen"]
+    assert chosen["90% of the maximum"] is None
+    assert chosen["90% from minimum to maximum"]["widths"] == [8]
+
+
+def test_choice_without_evaluation_equals_a_loop_over_limits():
+    generator = np.random.default_rng(0)
+    sizes = generator.integers(500, 900_000, 60)
+    rows = [
+        row([n], int(size), float(value), int(memory))
+        for n, size, value, memory in zip(
+            range(60), sizes, generator.uniform(1, 9, 60), generator.integers(1, 40, 60), strict=True
+        )
+    ]
+    found = catalog.choice_without_evaluation(rows)
+    low, high, count = catalog.CUTOFFS
+    by_size, by_memory = [], []
+    for limit in np.random.default_rng(0).uniform(low, high, count):
+        fitting = [each for each in rows if each["parameters"] < limit]
+        if fitting:
+            best = max(each["return_mean"] for each in fitting)
+            by_size.append(max(fitting, key=lambda each: each["parameters"])["return_mean"] / best)
+            largest = min(fitting, key=lambda each: (-each["memory_dimension"], each["parameters"]))
+            by_memory.append(largest["return_mean"] / best)
+    assert found["size, ratio"] == pytest.approx(np.mean(by_size))
+    assert found["memory, ratio"] == pytest.approx(np.mean(by_memory))
+
+
+@pytest.mark.parametrize("by", ["return", "memory", "size"])
+def test_what_is_selected_fits_and_becomes_the_policy(opened, by):
+    rows = catalog.evaluate_all(opened, episodes=3)
+    result = catalog.select(opened, 100, by)
+    fitting = [each for each in rows if each["parameters"] <= 100]
+    best = max(fitting, key=lambda each: each["return_mean"])
+    expected = {"return": best["widths"], "memory": [16], "size": fitting[-1]["widths"]}[by]
+    assert result["widths"] == expected
+    run = Run(opened.run.path)
+    assert run.policy.size.parameters == result["parameters"] == len(run.policy.theta) <= 100
+    assert run.policy.shape == (3, *expected, 2)
+    assert run.summary["parameters"] == result["parameters"]
+    assert run.summary["return_mean"] == result["return_mean"] == run.evaluate(100).mean_return
+    assert run.policy.activation == "relu"
+
+
+def test_what_cannot_be_selected(opened):
+    with pytest.raises(InputError, match=r"no architecture has at most 25 .*the smallest, \[4\], has 26 .104 bytes"):
+        catalog.select(opened, 25, "size")
+    with pytest.raises(InputError, match="first `compactrl evaluate .* --architectures all`"):
+        catalog.select(opened, 100, "return")
+    with pytest.raises(InputError, match="--by luck: expected return, memory or size"):
+        catalog.select(opened, 100, "luck")
+    with pytest.raises(InputError, match="--episodes 0"):
+        catalog.evaluate_all(opened, episodes=0)
+
+
+def test_a_run_of_one_architecture_has_no_table(tmp_path):
+    search(out=tmp_path / "run", method="linear", env="compactrl/Target-v0", population=4, steps=200, selections=1)
+    with pytest.raises(InputError, match="is a run of --method linear, with one architecture"):
+        catalog.open_catalog(Run(tmp_path / "run"))
+
+
+def test_a_table_of_before_is_not_taken_for_that_of_now(opened):
+    catalog.evaluate_all(opened, episodes=3)
+    resume(opened.run.path, steps=opened.env_steps + 400)
+    again = catalog.open_catalog(Run(opened.run.path))
+    with pytest.raises(InputError, match="have none from this checkpoint"):
+        catalog.select(again, 100, "return")
