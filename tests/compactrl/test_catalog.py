@@ -37,7 +37,13 @@ def test_every_architecture_has_a_row_in_order_of_size(opened):
     rows = catalog.evaluate_all(opened, episodes=3)
     assert len(rows) == 12
     assert [row["parameters"] for row in rows] == sorted(row["parameters"] for row in rows)
-    assert rows[0] == {**rows[0], "widths": [4], "parameters": 3 * 4 + 4 + 4 * 2 + 2, "memory_dimension": 24, "episodes": 3}
+    assert rows[0] == {
+        **rows[0],
+        "widths": [4],
+        "parameters": 3 * 4 + 4 + 4 * 2 + 2,
+        "memory_dimension": 24,
+        "episodes": 3,
+    }
     assert json.loads((opened.run.path / catalog.FILE).read_text())["architectures"] == rows
 
 
@@ -124,7 +130,7 @@ def test_what_is_selected_fits_and_becomes_the_policy(opened, by):
 def test_what_cannot_be_selected(opened):
     with pytest.raises(InputError, match=r"no architecture has at most 25 .*the smallest, \[4\], has 26 .104 bytes"):
         catalog.select(opened, 25, "size")
-    with pytest.raises(InputError, match="first `compactrl evaluate .* --architectures all`"):
+    with pytest.raises(InputError, match=r"first `compactrl evaluate .* --architectures all`"):
         catalog.select(opened, 100, "return")
     with pytest.raises(InputError, match="--by luck: expected return, memory or size"):
         catalog.select(opened, 100, "luck")
