@@ -77,6 +77,21 @@ class Catalog(NamedTuple):
         """Return their designs (n, D)."""
         return designs_of(architectures, self.hypernet.widths, self.hypernet.max_layers)
 
+    def policy(self, architecture: str) -> Policy:
+        """Return the policy of the architecture with these widths, as in `16,8`.
+
+        Raises:
+            InputError: the run has no such architecture.
+        """
+        widths = tuple(int(part) for part in architecture.split(",") if part.strip().isdigit())
+        if widths not in self.architectures or ",".join(map(str, widths)) != architecture.replace(" ", ""):
+            raise InputError(
+                f"--architecture {architecture} is not one of {self.run.path}: its hidden layers are 1 to "
+                f"{self.hypernet.max_layers} of {', '.join(map(str, self.hypernet.widths))} units, as in "
+                f"{','.join(map(str, self.architectures[-1]))}"
+            )
+        return self.policies([widths])[0]
+
     def policies(self, architectures: Sequence[Widths]) -> list[Policy]:
         """Return the policies that the hypernetwork writes for these architectures."""
         designs = self.designs(architectures)

@@ -235,6 +235,10 @@ def export(
     tanh: Annotated[str, typer.Option(metavar="NAME", help="libm, or rational: no C library is needed.")] = "libm",
     name: Annotated[str, typer.Option(metavar="NAME", help="Prefix of the functions, a C identifier.")] = "policy",
     target: Annotated[str, typer.Option(metavar="NAME", help="generic, cortex-m4, crazyflie or arduino.")] = "generic",
+    architecture: Annotated[
+        str,
+        typer.Option(metavar="WIDTHS", help="Of a graph hyper policy, such as 16,8; by default the one selected."),
+    ] = "",
     max_flash: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="BYTES", help="Fail over so much flash, the C library included.", show_default=False),
@@ -266,6 +270,7 @@ def export(
         tanh=tanh,
         name=name,
         target=target,
+        architecture=architecture,
         max_flash=_whole("--max-flash", max_flash),
         max_ram=_whole("--max-ram", max_ram),
         max_stack=_whole("--max-stack", max_stack),

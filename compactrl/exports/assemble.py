@@ -63,14 +63,22 @@ def export(run: Run | str | Path, out: str | Path, **options: Any) -> Exported:
     return write(opened, Path(out), chosen)
 
 
-def policy_of_run(run: Run) -> Policy:
-    """Return the policy of a run that is to be exported: the one that ships."""
-    return run.policy
+def policy_of_run(run: Run, architecture: str = "") -> Policy:
+    """Return the policy of a run that is to be exported: the one that ships, or that of one of its architectures.
+
+    Raises:
+        InputError: no such architecture in this run.
+    """
+    if not architecture:
+        return run.policy
+    from compactrl.catalog import open_catalog
+
+    return open_catalog(run).policy(architecture)
 
 
 def _export_c(run: Run, out: Path, options: ExportOptions) -> Exported:
     check_free(out)
-    policy = policy_of_run(run)
+    policy = policy_of_run(run, options.architecture)
     sharing = sharing_of(run, policy)
     visited = visited_states(run, policy)
     weights = choose(options.weights, sharing)
@@ -200,7 +208,7 @@ def _export_onnx(run: Run, out: Path, options: ExportOptions) -> Exported:
 
     if out.is_dir() or out.suffix != ".onnx":
         raise InputError(f"--out {out}: expected a file that ends with .onnx")
-    policy = policy_of_run(run)
+    policy = policy_of_run(run, options.architecture)
     content = onnx_model(policy, options.name, provenance(run, policy)).SerializeToString(deterministic=True)
     visited = visited_states(run, policy)
     largest = check_onnx(content, policy, mixture(policy, visited))

@@ -76,7 +76,8 @@ class Program:
         plan = self.plan
         neutral = neutral_action(plan)
         statements = [*body(plan), *actions(plan)]
-        named = [line.replace("TANH", self.tanh.call).replace("NAME_", f"{self.name}_") for line in statements]
+        called = [line.replace("TANH", self.tanh.call).replace("RELU", "NAME_relu") for line in statements]
+        named = [line.replace("NAME_", f"{self.name}_") for line in called]
         uses_tanh = any(self.tanh.call.replace("NAME", self.name) + "(" in line for line in named)
         declared, rest = split_declarations(named)
         return {
@@ -90,6 +91,8 @@ class Program:
             "vectors": self._vectors,
             "main": self.main,
             "shape": plan.shape,
+            "activation": plan.policy.activation,
+            "relu": any(f"{self.name}_relu(" in line for line in named),
             "action_size": self.action_size,
             "tanh": self.tanh if uses_tanh else self.tanh._replace(name="none", note="none"),
             "includes": self.tanh.includes if uses_tanh else (),

@@ -6,8 +6,8 @@
 - `blocked`: for an array of floats, four rows at a time, so that an input is loaded once for all. `--optimize speed`.
 
 All add up a row's products in the order of its columns and the bias last, but for `straight`, which adds up by colour.
-They take `observation`, and leave the outputs in `result`, through a tanh where actions are bounded. TANH and NAME
-stand for what the policy calls them.
+They take `observation`, and leave the outputs in `result`, through a tanh where actions are bounded. TANH, RELU and
+NAME stand for what the policy calls them.
 
 An observation that is not finite becomes NaN (x - x is 0 only for finite x), which goes through every sum to every
 output. Where weights are left out that is not so, and `status` says it.
@@ -36,6 +36,11 @@ def body(plan: Plan) -> list[str]:
     if isinstance(plan.encoding, Interleaved):
         return blocked(plan)
     return loops(plan)
+
+
+def hidden(plan: Plan) -> str:
+    """Return the function that hidden layers go through."""
+    return "RELU" if plan.policy.activation == "relu" else "TANH"
 
 
 def squashed(plan: Plan) -> bool:
@@ -82,11 +87,14 @@ def loops(plan: Plan) -> list[str]:
 
 
 def _finish_row(plan: Plan, ends: list[int]) -> list[str]:
-    """Return how a row gets its bias, then its tanh; what the last layer lacks is for the others alone."""
-    steps = (
-        ("sum += *bias++;", [bias is not None for bias in plan.biases]),
-        ("sum = TANH(sum);", [True] * (len(plan.biases) - 1) + [squashed(plan)]),
-    )
+    """Return how a row gets its bias, then its activation; what the last layer lacks is for the others alone."""
+    last = len(plan.biases) - 1
+    steps = [("sum += *bias++;", [bias is not None for bias in plan.biases])]
+    if hidden(plan) == "TANH" or not squashed(plan) or not last:
+        steps.append((f"sum = {hidden(plan) if last else 'TANH'}(sum);", [True] * last + [squashed(plan)]))
+    else:
+        either = f"sum = output < values + {ends[-2]} ? {hidden(plan)}(sum) : TANH(sum);"
+        steps.append((either, [True] * (last + 1)))
     used = [(statement, all(layers)) for statement, layers in steps if any(layers)]
     found: list[str] = []
     for always, group in groupby(used, key=lambda step: step[1]):
@@ -121,7 +129,8 @@ def straight(plan: Plan) -> list[str]:
                 terms.append(f"{literal(sharing.weights[weight])} * {added if len(columns) == 1 else f'({added})'}")
             total = " + ".join([*terms, *([literal(bias[row])] if bias is not None else [])]) or "0.0f"
             target = f"result[{row}]" if number == last else f"const float value{number + 1}_{row}"
-            lines.append(f"{target} = {f'TANH({total})' if active else total};")
+            function = hidden(plan) if number < last else "TANH"
+            lines.append(f"{target} = {f'{function}({total})' if active else total};")
     return [f"float result[{shape[-1]}];", *lines]
 
 
@@ -166,18 +175,19 @@ def blocked(plan: Plan) -> list[str]:
         for count, rows in ((whole, ROWS_AT_ONCE), (1 if rest else 0, rest)):
             if count:
                 begin = 0 if rows == ROWS_AT_ONCE else whole * ROWS_AT_ONCE
+                function = (hidden(plan) if number < last else "TANH") if active else ""
                 lines += _block(
-                    number, inputs, begin, begin + count * rows, rows, plan.biases[number] is not None, active
+                    number, inputs, begin, begin + count * rows, rows, plan.biases[number] is not None, function
                 )
     return [*_declared_first(lines), f"const float *const result = values{last + 1};"]
 
 
-def _block(layer: int, inputs: int, begin: int, end: int, rows: int, biased: bool, active: bool) -> list[str]:
+def _block(layer: int, inputs: int, begin: int, end: int, rows: int, biased: bool, function: str) -> list[str]:
     sums = [f"sum{row}" for row in range(rows)]
     store = []
     for row, name in enumerate(sums):
         value = f"{name} + *bias++" if biased else name
-        store.append(f"values{layer + 1}[i + {row}] = {f'TANH({value})' if active else value};")
+        store.append(f"values{layer + 1}[i + {row}] = {f'{function}({value})' if function else value};")
     return [
         f"for (i = {begin}; i < {end}; i += {rows}) {{",
         *_indented(

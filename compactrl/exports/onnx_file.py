@@ -41,7 +41,7 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
         inputs += [] if bias is None else [graph.constant(f"bias{number}", bias)]
         value = graph.add("Gemm", *inputs, transB=1)
         if number < len(policy.layers) - 1:
-            value = graph.add("Tanh", value)
+            value = graph.add("Relu" if policy.activation == "relu" else "Tanh", value)
     action, discrete, bounds = policy.action, policy.action.kind == "discrete", bounds_of(policy.action)
     if discrete:
         value = graph.add("ArgMax", value, axis=1, keepdims=0)

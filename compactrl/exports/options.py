@@ -34,6 +34,8 @@ class ExportOptions:
     """`libm` or `rational`."""
     name: str = "policy"
     """What the linker sees: NAME_step, NAME_selftest."""
+    architecture: str = ""
+    """Widths of the hidden layers, such as 16,8, where a run has many architectures; else the policy that ships."""
     target: str = "generic"
     """A row of `TARGETS`."""
     max_flash: int | None = None

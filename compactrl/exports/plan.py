@@ -7,6 +7,8 @@ A policy computes, from an observation x,
 
     x' = (x - mean) / std,    h = tanh(W x' + b) … ,    action = centre + half-width · tanh(V h)
 
+with ReLUs in the place of hidden tanhs, and a bias on V, where it was trained by gradients.
+
 In single precision (x - mean) / std can be folded into W and b, of which the cheapest that is exact enough is taken:
 
 1. W / std and b - W mean / std: nothing is left of the normaliser. Not where weights are shared: each edge's would be
@@ -119,9 +121,19 @@ class Plan:
             Layer(np.repeat(weight[None], rows, 0), None if bias is None else np.repeat(bias[None], rows, 0))
             for weight, bias in self.layers()
         )
-        network = BatchedMLP(batched)
-        network.input[:, :rows] = self.inputs(observations).T
-        return network.forward()[:, :rows].T.copy()
+        if self.policy.activation == "tanh":
+            return _forward(batched, self.inputs(observations))
+        value = self.inputs(observations)
+        for number, layer in enumerate(batched):  # one at a time, in the order of sums that the C has
+            value = _forward((layer,), value if number == 0 else np.maximum(value, 0.0))
+        return value
+
+
+def _forward(layers: Layers, inputs: Singles) -> Singles:
+    """Return the outputs (B, A) of a tanh network a row, for inputs (B, O)."""
+    network, rows = BatchedMLP(layers), len(inputs)
+    network.input[:, :rows] = inputs.T
+    return network.forward()[:, :rows].T.copy()
 
 
 def as_rows(actions: Floats) -> Floats:

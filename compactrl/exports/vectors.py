@@ -81,5 +81,5 @@ def _double(policy: Policy, observations: Singles) -> Floats:
     for number, (weight, bias) in enumerate(policy.layers):
         value = value @ np.asarray(weight, np.float64).T + (0.0 if bias is None else np.asarray(bias, np.float64))
         if number < len(policy.layers) - 1:
-            value = np.tanh(value)
+            value = np.maximum(value, 0.0) if policy.activation == "relu" else np.tanh(value)
     return value

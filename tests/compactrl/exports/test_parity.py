@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exporting import KINDS, needs_gcc
+from exporting import KINDS, needs_gcc, policy_of, program_of
 
 from compactrl.errors import DamagedFileError
 from compactrl.exports import export
 from compactrl.exports.c import neutral_action
+from compactrl.exports.folder import write_files
 from compactrl.exports.formats import FORMATS
 from compactrl.exports.native import Native
 from compactrl.exports.plan import as_rows, make_plan, reference_policy
-from compactrl.exports.sharing import sharing_of
+from compactrl.exports.sharing import own_weights, sharing_of
+from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import TOLERANCE, is_certain
 from compactrl.policy_files import load_policy, save_policy
 from compactrl.runs import Run
@@ -110,3 +112,24 @@ def test_an_unbounded_action_is_the_output_itself(runs, tmp_path):
     answers = native(tmp_path / "out", unbounded, tmp_path / "library").answer(observations)
     np.testing.assert_allclose(answers.actions, unbounded(observations), atol=TOLERANCE)
     assert np.abs(answers.actions).max() > 1  # no tanh
+
+
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+@pytest.mark.parametrize("shape", [(3, 2), (4, 5, 2), (5, 8, 3, 1), (3, 4, 7, 2, 2)])
+@pytest.mark.parametrize("low", [-1.0, -np.inf])
+def test_relu_networks_with_a_bias_on_every_layer_are_the_policy_too(tmp_path, shape, optimize, low):
+    """What gradient methods train; outputs are squashed, or as they are where the box has no bounds."""
+    drawn = policy_of(shape, mean=0.5, std=2.0, scale=0.7, low=low)
+    generator = np.random.default_rng(2)
+    layers = tuple(
+        layer._replace(bias=generator.standard_normal(len(layer.weight)).astype(np.float32)) for layer in drawn.layers
+    )
+    policy = replace(drawn, layers=layers, activation="relu")
+    write_files(tmp_path, TARGETS["generic"].files(program_of(policy, own_weights(policy), optimize), optimize))
+    observations = observations_for(policy)
+    found = native(tmp_path, policy, tmp_path / "library").answer(observations)
+    assert not found.codes.any()
+    np.testing.assert_allclose(found.actions, policy(observations), atol=2e-5 if low == -1 else 1e-4, rtol=0)
+    broken = observations[:1].copy()
+    broken[0, 0] = np.nan
+    assert native(tmp_path, policy, tmp_path / "library2").answer(broken).codes.all()
