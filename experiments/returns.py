@@ -54,14 +54,18 @@ def results_path(setting: str, steps: int) -> Path:
     return RESULTS / f"{setting}-{steps / 1e6:g}M.json"
 
 
-def measure(setting: str, seed: int, steps: int) -> dict[str, Any]:
-    """Search, or go on searching, and evaluate what ships on fresh episodes."""
-    path = RUNS / f"{setting}-seed{seed}-{steps}"
+def trained(path: Path, **options: Any) -> Run:
+    """Return a finished run with these options: of before, resumed or new."""
     if not (path / "config.json").exists():
-        compactrl.search(out=path, seed=seed, steps=steps, **SETTINGS[setting])
+        compactrl.search(out=path, **options)
     elif not (path / "summary.json").exists() or not Run(path).summary["finished"]:
         compactrl.resume(path)
-    run = compactrl.load(path)
+    return compactrl.load(path)
+
+
+def measure(setting: str, seed: int, steps: int) -> dict[str, Any]:
+    """Search, or go on searching, and evaluate what ships on fresh episodes."""
+    run = trained(RUNS / f"{setting}-seed{seed}-{steps}", seed=seed, steps=steps, **SETTINGS[setting])
     curve = [
         [record["env_steps"], round(record["policy_return_mean"], 1)]
         for record in run.metrics

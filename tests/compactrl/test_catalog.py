@@ -37,7 +37,13 @@ def test_every_architecture_has_a_row_in_order_of_size(opened):
     rows = catalog.evaluate_all(opened, episodes=3)
     assert len(rows) == 12
     assert [row["parameters"] for row in rows] == sorted(row["parameters"] for row in rows)
-    assert rows[0] == {**rows[0], "widths": [4], "parameters": 3 * 4 + 4 + 4 * 2 + 2, "memory_dimension": 24, "episodes": 3}
+    assert rows[0] == {
+        **rows[0],
+        "widths": [4],
+        "parameters": 3 * 4 + 4 + 4 * 2 + 2,
+        "memory_dimension": 24,
+        "episodes": 3,
+    }
     assert json.loads((opened.run.path / catalog.FILE).read_text())["architectures"] == rows
 
 
