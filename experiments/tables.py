@@ -135,10 +135,73 @@ def _evotorch(content: dict[str, Any]) -> list[list[str]]:
     return found
 
 
+def _ghp(content: dict[str, Any]) -> list[list[str]]:
+    systems, found = content["systems"], []
+    for name, row in systems.items():
+        rate = f"{row['median_steps_per_second']:.0f} updates/s, {row['over_plain']:.2f} times as long as a plain one"
+        found.append([f"SAC, batches of 256, one thread: {name}", rate])
+    memory, evaluated = content["memory"], content["evaluation"]
+    share = (
+        f"{evaluated['share_of_limit']:.2f} ({evaluated['compactrl']['median_steps_per_second'] / 1000:.1f} k steps/s)"
+    )
+    return [
+        *found,
+        ["weights of all 4680 architectures", f"{content['weights_of_all_seconds']:.1f} s"],
+        ["peak memory with 1 M transitions of HalfCheetah", f"{memory['megabytes']:.0f} MB"],
+        [
+            f"evaluating {evaluated['architectures']} architectures: share of what `mujoco.rollout` reaches open loop",
+            share,
+        ],
+    ]
+
+
+HYPERNET_LABELS = {
+    "ghp": "`ghp`",
+    "ghp-depth-uniform": "`ghp --sampling depth-uniform`",
+    "ghp-pointer": "`ghp --sampling pointer`",
+    "ghp-raw": "`ghp --width-features raw`",
+    "ghp-dense": "`ghp --decoder dense`",
+    "ghp-paper": "`ghp --preset paper`",
+    "sac": "`sac`, [256, 256]",
+    "sac-64-4-4-32": "`sac`, [64, 4, 4, 32]",
+    "sac-16-8-32-8": "`sac`, [16, 8, 32, 8]",
+    "distill-64-4-4-32": "`distill` of that `sac`, [64, 4, 4, 32]",
+    "reach-ghp": "FetchReach-v4: `ghp`",
+    "reach-ddpg": "FetchReach-v4: `ddpg`, [256, 256]",
+}
+
+
+def hypernets_table() -> str:
+    """Return the Markdown table of graph hyper policies and what they are compared with."""
+    body = []
+    for name, label in HYPERNET_LABELS.items():
+        for path in sorted((RESULTS / "hypernets").glob(f"{name}-[0-9]*M.json")):
+            for row in json.loads(path.read_text())["seeds"]:
+                chosen = row.get("architectures", {}).get("chosen", {})
+                best, small = chosen.get("max"), chosen.get("90% of the maximum")
+                found = [
+                    f"{each['return_mean']:.0f} ({each['parameters']:,})" if each else "–" for each in (best, small)
+                ]
+                share = row.get("architectures", {}).get("success_share")
+                found.append("–" if share is None else f"{100 * share:.0f} %")
+                steps = path.stem.removeprefix(f"{name}-")
+                body.append([label, f"{steps}, seed {row['seed']}", f"{row['return_mean']:.0f}", *found])
+    headings = (
+        "",
+        "steps",
+        "return of what ships",
+        "best of all (parameters)",
+        "smallest with 90 % of it",
+        "success ≥ 0.95",
+    )
+    return markdown(headings, body) if body else "No results yet: `python -m experiments.hypernets`."
+
+
 def speed_table() -> str:
     """Return the Markdown table of speeds."""
     body = []
-    for name, read in (("throughput", _throughput), ("controller", _controller), ("evotorch", _evotorch)):
+    readers = {"throughput": _throughput, "controller": _controller, "evotorch": _evotorch, "ghp": _ghp}
+    for name, read in readers.items():
         path = RESULTS / f"bench-{name}.json"
         if path.exists():
             body += read(json.loads(path.read_text()))
@@ -233,6 +296,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "cheetah": lambda: returns_table(CHEETAH, 20_000_000),
     "methods": lambda: returns_table(CHEETAH, 5_000_000),
     "robots": lambda: returns_table(ROBOTS, 5_000_000),
+    "hypernets": hypernets_table,
     "speed": speed_table,
     "scaling": scaling_table,
     "export": export_table,

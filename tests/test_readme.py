@@ -41,14 +41,16 @@ def commands():
 @pytest.mark.parametrize("line", commands())
 def test_the_search_lines_run(line, tmp_path):
     program = [str(Path(sys.executable).with_name("compactrl")), *shlex.split(line)[1:]]
-    answer = run([*program, "--steps", "1000", "--population", "2", "--selections", "1"], tmp_path)
+    by_gradients = "--method ghp" in line
+    small = ["--random-steps", "100", "--selection-episodes", "2"] if by_gradients else ["--population", "2"]
+    answer = run([*program, "--steps", "1000", "--selections", "1", *small], tmp_path)
     assert answer.returncode == 0, answer.stderr
-    assert "17 weights + 41 biases = 58 parameters" in answer.stdout
+    assert by_gradients or "17 weights + 41 biases = 58 parameters" in answer.stdout
     assert "fresh episodes" in answer.stdout
 
 
 def test_there_are_search_lines_to_run():
-    assert len(commands()) == 2
+    assert len(commands()) == 3
 
 
 def test_tables_are_those_of_the_results():

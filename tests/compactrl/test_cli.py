@@ -309,3 +309,104 @@ def test_tensorboard_shows_every_iteration_once_after_a_resume(call, tmp_path, m
     shown = events(run.path).Scalars("return_mean")
     assert [event.step for event in shown] == [record["env_steps"] for record in run.metrics]
     np.testing.assert_allclose([event.value for event in shown], [record["return_mean"] for record in run.metrics])
+
+
+GHP = ["--method", "ghp", "--env", "compactrl/Target-v0", "--widths", "4,8", "--max-layers", "2", "--rank", "4"]
+GHP += [
+    "--graph-size",
+    "8",
+    "--steps",
+    "400",
+    "--random-steps",
+    "100",
+    "--iteration-steps",
+    "100",
+    "--batch-size",
+    "16",
+]
+GHP += ["--critic-hidden", "8", "--selection-episodes", "2", "--threads", "1"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["--widths", "0"], "--widths '0': "),
+        (["--widths", "4,x"], "--widths 'x': "),
+        (["--widths", "4,4"], "a width is given twice"),
+        (["--max-layers", "0"], "--max-layers '0': "),
+        (["--meta-batch", "9", "--lanes", "8"], "--meta-batch 9 is more than the 8 lanes"),
+        (["--meta-batch", "32"], "--meta-batch 32 is more than --batch-size 16"),
+        (["--env", "CartPole-v1"], "CartPole-v1 has discrete actions"),
+        (
+            ["--hindsight", "0.8"],
+            "--hindsight 0.8: it is for environments with goals, and compactrl/Target-v0 has none",
+        ),
+        (["--sampling", "sideways"], "unknown --controller 'sideways'"),
+        (["--learner", "evolution"], "--learner evolution is for --method chromatic"),
+        (["--device", "tpu"], "--device 'tpu': "),
+        (["--decoder", "sparse"], "--decoder 'sparse': "),
+        (["--hidden", "8"], "--hidden is not for --method ghp"),
+        (["--population", "8"], "--population belongs to --method chromatic"),
+        (["--method", "distill"], "--widths belongs to --method ghp"),
+    ],
+)
+def test_bad_input_of_gradient_methods_is_one_line_and_nothing_is_begun(call, tmp_path, given, expected):
+    status, out, error = call("search", *GHP, "--out", "run", *given)
+    assert (status, out) == (2, "")
+    assert error.startswith("error: ")
+    assert expected in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_student_needs_a_teacher_of_the_same_sizes(call, run):
+    assert "--method distill needs a --teacher" in call("search", "--method", "distill", "--out", "student")[2]
+    other = ["--method", "distill", "--env", "Pendulum-v1", "--out", "student"]
+    assert "nowhere holds no run" in call("search", *other, "--teacher", "nowhere")[2]
+    assert (
+        "is a policy for compactrl/Target-v0, with 3 observations and 2 actions"
+        in call("search", *other, "--teacher", run)[2]
+    )
+    assert not (run.parent / "student").exists()
+
+
+def test_architectures_are_evaluated_and_one_is_selected(call, tmp_path):
+    assert call("search", *GHP, "--quiet", "--out", "run")[0] == 0
+    status, _, error = call("select", "run", "--max-parameters", "100")
+    assert status == 2
+    assert "first `compactrl evaluate run --architectures all`" in error
+    status, out, _ = call("evaluate", "run", "--architectures", "all", "--episodes", "2")
+    assert status == 0
+    assert "6 architectures, 26 to 122 parameters" in out
+    assert "80% from minimum to maximum" in out
+    table = json.loads(call("evaluate", "run", "--architectures", "all", "--episodes", "2", "--json")[1])
+    assert next(row["parameters"] for row in table["architectures"]) == 26
+    assert {"widths", "parameters", "memory_dimension", "return_mean"} <= table["architectures"][0].keys()
+    status, out, _ = call("select", "run", "--max-bytes", "200")
+    assert status == 0
+    assert "the highest mean return of the 3 that fit, over 2 episodes" in out
+    assert Run(tmp_path / "run").policy.size.parameters <= 50
+    chosen = json.loads(call("select", "run", "--max-parameters", "60", "--by", "size", "--json")[1])
+    assert (chosen["widths"], chosen["bytes"]) == ([8], 4 * 50)
+    status, out, _ = call("evaluate", "run")
+    assert "40 weights + 10 biases = 50 parameters" in out
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (
+            ["select", "run", "--max-parameters", "5", "--max-bytes", "5"],
+            "give one of --max-parameters and --max-bytes",
+        ),
+        (["select", "run"], "give one of --max-parameters and --max-bytes"),
+        (["select", "run", "--max-parameters", "many"], "--max-parameters many: expected a whole number"),
+        (["select", "run", "--max-parameters", "50"], "is a run of --method chromatic, with one architecture"),
+        (["evaluate", "run", "--architectures", "all"], "is a run of --method chromatic, with one architecture"),
+        (["evaluate", "run", "--architectures", "some"], "--architectures some: expected all"),
+    ],
+)
+def test_what_is_not_for_this_run_is_told(call, run, command, expected):  # noqa: ARG001  (the run is there)
+    status, out, error = call(*command)
+    assert (status, out) == (2, "")
+    assert expected in error

@@ -425,8 +425,8 @@ def test_gymnasium_environments_get_actions_of_their_own_type():
 
 
 def test_an_environment_with_other_observations_is_not_called_unknown():
-    with pytest.raises(InputError, match=r"FetchReach-v4 has no flat observations in EnvPool"):
-        describe("FetchReach-v4")
+    with pytest.raises(InputError, match=r"HandReach-v3 has no flat observations in EnvPool"):
+        describe("HandReach-v3")
 
 
 def test_an_unknown_environment_gets_the_nearest_names():

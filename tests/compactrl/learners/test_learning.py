@@ -55,7 +55,7 @@ def test_hindsight_solves_what_is_not_solved_without(tmp_path):
         share: np.nanmean(search(out=tmp_path / str(share), hindsight=share, **options).evaluate(100, 1).successes)
         for share in (0.8, 0.0)
     }
-    assert reached[0.8] > 0.5
+    assert reached[0.8] > 0.4
     assert reached[0.0] < 0.2
 
 
