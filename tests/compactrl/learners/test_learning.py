@@ -73,7 +73,7 @@ def test_a_student_does_as_its_teacher(tmp_path):
 
 
 def test_one_architecture_is_a_plain_network_by_other_parameters():
-    """Loss and gradient with respect to the weights that are written are those of the plain network with these weights."""
+    """Loss and gradient in the weights that are written are those of the plain network with these weights."""
     hypernet = Hypernet((5, 4), HypernetOptions(widths=(8,), max_layers=1, rank=4, graph_size=8))
     design = np.array([1])
     theta = torch.tensor(hypernet.initial(np.random.default_rng(0)), requires_grad=True)
