@@ -8,7 +8,8 @@ where torch has it, elsewhere to `torch.nn.functional.linear`. Gradients are wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -20,6 +21,17 @@ SMALLEST = 1 << 16
 """Products with fewer multiplications than this are over before oneDNN has begun."""
 
 _fused: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.enabled else None
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: these networks are small, and a second thread costs more than it gives."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _suits(*tensors: Tensor) -> bool:

@@ -42,7 +42,8 @@ def commands():
 def test_the_search_lines_run(line, tmp_path):
     program = [str(Path(sys.executable).with_name("compactrl")), *shlex.split(line)[1:]]
     by_gradients = "--method ghp" in line
-    small = ["--random-steps", "100", "--selection-episodes", "2"] if by_gradients else ["--population", "2"]
+    few = ["--random-steps", "100", "--selection-episodes", "2", "--updates-per-step", "0.1"]
+    small = few if by_gradients else ["--population", "2"]
     answer = run([*program, "--steps", "1000", "--selections", "1", *small], tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert by_gradients or "17 weights + 41 biases = 58 parameters" in answer.stdout

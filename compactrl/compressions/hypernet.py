@@ -162,8 +162,10 @@ class Hypernet(Compression):
         """Return the MLPs of one theta (P,) and designs (n, D); their shapes differ."""
         import torch
 
+        from compactrl.products import one_thread
+
         if isinstance(theta, np.ndarray):
-            with torch.no_grad():
+            with torch.no_grad(), one_thread():
                 found = self._matrices(torch.as_tensor(theta), designs)
             return [tuple(Layer(weight.numpy(), bias.numpy()) for weight, bias in layers) for layers in found]
         return [tuple(Layer(weight, bias) for weight, bias in layers) for layers in self._matrices(theta, designs)]

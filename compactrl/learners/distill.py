@@ -22,6 +22,7 @@ from compactrl.learners.base import Judgement
 from compactrl.learners.gradient import NOTHING, GradientLearner, Means
 from compactrl.learners.options import DistillOptions
 from compactrl.policy import Policy
+from compactrl.products import one_thread
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class DistillLearner(GradientLearner):
         metrics = self._episodes(outcomes)
         if len(self.buffer) < self.options.batch_size:
             return metrics
-        with self._torch():
+        with one_thread():
             means = self._learn()
         return metrics | self._finite(means)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from compactrl.errors import CompactrlError, InputError
 from compactrl.learners.adam import Adam
 from compactrl.learners.base import Learner, Shipped, normalizer_of, single
 from compactrl.learners.options import GradientOptions
+from compactrl.products import one_thread
 from compactrl.types import (
     Design,
     Designs,
@@ -172,7 +172,7 @@ class GradientLearner(Learner):
         self._asked = designs
         lanes = np.arange(self.lanes) % self.meta_batch
         of = (np.arange(self.num_parts)[:, None] * self.meta_batch + lanes).ravel()
-        with self._torch():
+        with one_thread():
             policies = tuple(self._acting(designs))
         exploration = self._explore(self.num_parts * self.steps_per_part)
         return Trials(Mixed(policies, of), self.normalizer, designs[of], exploration)
@@ -242,16 +242,6 @@ class GradientLearner(Learner):
     def _tensor(self, array: Any) -> Tensor:
         return torch.as_tensor(array, device=self.device)
 
-    @contextlib.contextmanager
-    def _torch(self) -> Iterator[None]:
-        """Compute on one thread: these networks are small, and a second thread costs more than it gives."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
     # What ships.
 
     def theta(self) -> Floats:
@@ -260,7 +250,7 @@ class GradientLearner(Learner):
 
     def ship(self, proposed: Design) -> Shipped:
         """Return the plain network of a design (D,), its outputs as many as there are actions."""
-        with self._torch():
+        with one_thread():
             plain, numbers = self.compression.settle(self.theta(), proposed)
         layers = crop(plain.expand(numbers, NOTHING), self.actions)
         deployed = Plain((*plain.sizes[:-1], self.actions), CompressionOptions())
@@ -269,7 +259,7 @@ class GradientLearner(Learner):
 
     def settle(self, proposed: Design) -> None:
         """Freeze a design: from here on only its weights are improved, as a plain network."""
-        with self._torch():
+        with one_thread():
             plain, numbers = self._searched.settle(self.theta(), proposed)
         self.settled = proposed
         self._begin(plain, numbers)

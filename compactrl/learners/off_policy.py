@@ -29,6 +29,7 @@ from compactrl.learners.critic import Critics
 from compactrl.learners.gradient import GradientLearner, Means
 from compactrl.learners.losses import bellman_target, critic_loss
 from compactrl.learners.options import OffPolicyOptions
+from compactrl.products import one_thread
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class OffPolicyLearner(GradientLearner):
         self._judged = np.full(self.num_designs, np.nan)
         if len(self.buffer) < needed:
             return metrics
-        with self._torch():
+        with one_thread():
             means = Means()
             for part, designs in enumerate(self._parts(self._asked)):
                 begin = part * len(designs)

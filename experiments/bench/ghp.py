@@ -22,6 +22,7 @@ from compactrl.learners.sac import SacLearner
 from compactrl.loop import network_sizes
 from compactrl.options import resolve
 from compactrl.policy import Policy
+from compactrl.products import one_thread
 from compactrl.selection import together
 from compactrl.types import Layer, Normalizer, Size, Transitions, Trials
 from experiments.bench.openloop import OpenLoop
@@ -68,7 +69,7 @@ def updates(systems: dict[str, dict[str, Any]], repeats: int, count: int) -> dic
                 if each.compression.space.length:
                     designs = each.compression.space.sample(each.meta_batch, generator)
                 began = time.perf_counter()
-                with each._torch():
+                with one_thread():
                     each._learn(designs, Means())
                 taken += time.perf_counter() - began
                 done += each.updates_per_part

@@ -132,9 +132,9 @@ def test_what_cannot_be_selected(opened):
         catalog.select(opened, 25, "size")
     with pytest.raises(InputError, match=r"first `compactrl evaluate .* --architectures all`"):
         catalog.select(opened, 100, "return")
-    with pytest.raises(InputError, match="--by luck: expected return, memory or size"):
+    with pytest.raises(InputError, match=r"--by luck: expected return, memory or size"):
         catalog.select(opened, 100, "luck")
-    with pytest.raises(InputError, match="--episodes 0"):
+    with pytest.raises(InputError, match=r"--episodes 0"):
         catalog.evaluate_all(opened, episodes=0)
 
 

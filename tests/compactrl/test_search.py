@@ -48,12 +48,8 @@ SUMMARY = {
 
 @pytest.fixture(autouse=True)
 def _light(monkeypatch):
-    """Networks and files are small: one thread, and no waiting for the disk."""
+    """No waiting for the disk."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @functools.cache
