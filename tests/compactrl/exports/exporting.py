@@ -68,7 +68,7 @@ def grow(run):
     )
     size = policy.shape[0]
     normalizer = policy.normalizer
-    if settings.search.normalize_observations:
+    if settings.learner.normalize_observations:
         normalizer = Normalizer(generator.standard_normal(size), generator.uniform(0.3, 3, size))
     save_policy(run.path / "policy", replace(policy, theta=theta, layers=layers, normalizer=normalizer))
 
