@@ -3,8 +3,8 @@
     python -m experiments.hypernets [SETTING …] [--seeds 0,1,2] [--steps 3e5]
 
 Settings of one environment are compared at the same steps. One after the other; what was interrupted goes on where it
-was, what is done is not repeated. A setting's results are in `experiments/results/hypernets/SETTING-STEPS.json`, rewritten
-after every seed: the returns of all architectures in brief, or of the one there is over 100 fresh episodes.
+was, what is done is not repeated. A setting's results are in `experiments/results/hypernets/SETTING-STEPS.json`,
+rewritten after every seed: the returns of all architectures in brief, or of the one there is over 100 fresh episodes.
 """
 
 from __future__ import annotations
