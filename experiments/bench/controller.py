@@ -15,7 +15,7 @@ from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.evolution import EvolutionLearner
-from compactrl.loop import DEFAULT_LANES
+from compactrl.learners.options import DEFAULT_LANES
 from compactrl.types import Outcomes
 from controllers import CONTROLLERS
 from es import STRATEGIES

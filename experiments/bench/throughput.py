@@ -12,7 +12,7 @@ import typer
 
 from compactrl.envs.registry import EnvironmentSpec, describe
 from compactrl.evaluation.local import LocalEvaluator
-from compactrl.loop import DEFAULT_LANES
+from compactrl.learners.options import DEFAULT_LANES
 from compactrl.runs import Run
 from compactrl.types import Layer, Normalizer, Trials
 from experiments.bench import actors
