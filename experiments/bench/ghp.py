@@ -104,14 +104,14 @@ def peer(repeats: int, count: int) -> list[float]:
 
 
 def policies(count: int) -> list[Policy]:
-    """Return freshly drawn policies of architectures spread over the whole space."""
+    """Return freshly drawn policies of architectures spread over the whole space, in no order."""
     spec = describe(ENV)
     hypernet = Hypernet((spec.observation_size, spec.action.size), HypernetOptions())
     theta = hypernet.initial(np.random.default_rng(0)).astype(np.float32)
     rows = hypernet.space.rows
     if rows is None:
         raise RuntimeError("a hypernetwork's space lists its rows")
-    chosen = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    chosen = np.random.default_rng(1).permutation(rows[np.linspace(0, len(rows) - 1, count).astype(int)])
     normalizer = Normalizer(np.zeros(spec.observation_size), np.ones(spec.observation_size))
     nothing = Size(0, 0, 0, 0.0, 0)
     return [

@@ -93,7 +93,7 @@ def test_one_architecture_is_a_plain_network_by_other_parameters():
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
-    options = {**TOY, "steps": 1200, "method": "ghp", **SMALL}
+    options = {**TOY, "steps": 700, "method": "ghp", **SMALL}
     one, two, other = (
         search(out=tmp_path / name, **{**options, "seed": seed}).policy for name, seed in (("a", 0), ("b", 0), ("c", 1))
     )
