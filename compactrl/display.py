@@ -22,7 +22,26 @@ LINE_SECONDS = 10.0
 """Plain progress lines come at most this often."""
 
 
-class SearchProgress:
+class _WithBar:
+    """Has a bar on a terminal, and nothing elsewhere."""
+
+    _bar: Progress | None
+
+    def __enter__(self) -> Self:
+        """Start the bar."""
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the bar."""
+        if self._bar:
+            self._bar.stop()
+
+
+class SearchProgress(_WithBar):
     """Shows how a search goes: a bar with rate and time left on a terminal, plain lines elsewhere."""
 
     def __init__(self, search: Search, quiet: bool) -> None:
@@ -53,19 +72,6 @@ class SearchProgress:
                 file=sys.stderr,
                 flush=True,
             )
-
-    def __enter__(self) -> Self:
-        """Start the bar."""
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop the bar."""
-        if self._bar:
-            self._bar.stop()
 
     def note(self, record: dict[str, float], search: Search) -> None:
         """Show an iteration."""
@@ -157,29 +163,15 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
     )
 
 
-class CatalogProgress:
+class CatalogProgress(_WithBar):
     """Shows how the evaluation of many architectures goes."""
 
     def __init__(self, total: int) -> None:
-        self._total, self._began, self._last = total, time.monotonic(), 0.0
-        self._first: int | None = None
+        self._last = 0.0
         console = Console(stderr=True)
         self._bar = Progress(console=console) if console.is_terminal else None
         if self._bar:
             self._task = self._bar.add_task("architectures", total=total)
-
-    def __enter__(self) -> Self:
-        """Start the bar."""
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop the bar."""
-        if self._bar:
-            self._bar.stop()
 
     def note(self, done: int, total: int) -> None:
         """Show how many are done."""

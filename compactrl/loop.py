@@ -26,7 +26,7 @@ from compactrl.policy import Policy
 from compactrl.policy_files import policy_of, policy_state, save_policy
 from compactrl.selection import Leaders, race, score
 from compactrl.storage import write_json
-from compactrl.types import Floats, Integers, Metrics, Size, State
+from compactrl.types import Floats, Integers, Metrics, Outcomes, Size, State, Trials
 from compactrl.writer import RunWriter
 from controllers import CONTROLLERS, Ahead, Controller, Space
 
@@ -75,8 +75,16 @@ class Search:
         controller = CONTROLLERS[choice.controller](compression.space, self.settings.controller, controlling)
         ahead = compression.space.length and not controller.learns
         self.controller: Controller | Ahead = Ahead(controller) if ahead else controller
-        self.evaluator = self._evaluator(self.settings.lanes, training, "training")
+        self.evaluator, self._outcomes_of = self._training(self.settings.lanes, training)
         self.selector = self._evaluator(options.selection_episodes, selecting, "selecting")
+
+    def _training(self, lanes: int, seed: np.random.SeedSequence) -> tuple[Evaluator, Callable[[Trials], Outcomes]]:
+        """Return who runs the learner's trials, and how: whole episodes, or steps of environments that stand here."""
+        if self.learner.needs_transitions:
+            here = LocalEvaluator(self.spec, lanes, seed, self.options.threads or None)
+            return here, here.collect
+        evaluator = self._evaluator(lanes, seed, "training")
+        return evaluator, evaluator.evaluate
 
     def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str) -> Evaluator:
         if self.workers is not None:
@@ -102,8 +110,7 @@ class Search:
             clock.lap("seconds_controller")
             trials = self.learner.ask(designs)
             clock.lap("seconds_strategy")
-            collects = self.learner.needs_transitions
-            outcomes = self.evaluator.collect(trials) if collects else self.evaluator.evaluate(trials)
+            outcomes = self._outcomes_of(trials)
             clock.lap("seconds_evaluate")
             self._heed(outcomes.failures, len(outcomes.returns))
             metrics = self.learner.tell(trials, outcomes, self.progress)

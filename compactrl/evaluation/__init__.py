@@ -16,9 +16,6 @@ class Evaluator(Protocol):
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode."""
 
-    def collect(self, trials: Trials) -> Outcomes:
-        """Let each trial act for some steps of a standing environment."""
-
     def state_dict(self) -> State:
         """Counts of resets: all that a lane's next episode depends on."""
 

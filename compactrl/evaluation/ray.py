@@ -335,14 +335,6 @@ class RayEvaluator:
         self.resets += np.bincount(np.arange(num_trials) % self.num_lanes, minlength=self.num_lanes)
         return results.outcomes()._replace(successes=None if self.spec.goal is None else successes)
 
-    def collect(self, trials: Trials) -> Outcomes:
-        """Workers run whole episodes only.
-
-        Raises:
-            NotImplementedError: always; `compactrl.api` refuses such a search before it begins.
-        """
-        raise NotImplementedError("workers run whole episodes: a learner that needs transitions is served in process")
-
     def shares(self, trials: Trials, workers: int) -> list[Work]:
         """Deal the lanes to workers, in turn, so that a last round of few trials is shared as well."""
         numbers, parts = np.arange(len(trials.designs)), min(workers, self.num_lanes)

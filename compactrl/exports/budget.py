@@ -87,7 +87,10 @@ def check_budget(
     fitting = list(islice(_fitting(options, over[0][0], others), 2))
     advice = f"what would fit: {' or '.join(fitting)}"
     if not fitting:
-        advice = "no other format fits: search with fewer weights, fewer hidden neurons, or another method"
+        advice = (
+            "no other format fits: search with fewer weights, fewer hidden neurons, or another method; of a graph "
+            "hyper policy, `compactrl select` a smaller architecture"
+        )
     raise CompactrlError(f"the policy {how} {told}; {advice}")
 
 
