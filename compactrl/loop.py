@@ -131,7 +131,7 @@ class Search:
                 "env_steps": self.env_steps,
                 "seconds": self.seconds,
                 **_returns(outcomes.returns),
-                "episode_steps": float(outcomes.steps.mean()),
+                **_lengths(outcomes),
                 "failed": len(outcomes.failures),
                 "settled": float(self.settled),
                 **clock.laps,
@@ -319,6 +319,11 @@ class _Clock:
         now = time.perf_counter()
         self.laps[name] = self.laps.get(name, 0.0) + now - self._last
         self._last = now
+
+
+def _lengths(outcomes: Outcomes) -> dict[str, float]:
+    """Return how long episodes are, where trials are whole episodes."""
+    return {"episode_steps": float(outcomes.steps.mean())} if outcomes.transitions is None else {}
 
 
 def _returns(returns: Floats) -> Metrics:

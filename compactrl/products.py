@@ -1,8 +1,9 @@
 """Matrix products of networks that are trained, as fast as this machine's libraries do them.
 
 On AMD processors torch's own matrix product (MKL) leaves half of the arithmetic units idle; the oneDNN that comes
-with the same torch does not. In single precision on a CPU the products therefore go to oneDNN's fused linear layer
-where torch has it, elsewhere to `torch.nn.functional.linear`. Gradients are written out:
+with the same torch does not. On Intel's it is oneDNN that is slower, by a fifth for large products and several times
+for small ones. So on AMD processors products in single precision go to oneDNN's fused linear layer where torch has it,
+and everywhere else to torch's own. Gradients are written out, each into its place in one vector:
 `tests/compactrl/test_products.py` compares them with autograd's.
 """
 
@@ -12,6 +13,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +22,16 @@ from torch import Tensor
 SMALLEST = 1 << 16
 """Products with fewer multiplications than this are over before oneDNN has begun."""
 
-_fused: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.enabled else None
+
+def _is_amd() -> bool:
+    try:
+        return "AuthenticAMD" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+
+
+onednn: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.enabled else None
+_fused: Any = onednn if _is_amd() else None
 
 
 @contextlib.contextmanager
@@ -45,8 +56,18 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = F
     if _suits(x, weight):
         fused: Tensor = _fused(x, weight, bias, "relu" if relu else "none", [], "")
         return fused
-    y = torch.nn.functional.linear(x, weight, bias)
+    y = torch.mm(x, weight.t())
+    if bias is not None:
+        y += bias  # `addmm` would first write the bias to all of y, and read it again
     return y.relu_() if relu else y
+
+
+def multiply(a: Tensor, b: Tensor, out: Tensor) -> None:
+    """Write the product of a (I, B) and b (B, J) to out (I, J); no gradient is kept."""
+    if _suits(a, b.t()):
+        out.copy_(_fused(a, b.t(), None, "none", [], ""))
+    else:
+        torch.mm(a, b, out=out)
 
 
 def lengths(sizes: Sequence[int]) -> list[int]:
@@ -80,37 +101,69 @@ class Cut(torch.autograd.Function):
         return torch.cat([gradient.reshape(-1) for gradient in gradients]), None
 
 
-class Perceptron(torch.autograd.Function):
-    """A whole ReLU network as one operation: of its flat parameters (P,) and x (B, sizes[0])."""
+class Stack:
+    """C ReLU networks of one shape: their flat parameters (C · P,), cut once into layers that follow its changes."""
+
+    def __init__(self, flat: Tensor, sizes: tuple[int, ...], count: int = 1) -> None:
+        self.flat, self.sizes, self.count = flat, sizes, count
+        self.layers = [cut(each, sizes) for each in flat.detach().chunk(count)]
+
+    def __call__(self, x: Tensor, learn: bool = True) -> Tensor:
+        """Return the outputs (C, B, sizes[-1]) for x (B, sizes[0]); gradients go to the parameters only to learn."""
+        y: Tensor = Perceptrons.apply(self.flat if learn else None, x, self)  # type: ignore[no-untyped-call]
+        return y
+
+
+class Perceptrons(torch.autograd.Function):
+    """All networks of a stack as one operation."""
 
     @staticmethod
-    def forward(ctx: Any, flat: Tensor, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
-        """Return (B, sizes[-1])."""
-        layers = cut(flat, sizes)
-        values = [x.contiguous()]  # rows that lie apart in memory would make its gradient thirty times slower
-        for number, (weight, bias) in enumerate(layers):
-            values.append(linear(values[-1], weight, bias, relu=number < len(layers) - 1))
-        ctx.sizes = sizes
-        ctx.save_for_backward(flat, *values[:-1])
-        return values[-1]
+    def forward(ctx: Any, flat: Tensor | None, x: Tensor, stack: Stack) -> Tensor:  # noqa: ARG004
+        """Return (C, B, sizes[-1])."""
+        x = x.contiguous()  # rows that lie apart in memory would make its gradient thirty times slower
+        found = x.new_empty(stack.count, x.shape[0], stack.sizes[-1])
+        kept = [x]
+        for layers, y in zip(stack.layers, found, strict=True):
+            values = x
+            for weight, bias in layers[:-1]:
+                values = linear(values, weight, bias, relu=True)
+                kept.append(values)
+            torch.addmm(layers[-1][1], values, layers[-1][0].t(), out=y)
+        ctx.stack = stack
+        ctx.save_for_backward(*kept)
+        return found
 
     @staticmethod
-    def backward(ctx: Any, d_y: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, d_found: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the parameters and of x."""
-        flat, *values = ctx.saved_tensors
+        x, *kept = ctx.saved_tensors
         learns, passes, _ = ctx.needs_input_grad
-        gradients: list[Tensor] = []
-        for number, (weight, _) in reversed(list(enumerate(cut(flat, ctx.sizes)))):
-            if learns:
-                gradients += [d_y.sum(0), linear(d_y.t(), values[number].t()).reshape(-1)]
-            if number or passes:
-                d_y = linear(d_y, weight.t())
-            if number:
-                d_y = torch.ops.aten.threshold_backward(d_y, values[number], 0)
-        return torch.cat(gradients[::-1]) if learns else None, d_y if passes else None, None
+        stack: Stack = ctx.stack
+        hidden = len(stack.sizes) - 2
+        d_flat = torch.empty_like(stack.flat, requires_grad=False) if learns else None
+        d_x: Tensor | None = None
+        for each, (layers, d_y) in enumerate(zip(stack.layers, d_found, strict=True)):
+            values = [x, *kept[each * hidden : (each + 1) * hidden]]
+            places = cut(d_flat.chunk(stack.count)[each], stack.sizes) if d_flat is not None else []
+            for number in range(hidden, -1, -1):
+                weight = layers[number][0]
+                if learns:
+                    d_weight, d_bias = places[number]
+                    torch.sum(d_y, 0, out=d_bias)
+                    multiply(d_y.t(), values[number], d_weight)
+                if number:
+                    d_y = linear(d_y, weight.t())
+                    rest(d_y, values[number])
+                elif passes:
+                    d_x = linear(d_y, weight.t()) if d_x is None else d_x.addmm_(d_y, weight)
+        return d_flat, d_x, None
+
+
+def rest(gradient: Tensor, values: Tensor) -> None:
+    """Let no gradient through where a rectified value is 0, in place."""
+    torch.ops.aten.threshold_backward.grad_input(gradient, values, 0, grad_input=gradient)
 
 
 def perceptron(flat: Tensor, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    """Apply `Perceptron`: a ReLU network with flat parameters (P,) to x (B, sizes[0]), giving (B, sizes[-1])."""
-    y: Tensor = Perceptron.apply(flat, x, sizes)  # type: ignore[no-untyped-call]
-    return y
+    """Apply a ReLU network with flat parameters (P,) to x (B, sizes[0]), giving (B, sizes[-1])."""
+    return Stack(flat, sizes)(x)[0]

@@ -114,7 +114,7 @@ class Hypernet(Compression):
         )
         self.num_weights = 0  # of what ships, it depends on the design: see `size`
         self._decoder_arguments = (observation, outputs, max(self.widths), options.graph_size, options.rank)
-        self._last: tuple[Any, tuple[Tensor, Tensor, Batch]] | None = None
+        self._last: tuple[Any, tuple[Floats, Floats, Batch]] | None = None
 
     @property
     def summary(self) -> str:
@@ -193,18 +193,16 @@ class Hypernet(Compression):
         p = self._parts[0].views(theta)
         return p, gnn.embed(p, nodes, closed), order
 
-    def _arrange(self, theta: Tensor, designs: Designs) -> tuple[Tensor, Tensor, Batch]:
+    def _arrange(self, theta: Tensor, designs: Designs) -> tuple[Floats, Floats, Batch]:
         """Return what of the graphs of these designs (n, D) does not depend on theta."""
-        import torch
-
         from compactrl.hypernets import gnn
         from compactrl.hypernets.lowrank import Batch
 
         architectures = [widths_of(design, self.widths) for design in designs]
         nodes, lengths = graph.batch(architectures, self.sizes[0], self.sizes[1], self._kind)
-        closed = gnn.closed_gates(torch.as_tensor(lengths, device=theta.device), nodes.shape[1]).to(theta.dtype)
+        closed = gnn.closed_gates(lengths, nodes.shape[1])
         order = Batch(architectures, self.sizes[0], theta.dtype, theta.device)
-        return torch.as_tensor(nodes, dtype=theta.dtype, device=theta.device), closed, order
+        return nodes, closed, order
 
     def size(self, design: Design) -> Size:
         """Return the exact size of the network of this design (D,)."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from compactrl.architectures import Widths
+from compactrl.products import rest
 
 ABSENT = -1e30
 
@@ -117,7 +118,8 @@ class Pass(torch.autograd.Function):
             codes, mixed, units = kept[3 * layer : 3 * layer + 3]
             flat, flat_units = d_codes[:count].view(count * batch, rank), units.view(count * batch, width)
             d_columns[:, :width].addmm_(flat.t(), flat_units)
-            d_units = torch.ops.aten.threshold_backward(flat @ columns[:, :width], flat_units, 0)
+            d_units = flat @ columns[:, :width]
+            rest(d_units, flat_units)
             d_biases[:count, layer, :width] = d_units.view(count, batch, width).sum(1)
             d_rows[:width].addmm_(d_units.t(), mixed.view(count * batch, rank))
             d_mixed = (d_units @ rows[:width]).view(count, batch, rank)

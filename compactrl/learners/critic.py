@@ -9,7 +9,7 @@ from torch import Tensor
 from compactrl.compressions.base import Options
 from compactrl.compressions.plain import Plain
 from compactrl.learners.adam import Adam
-from compactrl.products import perceptron
+from compactrl.products import Stack
 from compactrl.types import State
 
 
@@ -39,18 +39,17 @@ class Critics:
         drawn = np.concatenate([plain.initial(generator) for _ in range(count)])
         self._weights = torch.as_tensor(drawn, dtype=torch.float32, device=device).requires_grad_()
         self._targets = self._weights.detach().clone()
+        self._learning = Stack(self._weights, self.sizes, count)
+        self._following = Stack(self._targets, self.sizes, count)
         self._adam = Adam(self._weights, learning_rate)
 
     def __call__(self, rows: Tensor, learn: bool = False) -> Tensor:
         """Return the values (C, B) of rows (B, O + A); gradients go to the weights only in order to learn."""
-        return self._values(self._weights if learn else self._weights.detach(), rows)
+        return self._learning(rows, learn)[..., 0]
 
     def targets(self, rows: Tensor) -> Tensor:
         """Return the targets' values (C, B)."""
-        return self._values(self._targets, rows)
-
-    def _values(self, weights: Tensor, rows: Tensor) -> Tensor:
-        return torch.stack([perceptron(each, rows, self.sizes).view(-1) for each in weights.chunk(self.count)])
+        return self._following(rows, learn=False)[..., 0]
 
     def descend(self, loss: Tensor) -> None:
         """Take a step of Adam down a loss."""

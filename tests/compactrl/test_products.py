@@ -9,6 +9,13 @@ SIZES = (23, 64, 48, 3)
 BATCH = 96
 
 
+@pytest.fixture(params=["oneDNN", "torch"], autouse=True)
+def road(request, monkeypatch):
+    if request.param == "oneDNN" and products.onednn is None:
+        pytest.skip("this torch has no oneDNN")
+    monkeypatch.setattr(products, "_fused", products.onednn if request.param == "oneDNN" else None)
+
+
 def numbers(*shape, dtype=torch.float32, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
@@ -35,8 +42,25 @@ def test_a_network_and_its_gradients(dtype, learns, passes):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
-def test_without_onednn_it_is_the_same(monkeypatch):
-    flat, x = 0.2 * numbers(sum(products.lengths(SIZES))), numbers(BATCH, SIZES[0], seed=1)
-    with_it = products.perceptron(flat, x, SIZES)
-    monkeypatch.setattr(products, "_fused", None)
-    torch.testing.assert_close(products.perceptron(flat, x, SIZES), with_it)
+def test_networks_that_share_their_inputs():
+    count = 3
+    flat = (0.2 * numbers(count * sum(products.lengths(SIZES)))).requires_grad_()
+    x = numbers(BATCH, SIZES[0], seed=1).requires_grad_()
+    weights = numbers(count, BATCH, SIZES[-1], seed=2)
+    found = products.Stack(flat, SIZES, count)(x)
+    expected = torch.stack([plain(each, x, SIZES) for each in flat.chunk(count)])
+    torch.testing.assert_close(found, expected)
+    ours, theirs = (torch.autograd.grad((y * weights).sum(), [flat, x]) for y in (found, expected))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_a_stack_follows_its_parameters_and_learns_only_when_told():
+    flat, x = numbers(sum(products.lengths(SIZES))).requires_grad_(), numbers(BATCH, SIZES[0], seed=1)
+    stack = products.Stack(flat, SIZES)
+    assert stack(x).requires_grad
+    assert not stack(x, learn=False).requires_grad
+    before = stack(x, learn=False)
+    flat.detach().mul_(0.5)
+    torch.testing.assert_close(stack(x, learn=False)[0], plain(flat.detach(), x, SIZES))
+    assert not torch.equal(stack(x, learn=False), before)

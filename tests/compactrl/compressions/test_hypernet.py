@@ -95,8 +95,8 @@ def test_a_naive_reading_of_the_graph_gives_the_same_weights(options):
     p = layout.views(theta)
     widths = (16, 8, 4)
     nodes = graph.chain(widths, *SIZES, compression._kind)
-    closed = gnn.closed_gates(torch.tensor([9]), 9)
-    states = gnn.embed(Layout(layout.shapes).views(torch.as_tensor(theta)), torch.as_tensor(nodes)[None], closed)
+    closed = gnn.closed_gates(np.array([9]), 9)
+    states = gnn.embed(Layout(layout.shapes).views(torch.as_tensor(theta)), nodes[None], closed)
     states = states[0].numpy()
     inputs = 5
     for number, (outputs, layer) in enumerate(zip((*widths, 6), compression.expand(theta, DESIGNS[1]), strict=True)):
