@@ -1,5 +1,6 @@
 """The written-out gradients are autograd's, on both roads: oneDNN's and torch's own."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -64,3 +65,13 @@ def test_a_stack_follows_its_parameters_and_learns_only_when_told():
     flat.detach().mul_(0.5)
     torch.testing.assert_close(stack(x, learn=False)[0], plain(flat.detach(), x, SIZES))
     assert not torch.equal(stack(x, learn=False), before)
+
+
+def test_numbers_too_small_to_be_exact_are_zero_while_networks_learn_and_not_afterwards():
+    small = torch.tensor([1e-30])
+    with products.one_thread():
+        with products.one_thread():
+            pass
+        inside = (small * 1e-10).item(), (small.numpy() * np.float32(1e-10)).item()
+    assert inside == (0, 0)
+    assert (small * 1e-10).item() > 0
