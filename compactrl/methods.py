@@ -86,7 +86,10 @@ _GRADIENT = {"steps": 1_000_000, "settle": 0.0, "selections": 1, "selection_epis
 """Experience is dear here and what ships is the last policy: it is raced once, at the end, beyond the budget."""
 
 _PLAIN = {NO_CHOICE: Choice("plain", defaults={**_GRADIENT, "hidden": (256, 256)})}
-_HYPERNET = {**_GRADIENT, "steps": 3_000_000, "weight_decay": 1e-5}
+_HYPERNET = {**_GRADIENT, "steps": 3_000_000, "weight_decay": 1e-5, "actor_learning_rate": 3e-3}
+"""Codes and cores are of the order of 1, weights of a plain network of a tenth: what these learn well with is too slow.
+After 50,000 steps of HalfCheetah (one seed, 65 architectures) the median return was 1385 with 0.003, and 712 after
+57,000 with 0.0003."""
 
 _HYPERNET_PAPER = {
     "decoder": "dense",

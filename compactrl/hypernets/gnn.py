@@ -107,7 +107,8 @@ class Walk:
     def __init__(self, weights: list[Floats], start: Floats, states: Floats, gates: Floats) -> None:
         k, n, size = states.shape
         self._weights, self._states, self._gates = weights, states, gates
-        self._out, self._m1, self._m2 = (np.ones((k + 1, n, size + 1), states.dtype) for _ in range(3))
+        self._out = np.ones((k + 1, n, size + 1), states.dtype)
+        self._m1, self._m2 = (np.ones((k, n, size + 1), states.dtype) for _ in range(2))
         self._rz, self._new = np.empty((k, n, 2 * size), states.dtype), np.empty_like(states)
         w1, w2, wi = (np.ascontiguousarray(weight.T) for weight in weights)
         wi[:, : 2 * size] *= 0.5  # sigmoid(x) = (1 + tanh(x / 2)) / 2
@@ -118,7 +119,7 @@ class Walk:
         steps = zip(
             self._out[:-1], self._out[1:, :, :-1], self._m1, self._m1[..., :-1], self._m2, self._m2[..., :-1],
             half, gates[..., 2 * size :], self._rz, self._rz[..., :size], self._rz[..., size:], self._new, states,
-            strict=False,
+            strict=True,
         )  # fmt: skip
         for before, after, m1, m1_in, m2, m2_in, g_rz, g_n, rz, r, z, new, state in steps:
             np.dot(before, w1, out=message)
@@ -150,7 +151,7 @@ class Walk:
         by_new = (1 - z) * (1 - new * new)
         by_z = (self._states - new) * z * (1 - z)
         by_r = self._gates[..., 2 * size :] * r * (1 - r)
-        alive_1, alive_2 = ((m[:-1, :, :-1] > 0).astype(r.dtype) for m in (self._m1, self._m2))
+        alive_1, alive_2 = ((m[..., :-1] > 0).astype(r.dtype) for m in (self._m1, self._m2))
         w1, w2, wi = (np.ascontiguousarray(weight[:, :-1]) for weight in self._weights)
         d_inputs = np.empty((k, n, 3 * size), r.dtype)
         d_m1, d_m2, d_all = (np.empty((k, n, size), r.dtype) for _ in range(3))
@@ -172,8 +173,8 @@ class Walk:
             np.multiply(d_1, on_1, out=d_1)
             np.dot(d_1, w1, out=carried)
         d_weights = [
-            d.reshape(k * n, -1).T @ inputs[:-1].reshape(k * n, -1)
-            for d, inputs in ((d_m1, self._out), (d_m2, self._m1), (d_inputs, self._m2))
+            d.reshape(k * n, -1).T @ inputs.reshape(k * n, -1)
+            for d, inputs in ((d_m1, self._out[:-1]), (d_m2, self._m1), (d_inputs, self._m2))
         ]
         d_gates = d_inputs
         d_gates[..., 2 * size :] *= r
