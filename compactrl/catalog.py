@@ -5,7 +5,8 @@ smallest that reach 90 % and 80 % of it. Their public code means 90 % of the way
 is not 90 % of the best: both are given by name. Table II asks what is lost by choosing without evaluation, by the
 largest memory dimension or by size, under random limits of parameters.
 
-The table is saved in the run after every few architectures, and goes on where it was.
+The table is saved in the run after every few architectures, and goes on where it was. About the smallest come first:
+in the order of the shapes that they are evaluated with, so that those running at once share their products.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from compactrl.envs.registry import EnvironmentSpec
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
 from compactrl.learners.base import normalizer_of
 from compactrl.loop import environment, network_sizes
+from compactrl.networks import padded
 from compactrl.options import Settings, resolve
 from compactrl.policy import Policy
 from compactrl.policy_files import save_policy
@@ -177,7 +179,7 @@ def evaluate_all(
 
     if episodes < 1:
         raise InputError(f"--episodes {episodes}: expected at least 1")
-    every = catalog.architectures
+    every = in_turn(catalog.architectures, catalog.parameters)
     side_by_side = max(1, LANES // episodes)
     rows = _begun(catalog, episodes)
     rows = rows[: len(rows) // (side_by_side * ROUNDS) * side_by_side * ROUNDS] if len(rows) < len(every) else rows
@@ -191,11 +193,18 @@ def evaluate_all(
         while len(rows) < len(every):
             part = every[len(rows) : len(rows) + side_by_side * ROUNDS]
             rows += _evaluate(catalog, part, evaluator, episodes)
+            if len(rows) == len(every):
+                rows.sort(key=lambda row: (row["parameters"], row["widths"]))
             write_json(catalog.run.path / FILE, {**_identity(catalog, episodes), "architectures": rows})
             on_rows(len(rows), len(every))
     finally:
         evaluator.close()
     return rows
+
+
+def in_turn(architectures: Sequence[Widths], parameters: Callable[[Widths], int]) -> list[Widths]:
+    """Return architectures in the order in which they are evaluated; `parameters` counts those of one."""
+    return sorted(architectures, key=lambda each: (parameters(padded(each)), padded(each), each))
 
 
 def _evaluate(catalog: Catalog, part: Sequence[Widths], evaluator: Any, episodes: int) -> list[Row]:

@@ -115,7 +115,7 @@ def compare(
 @app.command()
 def ghp(
     updates: Annotated[int, typer.Option(min=1, help="Updates of a repetition.")] = 480,
-    architectures: Annotated[int, typer.Option(min=1, help="How many are evaluated, of all sizes.")] = 64,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of 32 architectures to evaluate, of all sizes.")] = 5,
     threads: Threads = 0,
     repeats: Repeats = 5,
     dense: Annotated[bool, typer.Option(help="Time the paper's decoder, too, which takes long.")] = False,
@@ -124,7 +124,7 @@ def ghp(
     """Updates a second of graph hyper policies and plain networks, weights, memory, evaluation."""
     from experiments.bench import ghp as bench
 
-    bench.run(updates, architectures, threads or cores(), repeats, dense, out)
+    bench.run(updates, rounds, threads or cores(), repeats, dense, out)
 
 
 if __name__ == "__main__":

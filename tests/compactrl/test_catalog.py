@@ -5,10 +5,13 @@ import os
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from compactrl import catalog
 from compactrl.api import resume, search
+from compactrl.architectures import enumerate_architectures, parameters
 from compactrl.errors import InputError
+from compactrl.networks import padded
 from compactrl.runs import Run
 
 
@@ -45,6 +48,16 @@ def test_every_architecture_has_a_row_in_order_of_size(opened):
         "episodes": 3,
     }
     assert json.loads((opened.run.path / catalog.FILE).read_text())["architectures"] == rows
+
+
+def test_architectures_in_turn_are_about_the_smallest_first_and_share_shapes():
+    every = enumerate_architectures(17, 6)
+    found = catalog.in_turn(every, lambda each: parameters(17, each, 6))
+    assert sorted(found) == sorted(every)
+    rounds = [found[start : start + 16] for start in range(0, len(found), 16)]
+    assert np.mean([len({padded(each) for each in some}) for some in rounds]) < 4  # in order of size, 14
+    sizes = [parameters(17, each, 6) for each in found]
+    assert spearmanr(sizes, np.arange(len(sizes))).statistic > 0.95
 
 
 def test_an_interrupted_table_goes_on_where_it_was(opened, monkeypatch):
