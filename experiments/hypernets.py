@@ -5,6 +5,10 @@
 Settings of one environment are compared at the same steps. One after the other; what was interrupted goes on where it
 was, what is done is not repeated. A setting's results are in `experiments/results/hypernets/SETTING-STEPS.json`,
 rewritten after every seed: the returns of all architectures in brief, or of the one there is over 100 fresh episodes.
+
+The highest of thousands of returns, each a mean of few episodes, is partly luck, and so is the smallest architecture
+that comes near it. So the `LEADERS` first of either kind meet again on fresh episodes (`REMATCH` each), and what is
+said of the best, and of the smallest with 90 % of its return, is over `EPISODES` fresh ones again.
 """
 
 from __future__ import annotations
@@ -14,16 +18,24 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
-from compactrl.catalog import evaluate_all, open_catalog, report
-from compactrl.runs import Run, versions
+from compactrl.catalog import EPISODES as TABLE_EPISODES
+from compactrl.catalog import Catalog, Row, evaluate_all, open_catalog, report
+from compactrl.evaluation.local import LocalEvaluator
+from compactrl.runs import EVALUATION_STREAM, Run, versions
+from compactrl.selection import score
 from compactrl.storage import write_json
 from experiments.returns import EPISODES, RUNS
 from experiments.searching import finished_run
 
 RESULTS = Path(__file__).parent / "results" / "hypernets"
 SUCCESS = 0.95
+LEADERS = 32
+REMATCH = 30
+LANES = 160
+NEAR = 0.9
 
 CHEETAH = {"env": "HalfCheetah-v5"}
 REACH = {"env": "FetchReach-v4"}
@@ -44,7 +56,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """By name; a teacher is the setting whose run of the same seed and steps is imitated."""
 
 
-def measure(setting: str, seed: int, steps: int) -> dict[str, Any]:
+def measure(setting: str, seed: int, steps: int, episodes: int) -> dict[str, Any]:
     """Train, or go on training, and evaluate all that came of it."""
     options = dict(SETTINGS[setting])
     if "teacher" in options:
@@ -54,14 +66,45 @@ def measure(setting: str, seed: int, steps: int) -> dict[str, Any]:
     found = {**run.report(run.evaluate(EPISODES)), "seconds": round(run.summary["seconds"])}
     if options["method"] != "ghp":
         return found
-    rows = evaluate_all(open_catalog(run))
-    brief = report(rows)
+    catalog = open_catalog(run)
+    rows = evaluate_all(catalog, episodes)
+    brief = {"episodes": episodes, **report(rows), "fresh": fresh(catalog, rows)}
     shares = [row["success_mean"] for row in rows if row.get("success_mean") is not None]
     if shares:
         brief["success_share"] = sum(share >= SUCCESS for share in shares) / len(rows)
     known = sorted(row["return_mean"] for row in rows if row["return_mean"] is not None)
     brief["return_quartiles"] = [known[len(known) * part // 4] for part in (1, 2, 3)]
     return {**found, "architectures": brief}
+
+
+def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
+    """Return the best architecture and, of positive returns, the smallest with 90 % of its, on fresh episodes."""
+    known = sorted((row for row in rows if row["return_mean"] is not None), key=lambda row: -row["return_mean"])
+    near = [row for row in known if row["return_mean"] >= NEAR * known[0]["return_mean"]]
+    near.sort(key=lambda row: row["parameters"])
+    both = list(dict.fromkeys(tuple(row["widths"]) for row in known[:LEADERS] + near[:LEADERS]))
+    seed = np.random.SeedSequence(catalog.settings.search.seed, spawn_key=(EVALUATION_STREAM, 2))
+    evaluator = LocalEvaluator(catalog.spec, LANES, seed)
+    try:
+        means = score(catalog.policies(both), evaluator, REMATCH)[0].mean(axis=1)
+        highest = np.nanmax(means)
+        chosen = {"max": both[int(np.nanargmax(means))]}
+        if highest > 0:
+            enough = [each for each, mean in zip(both, means, strict=True) if mean >= NEAR * highest]
+            chosen[f"{100 * NEAR:.0f}% of the maximum"] = min(enough, key=catalog.parameters)
+        returns = score(catalog.policies(list(chosen.values())), evaluator, EPISODES)[0]
+    finally:
+        evaluator.close()
+    return {
+        name: {
+            "widths": list(widths),
+            "parameters": catalog.parameters(widths),
+            "return_mean": float(each.mean()),
+            "return_std": float(each.std(ddof=1)),
+            "episodes": EPISODES,
+        }
+        for (name, widths), each in zip(chosen.items(), returns, strict=True)
+    }
 
 
 def _train(setting: str, seed: int, steps: int, options: dict[str, Any] | None = None) -> Run:
@@ -73,6 +116,7 @@ def main(
     settings: Annotated[list[str] | None, typer.Argument(help="Settings; all by default.")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
     steps: Annotated[float, typer.Option(help="Environment steps of each training.")] = 3e5,
+    episodes: Annotated[int, typer.Option(min=1, help="Of every architecture, for the table.")] = TABLE_EPISODES,
 ) -> None:
     """Measure settings and write their results."""
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -81,7 +125,7 @@ def main(
         done = {row["seed"]: row for row in json.loads(path.read_text())["seeds"]} if path.exists() else {}
         for seed in map(int, seeds.split(",")):
             if seed not in done:
-                done[seed] = measure(setting, seed, int(steps))
+                done[seed] = measure(setting, seed, int(steps), episodes)
             command = f"python -m experiments.hypernets {setting} --seeds {seeds} --steps {steps:g}"
             content = {"command": command, "options": SETTINGS[setting], "versions": versions()}
             write_json(path, {**content, "seeds": [done[key] for key in sorted(done)]})
