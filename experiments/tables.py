@@ -162,6 +162,9 @@ HYPERNET_LABELS = {
     "ghp-raw": "`ghp --width-features raw`",
     "ghp-dense": "`ghp --decoder dense`",
     "ghp-paper": "`ghp --preset paper`",
+    "ghp-64": "`ghp --widths 4,8,16,32,64`",
+    "ghp-64-dense": "`ghp --widths 4,8,16,32,64 --decoder dense --actor-learning-rate 0.001`",
+    "ghp-64-dense-slow": "`ghp --widths 4,8,16,32,64 --decoder dense --actor-learning-rate 0.0003`",
     "sac": "`sac`, [256, 256]",
     "sac-64-4-4-32": "`sac`, [64, 4, 4, 32]",
     "sac-16-8-32-8": "`sac`, [16, 8, 32, 8]",
@@ -176,22 +179,26 @@ def hypernets_table() -> str:
     body = []
     for name, label in HYPERNET_LABELS.items():
         for path in sorted((RESULTS / "hypernets").glob(f"{name}-[0-9]*M.json")):
+            steps = path.stem.removeprefix(f"{name}-")
             for row in json.loads(path.read_text())["seeds"]:
-                chosen = row.get("architectures", {}).get("chosen", {})
-                best, small = chosen.get("max"), chosen.get("90% of the maximum")
+                brief = row.get("architectures", {})
+                chosen = brief.get("fresh", brief.get("chosen", {}))
                 found = [
-                    f"{each['return_mean']:.0f} ({each['parameters']:,})" if each else "–" for each in (best, small)
+                    f"{each['return_mean']:.0f} ({each['parameters']:,})" if each else "–"
+                    for each in (chosen.get("max"), chosen.get("90% of the maximum"))
                 ]
-                share = row.get("architectures", {}).get("success_share")
+                quartiles, share = brief.get("return_quartiles"), brief.get("success_share")
+                found.append(", ".join(f"{each:.0f}" for each in quartiles) if quartiles else "–")
                 found.append("–" if share is None else f"{100 * share:.0f} %")
-                steps = path.stem.removeprefix(f"{name}-")
-                body.append([label, f"{steps}, seed {row['seed']}", f"{row['return_mean']:.0f}", *found])
+                ships = f"{row['return_mean']:.0f} ± {row['return_std']:.0f}"
+                body.append([label, f"{steps}, seed {row['seed']}", ships, *found])
     headings = (
         "",
         "steps",
         "return of what ships",
         "best of all (parameters)",
         "smallest with 90 % of it",
+        "quartiles of all",
         "success ≥ 0.95",
     )
     return markdown(headings, body) if body else "No results yet: `python -m experiments.hypernets`."
