@@ -174,6 +174,10 @@ HYPERNET_LABELS = {
 }
 
 
+def _return(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}"
+
+
 def hypernets_table() -> str:
     """Return the Markdown table of graph hyper policies and what they are compared with."""
     body = []
@@ -184,13 +188,13 @@ def hypernets_table() -> str:
                 brief = row.get("architectures", {})
                 chosen = brief.get("fresh", brief.get("chosen", {}))
                 found = [
-                    f"{each['return_mean']:.0f} ({each['parameters']:,})" if each else "–"
+                    f"{_return(each['return_mean'])} ({each['parameters']:,})" if each else "–"
                     for each in (chosen.get("max"), chosen.get("90% of the maximum"))
                 ]
                 quartiles, share = brief.get("return_quartiles"), brief.get("success_share")
-                found.append(", ".join(f"{each:.0f}" for each in quartiles) if quartiles else "–")
+                found.append(", ".join(map(_return, quartiles)) if quartiles else "–")
                 found.append("–" if share is None else f"{100 * share:.0f} %")
-                ships = f"{row['return_mean']:.0f} ± {row['return_std']:.0f}"
+                ships = f"{_return(row['return_mean'])} ± {_return(row['return_std'])}"
                 body.append([label, f"{steps}, seed {row['seed']}", ships, *found])
     headings = (
         "",
