@@ -132,7 +132,9 @@ def main(
         for seed in map(int, seeds.split(",")):
             if seed not in done:
                 done[seed] = measure(setting, seed, int(steps), episodes)
-            command = f"python -m experiments.hypernets {setting} --seeds {seeds} --steps {steps:g}"
+            command = (
+                f"python -m experiments.hypernets {setting} --seeds {seeds} --steps {steps:g} --episodes {episodes}"
+            )
             content = {"command": command, "options": SETTINGS[setting], "versions": versions()}
             write_json(path, {**content, "seeds": [done[key] for key in sorted(done)]})
             row = done[seed]
