@@ -92,7 +92,7 @@ class SearchProgress(_WithBar):
             self._last_line = now
             left = max(0.0, (self._total - search.env_steps) / max(rate, 1e-9))
             print(
-                f"{search.env_steps:>12,} of {self._total:,} steps  {text}  {duration(left)} left",
+                f"{min(search.env_steps, self._total):>12,} of {self._total:,} steps  {text}  {duration(left)} left",
                 file=sys.stderr,
                 flush=True,
             )
