@@ -182,6 +182,8 @@ def evaluate_all(
     every = in_turn(catalog.architectures, catalog.parameters)
     side_by_side = max(1, LANES // episodes)
     rows = _begun(catalog, episodes)
+    if len(rows) < len(every) and [tuple(row["widths"]) for row in rows] != every[: len(rows)]:
+        rows = []  # begun in another order, by another version
     rows = rows[: len(rows) // (side_by_side * ROUNDS) * side_by_side * ROUNDS] if len(rows) < len(every) else rows
     if len(rows) == len(every):
         return rows

@@ -81,6 +81,16 @@ def test_an_interrupted_table_goes_on_where_it_was(opened, monkeypatch):
     assert len(calls) > 2  # another number of episodes is another table
 
 
+def test_a_table_begun_in_another_order_is_begun_anew(opened, monkeypatch):
+    monkeypatch.setattr(catalog, "LANES", 9)
+    monkeypatch.setattr(catalog, "ROUNDS", 1)
+    whole = catalog.evaluate_all(opened, episodes=3)
+    path = opened.run.path / catalog.FILE
+    table = json.loads(path.read_text())
+    path.write_text(json.dumps({**table, "architectures": whole[::-1][:6]}))
+    assert catalog.evaluate_all(opened, episodes=3) == whole
+
+
 def row(widths, parameters, returns, memory=0):
     return {"widths": widths, "parameters": parameters, "return_mean": returns, "memory_dimension": memory}
 
