@@ -99,7 +99,10 @@ shrink are moved further by the same steps."""
 _HYPERNET_PAPER = {
     "decoder": "dense",
     "width_features": "raw",
+    "controller": "uniform",
     "graph_size": 16,
+    "reference": (),
+    "resample_updates": 50,
     "actor_learning_rate": 1e-3,
     "iteration_steps": 50,
 }
@@ -150,8 +153,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "ghp",
                 "one network writes policies for thousands of architectures (Hegde & Sukhatme 2022)",
                 {
-                    "uniform": Choice("hypernet", "cycle", _HYPERNET),
                     "depth-uniform": Choice("hypernet", "stratified", _HYPERNET),
+                    "uniform": Choice("hypernet", "cycle", _HYPERNET),
                     "pointer": Choice("hypernet", "pointer", _HYPERNET),
                 },
                 learners=("sac", "td3", "ddpg"),

@@ -44,12 +44,12 @@ NARROW = {"widths": "4,8,16,32,64"}
 hundred times with all 4680."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "ghp": {**CHEETAH, "method": "ghp"},
-    "ghp-depth-uniform": {**CHEETAH, "method": "ghp", "controller": "depth-uniform"},
+    "ghp-no-reference": {**CHEETAH, "method": "ghp", "reference": "none"},
+    "ghp-uniform": {**CHEETAH, "method": "ghp", "controller": "uniform"},
     "ghp-pointer": {**CHEETAH, "method": "ghp", "controller": "pointer"},
     "ghp-raw": {**CHEETAH, "method": "ghp", "width_features": "raw"},
     "ghp-dense": {**CHEETAH, "method": "ghp", "decoder": "dense", "actor_learning_rate": 1e-3},
     "ghp-paper": {**CHEETAH, "method": "ghp", "preset": "paper"},
-    "ghp-rank32": {**CHEETAH, "method": "ghp", "rank": 32, "resample_updates": 8},
     "ghp-64": {**CHEETAH, "method": "ghp", **NARROW},
     "ghp-64-dense": {**CHEETAH, "method": "ghp", **NARROW, "decoder": "dense", "actor_learning_rate": 1e-3},
     "ghp-64-dense-slow": {**CHEETAH, "method": "ghp", **NARROW, "decoder": "dense", "actor_learning_rate": 3e-4},

@@ -157,12 +157,12 @@ def _ghp(content: dict[str, Any]) -> list[list[str]]:
 
 HYPERNET_LABELS = {
     "ghp": "`ghp`",
-    "ghp-depth-uniform": "`ghp --sampling depth-uniform`",
+    "ghp-no-reference": "`ghp --reference none`",
+    "ghp-uniform": "`ghp --sampling uniform`",
     "ghp-pointer": "`ghp --sampling pointer`",
     "ghp-raw": "`ghp --width-features raw`",
     "ghp-dense": "`ghp --decoder dense`",
     "ghp-paper": "`ghp --preset paper`",
-    "ghp-rank32": "`ghp --rank 32 --resample-updates 8`",
     "ghp-64": "`ghp --widths 4,8,16,32,64`",
     "ghp-64-dense": "`ghp --widths 4,8,16,32,64 --decoder dense --actor-learning-rate 0.001`",
     "ghp-64-dense-slow": "`ghp --widths 4,8,16,32,64 --decoder dense --actor-learning-rate 0.0003`",

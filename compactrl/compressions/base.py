@@ -64,6 +64,8 @@ class Compression(ABC):
     """M, the most weights that may ship."""
     meta_batch: int = 1
     """How many designs a learner by gradients acts with and trains at a time."""
+    reference: Design | None = None
+    """A design (D,) that is the first of these at all times, where there is one."""
     resample_updates: int = 0
     """Updates by gradients after which it takes other designs, where it does."""
 

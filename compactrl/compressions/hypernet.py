@@ -5,16 +5,16 @@ section III: one theta gives a policy for every architecture there is. Settling 
 whose weights the hypernetwork writes one last time.
 
 What it departs in from the paper: node features are normalised and say where a node stands (`--width-features raw`
-has the paper's), and the decoder is bilinear with r = 16 (`--decoder dense` has the paper's); see `hypernets/`.
+has the paper's), and the decoder is bilinear (`--decoder dense` has the paper's); see `hypernets/`.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from compactrl.architectures import (
     MAX_LAYERS,
@@ -39,12 +39,21 @@ if TYPE_CHECKING:
 
 PlainOptions = Options
 
+REFERENCE = 256
+"""Width of the two layers that plain policies by reinforcement learning usually have."""
+
 
 def _widths(value: Any) -> Any:
     """Read '4,8,16'."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(","))
     return tuple(value) if isinstance(value, list) else (value,) if isinstance(value, int) else value
+
+
+def _reference(value: Any) -> Any:
+    """Read 'auto', 'none' or '256,256'."""
+    word = value.strip().lower() if isinstance(value, str) else value
+    return word if word == "auto" else () if word in ("none", "") else _widths(value)
 
 
 class HypernetOptions(Options):
@@ -64,11 +73,16 @@ class HypernetOptions(Options):
         pattern="^(normalized|raw)$",
         description="What a node of the graph is told: normalized numbers with its place, or the paper's raw width.",
     )
-    rank: int = Field(16, ge=1, description="Length of the bilinear decoder's codes.")
+    rank: int = Field(32, ge=1, description="Length of the bilinear decoder's codes.")
     meta_batch: int = Field(
         8, ge=1, description="Architectures that act and learn at a time, each in an environment of its own."
     )
-    resample_updates: int = Field(50, ge=1, description="Updates after which the next architectures come; about.")
+    reference: Annotated[Literal["auto"] | tuple[int, ...], BeforeValidator(_reference)] = Field(
+        "auto",
+        description="Hidden layers of an architecture that is in every meta-batch and whose returns the critics learn: "
+        "256,256 or what there is; none: of all that are in it, as in the paper.",
+    )
+    resample_updates: int = Field(8, ge=1, description="Updates after which the next architectures come; about.")
     graph_size: int = Field(32, ge=1, description="Numbers of a graph node's state; the paper's public code has 16.")
 
     @field_validator("widths")
@@ -77,6 +91,28 @@ class HypernetOptions(Options):
         if len(set(widths)) < len(widths):
             raise ValueError("a width is given twice")
         return widths
+
+    @model_validator(mode="after")
+    def _among_the_architectures(self) -> Self:
+        given = () if self.reference == "auto" else self.reference
+        if len(given) > self.max_layers or not set(given) <= set(self.widths):
+            raise ValueError(
+                f"reference {','.join(map(str, given))} is none of the architectures: at most {self.max_layers} layers "
+                f"of widths {','.join(map(str, self.widths))}"
+            )
+        if given and self.meta_batch == 1:
+            raise ValueError("with a reference the meta-batch is at least 2: the reference, and one that changes")
+        return self
+
+    @property
+    def referred(self) -> Widths:
+        """Hidden layers of the reference; empty where there is none."""
+        if self.reference != "auto":
+            return self.reference
+        if self.meta_batch == 1:
+            return ()
+        widest = max((width for width in self.widths if width <= REFERENCE), default=min(self.widths))
+        return (widest,) * min(2, self.max_layers)
 
 
 class Hypernet(Compression):
@@ -112,6 +148,8 @@ class Hypernet(Compression):
         self.space = self.design_space = Space(
             length=self.max_layers, choices=len(self.widths) + 1, rows=designs, strata=depths_of(designs)
         )
+        referred = options.referred
+        self.reference = designs_of([referred], self.widths, self.max_layers)[0] if referred else None
         self.num_weights = 0  # of what ships, it depends on the design: see `size`
         self._decoder_arguments = (observation, outputs, max(self.widths), options.graph_size, options.rank)
         self._last: tuple[Any, tuple[Floats, Floats, Batch]] | None = None

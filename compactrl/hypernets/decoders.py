@@ -1,18 +1,24 @@
 """Decoders: from the states of an MLP's nodes to its weights and biases.
 
-Both give W = sqrt(2 / inputs) · P and b = tanh(0.2 · p), as the public code of Hegde & Sukhatme 2022 does; they
-differ in how P (outputs, inputs) and p (outputs,) come from the states h of a layer's weight node and bias node.
+Weights W (outputs, inputs) and biases b = tanh(0.2 · p) come from the states h of a layer's weight node and bias node.
 
-`dense`, the paper's: h → 64 → 128 → the largest matrix there is, cropped. Its last map is 99.8 % of 33.9 M
-parameters. Only what is cropped is computed. Observations wider than the widest layer get a matrix as wide as they
-are (the public code repeats the narrower one, which ties inputs).
+`dense`, the paper's: h → 64 → 128 → the largest matrix there is, cropped, times sqrt(2 / inputs) as in the public code
+of Hegde & Sukhatme 2022. Its last map is 99.8 % of 33.9 M parameters. Only what is cropped is computed. Observations
+wider than the widest layer get a matrix as wide as they are (the public code repeats the narrower one, which ties
+inputs).
 
 `bilinear`, ours: a small core M (r, r) is decoded, and every row and every column of a matrix has a code of r numbers,
 
-    P = R M Cᵀ / r,  p = R' m
+    W = 2 / max(inputs, 4 r) · R M Cᵀ,  p = R' m
 
 Units of hidden layers, observations and outputs have codes of their own. While training the matrix is never built:
 x → ((x C) Mᵀ) Rᵀ costs r (inputs + outputs) + r² a row in place of inputs · outputs.
+
+All shapes share the codes, so what one learns is of use to another only where the same codes do the same in both.
+That is what the scale and the start are for. The rows begin as orthogonal bases, the columns as the same, the cores
+near the identity; then Cᵀ relu(R z), a sum over the units whose linear half is inputs / 2 · z, comes back as z, and
+every policy, however deep or wide, begins as nearly one function, with narrow layers as its coarser samples. Weights
+of random codes at the scale sqrt(2 / inputs) make each policy another function, and learn half as fast: README, `ghp`.
 """
 
 from __future__ import annotations
@@ -27,6 +33,9 @@ from torch import Tensor
 from compactrl.flat import linear
 from compactrl.hypernets.lowrank import Batch, LowRankNetwork
 from compactrl.types import Floats
+
+CORE = 0.1
+"""How far apart the first cores are, in torch's usual scale of a linear layer."""
 
 Parameters = dict[str, Tensor]
 Matrices = list[tuple[Tensor, Tensor]]
@@ -151,6 +160,10 @@ class EachNetwork:
         """Return the same networks without gradients to their weights."""
         return EachNetwork([[(weight.detach(), bias.detach()) for weight, bias in each] for each in self._networks])
 
+    def first(self) -> EachNetwork:
+        """Return the first network alone."""
+        return EachNetwork(self._networks[:1])
+
 
 class Bilinear(Decoder):
     """Row codes, a small core, column codes."""
@@ -178,7 +191,7 @@ class Bilinear(Decoder):
         }
 
     def initial(self, generator: np.random.Generator) -> dict[str, Floats]:
-        """Draw the first parameters by name: codes and cores normal, so that P's entries have variance 1.
+        """Draw the first parameters by name, so that hidden layers pass on what they get.
 
         Outputs start small, for actions near the middle and a standard deviation near 1.
         """
@@ -193,9 +206,13 @@ class Bilinear(Decoder):
             )
             for part, values in linear(generator, outputs, inputs).items()
         }
-        drawn["core2_bias"] = generator.standard_normal(r * r)
-        for name in ("inputs", "columns", "rows", "outputs", "bias_rows", "bias_outputs"):
+        drawn["core2_weight"] *= CORE
+        drawn["core2_bias"] = np.eye(r).ravel()
+        for name in ("inputs", "outputs", "bias_rows", "bias_outputs"):
             drawn[name] = generator.standard_normal(self.shapes()[name])
+        drawn["rows"] = _bases(generator, self.widest, r)
+        drawn["columns"] = drawn["rows"].T.copy()
+        drawn["inputs"] *= 0.1
         drawn["outputs"] *= 0.1
         drawn["bias_outputs"] *= 0.1
         return drawn
@@ -204,15 +221,15 @@ class Bilinear(Decoder):
         """Return every layer of every MLP, from the states of their nodes (n, S, H)."""
         cores, codes = self._decode(p, states, batch)
         found: list[Matrices] = []
-        for each, core, code in zip(batch.architectures, cores[batch.back], codes[batch.back], strict=True):
+        for each, (*places, last) in zip(batch.architectures, batch.places, strict=True):
             layers: Matrices = []
             columns = p["inputs"]
-            for number, outputs in enumerate(each):
-                bias = torch.tanh(0.2 * (p["bias_rows"][:outputs] @ code[number]))
-                layers.append((p["rows"][:outputs] @ core[number] @ columns, bias))
+            for outputs, place in zip(each, places, strict=True):
+                bias = torch.tanh(0.2 * (p["bias_rows"][:outputs] @ codes[place]))
+                layers.append((p["rows"][:outputs] @ cores[place] @ columns, bias))
                 columns = p["columns"][:, :outputs]
-            bias = torch.tanh(0.2 * (p["bias_outputs"] @ code[-1]))
-            layers.append((p["outputs"] @ core[-1] @ columns, bias))
+            bias = torch.tanh(0.2 * (p["bias_outputs"] @ codes[last]))
+            layers.append((p["outputs"] @ cores[last] @ columns, bias))
             found.append(layers)
         return found
 
@@ -222,16 +239,23 @@ class Bilinear(Decoder):
         return LowRankNetwork.of(p, cores, codes, batch)
 
     def _decode(self, p: Parameters, states: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return cores (n, K + 1, r, r), scaled, and codes of biases (n, K + 1, r); the last is the output's."""
+        """Return every layer's core (L + n, r, r), scaled, and code of biases (L + n, r)."""
         functional = torch.nn.functional
-        n, layers = len(batch.architectures), batch.layers
-        found = states.reshape(-1, states.shape[-1]).index_select(0, batch.positions)
-        of_weights, of_biases = found.view(2, n, layers, -1)
+        of_weights, of_biases = states.reshape(-1, states.shape[-1]).index_select(0, batch.nodes).chunk(2)
         weights = functional.linear(of_weights, p["core1_weight"], p["core1_bias"]).relu()
-        cores = functional.linear(weights, p["core2_weight"], p["core2_bias"]).view(n, layers, self.rank, self.rank)
+        cores = functional.linear(weights, p["core2_weight"], p["core2_bias"]).view(-1, self.rank, self.rank)
         biases = functional.linear(of_biases, p["bias1_weight"], p["bias1_bias"]).relu()
         codes = functional.linear(biases, p["bias2_weight"], p["bias2_bias"])
-        return cores * (batch.scale / self.rank)[..., None, None], codes
+        scale = 2 / batch.inputs.clamp(min=4 * self.rank)
+        scale[: len(batch.architectures)] = (2 / self.observation) ** 0.5  # first layers come first
+        return cores * scale[:, None, None], codes
+
+
+def _bases(generator: np.random.Generator, count: int, size: int) -> Floats:
+    """Draw vectors (count, size) whose entries have variance 1: random orthogonal bases, one after the other."""
+    drawn = [np.linalg.qr(generator.standard_normal((size, size)))[0] for _ in range(-(-count // size))]
+    bases: Floats = size**0.5 * np.concatenate(drawn)[:count]
+    return bases
 
 
 DECODERS: dict[str, type[Decoder]] = {each.name: each for each in (Bilinear, Dense)}

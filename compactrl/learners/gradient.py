@@ -99,7 +99,7 @@ class GradientLearner(Learner):
         self.trained: Any = compression  # with `network`, which not every compression has
         self._theta = torch.as_tensor(theta, dtype=torch.float32, device=self.device).clone().requires_grad_()
         self._adam = Adam(self._theta, self.options.actor_learning_rate, self.options.weight_decay)
-        self._asked: Designs = np.zeros((self.num_designs, compression.space.length), np.int64)
+        self._asked: Designs = np.zeros((self.num_parts, self.meta_batch, compression.space.length), np.int64)
 
     @classmethod
     def check(cls, settings: Settings, compression: Compression, spec: EnvironmentSpec) -> None:
@@ -152,12 +152,16 @@ class GradientLearner(Learner):
 
     @property
     def num_designs(self) -> int:
-        """How many designs `ask` needs."""
-        return self.num_parts * self.meta_batch
+        """How many designs `ask` needs: those of all parts but the reference."""
+        return self.num_parts * (self.meta_batch - (self.compression.reference is not None))
 
-    def _parts(self, designs: Designs) -> list[Designs]:
-        """Return the designs of each part, (n, D) each."""
-        return list(designs.reshape(self.num_parts, self.meta_batch, -1))
+    def _parts(self, designs: Designs) -> Designs:
+        """Return the designs of each part (parts, n, D); where there is a reference, it is the first of each."""
+        parts = designs.reshape(self.num_parts, self.num_designs // self.num_parts, designs.shape[1])
+        reference = self.compression.reference
+        if reference is None:
+            return parts
+        return np.concatenate([np.broadcast_to(reference, (self.num_parts, 1, len(reference))), parts], axis=1)
 
     # Acting.
 
@@ -169,7 +173,8 @@ class GradientLearner(Learner):
 
     def ask(self, designs: Designs) -> Trials:
         """Return this iteration's trials for the controller's designs (num_designs, D)."""
-        self._asked = designs
+        self._asked = self._parts(designs)
+        designs = np.concatenate(self._asked)
         lanes = np.arange(self.lanes) % self.meta_batch
         of = (np.arange(self.num_parts)[:, None] * self.meta_batch + lanes).ravel()
         with one_thread():

@@ -142,13 +142,13 @@ class OffPolicyLearner(GradientLearner):
         metrics = self._keep(outcomes)
         needed = max(self.options.batch_size, min(self.options.random_steps, self.options.replay_size // 2))
         self._judged = np.full(self.num_designs, np.nan)
+        proposed = self.num_designs // self.num_parts
         if len(self.buffer) < needed:
             return metrics
         with one_thread():
             means = Means()
-            for part, designs in enumerate(self._parts(self._asked)):
-                begin = part * len(designs)
-                self._judged[begin : begin + len(designs)] = self._learn(designs, means)
+            judged = [self._learn(designs, means)[-proposed:] for designs in self._asked]
+        self._judged = np.concatenate(judged)
         return metrics | self._finite(means) | {"updates": float(self._updates)}
 
     def _keep(self, outcomes: Outcomes) -> Metrics:
@@ -197,7 +197,11 @@ class OffPolicyLearner(GradientLearner):
         network = self.trained.network(self._theta if improves else self._theta.detach(), designs)
         flat = batch.reward.numel()
         with torch.no_grad():
-            following = self._next_value(network.detached(), designs, batch.next_observation, noise[0])
+            leading, of = network.detached(), designs
+            if self.compression.reference is not None:
+                leading, of = leading.first(), designs[:1]
+            after, drawn = (each.reshape(len(of), -1, each.shape[-1]) for each in (batch.next_observation, noise[0]))
+            following = self._next_value(leading, of, after, drawn)
             target = bellman_target(
                 batch.reward.reshape(flat), batch.terminated.reshape(flat), following, self.options.discount
             )

@@ -27,6 +27,7 @@ from compactrl.policy import Policy
 from compactrl.products import one_thread
 from compactrl.selection import together
 from compactrl.types import Layer, Normalizer, Size, Transitions, Trials
+from controllers import CONTROLLERS, Controller
 from experiments.bench.openloop import OpenLoop
 from experiments.bench.recording import record
 from experiments.bench.report import ratio, show, timing, write
@@ -50,14 +51,15 @@ def transitions(steps: int, lanes: int, observation: int, action: int) -> Transi
     return Transitions(draw(observation), np.tanh(draw(action)), draw(), draw(observation), no, no, ~no, achieved)
 
 
-def learner(options: dict[str, Any]) -> SacLearner:
-    """Return a learner of these options with a buffer to learn from."""
+def learner(options: dict[str, Any]) -> tuple[SacLearner, Controller]:
+    """Return a learner of these options with a buffer to learn from, and what chooses its designs."""
     settings = resolve({"env": ENV, **options})
     spec = describe(ENV)
     compression = COMPRESSIONS[settings.choice.compression](network_sizes(settings, spec), settings.compression)
     made = SacLearner(compression, settings.learner, spec, settings.lanes, np.random.SeedSequence(0))
     made.buffer.add(transitions(STORED // made.lanes, made.lanes, spec.observation_size, made.actions))
-    return made
+    space = compression.space
+    return made, CONTROLLERS[settings.choice.controller](space, settings.controller, np.random.SeedSequence(0))
 
 
 def updates(systems: dict[str, dict[str, Any]], repeats: int, count: int) -> dict[str, list[float]]:
@@ -65,13 +67,10 @@ def updates(systems: dict[str, dict[str, Any]], repeats: int, count: int) -> dic
     made = {name: learner(options) for name, options in systems.items()}
     seconds: dict[str, list[float]] = {name: [] for name in systems}
     for repetition in range(-1, repeats):  # the first one only warms up
-        for name, each in made.items():
-            designs = np.zeros((each.meta_batch, each.compression.space.length), np.int64)
+        for name, (each, controller) in made.items():
             done, taken = 0, 0.0
-            generator = np.random.default_rng(repetition + 1)
             while done < count:
-                if each.compression.space.length:
-                    designs = each.compression.space.sample(each.meta_batch, generator)
+                designs = controller.propose(each.meta_batch)
                 began = time.perf_counter()
                 with one_thread():
                     each._learn(designs, Means())
@@ -189,13 +188,12 @@ def memory() -> dict[str, float]:
 
 def fill(count: int) -> None:
     """Fill a learner's buffer, make some updates, print this process's peak memory."""
-    made = learner({"method": "ghp"})
+    made, controller = learner({"method": "ghp"})
     spec = describe(ENV)
     some = transitions(1000, made.lanes, spec.observation_size, made.actions)
     while len(made.buffer) < count:
         made.buffer.add(some)
-    rows = made.compression.space.rows
-    made._learn(rows[: made.meta_batch], Means())  # type: ignore[index]
+    made._learn(controller.propose(made.meta_batch), Means())
     print(
         json.dumps(
             {"transitions": len(made.buffer), "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}

@@ -106,18 +106,20 @@ def test_a_naive_reading_of_the_graph_gives_the_same_weights(options):
             hidden = np.maximum(p["core1_weight"] @ weight_state + p["core1_bias"], 0)
             core = (p["core2_weight"] @ hidden + p["core2_bias"]).reshape(4, 4)
             rows, columns = p["outputs"] if last else p["rows"], p["columns"] if number else p["inputs"]
-            matrix = rows[:outputs] @ core @ columns[:, :inputs] / 4
+            matrix = rows[:outputs] @ core @ columns[:, :inputs]
+            scale = 2 / max(inputs, 16) if number else np.sqrt(2 / inputs)
             code = p["bias2_weight"] @ np.maximum(p["bias1_weight"] @ bias_state + p["bias1_bias"], 0) + p["bias2_bias"]
             vector = (p["bias_outputs"] if last else p["bias_rows"])[:outputs] @ code
         else:
             hidden = np.maximum(p["weight1_weight"] @ weight_state + p["weight1_bias"], 0)
             hidden = np.maximum(p["weight2_weight"] @ hidden + p["weight2_bias"], 0)
             matrix = (p["matrix_weight"] @ hidden + p["matrix_bias"])[:outputs, :inputs]
+            scale = np.sqrt(2 / inputs)
             vector = p["vector_weight"] @ np.maximum(p["bias1_weight"] @ bias_state + p["bias1_bias"], 0)
             vector = vector + p["vector_bias"]
             if last:
                 vector = p["output_weight"] @ np.maximum(vector, 0) + p["output_bias"]
-        np.testing.assert_allclose(layer.weight, np.sqrt(2 / inputs) * matrix, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(layer.weight, scale * matrix, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(layer.bias, np.tanh(0.2 * vector[:outputs]), rtol=1e-9, atol=1e-12)
         inputs = outputs
 
@@ -174,13 +176,19 @@ def test_settling_leaves_a_plain_network_with_the_same_layers(options):
         np.testing.assert_array_equal(one.bias, other.bias)
 
 
-def test_weights_start_at_the_scale_of_a_plain_network():
-    """He's scale for hidden layers, a tenth of it for the output."""
+def test_all_policies_start_as_nearly_one_function():
+    """Hidden layers pass on what they get: outputs are nearly those of the codes of observations and outputs alone.
+    With random codes these correlations are nothing."""
     compression = Hypernet((17, 12), HypernetOptions())
-    layers = compression.expand(compression.initial(np.random.default_rng(0)), np.array([7, 7, 0, 0]))
-    for layer, factor in zip(layers, (1, 1, 0.1), strict=True):
-        he = factor * (2 / layer.weight.shape[1]) ** 0.5
-        assert 0.6 * he < layer.weight.std() < 1.6 * he
+    theta = compression.initial(np.random.default_rng(0))
+    p = Layout(gnn.shapes(graph.FEATURES["normalized"], 32) | compression._parts[1].shapes()).views(theta)
+    x = 5 * np.random.default_rng(1).standard_normal((1000, 17))
+    expected = np.sqrt(2 / 17) * x @ p["inputs"].T @ p["outputs"].T
+    designs = np.array([[8, 0, 0, 0], [7, 7, 0, 0], [8, 7, 6, 0], [8, 7, 8, 7], [5, 5, 5, 5]])
+    for layers, least in zip(compression.expand_each(theta, designs), (0.9, 0.8, 0.7, 0.6, 0.6), strict=True):
+        found = forward(layers, x)
+        assert np.corrcoef((found - found.mean(0)).ravel(), (expected - expected.mean(0)).ravel())[0, 1] > least
+        assert 0.1 < found.std(0).mean() / expected.std(0).mean() < 7
 
 
 def test_observations_wider_than_any_layer_have_weights_of_their_own():
