@@ -6,12 +6,13 @@ whose weights the hypernetwork writes one last time.
 
 What it departs in from the paper: node features are normalised and say where a node stands (`--width-features raw`
 has the paper's), and the decoder is bilinear (`--decoder dense` has the paper's); see `hypernets/`.
+One architecture, the reference, learns at all times (`--reference none` has the paper's); see `learners/off_policy.py`.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -53,7 +54,7 @@ def _widths(value: Any) -> Any:
 def _reference(value: Any) -> Any:
     """Read 'auto', 'none' or '256,256'."""
     word = value.strip().lower() if isinstance(value, str) else value
-    return word if word == "auto" else () if word in ("none", "") else _widths(value)
+    return None if word == "auto" else () if word in ("none", "") else _widths(value)
 
 
 class HypernetOptions(Options):
@@ -77,10 +78,10 @@ class HypernetOptions(Options):
     meta_batch: int = Field(
         8, ge=1, description="Architectures that act and learn at a time, each in an environment of its own."
     )
-    reference: Annotated[Literal["auto"] | tuple[int, ...], BeforeValidator(_reference)] = Field(
-        "auto",
-        description="Hidden layers of an architecture that is in every meta-batch and whose returns the critics learn: "
-        "256,256 or what there is; none: of all that are in it, as in the paper.",
+    reference: Annotated[tuple[Annotated[int, Field(ge=1)], ...] | None, BeforeValidator(_reference)] = Field(
+        None,
+        description="Hidden layers of an architecture that is in every meta-batch and whose returns the critics learn; "
+        "auto: 256,256 or what there is; none: of all that are in it, as in the paper.",
     )
     resample_updates: int = Field(8, ge=1, description="Updates after which the next architectures come; about.")
     graph_size: int = Field(32, ge=1, description="Numbers of a graph node's state; the paper's public code has 16.")
@@ -94,20 +95,20 @@ class HypernetOptions(Options):
 
     @model_validator(mode="after")
     def _among_the_architectures(self) -> Self:
-        given = () if self.reference == "auto" else self.reference
+        given = self.reference or ()
         if len(given) > self.max_layers or not set(given) <= set(self.widths):
             raise ValueError(
-                f"reference {','.join(map(str, given))} is none of the architectures: at most {self.max_layers} layers "
-                f"of widths {','.join(map(str, self.widths))}"
+                f"--reference {','.join(map(str, given))} is none of the architectures: at most {self.max_layers} "
+                f"layers of widths {','.join(map(str, self.widths))}"
             )
         if given and self.meta_batch == 1:
-            raise ValueError("with a reference the meta-batch is at least 2: the reference, and one that changes")
+            raise ValueError("--reference: the meta-batch is then at least 2, the reference and one that changes")
         return self
 
     @property
     def referred(self) -> Widths:
         """Hidden layers of the reference; empty where there is none."""
-        if self.reference != "auto":
+        if self.reference is not None:
             return self.reference
         if self.meta_batch == 1:
             return ()

@@ -18,7 +18,7 @@ All shapes share the codes, so what one learns is of use to another only where t
 That is what the scale and the start are for. The rows begin as orthogonal bases, the columns as the same, the cores
 near the identity; then Cᵀ relu(R z), a sum over the units whose linear half is inputs / 2 · z, comes back as z, and
 every policy, however deep or wide, begins as nearly one function, with narrow layers as its coarser samples. Weights
-of random codes at the scale sqrt(2 / inputs) make each policy another function, and learn half as fast: README, `ghp`.
+of random codes at the scale sqrt(2 / inputs) make each policy another function to begin with.
 """
 
 from __future__ import annotations

@@ -9,7 +9,12 @@ other, each acting for a few steps in every lane, then each trained for the upda
 design is worth is taken from the critics: the mean value of its actions over its updates.
 
 Departures: collecting and learning alternate in larger pieces than the public code's single steps (rlkit's do so too);
-updates begin after the random steps.
+updates begin after the random steps; and where there is a reference, the critics' targets take its actions. In the
+paper they take each architecture's own, so that the critics learn what a mixture is worth, and no policy gets far
+ahead of it: after 300,000 steps of HalfCheetah that way (one seed) the best of 4680 had 7663, and a plain [256, 256]
+policy, trained for 8000 updates against the same critics, had 7079. The reference is in every meta-batch (as the
+largest network is in each batch of "slimmable" ones, Yu & Huang 2019), the critics are those of one good policy, and
+all the others learn from them too.
 """
 
 from __future__ import annotations

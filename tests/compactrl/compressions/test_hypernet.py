@@ -261,6 +261,7 @@ def test_one_design_at_a_time_and_no_hidden_sizes():
         ({"reference": "64, 8"}, (64, 8)),
         ({"reference": [4]}, (4,)),
         ({"reference": "none"}, ()),
+        ({"reference": "auto"}, (256, 256)),
         ({"meta_batch": 1}, ()),
     ],
 )
@@ -275,10 +276,10 @@ def test_the_reference(options, expected):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"reference": "5"}, "reference 5 is none of the architectures: at most 4 layers of widths 4,8"),
+        ({"reference": "5"}, "--reference 5 is none of the architectures: at most 4 layers of widths 4,8"),
         ({"reference": "8,8,8,8,8"}, "at most 4 layers"),
         ({"reference": "wide"}, "valid integer"),
-        ({"reference": "8", "meta_batch": 1}, "the meta-batch is at least 2"),
+        ({"reference": "8", "meta_batch": 1}, "the meta-batch is then at least 2"),
     ],
 )
 def test_references_that_will_not_do(options, message):
