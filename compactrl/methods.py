@@ -41,8 +41,8 @@ class Method:
     """Options that this method does not let be chosen."""
     learners: tuple[str, ...] = ("evolution",)
     """Names in `compactrl.learners.LEARNERS`; the first is the default."""
-    goal_learner: str = ""
-    """The default in environments with goals, where it is another."""
+    goal_defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What is otherwise in environments with goals, unless given."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Presets that mean something else for this method."""
 
@@ -56,12 +56,12 @@ def _gradient(
     summary: str,
     choices: dict[str, Choice],
     learners: tuple[str, ...],
-    goal_learner: str = "",
+    goal_defaults: Mapping[str, Any] = MappingProxyType({}),
     paper: Mapping[str, Any] = MappingProxyType({}),
     **fixed: Any,
 ) -> tuple[str, Method]:
     settled, presets = MappingProxyType(fixed), MappingProxyType({"paper": paper})
-    return name, Method(name, summary, MappingProxyType(choices), settled, learners, goal_learner, presets)
+    return name, Method(name, summary, MappingProxyType(choices), settled, learners, goal_defaults, presets)
 
 
 _SAMPLED = {"population": 320}
@@ -90,6 +90,10 @@ _HYPERNET = {**_GRADIENT, "steps": 3_000_000, "weight_decay": 1e-5, "actor_learn
 """Codes and cores are of the order of 1, weights of a plain network of a tenth: what these learn well with is too slow.
 After 50,000 steps of HalfCheetah (one seed, 65 architectures) the median return was 1385 with 0.003, and 712 after
 57,000 with 0.0003.
+
+In environments with goals there is no reference: after 30,000 steps of FetchReach 77 % of 320 architectures reached
+them with one, 99 % without (one seed). Where an architecture cannot do as the reference does, what the critics learn of
+the reference is of less use to it.
 
 The decay is the public code's. Adam takes it in full steps where gradients are small: after 200,000 steps the codes of
 units 257 to 512, which only the widest layers have, had lost nine tenths. Without it the search was slower all the same
@@ -158,7 +162,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "pointer": Choice("hypernet", "pointer", _HYPERNET),
                 },
                 learners=("sac", "td3", "ddpg"),
-                goal_learner="ddpg",
+                goal_defaults=MappingProxyType({"learner": "ddpg", "reference": ()}),
                 paper=_HYPERNET_PAPER,
                 hidden=(),
             ),
