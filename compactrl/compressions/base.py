@@ -64,8 +64,6 @@ class Compression(ABC):
     """M, the most weights that may ship."""
     meta_batch: int = 1
     """How many designs a learner by gradients acts with and trains at a time."""
-    reference: Design | None = None
-    """A design (D,) that is the first of these at all times, where there is one."""
     resample_updates: int = 0
     """Updates by gradients after which it takes other designs, where it does."""
 
@@ -109,6 +107,10 @@ class Compression(ABC):
     def design_of(self, theta: Any) -> Designs | None:  # noqa: ARG002  (most leave the design to a controller)
         """Return the design that theta (P,) or (N, P) itself decides, (D,) or (N, D); None where it decides none."""
         return None
+
+    def described(self, designs: Designs) -> Floats:
+        """Return what critics are told of each design (n, D), numbers of the order of 1, shape (n, F); none here."""
+        return np.zeros((len(designs), 0))
 
     def usage(self, designs: Designs) -> Floats | None:  # noqa: ARG002
         """Return the share of edges that each design (N, D) keeps, shape (N,); None where all are always kept."""

@@ -6,16 +6,16 @@ whose weights the hypernetwork writes one last time.
 
 What it departs in from the paper: node features are normalised and say where a node stands (`--width-features raw`
 has the paper's), and the decoder is bilinear (`--decoder dense` has the paper's); see `hypernets/`.
-One architecture, the reference, learns at all times (`--reference none` has the paper's); see `learners/off_policy.py`.
+Critics are told the architecture (`--no-tell-critics` has the paper's); see `learners/off_policy.py`.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from compactrl.architectures import (
     MAX_LAYERS,
@@ -40,21 +40,12 @@ if TYPE_CHECKING:
 
 PlainOptions = Options
 
-REFERENCE = 256
-"""Width of the two layers that plain policies by reinforcement learning usually have."""
-
 
 def _widths(value: Any) -> Any:
     """Read '4,8,16'."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(","))
     return tuple(value) if isinstance(value, list) else (value,) if isinstance(value, int) else value
-
-
-def _reference(value: Any) -> Any:
-    """Read 'auto', 'none' or '256,256'."""
-    word = value.strip().lower() if isinstance(value, str) else value
-    return None if word == "auto" else () if word in ("none", "") else _widths(value)
 
 
 class HypernetOptions(Options):
@@ -78,10 +69,8 @@ class HypernetOptions(Options):
     meta_batch: int = Field(
         8, ge=1, description="Architectures that act and learn at a time, each in an environment of its own."
     )
-    reference: Annotated[tuple[Annotated[int, Field(ge=1)], ...] | None, BeforeValidator(_reference)] = Field(
-        None,
-        description="Hidden layers of an architecture that is in every meta-batch and whose returns the critics learn; "
-        "auto: 256,256 or what there is; none: of all that are in it, as in the paper.",
+    tell_critics: bool = Field(
+        True, description="Tell the critics whose actions they value: the architecture is an input of theirs."
     )
     resample_updates: int = Field(8, ge=1, description="Updates after which the next architectures come; about.")
     graph_size: int = Field(32, ge=1, description="Numbers of a graph node's state; the paper's public code has 16.")
@@ -92,28 +81,6 @@ class HypernetOptions(Options):
         if len(set(widths)) < len(widths):
             raise ValueError("a width is given twice")
         return widths
-
-    @model_validator(mode="after")
-    def _among_the_architectures(self) -> Self:
-        given = self.reference or ()
-        if len(given) > self.max_layers or not set(given) <= set(self.widths):
-            raise ValueError(
-                f"--reference {','.join(map(str, given))} is none of the architectures: at most {self.max_layers} "
-                f"layers of widths {','.join(map(str, self.widths))}"
-            )
-        if given and self.meta_batch == 1:
-            raise ValueError("--reference: the meta-batch is then at least 2, the reference and one that changes")
-        return self
-
-    @property
-    def referred(self) -> Widths:
-        """Hidden layers of the reference; empty where there is none."""
-        if self.reference is not None:
-            return self.reference
-        if self.meta_batch == 1:
-            return ()
-        widest = max((width for width in self.widths if width <= REFERENCE), default=min(self.widths))
-        return (widest,) * min(2, self.max_layers)
 
 
 class Hypernet(Compression):
@@ -149,8 +116,6 @@ class Hypernet(Compression):
         self.space = self.design_space = Space(
             length=self.max_layers, choices=len(self.widths) + 1, rows=designs, strata=depths_of(designs)
         )
-        referred = options.referred
-        self.reference = designs_of([referred], self.widths, self.max_layers)[0] if referred else None
         self.num_weights = 0  # of what ships, it depends on the design: see `size`
         self._decoder_arguments = (observation, outputs, max(self.widths), options.graph_size, options.rank)
         self._last: tuple[Any, tuple[Floats, Floats, Batch]] | None = None
@@ -159,6 +124,19 @@ class Hypernet(Compression):
     def summary(self) -> str:
         """What is searched, in words."""
         return f"{len(self.architectures):,} architectures of {self.sizes[0]} observations"
+
+    def described(self, designs: Designs) -> Floats:
+        """Return what critics are told of each design (n, D), (n, D + 2): its widths, depth and narrowest layer.
+
+        As places in the list of widths, from -1 (no such layer) to 1; empty with `--no-tell-critics`.
+        """
+        if not self.options.tell_critics:
+            return super().described(designs)
+        most = len(self.widths)
+        narrowest = np.where(designs > 0, designs, most).min(axis=1)
+        places = np.column_stack([designs, narrowest]) / most
+        depths = np.maximum(depths_of(designs), 1) / self.max_layers
+        return 2 * np.column_stack([places, depths]) - 1
 
     @property
     def num_parameters(self) -> int:

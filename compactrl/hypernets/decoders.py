@@ -160,10 +160,6 @@ class EachNetwork:
         """Return the same networks without gradients to their weights."""
         return EachNetwork([[(weight.detach(), bias.detach()) for weight, bias in each] for each in self._networks])
 
-    def first(self) -> EachNetwork:
-        """Return the first network alone."""
-        return EachNetwork(self._networks[:1])
-
 
 class Bilinear(Decoder):
     """Row codes, a small core, column codes."""

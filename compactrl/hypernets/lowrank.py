@@ -9,7 +9,6 @@ no operation of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,12 +73,6 @@ class Batch:
         """Where the weight nodes of the layers, then the bias nodes, are among all chains' nodes, 2 (L + n)."""
         self.absent = torch.as_tensor(np.arange(max(hidden)) >= np.array(hidden)[:, None], device=device)
         """Units that are not there, (L, W)."""
-        self._of = observation, dtype, device
-
-    @cached_property
-    def first(self) -> tuple[Batch, Tensor]:
-        """The first MLP as a batch of its own, and where its layers are in this one."""
-        return Batch(self.architectures[:1], *self._of), torch.as_tensor(self.places[0], device=self.nodes.device)
 
 
 def _parts(widths: Sequence[int]) -> list[slice]:
@@ -195,9 +188,3 @@ class LowRankNetwork(NamedTuple):
         """Return the same networks without gradients to their weights."""
         inputs, columns, rows, outputs, cores, biases, output_biases = (part.detach() for part in self[:-1])
         return LowRankNetwork(inputs, columns, rows, outputs, cores, biases, output_biases, self.order)
-
-    def first(self) -> LowRankNetwork:
-        """Return the first network alone."""
-        order, places = self.order.first
-        cores, biases = self.cores[places], self.biases[places[:-1], : order.absent.shape[1]]
-        return LowRankNetwork(*self[:4], cores, biases, self.output_biases[:1], order)

@@ -24,7 +24,7 @@ class Adam:
 
     def __init__(self, vector: Tensor, learning_rate: float, weight_decay: float = 0.0) -> None:
         self._vector = vector.detach()
-        self._rate, self._decay = learning_rate, weight_decay
+        self.rate, self._decay = learning_rate, weight_decay
         self._first, self._second = torch.zeros_like(self._vector), torch.zeros_like(self._vector)
         self._steps = torch.zeros((), dtype=torch.float32, device=vector.device)
 
@@ -33,7 +33,7 @@ class Adam:
         self._steps += 1
         torch._fused_adam_(
             [self._vector], [gradient], [self._first], [self._second], [], [self._steps],
-            lr=self._rate, beta1=0.9, beta2=0.999, weight_decay=self._decay, eps=1e-8, amsgrad=False, maximize=False,
+            lr=self.rate, beta1=0.9, beta2=0.999, weight_decay=self._decay, eps=1e-8, amsgrad=False, maximize=False,
         )  # fmt: skip
 
     def state_dict(self) -> State:

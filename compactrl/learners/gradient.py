@@ -152,16 +152,12 @@ class GradientLearner(Learner):
 
     @property
     def num_designs(self) -> int:
-        """How many designs `ask` needs: those of all parts but the reference."""
-        return self.num_parts * (self.meta_batch - (self.compression.reference is not None))
+        """How many designs `ask` needs."""
+        return self.num_parts * self.meta_batch
 
     def _parts(self, designs: Designs) -> Designs:
-        """Return the designs of each part (parts, n, D); where there is a reference, it is the first of each."""
-        parts = designs.reshape(self.num_parts, self.num_designs // self.num_parts, designs.shape[1])
-        reference = self.compression.reference
-        if reference is None:
-            return parts
-        return np.concatenate([np.broadcast_to(reference, (self.num_parts, 1, len(reference))), parts], axis=1)
+        """Return the designs of each part, (parts, n, D)."""
+        return designs.reshape(self.num_parts, self.meta_batch, designs.shape[1])
 
     # Acting.
 
@@ -174,7 +170,6 @@ class GradientLearner(Learner):
     def ask(self, designs: Designs) -> Trials:
         """Return this iteration's trials for the controller's designs (num_designs, D)."""
         self._asked = self._parts(designs)
-        designs = np.concatenate(self._asked)
         lanes = np.arange(self.lanes) % self.meta_batch
         of = (np.arange(self.num_parts)[:, None] * self.meta_batch + lanes).ravel()
         with one_thread():
@@ -208,6 +203,11 @@ class GradientLearner(Learner):
         return metrics
 
     # Learning.
+
+    def _anneal(self, progress: float) -> None:
+        """Set the policy's learning rate to what it is when this share of the budget is spent."""
+        options = self.options
+        self._adam.rate = options.actor_learning_rate * (1 - progress * (1 - options.final_rate_share))
 
     def _descend(self, loss: Tensor) -> None:
         """Take a step of Adam down a loss."""

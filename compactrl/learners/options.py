@@ -78,6 +78,12 @@ class GradientOptions(Options):
     """What every learner by gradients takes."""
 
     actor_learning_rate: float = Field(3e-4, gt=0, description="Of the policy, or of the network that writes policies.")
+    final_rate_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the policy's learning rate that is left when the budget is spent; it falls evenly.",
+    )
     weight_decay: float = Field(0.0, ge=0, description="Of the policy, or of the network that writes policies.")
     batch_size: Count = Field(256, ge=1, description="Transitions an update; split among the architectures of a batch.")
     updates_per_step: float = Field(1.0, gt=0, description="Updates for each environment step.")

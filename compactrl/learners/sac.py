@@ -38,14 +38,15 @@ class SacLearner(OffPolicyLearner):
     def _noise(self, shape: tuple[int, ...]) -> Exploration:
         return Exploration(self.generator.standard_normal(shape), np.full(shape, np.nan), self._log_std)
 
-    def _next_value(self, network: Any, designs: Designs, observation: Tensor, noise: Tensor) -> Tensor:  # noqa: ARG002
+    def _next_value(self, network: Any, designs: Designs, observation: Tensor, noise: Tensor) -> Tensor:
         actions, log_probability = squashed(network(observation), noise, *self._log_std)
-        rows = torch.cat([observation, actions], -1).view(log_probability.numel(), -1)
-        return self.critics.targets(rows).amin(0) - self._log_alpha.exp() * log_probability.reshape(-1)
+        return self.critics.targets(self._rows(designs, observation, actions)).amin(
+            0
+        ) - self._log_alpha.exp() * log_probability.reshape(-1)
 
-    def _improve(self, network: Any, observation: Tensor, noise: Tensor, means: Means) -> Improved:
+    def _improve(self, network: Any, designs: Designs, observation: Tensor, noise: Tensor, means: Means) -> Improved:
         actions, log_probability = squashed(network(observation), noise, *self._log_std)
-        values = self._valued(observation, actions)
+        values = self._valued(designs, observation, actions)
         loss = soft_actor_loss(values, log_probability.reshape(-1), self._log_alpha.detach().exp())
         means.add("entropy", -log_probability.mean())
         if self.options.automatic_alpha:

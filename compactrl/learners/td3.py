@@ -53,12 +53,18 @@ class Td3Learner(OffPolicyLearner):
         if self.options.target_noise:
             limit = self.options.target_noise_limit
             actions = (actions + (self.options.target_noise * noise).clamp(-limit, limit)).clamp(-1, 1)
-        rows = torch.cat([observation, actions], -1).view(actions[..., 0].numel(), -1)
-        return self.critics.targets(rows).amin(0)
+        return self.critics.targets(self._rows(designs, observation, actions)).amin(0)
 
-    def _improve(self, network: Any, observation: Tensor, noise: Tensor, means: Means) -> Improved:  # noqa: ARG002
+    def _improve(
+        self,
+        network: Any,
+        designs: Designs,
+        observation: Tensor,
+        noise: Tensor,  # noqa: ARG002
+        means: Means,  # noqa: ARG002
+    ) -> Improved:
         actions = torch.tanh(network(observation))
-        values = self._valued(observation, actions)
+        values = self._valued(designs, observation, actions)
         loss = deterministic_actor_loss(values, actions, self.options.action_penalty)
         return Improved(loss, values[0].detach().view(actions.shape[:-1]))
 

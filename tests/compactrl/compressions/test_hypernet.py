@@ -160,16 +160,6 @@ def test_the_gradient_is_that_of_the_matrices(options):
 
 
 @kinds
-def test_the_first_network_alone_is_the_first_of_all(options):
-    compression = hypernet(options)
-    theta = torch.tensor(theta_of(compression))
-    x = torch.randn(len(DESIGNS), 7, 5, dtype=theta.dtype, generator=torch.Generator().manual_seed(0))
-    for designs in (DESIGNS, DESIGNS[::-1].copy()):
-        network = compression.network(theta, designs).detached()
-        torch.testing.assert_close(network.first()(x[:1]), network(x)[:1])
-
-
-@kinds
 def test_settling_leaves_a_plain_network_with_the_same_layers(options):
     compression = hypernet(options)
     theta = theta_of(compression)
@@ -249,42 +239,6 @@ def test_one_design_at_a_time_and_no_hidden_sizes():
         Hypernet((3, 4, 5), HypernetOptions())
     assert HypernetOptions(widths="4, 8").widths == (4, 8)
     assert HypernetOptions().widths == WIDTHS
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, (256, 256)),
-        ({"max_layers": 1}, (256,)),
-        ({"widths": "4,8,16"}, (16, 16)),
-        ({"widths": "300,400"}, (300, 300)),
-        ({"reference": "64, 8"}, (64, 8)),
-        ({"reference": [4]}, (4,)),
-        ({"reference": "none"}, ()),
-        ({"reference": "auto"}, (256, 256)),
-        ({"meta_batch": 1}, ()),
-    ],
-)
-def test_the_reference(options, expected):
-    options = HypernetOptions(**options)
-    assert options.referred == expected
-    assert HypernetOptions(**options.model_dump(mode="json")) == options
-    reference = Hypernet((3, 2), options).reference
-    assert reference is None if not expected else tuple(options.widths[i - 1] for i in reference if i) == expected
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"reference": "5"}, "--reference 5 is none of the architectures: at most 4 layers of widths 4,8"),
-        ({"reference": "8,8,8,8,8"}, "at most 4 layers"),
-        ({"reference": "wide"}, "valid integer"),
-        ({"reference": "8", "meta_batch": 1}, "the meta-batch is then at least 2"),
-    ],
-)
-def test_references_that_will_not_do(options, message):
-    with pytest.raises(ValueError, match=message):
-        HypernetOptions(widths="4,8", **options)
 
 
 def test_layers_of_similar_width_go_together():
