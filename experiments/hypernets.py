@@ -44,7 +44,8 @@ NARROW = {"widths": "4,8,16,32,64"}
 hundred times with all 4680."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "ghp": {**CHEETAH, "method": "ghp"},
-    "ghp-no-reference": {**CHEETAH, "method": "ghp", "reference": "none"},
+    "ghp-not-told": {**CHEETAH, "method": "ghp", "tell_critics": False},
+    "ghp-constant-rate": {**CHEETAH, "method": "ghp", "final_rate_share": 1.0},
     "ghp-uniform": {**CHEETAH, "method": "ghp", "controller": "uniform"},
     "ghp-pointer": {**CHEETAH, "method": "ghp", "controller": "pointer"},
     "ghp-raw": {**CHEETAH, "method": "ghp", "width_features": "raw"},

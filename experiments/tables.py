@@ -157,7 +157,8 @@ def _ghp(content: dict[str, Any]) -> list[list[str]]:
 
 HYPERNET_LABELS = {
     "ghp": "`ghp`",
-    "ghp-no-reference": "`ghp --reference none`",
+    "ghp-not-told": "`ghp --no-tell-critics`",
+    "ghp-constant-rate": "`ghp --final-rate-share 1`",
     "ghp-uniform": "`ghp --sampling uniform`",
     "ghp-pointer": "`ghp --sampling pointer`",
     "ghp-raw": "`ghp --width-features raw`",

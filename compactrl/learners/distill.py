@@ -101,7 +101,7 @@ class DistillLearner(GradientLearner):
         metrics = self._episodes(outcomes)
         if len(self.buffer) < self.options.batch_size:
             return metrics
-        self._anneal(progress)
+        metrics |= self._anneal(progress)
         with one_thread():
             means = self._learn()
         return metrics | self._finite(means)

@@ -204,10 +204,11 @@ class GradientLearner(Learner):
 
     # Learning.
 
-    def _anneal(self, progress: float) -> None:
-        """Set the policy's learning rate to what it is when this share of the budget is spent."""
+    def _anneal(self, progress: float) -> Metrics:
+        """Set the policy's learning rate for when this share of the budget is spent; return it as a metric."""
         options = self.options
         self._adam.rate = options.actor_learning_rate * (1 - progress * (1 - options.final_rate_share))
+        return {"actor_learning_rate": self._adam.rate}
 
     def _descend(self, loss: Tensor) -> None:
         """Take a step of Adam down a loss."""

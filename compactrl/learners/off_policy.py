@@ -148,7 +148,7 @@ class OffPolicyLearner(GradientLearner):
         self._judged = np.full(self.num_designs, np.nan)
         if len(self.buffer) < needed:
             return metrics
-        self._anneal(progress)
+        metrics |= self._anneal(progress)
         with one_thread():
             means = Means()
             judged = [self._learn(designs, means) for designs in self._asked]

@@ -64,7 +64,7 @@ def learner(options: dict[str, Any]) -> tuple[SacLearner, Controller]:
 
 
 def proposals(made: SacLearner, controller: Controller) -> Iterator[Designs]:
-    """Return the designs of part after part of a search, as the learner gets them (the reference among them)."""
+    """Return the designs of part after part of a search, as the learner gets them."""
     while True:
         yield from made._parts(controller.propose(made.num_designs))
 

@@ -1,11 +1,13 @@
-"""The reference: it acts and learns in every part, the critics' targets take its actions, others are judged."""
+"""Critics are told whose actions they value; the learning rate falls with the budget."""
 
 import numpy as np
 import pytest
 import torch
 
+from compactrl.api import search
+from compactrl.architectures import depths_of
 from compactrl.buffers import Experience
-from compactrl.compressions import COMPRESSIONS
+from compactrl.compressions import COMPRESSIONS, Hypernet, HypernetOptions
 from compactrl.envs.registry import describe
 from compactrl.learners import LEARNERS
 from compactrl.learners.gradient import Means
@@ -17,6 +19,7 @@ OPTIONS = {
     "meta_batch": 4, "critic_hidden": 8, "batch_size": 64, "iteration_steps": 96, "resample_updates": 32,
 }  # fmt: skip
 ROWS = 16
+DESIGNS = np.array([[1, 0], [3, 3], [2, 1], [1, 1]])
 
 
 def learner_of(**options):
@@ -27,51 +30,70 @@ def learner_of(**options):
     return learner.build(settings, compression, spec, np.random.SeedSequence(0))
 
 
-def gradient_of_critics(learner, designs):
-    """What one update with these designs (n, D) leaves in the critics' moments: a tenth of their gradient."""
+def rows_of(learner, reward):
+    """A last step of an episode, the same of each of four designs but for its reward (4,)."""
     generator = torch.Generator().manual_seed(0)
 
-    def draw(*shape):
-        return torch.randn(len(designs), ROWS, *shape, generator=generator)
+    def same(*shape):
+        return torch.randn(1, ROWS, *shape, generator=generator).expand(4, ROWS, *shape).contiguous()
 
     observation = learner.trained.sizes[0]
-    batch = Experience(
-        draw(observation), torch.tanh(draw(learner.actions)), draw(), torch.zeros_like(draw()), draw(observation)
+    rewards = torch.as_tensor(reward, dtype=torch.float32)[:, None].expand(4, ROWS).contiguous()
+    return Experience(
+        same(observation), torch.tanh(same(learner.actions)), rewards, torch.ones(4, ROWS), same(observation)
     )
-    noise = torch.randn(2, len(designs), ROWS, learner.actions, generator=generator)
-    learner._update(batch, np.asarray(designs), noise, Means())
-    return learner.critics.state_dict()["adam"]["first"]
-
-
-REFERENCE, ONE, OTHER = [3, 3], [[1, 0], [2, 1], [1, 1]], [[3, 0], [2, 2], [3, 1]]
 
 
 @pytest.mark.parametrize("options", [{"learner": "sac"}, {"learner": "td3"}, {"learner": "ddpg"}, {"decoder": "dense"}])
-def test_targets_take_the_reference_s_actions_whoever_else_learns(options):
-    one, other = (gradient_of_critics(learner_of(**options), [REFERENCE, *others]) for others in (ONE, OTHER))
-    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
-    mixed = [
-        gradient_of_critics(learner_of(**options, reference="none"), [REFERENCE, *others]) for others in (ONE, OTHER)
-    ]
-    assert not np.allclose(*mixed, rtol=1e-4, atol=1e-6)
+@pytest.mark.parametrize("told", [True, False])
+def test_critics_value_what_an_architecture_gets_where_they_are_told_which(options, told):
+    """Rewards that depend on nothing but the architecture: told critics learn them, others learn their mean."""
+    learner = learner_of(**options, tell_critics=told, critic_learning_rate=0.01, critic_hidden=32)
+    rewards = [1.0, 0.0, -1.0, 2.0]
+    batch = rows_of(learner, rewards)
+    for _ in range(300):
+        learner._update(batch, DESIGNS, torch.zeros(2, 4, ROWS, learner.actions), Means())
+    with torch.no_grad():
+        values = learner._valued(DESIGNS, batch.observation, batch.action)[0].view(4, ROWS).mean(1)
+    np.testing.assert_allclose(values, rewards if told else [0.5] * 4, atol=0.15)
 
 
-def test_the_reference_is_in_every_part_and_what_is_proposed_beside_it():
-    learner = learner_of(meta_batch=4)
-    assert learner.num_parts == 3
-    assert learner.num_designs == 3 * 3
-    designs = np.array([[1, 0], [2, 0], [3, 0], [1, 1], [1, 2], [1, 3], [2, 1], [2, 2], [2, 3]])
-    trials = learner.ask(designs)
-    acting = trials.designs.reshape(3, learner.lanes, 2)
-    for part in range(3):
-        assert acting[part, ::4].tolist() == [REFERENCE] * (learner.lanes // 4)
-        assert acting[part, 1:4].tolist() == designs[3 * part : 3 * part + 3].tolist()
-    assert learner.judge(None).rewards.shape == (9,)
+def test_the_gradient_of_a_value_reaches_policies_through_their_actions_only():
+    """The architecture is a constant of the critics' input: no more numbers than it has, for each row alike."""
+    learner = learner_of()
+    batch = rows_of(learner, [0.0] * 4)
+    told = learner._rows(DESIGNS, batch.observation, batch.action).view(4, ROWS, -1)
+    seen = learner.trained.sizes[0] + learner.actions
+    torch.testing.assert_close(told[..., :seen], torch.cat([batch.observation, batch.action], -1))
+    expected = torch.as_tensor(learner.compression.described(DESIGNS), dtype=torch.float32)
+    torch.testing.assert_close(told[..., seen:], expected[:, None].expand(4, ROWS, 4).contiguous())
 
 
-def test_without_one_all_are_proposed():
-    learner = learner_of(reference="none")
-    assert learner.num_designs == 3 * 4
-    assert learner.ask(np.tile([[1, 0], [2, 0], [3, 0], [1, 1]], (3, 1))).designs[:4].tolist() == [
-        [1, 0], [2, 0], [3, 0], [1, 1]
-    ]  # fmt: skip
+def test_once_settled_critics_are_told_the_architecture_that_is_left():
+    learner = learner_of()
+    batch = rows_of(learner, [0.0] * 4)
+    before = learner._rows(DESIGNS[2:3], batch.observation[:1], batch.action[:1])
+    learner.settle(DESIGNS[2])
+    after = learner._rows(np.zeros((1, 0), np.int64), batch.observation[:1], batch.action[:1])
+    torch.testing.assert_close(before, after)
+
+
+def test_every_architecture_is_described_as_another_one():
+    hypernet = Hypernet((17, 12), HypernetOptions())
+    told = hypernet.described(hypernet.space.rows)
+    assert told.shape == (4680, 4 + 2)
+    assert len(np.unique(told, axis=0)) == 4680
+    assert np.abs(told).max() == 1
+    np.testing.assert_array_equal(hypernet.described(np.array([[8, 1, 0, 0]]))[0], [1, -0.75, -1, -1, -0.75, 0])
+    assert (np.diff(told[np.argsort(depths_of(hypernet.space.rows)), 5]) >= 0).all()
+    assert Hypernet((17, 12), HypernetOptions(tell_critics=False)).described(hypernet.space.rows).shape == (4680, 0)
+
+
+@pytest.mark.parametrize(("method", "share"), [("ghp", 0.2), ("sac", 0.5), ("sac", 1.0)])
+def test_the_learning_rate_falls_evenly_to_its_share(tmp_path, method, share):
+    of_ghp = ("widths", "max_layers", "rank", "graph_size", "meta_batch", "resample_updates")
+    options = {name: each for name, each in OPTIONS.items() if method == "ghp" or name not in of_ghp}
+    options |= {"method": method, "actor_learning_rate": 0.01, "final_rate_share": share, "steps": 960}
+    run = search(out=tmp_path / "run", **options, random_steps=0, seed=0, threads=1, selection_episodes=2)
+    rates = [row["actor_learning_rate"] for row in run.metrics if row.get("actor_learning_rate") is not None]
+    np.testing.assert_allclose(rates, 0.01 * (1 - (1 - share) * np.arange(10) / 10))
