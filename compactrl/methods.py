@@ -95,8 +95,9 @@ _HYPERNET = {
 }
 """Codes and cores are of the order of 1, weights of a plain network of a tenth: what these learn well with is too slow.
 After 50,000 steps of HalfCheetah (one seed, 65 architectures, codes of rank 16) the median return was 1385 with 0.003,
-and 712 after 57,000 with 0.0003. In the end that is too fast: of a finished search of 300,000 steps (one seed, kept at
-0.003) [256, 256] had 7687, and after 2000 more steps 8730 with 0.0003, 8447 with 0.001.
+and 712 after 57,000 with 0.0003. In the end that is too fast. Of a search that was done after 300,000 steps at 0.003
+[256, 256] had 7687; going on for 2000 steps it had 8730 with 0.0003, 8447 with 0.001 (one seed; a trial by hand, the
+setting of `experiments.hypernets` for it is `ghp-constant-rate`).
 
 The decay is the public code's. Adam takes it in full steps where gradients are small: after 200,000 steps at 0.003 the
 codes of units 257 to 512, which only the widest layers have, were a twentieth of what they began with. Without it the

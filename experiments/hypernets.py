@@ -58,7 +58,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sac-64-4-4-32": {**CHEETAH, "method": "sac", "hidden": "64,4,4,32"},
     "sac-16-8-32-8": {**CHEETAH, "method": "sac", "hidden": "16,8,32,8"},
     "distill-64-4-4-32": {**CHEETAH, "method": "distill", "hidden": "64,4,4,32", "teacher": "sac"},
-    "reach-ghp": {**REACH, "method": "ghp", "actor_learning_rate": 3e-4},
+    "reach-ghp": {**REACH, "method": "ghp"},
     "reach-ddpg": {**REACH, "method": "ddpg"},
 }
 """By name; a teacher is the setting whose run of the same seed and steps is imitated."""

@@ -171,7 +171,7 @@ HYPERNET_LABELS = {
     "sac-64-4-4-32": "`sac`, [64, 4, 4, 32]",
     "sac-16-8-32-8": "`sac`, [16, 8, 32, 8]",
     "distill-64-4-4-32": "`distill` of that `sac`, [64, 4, 4, 32]",
-    "reach-ghp": "FetchReach-v4: `ghp --actor-learning-rate 0.0003`",
+    "reach-ghp": "FetchReach-v4: `ghp`",
     "reach-ddpg": "FetchReach-v4: `ddpg`, [256, 256]",
 }
 

@@ -10,9 +10,8 @@ design is worth is taken from the critics: the mean value of its actions over it
 
 Departures: collecting and learning alternate in larger pieces than the public code's single steps (rlkit's do so too);
 updates begin after the random steps; and critics are told whose actions they value: Q(observation, action, design).
-In the paper they are not, and learn what the mixture is worth, so that no policy gets far ahead of it: after 300,000
-steps of HalfCheetah that way (one seed) the best of 4680 had 7663, and a plain [256, 256] policy, trained for 8000
-updates against the same critics, had 7079; against plain soft actor-critic's, 8362.
+In the paper they are not, and learn what the mixture is worth, so that no policy gets far ahead of it: a plain policy
+that is trained against such critics alone, once they are finished, gets no further than the mixture's best.
 """
 
 from __future__ import annotations
