@@ -91,7 +91,7 @@ _HYPERNET = {
     "steps": 3_000_000,
     "weight_decay": 1e-5,
     "actor_learning_rate": 3e-3,
-    "final_rate_share": 0.1,
+    "actor_final_rate_share": 0.1,
 }
 """Codes and cores are of the order of 1, weights of a plain network of a tenth: what these learn well with is too slow.
 After 50,000 steps of HalfCheetah (one seed, 65 architectures, codes of rank 16) the median return was 1385 with 0.003,
@@ -110,7 +110,7 @@ _HYPERNET_PAPER = {
     "controller": "uniform",
     "graph_size": 16,
     "tell_critics": False,
-    "final_rate_share": 1.0,
+    "actor_final_rate_share": 1.0,
     "resample_updates": 50,
     "actor_learning_rate": 1e-3,
     "iteration_steps": 50,

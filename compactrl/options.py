@@ -324,7 +324,6 @@ def _unknown_option(option: str, decided: Mapping[str, str], known: set[str]) ->
 def _invalid(error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
-        message = problem["msg"].removeprefix("Value error, ")
-        place = problem["loc"]  # empty where options do not fit each other: such messages name them
-        lines.append(f"--{_flag(str(place[0]))} {problem['input']!r}: {message}" if place else message)
+        option = str(problem["loc"][0]) if problem["loc"] else "options"
+        lines.append(f"--{_flag(option)} {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}")
     return "; ".join(lines)

@@ -45,7 +45,7 @@ hundred times with all 4680."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "ghp": {**CHEETAH, "method": "ghp"},
     "ghp-not-told": {**CHEETAH, "method": "ghp", "tell_critics": False},
-    "ghp-constant-rate": {**CHEETAH, "method": "ghp", "final_rate_share": 1.0},
+    "ghp-constant-rate": {**CHEETAH, "method": "ghp", "actor_final_rate_share": 1.0},
     "ghp-uniform": {**CHEETAH, "method": "ghp", "controller": "uniform"},
     "ghp-pointer": {**CHEETAH, "method": "ghp", "controller": "pointer"},
     "ghp-raw": {**CHEETAH, "method": "ghp", "width_features": "raw"},
@@ -130,7 +130,10 @@ def main(
     RESULTS.mkdir(parents=True, exist_ok=True)
     for setting in settings or SETTINGS:
         path = RESULTS / f"{setting}-{steps / 1e6:g}M.json"
-        done = {row["seed"]: row for row in json.loads(path.read_text())["seeds"]} if path.exists() else {}
+        known = json.loads(path.read_text()) if path.exists() else {"options": SETTINGS[setting], "seeds": []}
+        if known["options"] != SETTINGS[setting]:
+            sys.exit(f"{path} is of other options, {known['options']}: delete it to measure {setting} anew")
+        done = {row["seed"]: row for row in known["seeds"]}
         for seed in map(int, seeds.split(",")):
             if seed not in done:
                 done[seed] = measure(setting, seed, int(steps), episodes)

@@ -158,7 +158,7 @@ def _ghp(content: dict[str, Any]) -> list[list[str]]:
 HYPERNET_LABELS = {
     "ghp": "`ghp`",
     "ghp-not-told": "`ghp --no-tell-critics`",
-    "ghp-constant-rate": "`ghp --final-rate-share 1`",
+    "ghp-constant-rate": "`ghp --actor-final-rate-share 1`",
     "ghp-uniform": "`ghp --sampling uniform`",
     "ghp-pointer": "`ghp --sampling pointer`",
     "ghp-raw": "`ghp --width-features raw`",

@@ -126,17 +126,18 @@ class Hypernet(Compression):
         return f"{len(self.architectures):,} architectures of {self.sizes[0]} observations"
 
     def described(self, designs: Designs) -> Floats:
-        """Return what critics are told of each design (n, D), (n, D + 2): its widths, depth and narrowest layer.
+        """Return what critics are told of each design (n, D), (n, D + 2): widths, the narrowest of them, depth.
 
-        As places in the list of widths, from -1 (no such layer) to 1; empty with `--no-tell-critics`.
+        Widths as places among all widths in order, from -1 (no such layer) to 1 (the widest); depth from its share of
+        the most layers. Designs of one architecture have one description. (n, 0) with `--no-tell-critics`.
         """
         if not self.options.tell_critics:
             return super().described(designs)
+        architectures = [widths_of(design, self.widths) for design in designs]
+        places = designs_of(architectures, sorted(self.widths), self.max_layers)
         most = len(self.widths)
-        narrowest = np.where(designs > 0, designs, most).min(axis=1)
-        places = np.column_stack([designs, narrowest]) / most
-        depths = np.maximum(depths_of(designs), 1) / self.max_layers
-        return 2 * np.column_stack([places, depths]) - 1
+        narrowest = np.where(places > 0, places, most).min(axis=1)
+        return 2 * np.column_stack([places / most, narrowest / most, depths_of(places) / self.max_layers]) - 1
 
     @property
     def num_parameters(self) -> int:

@@ -83,10 +83,6 @@ class PlainNetwork:
         rows = observations.reshape(-1, self._sizes[0])
         return perceptron(self._theta, rows, self._sizes).view(*observations.shape[:-1], -1)
 
-    def detached(self) -> PlainNetwork:
-        """Return the same network without gradients to theta."""
-        return PlainNetwork(self._theta.detach(), self._sizes)
-
 
 def join(layers: Layers) -> Floats:
     """Return theta (P,) of layers without a leading axis, every one with its bias."""

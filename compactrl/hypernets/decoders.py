@@ -156,10 +156,6 @@ class EachNetwork:
             found.append(x)
         return torch.stack(found)
 
-    def detached(self) -> EachNetwork:
-        """Return the same networks without gradients to their weights."""
-        return EachNetwork([[(weight.detach(), bias.detach()) for weight, bias in each] for each in self._networks])
-
 
 class Bilinear(Decoder):
     """Row codes, a small core, column codes."""

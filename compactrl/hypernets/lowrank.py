@@ -183,8 +183,3 @@ class LowRankNetwork(NamedTuple):
         """Return the raw outputs."""
         outputs: Tensor = Pass.apply(observations, *self)  # type: ignore[no-untyped-call]
         return outputs
-
-    def detached(self) -> LowRankNetwork:
-        """Return the same networks without gradients to their weights."""
-        inputs, columns, rows, outputs, cores, biases, output_biases = (part.detach() for part in self[:-1])
-        return LowRankNetwork(inputs, columns, rows, outputs, cores, biases, output_biases, self.order)

@@ -1,4 +1,7 @@
-"""The critics: C networks Q(observation, action) → value, and their slowly following targets, each a flat vector."""
+"""The critics: C networks that value actions, and their slowly following targets, each a flat vector.
+
+Q(observation, action, what is told of the policy) → value.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ class Critics:
     """C independent critics that learn together.
 
     Args:
-        inputs: numbers of an observation and an action.
+        inputs: I, numbers of an observation, an action, and what is told of the policy.
         hidden: widths of the hidden layers.
         count: C.
         learning_rate: of Adam.
@@ -44,7 +47,7 @@ class Critics:
         self._adam = Adam(self._weights, learning_rate)
 
     def __call__(self, rows: Tensor, learn: bool = False) -> Tensor:
-        """Return the values (C, B) of rows (B, O + A); gradients go to the weights only in order to learn."""
+        """Return the values (C, B) of rows (B, I); gradients go to the weights only in order to learn."""
         return self._learning(rows, learn)[..., 0]
 
     def targets(self, rows: Tensor) -> Tensor:

@@ -155,10 +155,6 @@ class GradientLearner(Learner):
         """How many designs `ask` needs."""
         return self.num_parts * self.meta_batch
 
-    def _parts(self, designs: Designs) -> Designs:
-        """Return the designs of each part, (parts, n, D)."""
-        return designs.reshape(self.num_parts, self.meta_batch, designs.shape[1])
-
     # Acting.
 
     @property
@@ -169,7 +165,7 @@ class GradientLearner(Learner):
 
     def ask(self, designs: Designs) -> Trials:
         """Return this iteration's trials for the controller's designs (num_designs, D)."""
-        self._asked = self._parts(designs)
+        self._asked = designs.reshape(self.num_parts, self.meta_batch, designs.shape[1])
         lanes = np.arange(self.lanes) % self.meta_batch
         of = (np.arange(self.num_parts)[:, None] * self.meta_batch + lanes).ravel()
         with one_thread():
@@ -207,7 +203,7 @@ class GradientLearner(Learner):
     def _anneal(self, progress: float) -> Metrics:
         """Set the policy's learning rate for when this share of the budget is spent; return it as a metric."""
         options = self.options
-        self._adam.rate = options.actor_learning_rate * (1 - progress * (1 - options.final_rate_share))
+        self._adam.rate = options.actor_learning_rate * (1 - progress * (1 - options.actor_final_rate_share))
         return {"actor_learning_rate": self._adam.rate}
 
     def _descend(self, loss: Tensor) -> None:

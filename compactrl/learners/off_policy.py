@@ -198,22 +198,23 @@ class OffPolicyLearner(GradientLearner):
         """Make one update of the critics, and of the policy where it is due."""
         improves = self._improves()
         network = self.trained.network(self._theta if improves else self._theta.detach(), designs)
+        told = self._told(designs)
         flat = batch.reward.numel()
         with torch.no_grad():
-            following = self._next_value(network.detached(), designs, batch.next_observation, noise[0])
+            following = self._next_value(self._following(network, designs), told, batch.next_observation, noise[0])
             target = bellman_target(
                 batch.reward.reshape(flat), batch.terminated.reshape(flat), following, self.options.discount
             )
             if self._lowest is not None:
                 target.clamp_(self._lowest, 0.0)
-        values = self.critics(self._rows(designs, batch.observation, batch.action), learn=True)
+        values = self.critics(self._rows(told, batch.observation, batch.action), learn=True)
         loss = critic_loss(values, target)
         self.critics.descend(loss)
         means.add("critic_loss", loss)
         means.add("value", values[0].mean())
         improved = None
         if improves:
-            improved = self._improve(network, designs, batch.observation, noise[1], means)
+            improved = self._improve(network, told, batch.observation, noise[1], means)
             self._descend(improved.loss)
             means.add("actor_loss", improved.loss)
         self.critics.follow(self.options.target_rate)
@@ -224,25 +225,32 @@ class OffPolicyLearner(GradientLearner):
         """Return whether this update is one of the policy, too."""
         return True
 
+    def _following(self, network: Any, designs: Designs) -> Any:  # noqa: ARG002
+        """Return the policies whose actions targets take, of those that learn."""
+        return network
+
     @abstractmethod
-    def _next_value(self, network: Any, designs: Designs, observation: Tensor, noise: Tensor) -> Tensor:
+    def _next_value(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
         """Return what the targets expect after the next observations (n, rows, O), shape (n · rows,)."""
 
     @abstractmethod
-    def _improve(self, network: Any, designs: Designs, observation: Tensor, noise: Tensor, means: Means) -> Improved:
+    def _improve(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improved:
         """Return the loss of the policies at these observations (n, rows, O)."""
 
-    def _valued(self, designs: Designs, observation: Tensor, actions: Tensor) -> Tensor:
+    def _valued(self, told: Tensor, observation: Tensor, actions: Tensor) -> Tensor:
         """Return the critics' values (C, n · rows) of actions (n, rows, A); no gradient goes to the critics."""
-        return self.critics(self._rows(designs, observation, actions))
+        return self.critics(self._rows(told, observation, actions))
 
-    def _rows(self, designs: Designs, observation: Tensor, actions: Tensor) -> Tensor:
-        """Return what critics see, (n · rows, O + A + F): observations and actions (n, rows, …), and whose they are."""
-        told = self._searched.described(designs if self.settled is None else self.settled[None])
-        parts = [observation, actions]
-        if told.shape[1]:
-            parts.append(self._tensor(told.astype(np.float32))[:, None].expand(-1, observation.shape[1], -1))
-        return torch.cat(parts, -1).view(actions[..., 0].numel(), -1)
+    def _told(self, designs: Designs) -> Tensor:
+        """Return what critics are told of designs (n, D), (n, F); of the one that is left, once it is settled."""
+        described = self._searched.described(designs if self.settled is None else self.settled[None])
+        return self._tensor(described.astype(np.float32))
+
+    @staticmethod
+    def _rows(told: Tensor, observation: Tensor, actions: Tensor) -> Tensor:
+        """Return the critics' input, (n · rows, O + A + F), of observations and actions (n, rows, …)."""
+        each = told[:, None].expand(-1, observation.shape[1], -1)
+        return torch.cat([observation, actions, each], -1).flatten(0, 1)
 
     def judge(self, outcomes: Outcomes) -> Judgement:  # noqa: ARG002
         """Say of each design what the critics make of its actions."""

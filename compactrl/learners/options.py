@@ -78,11 +78,12 @@ class GradientOptions(Options):
     """What every learner by gradients takes."""
 
     actor_learning_rate: float = Field(3e-4, gt=0, description="Of the policy, or of the network that writes policies.")
-    final_rate_share: float = Field(
+    actor_final_rate_share: float = Field(
         1.0,
         gt=0,
         le=1,
-        description="Share of the policy's learning rate that is left when the budget is spent; it falls evenly.",
+        description="Share of that learning rate which is left when the budget is spent; it falls evenly. A larger "
+        "budget for a finished run raises it again.",
     )
     weight_decay: float = Field(0.0, ge=0, description="Of the policy, or of the network that writes policies.")
     batch_size: Count = Field(256, ge=1, description="Transitions an update; split among the architectures of a batch.")

@@ -2,6 +2,8 @@
 
 y = r + discount (1 - terminated) (min_c Q'_c(s', a') - alpha log p(a'|s')),   a' of the policies of now
 critics: Σ_c mean (Q_c(s, a) - y)²;    policies: mean (alpha log p(a|s) - min_c Q_c(s, a))
+
+Of graph hyper policies Q is told the architecture, too (`off_policy.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from compactrl.learners.gradient import Means
 from compactrl.learners.losses import soft_actor_loss, squashed, temperature_loss
 from compactrl.learners.off_policy import Improved, OffPolicyLearner
 from compactrl.learners.options import SacOptions
-from compactrl.types import Designs, Exploration, State
+from compactrl.types import Exploration, State
 
 
 class SacLearner(OffPolicyLearner):
@@ -38,15 +40,14 @@ class SacLearner(OffPolicyLearner):
     def _noise(self, shape: tuple[int, ...]) -> Exploration:
         return Exploration(self.generator.standard_normal(shape), np.full(shape, np.nan), self._log_std)
 
-    def _next_value(self, network: Any, designs: Designs, observation: Tensor, noise: Tensor) -> Tensor:
+    def _next_value(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
         actions, log_probability = squashed(network(observation), noise, *self._log_std)
-        return self.critics.targets(self._rows(designs, observation, actions)).amin(
-            0
-        ) - self._log_alpha.exp() * log_probability.reshape(-1)
+        values = self.critics.targets(self._rows(told, observation, actions)).amin(0)
+        return values - self._log_alpha.exp() * log_probability.reshape(-1)
 
-    def _improve(self, network: Any, designs: Designs, observation: Tensor, noise: Tensor, means: Means) -> Improved:
+    def _improve(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improved:
         actions, log_probability = squashed(network(observation), noise, *self._log_std)
-        values = self._valued(designs, observation, actions)
+        values = self._valued(told, observation, actions)
         loss = soft_actor_loss(values, log_probability.reshape(-1), self._log_alpha.detach().exp())
         means.add("entropy", -log_probability.mean())
         if self.options.automatic_alpha:

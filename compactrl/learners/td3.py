@@ -46,25 +46,26 @@ class Td3Learner(OffPolicyLearner):
     def _improves(self) -> bool:
         return (self._updates + 1) % self.options.policy_delay == 0
 
-    def _next_value(self, network: Any, designs: Designs, observation: Tensor, noise: Tensor) -> Tensor:
-        if self.options.target_policy:
-            network = self.trained.network(self._target_theta, designs)
+    def _following(self, network: Any, designs: Designs) -> Any:
+        return self.trained.network(self._target_theta, designs) if self.options.target_policy else network
+
+    def _next_value(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
         actions = torch.tanh(network(observation))
         if self.options.target_noise:
             limit = self.options.target_noise_limit
             actions = (actions + (self.options.target_noise * noise).clamp(-limit, limit)).clamp(-1, 1)
-        return self.critics.targets(self._rows(designs, observation, actions)).amin(0)
+        return self.critics.targets(self._rows(told, observation, actions)).amin(0)
 
     def _improve(
         self,
         network: Any,
-        designs: Designs,
+        told: Tensor,
         observation: Tensor,
         noise: Tensor,  # noqa: ARG002
         means: Means,  # noqa: ARG002
     ) -> Improved:
         actions = torch.tanh(network(observation))
-        values = self._valued(designs, observation, actions)
+        values = self._valued(told, observation, actions)
         loss = deterministic_actor_loss(values, actions, self.options.action_penalty)
         return Improved(loss, values[0].detach().view(actions.shape[:-1]))
 

@@ -7,7 +7,6 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from compactrl.options import resolve
 from compactrl.policy import Policy
 from compactrl.products import one_thread
 from compactrl.selection import together
-from compactrl.types import Designs, Layer, Normalizer, Size, Transitions, Trials
+from compactrl.types import Layer, Normalizer, Size, Transitions, Trials
 from controllers import CONTROLLERS, Controller
 from experiments.bench.openloop import OpenLoop
 from experiments.bench.recording import record
@@ -63,22 +62,15 @@ def learner(options: dict[str, Any]) -> tuple[SacLearner, Controller]:
     return made, CONTROLLERS[settings.choice.controller](space, settings.controller, np.random.SeedSequence(0))
 
 
-def proposals(made: SacLearner, controller: Controller) -> Iterator[Designs]:
-    """Return the designs of part after part of a search, as the learner gets them."""
-    while True:
-        yield from made._parts(controller.propose(made.num_designs))
-
-
 def updates(systems: dict[str, dict[str, Any]], repeats: int, count: int) -> dict[str, list[float]]:
     """Return seconds for `count` updates of each system, taken in turn."""
     made = {name: learner(options) for name, options in systems.items()}
-    parts = {name: proposals(*each) for name, each in made.items()}
     seconds: dict[str, list[float]] = {name: [] for name in systems}
     for repetition in range(-1, repeats):  # the first one only warms up
-        for name, (each, _) in made.items():
+        for name, (each, controller) in made.items():
             done, taken = 0, 0.0
             while done < count:
-                designs = next(parts[name])
+                designs = controller.propose(each.meta_batch)
                 began = time.perf_counter()
                 with one_thread():
                     each._learn(designs, Means())
@@ -201,7 +193,7 @@ def fill(count: int) -> None:
     some = transitions(1000, made.lanes, spec.observation_size, made.actions)
     while len(made.buffer) < count:
         made.buffer.add(some)
-    made._learn(next(proposals(made, controller)), Means())
+    made._learn(controller.propose(made.meta_batch), Means())
     print(
         json.dumps(
             {"transitions": len(made.buffer), "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}

@@ -63,10 +63,13 @@ def test_a_student_does_as_its_teacher(tmp_path):
     search(out=tmp_path / "teacher", method="sac", hidden=16, alpha=0.05, **TOY)
     teacher = Run(tmp_path / "teacher")
     options = {"env": TOY["env"], "threads": 1, "iteration_steps": 200, "batch_size": 64, "actor_learning_rate": 3e-3}
+    options |= {"actor_final_rate_share": 0.5}
     student = search(
         out=tmp_path / "student", method="distill", teacher=str(teacher.path), hidden=8, steps=3000, **options
     )
     assert student.summary["parameters"] == 8 * 4 + 2 * 9
+    rates = [row["actor_learning_rate"] for row in student.metrics]
+    np.testing.assert_allclose(rates, 3e-3 * (1 - np.linspace(0, 0.5, len(rates), endpoint=False)))
     assert student.evaluate(32, 1).mean_return > teacher.evaluate(32, 1).mean_return - 1.0
     observations = np.random.default_rng(0).uniform(-1, 1, (200, 3))
     assert np.abs(student.policy(observations) - teacher.policy(observations)).mean() < 0.15

@@ -72,6 +72,8 @@ def test_adam_is_torchs(decay):
             again = Adam(ours, 0.01, decay)
             again.load_state_dict(adam.state_dict())
             adam = again
+        if step == 15:
+            adam.rate = reference.param_groups[0]["lr"] = 0.003
         adam.step(gradient)
         theirs.grad = gradient.clone()
         reference.step()

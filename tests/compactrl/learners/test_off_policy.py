@@ -30,15 +30,18 @@ def learner_of(**options):
     return learner.build(settings, compression, spec, np.random.SeedSequence(0))
 
 
-def rows_of(learner, reward):
-    """A last step of an episode, the same of each of four designs but for its reward (4,)."""
+REWARDS = [1.0, 0.0, -1.0, 2.0]
+
+
+def last_steps(learner):
+    """The same transitions, which end an episode, for each of four designs, with a reward that only it decides."""
     generator = torch.Generator().manual_seed(0)
 
     def same(*shape):
         return torch.randn(1, ROWS, *shape, generator=generator).expand(4, ROWS, *shape).contiguous()
 
     observation = learner.trained.sizes[0]
-    rewards = torch.as_tensor(reward, dtype=torch.float32)[:, None].expand(4, ROWS).contiguous()
+    rewards = torch.tensor(REWARDS)[:, None].expand(4, ROWS).contiguous()
     return Experience(
         same(observation), torch.tanh(same(learner.actions)), rewards, torch.ones(4, ROWS), same(observation)
     )
@@ -47,35 +50,36 @@ def rows_of(learner, reward):
 @pytest.mark.parametrize("options", [{"learner": "sac"}, {"learner": "td3"}, {"learner": "ddpg"}, {"decoder": "dense"}])
 @pytest.mark.parametrize("told", [True, False])
 def test_critics_value_what_an_architecture_gets_where_they_are_told_which(options, told):
-    """Rewards that depend on nothing but the architecture: told critics learn them, others learn their mean."""
-    learner = learner_of(**options, tell_critics=told, critic_learning_rate=0.01, critic_hidden=32)
-    rewards = [1.0, 0.0, -1.0, 2.0]
-    batch = rows_of(learner, rewards)
+    """They learn each one's reward where they are told, else the mean; targets and policies ask them alike."""
+    learner = learner_of(**options, tell_critics=told, critic_learning_rate=0.01, critic_hidden=32, target_rate=1.0)
+    batch, noise = last_steps(learner), torch.zeros(2, 4, ROWS, learner.actions)
     for _ in range(300):
-        learner._update(batch, DESIGNS, torch.zeros(2, 4, ROWS, learner.actions), Means())
+        learner._update(batch, DESIGNS, noise, Means())
+    description, network = learner._told(DESIGNS), learner.trained.network(learner._theta.detach(), DESIGNS)
     with torch.no_grad():
-        values = learner._valued(DESIGNS, batch.observation, batch.action)[0].view(4, ROWS).mean(1)
-    np.testing.assert_allclose(values, rewards if told else [0.5] * 4, atol=0.15)
+        values = learner._valued(description, batch.observation, batch.action)[0].view(4, ROWS)
+        following = learner._next_value(network, description, batch.next_observation, noise[0]).view(4, ROWS)
+        policies = learner._improve(network, description, batch.observation, noise[1], Means()).values
+    np.testing.assert_allclose(values.mean(1), REWARDS if told else [0.5] * 4, atol=0.15)
+    for asked in (following, policies):
+        assert (np.argsort(asked.mean(1).numpy()).tolist() == np.argsort(REWARDS).tolist()) == told
 
 
-def test_the_gradient_of_a_value_reaches_policies_through_their_actions_only():
-    """The architecture is a constant of the critics' input: no more numbers than it has, for each row alike."""
+def test_critics_see_observation_action_and_architecture():
     learner = learner_of()
-    batch = rows_of(learner, [0.0] * 4)
-    told = learner._rows(DESIGNS, batch.observation, batch.action).view(4, ROWS, -1)
+    batch = last_steps(learner)
+    rows = learner._rows(learner._told(DESIGNS), batch.observation, batch.action).view(4, ROWS, -1)
     seen = learner.trained.sizes[0] + learner.actions
-    torch.testing.assert_close(told[..., :seen], torch.cat([batch.observation, batch.action], -1))
+    torch.testing.assert_close(rows[..., :seen], torch.cat([batch.observation, batch.action], -1))
     expected = torch.as_tensor(learner.compression.described(DESIGNS), dtype=torch.float32)
-    torch.testing.assert_close(told[..., seen:], expected[:, None].expand(4, ROWS, 4).contiguous())
+    torch.testing.assert_close(rows[..., seen:], expected[:, None].expand(4, ROWS, 4).contiguous())
 
 
 def test_once_settled_critics_are_told_the_architecture_that_is_left():
     learner = learner_of()
-    batch = rows_of(learner, [0.0] * 4)
-    before = learner._rows(DESIGNS[2:3], batch.observation[:1], batch.action[:1])
+    before = learner._told(DESIGNS[2:3])
     learner.settle(DESIGNS[2])
-    after = learner._rows(np.zeros((1, 0), np.int64), batch.observation[:1], batch.action[:1])
-    torch.testing.assert_close(before, after)
+    torch.testing.assert_close(learner._told(np.zeros((1, 0), np.int64)), before)
 
 
 def test_every_architecture_is_described_as_another_one():
@@ -84,16 +88,30 @@ def test_every_architecture_is_described_as_another_one():
     assert told.shape == (4680, 4 + 2)
     assert len(np.unique(told, axis=0)) == 4680
     assert np.abs(told).max() == 1
-    np.testing.assert_array_equal(hypernet.described(np.array([[8, 1, 0, 0]]))[0], [1, -0.75, -1, -1, -0.75, 0])
     assert (np.diff(told[np.argsort(depths_of(hypernet.space.rows)), 5]) >= 0).all()
     assert Hypernet((17, 12), HypernetOptions(tell_critics=False)).described(hypernet.space.rows).shape == (4680, 0)
+
+
+@pytest.mark.parametrize(
+    ("widths", "designs", "expected"),
+    [
+        ("4,8,16,32,64,128,256,512", [[8, 1, 0, 0]], [1, -0.75, -1, -1, -0.75, 0]),
+        ("4,8", [[1, 0, 2, 0], [1, 2, 0, 0], [0, 1, 0, 2]], [0, 1, -1, -1, 0, 0]),
+        ("4,8", [[0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], [0, -1, -1, -1, 0, -0.5]),
+        ("64,4,256,8", [[1, 3, 2, 0]], [0.5, 1, -0.5, -1, -0.5, 0.5]),
+    ],
+    ids=["widths, narrowest, depth", "gaps", "the row of zeros", "widths in any order"],
+)
+def test_a_description_by_hand(widths, designs, expected):
+    told = Hypernet((3, 2), HypernetOptions(widths=widths)).described(np.array(designs))
+    np.testing.assert_array_equal(told, [expected] * len(designs))
 
 
 @pytest.mark.parametrize(("method", "share"), [("ghp", 0.2), ("sac", 0.5), ("sac", 1.0)])
 def test_the_learning_rate_falls_evenly_to_its_share(tmp_path, method, share):
     of_ghp = ("widths", "max_layers", "rank", "graph_size", "meta_batch", "resample_updates")
     options = {name: each for name, each in OPTIONS.items() if method == "ghp" or name not in of_ghp}
-    options |= {"method": method, "actor_learning_rate": 0.01, "final_rate_share": share, "steps": 960}
+    options |= {"method": method, "actor_learning_rate": 0.01, "actor_final_rate_share": share, "steps": 960}
     run = search(out=tmp_path / "run", **options, random_steps=0, seed=0, threads=1, selection_episodes=2)
     rates = [row["actor_learning_rate"] for row in run.metrics if row.get("actor_learning_rate") is not None]
     np.testing.assert_allclose(rates, 0.01 * (1 - (1 - share) * np.arange(10) / 10))
