@@ -42,8 +42,8 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
         load_module(settings.search.env_module)
     spec = environment(settings)
     method = settings.method
-    if spec.goal is not None and method.goal_defaults:
-        settings = resolve({**method.goal_defaults, **{name: each for name, each in given.items() if each is not None}})
+    if spec.goal is not None and method.goal_learner and not given.get("learner"):
+        settings = resolve({**given, "learner": method.goal_learner})
     _try(settings, spec)
     settings = _filled_in(settings, spec)
     with contextlib.ExitStack() as opened:

@@ -41,8 +41,8 @@ class Method:
     """Options that this method does not let be chosen."""
     learners: tuple[str, ...] = ("evolution",)
     """Names in `compactrl.learners.LEARNERS`; the first is the default."""
-    goal_defaults: Mapping[str, Any] = field(default_factory=dict)
-    """What is otherwise in environments with goals, unless given."""
+    goal_learner: str = ""
+    """The default in environments with goals, where it is another."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Presets that mean something else for this method."""
 
@@ -56,12 +56,12 @@ def _gradient(
     summary: str,
     choices: dict[str, Choice],
     learners: tuple[str, ...],
-    goal_defaults: Mapping[str, Any] = MappingProxyType({}),
+    goal_learner: str = "",
     paper: Mapping[str, Any] = MappingProxyType({}),
     **fixed: Any,
 ) -> tuple[str, Method]:
     settled, presets = MappingProxyType(fixed), MappingProxyType({"paper": paper})
-    return name, Method(name, summary, MappingProxyType(choices), settled, learners, goal_defaults, presets)
+    return name, Method(name, summary, MappingProxyType(choices), settled, learners, goal_learner, presets)
 
 
 _SAMPLED = {"population": 320}
@@ -167,7 +167,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "pointer": Choice("hypernet", "pointer", _HYPERNET),
                 },
                 learners=("sac", "td3", "ddpg"),
-                goal_defaults=MappingProxyType({"learner": "ddpg"}),
+                goal_learner="ddpg",
                 paper=_HYPERNET_PAPER,
                 hidden=(),
             ),
