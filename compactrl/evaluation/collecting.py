@@ -1,7 +1,7 @@
-"""Standing environments: trials act for some steps each, one after the other, while the episodes go on.
+"""Standing environments: a trial for each lane acts in it for some steps, while the episodes go on.
 
-For learners that need transitions. Trial k of a call acts in lane k mod L, as in an evaluation, for T / (N / L)
-steps; an episode that ends is followed by the next. What a lane does depends only on its seed, its count of resets
+For learners that need transitions. Trial k of a call acts in lane k for T steps; an episode that ends is followed by
+the next. What a lane does depends only on its seed, its count of resets
 and the actions of its episode so far: these are a lane's checkpoint, and are repeated when it is restored.
 """
 
@@ -48,33 +48,24 @@ class Collected:
         """Of the episodes that ended at each step."""
         self.failures: dict[int, str] = {}
 
-    def outcomes(self, trials: int, goal: Goal | None) -> Outcomes:
-        """Return the record that evaluators give of N trials."""
+    def outcomes(self, goal: Goal | None) -> Outcomes:
+        """Return the record that evaluators give of their trials, one for each lane."""
         seen = self.transitions
-        steps, lanes = seen.reward.shape
-        parts = trials // lanes
-
-        def by_trial(values: NDArray[Any]) -> NDArray[Any]:  # (T, L, …) → (N, S, …)
-            return values.reshape(parts, steps // parts, *values.shape[1:]).swapaxes(1, 2).reshape(
-                trials, steps // parts, *values.shape[2:]
-            )  # fmt: skip
-
-        valid = by_trial(seen.valid)
-        observed = np.where(valid[..., None], by_trial(seen.observation), 0.0)
-        moments = Moments(valid.sum(axis=1, dtype=float), observed.sum(axis=1), (observed * observed).sum(axis=1))
+        observed = np.where(seen.valid[..., None], seen.observation, 0.0)
+        moments = Moments(seen.valid.sum(axis=0, dtype=float), observed.sum(axis=0), (observed * observed).sum(axis=0))
         successes = None
         if goal is not None:
             reached = goal.success(seen.achieved, seen.next_observation[..., -goal.size :])
-            successes = _mean(by_trial(np.where(np.isfinite(self.returns), reached, np.nan)))
+            successes = _mean(np.where(np.isfinite(self.returns), reached, np.nan))
         failures = dict(sorted(self.failures.items()))
-        return Outcomes(_mean(by_trial(self.returns)), valid.sum(axis=1), moments, failures, seen, successes)
+        return Outcomes(_mean(self.returns), seen.valid.sum(axis=0), moments, failures, seen, successes)
 
 
 def _mean(values: Floats) -> Floats:
-    """Return the mean of what is not NaN in each row, NaN where all is, of (N, S)."""
+    """Return the mean of what is not NaN in each column, NaN where all is, of (T, L)."""
     known = np.isfinite(values)
     return np.where(
-        known.any(axis=1), np.where(known, values, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan
+        known.any(axis=0), np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
     )
 
 
@@ -96,19 +87,14 @@ class Standing:
         exploration = trials.exploration
         if exploration is None:
             raise ValueError("expected trials with an exploration: it says how many steps to collect")
-        block, num_trials = self._block, len(trials.designs)
-        parts = num_trials // block.num_lanes
-        steps = len(exploration.noise) // parts
-        for step in range(parts * steps):
-            if step % steps == 0:
-                running = step // steps * block.num_lanes + block.offset + self._lanes
-                policies = network(trials.layers, running)
-            self._restart(running, collected)
-            self._step(step, running, policies, trials, exploration, collected)
-            if block.stopped:
+        policies = network(trials.layers, self._block.offset + self._lanes)
+        for step in range(len(exploration.noise)):
+            self._restart(collected)
+            self._step(step, policies, trials, exploration, collected)
+            if self._block.stopped:
                 return
 
-    def _restart(self, running: Integers, collected: Collected) -> None:
+    def _restart(self, collected: Collected) -> None:
         """Begin new episodes where they are due; a lane whose reset fails stays due."""
         due = np.flatnonzero(self._fresh)
         if not len(due):
@@ -122,17 +108,9 @@ class Standing:
         self._return[due] = 0.0
         for lane in due:
             self._actions[lane] = []
-        self._fresh[due] = self._failed(answer, due, running, collected)
+        self._fresh[due] = self._failed(answer, due, collected)
 
-    def _step(
-        self,
-        step: int,
-        running: Integers,
-        policies: Any,
-        trials: Trials,
-        exploration: Exploration,
-        collected: Collected,
-    ) -> None:
+    def _step(self, step: int, policies: Any, trials: Trials, exploration: Exploration, collected: Collected) -> None:
         """Take one step in every lane that stands."""
         going = np.flatnonzero(~self._fresh)
         observation = self._observation
@@ -144,7 +122,7 @@ class Standing:
         actions = explored(outputs, exploration, step, lanes)
         sound = np.isfinite(actions).all(axis=1)
         for lane in going[~sound]:
-            collected.failures[int(running[lane])] = "the policy gave NaN or infinite outputs"
+            collected.failures[int(self._block.offset + lane)] = "the policy gave NaN or infinite outputs"
             self._fresh[lane] = True
         going, lanes, actions = going[sound], lanes[sound], actions[sound]
         if not len(going):
@@ -154,7 +132,7 @@ class Standing:
         answer = self._block.engine.receive()
         for lane, action in zip(going, scaled, strict=True):
             self._actions[lane].append(action)
-        valid = ~self._failed(answer, going, running, collected)
+        valid = ~self._failed(answer, going, collected)
         self._return[going] += answer.reward
         seen = collected.transitions
         terminated = answer.done if answer.terminated is None else answer.terminated
@@ -171,7 +149,7 @@ class Standing:
         observation[going] = answer.observation
         self._fresh[going] = answer.done | ~valid
 
-    def _failed(self, answer: Answer, lanes: Integers, running: Integers, collected: Collected) -> NDArray[np.bool_]:
+    def _failed(self, answer: Answer, lanes: Integers, collected: Collected) -> NDArray[np.bool_]:
         """Record why lanes failed; returns which did, (n,)."""
         sane = np.abs(answer.observation).max(axis=1) < HUGE
         if answer.achieved is not None:
@@ -183,7 +161,7 @@ class Standing:
         )
         for position, reason in (reasons | answer.errors).items():
             bad[position] = True
-            collected.failures[int(running[lanes[position]])] = reason
+            collected.failures[int(self._block.offset + lanes[position])] = reason
         return np.asarray(bad)
 
     def episodes(self) -> dict[int, Floats]:

@@ -67,23 +67,22 @@ class LocalEvaluator:
         return results.outcomes(goal)
 
     def collect(self, trials: Trials) -> Outcomes:
-        """Let each of N trials act in its lane for some of the T steps that its exploration is for.
+        """Let each of L trials act in its lane for the T steps that their exploration is for.
 
         Raises:
-            ValueError: the trials are no multiple of the lanes, or T none of the trials of a lane.
+            ValueError: there are more or fewer trials than lanes, or no steps.
         """
         steps = 0 if trials.exploration is None else len(trials.exploration.noise)
-        parts, rest = divmod(len(trials.designs), self.num_lanes)
-        if rest or not steps or steps % parts:
+        if len(trials.designs) != self.num_lanes or not steps:
             raise ValueError(
-                f"expected trials that are a multiple of the {self.num_lanes} lanes, and as many steps for each: "
-                f"got {len(trials.designs)} trials and {steps} steps"
+                f"expected a trial for each of the {self.num_lanes} lanes, and steps: got {len(trials.designs)} trials "
+                f"and {steps} steps"
             )
         goal, spec = self.spec.goal, self.spec
         collected = Collected(steps, self.num_lanes, spec.observation_size, spec.action.size, goal.size if goal else 0)
         with one_thread().limit(limits=1):
             list(self._drivers.map(lambda standing: standing.run(trials, collected), self._standing))
-        return collected.outcomes(len(trials.designs), goal)
+        return collected.outcomes(goal)
 
     def close(self) -> None:
         """Give the environments back; an evaluation that was interrupted ends first."""

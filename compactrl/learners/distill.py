@@ -82,9 +82,8 @@ class DistillLearner(GradientLearner):
 
     def ask(self, designs: Designs) -> Trials:
         """Return trials of the teacher."""
-        exploration = self._explore(self.num_parts * self.steps_per_part)
         nothing = np.zeros((self.lanes, designs.shape[1]), np.int64)
-        return Trials(self.teacher.batched(self.lanes), self.normalizer, nothing, exploration)
+        return Trials(self.teacher.batched(self.lanes), self.normalizer, nothing, self._explore(self.num_steps))
 
     def _explore(self, steps: int) -> Exploration:
         shape = (steps, self.lanes, self.actions)

@@ -62,8 +62,9 @@ class Means:
 class GradientLearner(Learner):
     """Theta of a compression that can be trained by gradients (`network`, beside `expand`).
 
-    An iteration has `num_parts` parts; in each one n designs act for `steps_per_part` steps in every lane (lane l runs
-    design l mod n), and are then trained for `updates_per_part` updates.
+    In an iteration n designs act for `num_steps` steps in every lane (lane l runs design l mod n); then `num_parts`
+    times n designs, first those that acted, are trained for `updates_per_part` updates. Who acts changes less often
+    than who learns: a policy that hands its episode on after a few steps never sees where it gets by itself.
 
     Args:
         compression: (theta, design) → ReLU MLP, with `heads` outputs for each action.
@@ -134,21 +135,26 @@ class GradientLearner(Learner):
         return self.compression.meta_batch
 
     @property
-    def steps_per_part(self) -> int:
-        """S, steps in every lane before the next designs."""
+    def _steps_per_part(self) -> int:
+        """Steps in every lane for the updates of one part."""
         options = self.options
         resample = self.compression.resample_updates / options.updates_per_step or options.iteration_steps
         return max(1, round(resample / self.lanes))
 
     @property
     def num_parts(self) -> int:
-        """How many times designs change in an iteration."""
-        return max(1, round(self.options.iteration_steps / (self.steps_per_part * self.lanes)))
+        """How many times the designs that learn change in an iteration."""
+        return max(1, round(self.options.iteration_steps / (self._steps_per_part * self.lanes)))
+
+    @property
+    def num_steps(self) -> int:
+        """T, steps in every lane in an iteration."""
+        return self.num_parts * self._steps_per_part
 
     @property
     def updates_per_part(self) -> int:
         """Updates that the steps of a part allow."""
-        return max(1, round(self.steps_per_part * self.lanes * self.options.updates_per_step))
+        return max(1, round(self._steps_per_part * self.lanes * self.options.updates_per_step))
 
     @property
     def num_designs(self) -> int:
@@ -166,12 +172,10 @@ class GradientLearner(Learner):
     def ask(self, designs: Designs) -> Trials:
         """Return this iteration's trials for the controller's designs (num_designs, D)."""
         self._asked = designs.reshape(self.num_parts, self.meta_batch, designs.shape[1])
-        lanes = np.arange(self.lanes) % self.meta_batch
-        of = (np.arange(self.num_parts)[:, None] * self.meta_batch + lanes).ravel()
+        acting, of = self._asked[0], np.arange(self.lanes) % self.meta_batch
         with one_thread():
-            policies = tuple(self._acting(designs))
-        exploration = self._explore(self.num_parts * self.steps_per_part)
-        return Trials(Mixed(policies, of), self.normalizer, designs[of], exploration)
+            policies = tuple(self._acting(acting))
+        return Trials(Mixed(policies, of), self.normalizer, acting[of], self._explore(self.num_steps))
 
     def _acting(self, designs: Designs) -> Iterator[Layers]:
         """Return the MLPs of these designs (n, D)."""

@@ -4,14 +4,15 @@ Hegde & Sukhatme 2022, section III-C: a meta-batch of architectures acts, each i
 one replay buffer; a minibatch is split among them, and their policies, all written by one theta, go up the critics'
 values (equation 4). A plain network is the same with one architecture.
 
-An iteration collects some 1000 environment steps and then makes as many updates: several meta-batches one after the
-other, each acting for a few steps in every lane, then each trained for the updates that these steps allow. What a
-design is worth is taken from the critics: the mean value of its actions over its updates.
+An iteration collects some 1000 environment steps, one meta-batch acting in all of them, and then makes as many updates,
+of several meta-batches one after the other. What a design is worth is taken from the critics: the mean value of its
+actions over its updates.
 
-Departures: collecting and learning alternate in larger pieces than the public code's single steps (rlkit's do so too);
-updates begin after the random steps; and critics are told whose actions they value: Q(observation, action, design).
-In the paper they are not, and learn what the mixture is worth, so that no policy gets far ahead of it: a plain policy
-that is trained against such critics alone, once they are finished, gets no further than the mixture's best.
+Departures: collecting and learning alternate in larger pieces than the public code's single steps (rlkit's do so too),
+and who acts changes with every piece, not with who learns; updates begin after the random steps; and critics are told
+whose actions they value: Q(observation, action, design). In the paper they are not, and learn what the mixture is
+worth, so that no policy gets far ahead of it: a plain policy that is trained against such critics alone, once they are
+finished, gets no further than the mixture's best.
 """
 
 from __future__ import annotations

@@ -25,18 +25,17 @@ def mlp(generator, sizes, scale=0.4):
     )
 
 
-def make_trials(spec, parts, steps, heads=2, seed=0, shapes=((5,), (3, 7), (16, 4, 4))):
+def make_trials(spec, steps, heads=2, seed=0, shapes=((5,), (3, 7), (16, 4, 4))):
     generator = np.random.default_rng(seed)
-    count = parts * LANES
     policies = tuple(
         mlp(generator, (spec.observation_size, *shapes[k % len(shapes)], heads * spec.action.size))
-        for k in range(count)
+        for k in range(LANES)
     )
-    given = np.full((parts * steps, LANES, spec.action.size), np.nan)
+    given = np.full((steps, LANES, spec.action.size), np.nan)
     given[0, 1] = 0.5
     exploration = Exploration(generator.standard_normal(given.shape), given, (-2.0, 0.5))
     normalizer = Normalizer(0.1 * generator.standard_normal(spec.observation_size), np.full(spec.observation_size, 1.5))
-    return Trials(Mixed(policies, np.arange(count)), normalizer, np.zeros((count, 0), np.int64), exploration)
+    return Trials(Mixed(policies, np.arange(LANES)), normalizer, np.zeros((LANES, 0), np.int64), exploration)
 
 
 def evaluator(spec, blocks=1, seed=7):
@@ -51,18 +50,18 @@ def assert_same(found, expected):
     assert found.failures == expected.failures
 
 
-def naive(engines, spec, trials, parts, steps):
+def naive(engines, spec, trials, steps):
     """A lane at a time, in numpy's plainest form."""
     lane, restart = np.zeros(1, np.int64), np.ones(1, bool)
     seen = {name: [] for name in ("observation", "action", "reward", "next_observation", "done")}
     for number, engine in enumerate(engines):
         rows = {name: [] for name in seen}
         done = True
-        for step in range(parts * steps):
+        for step in range(steps):
             if done:
                 engine.send(lane, None, restart)
                 observation = engine.receive().observation[0]
-            layers = trials.layers.policies[step // steps * LANES + number]
+            layers = trials.layers.policies[number]
             x = (observation - trials.normalizer.mean) / trials.normalizer.std
             for layer in layers[:-1]:
                 x = np.maximum(layer.weight @ x + layer.bias, 0)
@@ -91,12 +90,12 @@ def naive(engines, spec, trials, parts, steps):
 @pytest.mark.parametrize(("env", "limit"), [("compactrl/Target-v0", 0), ("Hopper-v5", 30), ("Pendulum-v1", 7)])
 def test_it_is_what_environments_one_at_a_time_go_through(env, limit, heads):
     spec = describe(env, max_episode_steps=limit)
-    trials = make_trials(spec, parts=3, steps=15, heads=heads)
+    trials = make_trials(spec, 45, heads)
     made = evaluator(spec)
     found = made.collect(trials)
     made.close()
     alone = LocalEvaluator(spec, LANES, np.random.SeedSequence(7), threads=1, blocks=LANES)
-    expected = naive([block.engine for block in alone._blocks], spec, trials, 3, 15)
+    expected = naive([block.engine for block in alone._blocks], spec, trials, 45)
     alone.close()
     seen = found.transitions
     # Half a step of an unstable robot doubles a rounding error: only the first steps are equal to many digits.
@@ -113,31 +112,32 @@ def test_it_is_what_environments_one_at_a_time_go_through(env, limit, heads):
 
 def test_a_limit_of_steps_truncates_and_a_fall_terminates():
     spec = describe("Hopper-v5", max_episode_steps=12)
-    seen = evaluator(spec).collect(make_trials(spec, 2, 60)).transitions
+    seen = evaluator(spec).collect(make_trials(spec, 120)).transitions
     assert seen.truncated.any()
     assert not (seen.truncated & seen.terminated).any()
     longer = describe("Hopper-v5", max_episode_steps=400)
-    seen = evaluator(longer).collect(make_trials(longer, 2, 60)).transitions
+    seen = evaluator(longer).collect(make_trials(longer, 120)).transitions
     assert seen.terminated.any()
 
 
 def test_returns_are_those_of_the_episodes_that_ended():
     spec = describe("compactrl/Target-v0")  # episodes of 20 steps
     made = evaluator(spec)
-    found = made.collect(make_trials(spec, parts=5, steps=10))
-    assert np.isnan(found.returns.reshape(5, LANES)[[0, 2, 4]]).all()
-    for ends, part in ((20, 1), (40, 3)):
-        expected = found.transitions.reward[ends - 20 : ends].sum(axis=0)
-        np.testing.assert_allclose(found.returns.reshape(5, LANES)[part], expected)
-    assert (found.steps == 10).all()
+    found = made.collect(make_trials(spec, 50))
+    episodes = found.transitions.reward[:40].reshape(2, 20, LANES).sum(axis=1)
+    np.testing.assert_allclose(found.returns, episodes.mean(axis=0))
+    assert (found.steps == 50).all()
     np.testing.assert_allclose(found.moments.total.sum(axis=0), found.transitions.observation.sum(axis=(0, 1)))
     assert found.moments.seen.sum() == 50 * LANES
+    # The third episode goes on, without a word until it ends.
+    assert np.isnan(made.collect(make_trials(spec, 5)).returns).all()
+    assert np.isfinite(made.collect(make_trials(spec, 5)).returns).all()
 
 
 @pytest.mark.parametrize("env", ["compactrl/Target-v0", "Hopper-v5", "HalfCheetah-v5"])
 def test_blocks_change_no_bit(env):
     spec = describe(env, max_episode_steps=25)
-    trials = make_trials(spec, 3, 20, shapes=((64, 64), (5,), (128, 17)))
+    trials = make_trials(spec, 60, shapes=((64, 64), (5,), (128, 17)))
     one, two = evaluator(spec, 1), evaluator(spec, 3)
     assert_same(one.collect(trials), two.collect(trials))
     one.close()
@@ -145,10 +145,10 @@ def test_blocks_change_no_bit(env):
 
 
 @pytest.mark.parametrize("env", ["compactrl/Target-v0", "Hopper-v5", "FetchReach-v4", "compactrl/BitFlip-v0"])
-@pytest.mark.parametrize("parts", [1, 3])
-def test_a_fresh_evaluator_goes_on_in_the_middle_of_episodes(env, parts):
+@pytest.mark.parametrize("steps", [10, 30])
+def test_a_fresh_evaluator_goes_on_in_the_middle_of_episodes(env, steps):
     spec = describe(env, max_episode_steps=23)
-    first, second = make_trials(spec, parts, 10), make_trials(spec, parts, 10, seed=1)
+    first, second = make_trials(spec, steps), make_trials(spec, steps, seed=1)
     one, other = evaluator(spec, 2), evaluator(spec, 1)
     one.collect(first)
     state = one.state_dict()
@@ -164,9 +164,9 @@ def test_a_fresh_evaluator_goes_on_in_the_middle_of_episodes(env, parts):
 @pytest.mark.parametrize("fault", ["raise", "nan", "huge", "size"])
 def test_a_failing_lane_is_told_and_goes_on(fault):
     spec = describe("compactrl/Faulty-v0", max_episode_steps=20, kwargs={"fault": fault, "after": 5, "chance": 0.5})
-    found = evaluator(spec, 2).collect(make_trials(spec, 4, 12))
+    found = evaluator(spec, 2).collect(make_trials(spec, 48))
     seen = found.transitions
-    assert 0 < len(found.failures) < 16
+    assert 0 < len(found.failures) <= LANES
     assert not seen.valid.all()
     assert seen.valid.mean() > 0.8
     assert np.isfinite(seen.observation[seen.valid]).all()
@@ -176,18 +176,18 @@ def test_a_failing_lane_is_told_and_goes_on(fault):
 
 def test_a_policy_without_finite_outputs_acts_nowhere():
     spec = describe("compactrl/Target-v0")
-    trials = make_trials(spec, 2, 10)
+    trials = make_trials(spec, 10)
     trials.layers.policies[2][0].bias[:] = np.nan
     found = evaluator(spec).collect(trials)
     assert found.failures == {2: "the policy gave NaN or infinite outputs"}
-    assert not found.transitions.valid[:10, 2].any()
-    assert found.transitions.valid[10:, 2].all()
+    assert not found.transitions.valid[:, 2].any()
+    assert found.transitions.valid[:, [0, 1, 3]].all()
 
 
 def test_goals_are_in_the_observation_and_success_is_counted():
     spec = describe("FetchReach-v4")
     assert (spec.observation_size, spec.action.size, spec.goal.size) == (13, 4, 3)
-    trials = make_trials(spec, 1, 100, heads=1)
+    trials = make_trials(spec, 100, heads=1)
     found = evaluator(spec, 2).collect(trials)
     seen = found.transitions
     desired = seen.observation[..., -3:]
@@ -203,10 +203,10 @@ def test_goals_are_in_the_observation_and_success_is_counted():
 
 def test_what_cannot_be_dealt_to_the_lanes_is_refused():
     spec = describe("compactrl/Target-v0")
-    trials = make_trials(spec, 2, 10)
-    with pytest.raises(ValueError, match="a multiple of the 4 lanes"):
-        evaluator(spec).collect(trials._replace(designs=trials.designs[:6]))
-    with pytest.raises(ValueError, match="a multiple of the 4 lanes"):
+    trials = make_trials(spec, 10)
+    with pytest.raises(ValueError, match="a trial for each of the 4 lanes, and steps: got 3 trials"):
+        evaluator(spec).collect(trials._replace(designs=trials.designs[:3]))
+    with pytest.raises(ValueError, match="and 0 steps"):
         evaluator(spec).collect(trials._replace(exploration=None))
 
 
@@ -274,7 +274,7 @@ def test_slots_that_change_their_policies_are_those_alone():
 
 def test_a_relu_policy_acts_as_in_the_evaluator():
     spec = describe("compactrl/Target-v0")
-    trials = make_trials(spec, 1, 20, heads=1)
+    trials = make_trials(spec, 20, heads=1)
     layers = trials.layers.policies[1]
     policy = Policy(layers, trials.normalizer, spec.action, spec.id, "sac", Size(0, 0, 0, 0.0, 0), activation="relu")
     quiet = trials.exploration._replace(noise=np.zeros_like(trials.exploration.noise))

@@ -9,6 +9,7 @@ from compactrl.architectures import depths_of
 from compactrl.buffers import Experience
 from compactrl.compressions import COMPRESSIONS, Hypernet, HypernetOptions
 from compactrl.envs.registry import describe
+from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners import LEARNERS
 from compactrl.learners.gradient import Means
 from compactrl.loop import network_sizes
@@ -63,6 +64,30 @@ def test_critics_value_what_an_architecture_gets_where_they_are_told_which(optio
     np.testing.assert_allclose(values.mean(1), REWARDS if told else [0.5] * 4, atol=0.15)
     for asked in (following, policies):
         assert (np.argsort(asked.mean(1).numpy()).tolist() == np.argsort(REWARDS).tolist()) == told
+
+
+@pytest.mark.parametrize("lanes", [4, 10])
+def test_a_lane_acts_with_one_architecture_while_those_that_learn_change(lanes):
+    learner = learner_of(lanes=lanes, random_steps=0, iteration_steps=320, batch_size=64)
+    parts = 10  # of 32 steps and updates
+    assert (learner.num_parts, learner.num_steps, learner.updates_per_part) == (
+        (parts, 80, 32) if lanes == 4 else (11, 33, 30)
+    )
+    designs = learner.compression.space.sample(learner.num_designs, np.random.default_rng(0))
+    trials = learner.ask(designs)
+    np.testing.assert_array_equal(trials.designs, designs[np.arange(lanes) % 4])
+    assert len(trials.exploration.noise) == learner.num_steps
+    theta = learner.theta().astype(np.float32)
+    for lane in range(lanes):
+        expected = learner.compression.expand(theta, trials.designs[lane])
+        for mine, theirs in zip(trials.layers.policies[trials.layers.of[lane]], expected, strict=True):
+            np.testing.assert_allclose(mine.weight, theirs.weight, rtol=1e-5, atol=1e-6)
+    evaluator = LocalEvaluator(describe(OPTIONS["env"]), lanes, np.random.SeedSequence(0), threads=1)
+    outcomes = evaluator.collect(trials)
+    evaluator.close()
+    learner.tell(trials, outcomes, 0.0)
+    assert outcomes.transitions.valid.sum() == learner.num_parts * learner.updates_per_part == learner._updates
+    assert np.isfinite(learner.judge(outcomes).scores).all()  # every design has learned
 
 
 def test_critics_see_observation_action_and_architecture():
