@@ -110,6 +110,7 @@ _HYPERNET_PAPER = {
     "controller": "uniform",
     "graph_size": 16,
     "tell_critics": False,
+    "anchor_share": 0.0,
     "actor_final_rate_share": 1.0,
     "resample_updates": 50,
     "actor_learning_rate": 1e-3,

@@ -45,6 +45,7 @@ hundred times with all 4680."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "ghp": {**CHEETAH, "method": "ghp"},
     "ghp-not-told": {**CHEETAH, "method": "ghp", "tell_critics": False},
+    "ghp-no-anchor": {**CHEETAH, "method": "ghp", "anchor_share": 0.0},
     "ghp-constant-rate": {**CHEETAH, "method": "ghp", "actor_final_rate_share": 1.0},
     "ghp-uniform": {**CHEETAH, "method": "ghp", "controller": "uniform"},
     "ghp-pointer": {**CHEETAH, "method": "ghp", "controller": "pointer"},

@@ -141,9 +141,8 @@ def _ghp(content: dict[str, Any]) -> list[list[str]]:
         rate = f"{row['median_steps_per_second']:.0f} updates/s, {row['over_plain']:.2f} times as long as a plain one"
         found.append([f"SAC, batches of 256, one thread: {name}", rate])
     memory, evaluated = content["memory"], content["evaluation"]
-    share = (
-        f"{evaluated['share_of_limit']:.2f} ({evaluated['compactrl']['median_steps_per_second'] / 1000:.1f} k steps/s)"
-    )
+    rate, engine = evaluated["compactrl"]["median_steps_per_second"], evaluated["share_of_limit_of_envpool"]
+    share = f"{evaluated['share_of_limit']:.2f} ({rate / 1000:.1f} k steps/s); EnvPool alone {engine:.2f}"
     return [
         *found,
         ["weights of all 4680 architectures", f"{content['weights_of_all_seconds']:.1f} s"],
@@ -158,6 +157,7 @@ def _ghp(content: dict[str, Any]) -> list[list[str]]:
 HYPERNET_LABELS = {
     "ghp": "`ghp`",
     "ghp-not-told": "`ghp --no-tell-critics`",
+    "ghp-no-anchor": "`ghp --anchor-share 0`",
     "ghp-constant-rate": "`ghp --actor-final-rate-share 1`",
     "ghp-uniform": "`ghp --sampling uniform`",
     "ghp-pointer": "`ghp --sampling pointer`",

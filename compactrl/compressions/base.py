@@ -66,6 +66,8 @@ class Compression(ABC):
     """How many designs a learner by gradients acts with and trains at a time."""
     resample_updates: int = 0
     """Updates by gradients after which it takes other designs, where it does."""
+    anchors: Designs
+    """(k, D) designs that are part of every meta-batch, k < meta_batch; none but where a compression says so."""
 
     def __init__(self, sizes: tuple[int, ...], options: AnyOptions) -> None:
         if len(sizes) < 2 or min(sizes) < 1:
@@ -78,6 +80,7 @@ class Compression(ABC):
         self.num_edges = sum(outputs * inputs for outputs, inputs in self.shapes)
         self.num_biases = sum(self.sizes[1:-1])
         self.space = self.design_space = Space(length=0, choices=1)
+        self.anchors = np.zeros((0, 0), np.int64)
 
     @property
     def summary(self) -> str:

@@ -6,7 +6,8 @@ whose weights the hypernetwork writes one last time.
 
 What it departs in from the paper: node features are normalised and say where a node stands (`--width-features raw`
 has the paper's), and the decoder is bilinear (`--decoder dense` has the paper's); see `hypernets/`.
-Critics are told the architecture (`--no-tell-critics` has the paper's); see `learners/off_policy.py`.
+Critics are told the architecture (`--no-tell-critics` has the paper's), and half of every meta-batch is the same one
+(`--anchor-share 0` has the paper's); see `learners/off_policy.py`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from compactrl.hypernets.lowrank import Batch
 
 PlainOptions = Options
+ANCHOR_WIDTH, ANCHOR_LAYERS = 256, 2
+"""Of the anchor, at most: what plain off-policy learning is done with."""
 
 
 def _widths(value: Any) -> Any:
@@ -71,6 +74,13 @@ class HypernetOptions(Options):
     )
     tell_critics: bool = Field(
         True, description="Tell the critics whose actions they value: the architecture is an input of theirs."
+    )
+    anchor_share: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="Share of every meta-batch that is the same architecture, from whose experience all learn: two "
+        "layers of the widest up to 256. 0 for none.",
     )
     resample_updates: int = Field(8, ge=1, description="Updates after which the next architectures come; about.")
     graph_size: int = Field(32, ge=1, description="Numbers of a graph node's state; the paper's public code has 16.")
@@ -116,9 +126,16 @@ class Hypernet(Compression):
         self.space = self.design_space = Space(
             length=self.max_layers, choices=len(self.widths) + 1, rows=designs, strata=depths_of(designs)
         )
+        count = min(round(options.anchor_share * options.meta_batch), options.meta_batch - 1)
+        self.anchors = np.repeat(designs_of([self._anchor()], self.widths, self.max_layers), count, axis=0)
         self.num_weights = 0  # of what ships, it depends on the design: see `size`
         self._decoder_arguments = (observation, outputs, max(self.widths), options.graph_size, options.rank)
         self._last: tuple[Any, tuple[Floats, Floats, Batch]] | None = None
+
+    def _anchor(self) -> Widths:
+        """Return the architecture of the anchors: large enough to get far soon, small enough to be updated soon."""
+        narrow = [width for width in self.widths if width <= ANCHOR_WIDTH]
+        return (max(narrow) if narrow else min(self.widths),) * min(ANCHOR_LAYERS, self.max_layers)
 
     @property
     def summary(self) -> str:

@@ -63,8 +63,9 @@ class GradientLearner(Learner):
     """Theta of a compression that can be trained by gradients (`network`, beside `expand`).
 
     In an iteration n designs act for `num_steps` steps in every lane (lane l runs design l mod n); then `num_parts`
-    times n designs, first those that acted, are trained for `updates_per_part` updates. Who acts changes less often
-    than who learns: a policy that hands its episode on after a few steps never sees where it gets by itself.
+    times n designs, first those that acted, are trained for `updates_per_part` updates. Some of the n are the same each
+    time (`Compression.anchors`), the others the controller's. Who acts changes less often than who learns: a policy
+    that hands its episode on after a few steps never sees where it gets by itself.
 
     Args:
         compression: (theta, design) → ReLU MLP, with `heads` outputs for each action.
@@ -158,8 +159,14 @@ class GradientLearner(Learner):
 
     @property
     def num_designs(self) -> int:
-        """How many designs `ask` needs."""
-        return self.num_parts * self.meta_batch
+        """How many designs `ask` needs, beside the anchors."""
+        return self.num_parts * (self.meta_batch - len(self.compression.anchors))
+
+    def parts(self, designs: Designs) -> Designs:
+        """Return who learns with whom, (num_parts, n, D), of the controller's designs (num_designs, D)."""
+        anchors = np.broadcast_to(self.compression.anchors, (self.num_parts, *self.compression.anchors.shape))
+        others = designs.reshape(self.num_parts, self.meta_batch - anchors.shape[1], designs.shape[1])
+        return np.concatenate([anchors, others], axis=1) if anchors.shape[1] else others
 
     # Acting.
 
@@ -171,7 +178,7 @@ class GradientLearner(Learner):
 
     def ask(self, designs: Designs) -> Trials:
         """Return this iteration's trials for the controller's designs (num_designs, D)."""
-        self._asked = designs.reshape(self.num_parts, self.meta_batch, designs.shape[1])
+        self._asked = self.parts(designs)
         acting, of = self._asked[0], np.arange(self.lanes) % self.meta_batch
         with one_thread():
             policies = tuple(self._acting(acting))

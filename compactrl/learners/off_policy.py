@@ -9,10 +9,13 @@ of several meta-batches one after the other. What a design is worth is taken fro
 actions over its updates.
 
 Departures: collecting and learning alternate in larger pieces than the public code's single steps (rlkit's do so too),
-and who acts changes with every piece, not with who learns; updates begin after the random steps; and critics are told
-whose actions they value: Q(observation, action, design). In the paper they are not, and learn what the mixture is
-worth, so that no policy gets far ahead of it: a plain policy that is trained against such critics alone, once they are
-finished, gets no further than the mixture's best.
+and who acts changes with every piece, not with who learns; updates begin after the random steps; critics are told
+whose actions they value, Q(observation, action, design); and half of every meta-batch is the same architecture
+(`Compression.anchors`). In the paper critics are not told, and learn what the mixture is worth, so that no policy gets
+far ahead of it: a plain policy that is trained against such critics alone, once they are finished, gets no further
+than the mixture's best. Told critics alone are slow where returns are high: what thousands of policies do by turns is
+poor experience for the able ones. One that acts and learns all the time goes ahead as a plain policy does, and the
+others learn from where it gets.
 """
 
 from __future__ import annotations
@@ -151,7 +154,7 @@ class OffPolicyLearner(GradientLearner):
         metrics |= self._anneal(progress)
         with one_thread():
             means = Means()
-            judged = [self._learn(designs, means) for designs in self._asked]
+            judged = [self._learn(designs, means)[len(self.compression.anchors) :] for designs in self._asked]
         self._judged = np.concatenate(judged)
         return metrics | self._finite(means) | {"updates": float(self._updates)}
 

@@ -29,7 +29,7 @@ from compactrl.selection import together
 from compactrl.types import Layer, Normalizer, Size, Transitions, Trials
 from controllers import CONTROLLERS, Controller
 from experiments.bench.openloop import OpenLoop
-from experiments.bench.recording import record
+from experiments.bench.recording import record, repeat_commands
 from experiments.bench.report import ratio, show, timing, write
 
 ENV = "HalfCheetah-v5"
@@ -69,8 +69,8 @@ def updates(systems: dict[str, dict[str, Any]], repeats: int, count: int) -> dic
     for repetition in range(-1, repeats):  # the first one only warms up
         for name, (each, controller) in made.items():
             done, taken = 0, 0.0
-            while done < count:
-                designs = controller.propose(each.meta_batch)
+            parts = each.parts(controller.propose(each.num_designs))
+            for designs in parts[: -(-count // each.updates_per_part)]:
                 began = time.perf_counter()
                 with one_thread():
                     each._learn(designs, Means())
@@ -143,7 +143,7 @@ def weights() -> float:
 
 
 def evaluation(rounds: int, threads: int, repeats: int) -> dict[str, Any]:
-    """Time the evaluation of many architectures beside `mujoco.rollout` replaying the same episodes."""
+    """Time the evaluation of many architectures beside `mujoco.rollout` and EnvPool alone, with the same episodes."""
     spec = describe(ENV)
     some = policies(rounds)
     count, episodes, lanes = len(some), EPISODES, LANES
@@ -158,22 +158,31 @@ def evaluation(rounds: int, threads: int, repeats: int) -> dict[str, Any]:
     outcomes, recorders = record(made, trials)
     made.close()
     limit = OpenLoop(ENV, [episode for recorder in recorders for episode in recorder.episodes()], threads)
-    seconds: dict[str, list[float]] = {"mujoco.rollout": [], "compactrl": []}
+    commands = [recorder.commands for recorder in recorders]
+    del recorders
+    seconds: dict[str, list[float]] = {"mujoco.rollout": [], "compactrl": [], "EnvPool": []}
     for repetition in range(-1, repeats):
-        raw = min(limit.pool(), limit.queue())
+        times = {"mujoco.rollout": min(limit.pool(), limit.queue())}
         made = evaluator()
         began = time.perf_counter()
         made.evaluate(trials)
-        taken = time.perf_counter() - began
+        times["compactrl"] = time.perf_counter() - began
+        made.close()
+        made = evaluator()
+        engines = [block.engine for block in made._blocks]
+        began = time.perf_counter()
+        repeat_commands(engines, commands)
+        times["EnvPool"] = time.perf_counter() - began
         made.close()
         if repetition >= 0:
-            seconds["mujoco.rollout"].append(raw)
-            seconds["compactrl"].append(taken)
+            for name, taken in times.items():
+                seconds[name].append(taken)
     steps = int(outcomes.steps.sum())
     return {
         "architectures": count,
         "episodes": episodes,
         "share_of_limit": ratio(seconds["mujoco.rollout"], seconds["compactrl"]),
+        "share_of_limit_of_envpool": ratio(seconds["mujoco.rollout"], seconds["EnvPool"]),
         **{name: timing(taken, steps) for name, taken in seconds.items()},
     }
 
@@ -193,7 +202,7 @@ def fill(count: int) -> None:
     some = transitions(1000, made.lanes, spec.observation_size, made.actions)
     while len(made.buffer) < count:
         made.buffer.add(some)
-    made._learn(controller.propose(made.meta_batch), Means())
+    made._learn(made.parts(controller.propose(made.num_designs))[0], Means())
     print(
         json.dumps(
             {"transitions": len(made.buffer), "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
@@ -238,6 +247,11 @@ def run(count: int, rounds: int, threads: int, repeats: int, dense: bool, folder
                 f"evaluating {evaluated['architectures']} architectures: share of mujoco.rollout",
                 evaluated["share_of_limit"],
                 "≥ 0.75",
+            ],
+            [
+                "the same of EnvPool, which steps for us, with recorded actions",
+                evaluated["share_of_limit_of_envpool"],
+                "",
             ],
         ],
     )

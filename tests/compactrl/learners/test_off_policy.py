@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from compactrl.api import search
-from compactrl.architectures import depths_of
+from compactrl.architectures import depths_of, widths_of
 from compactrl.buffers import Experience
 from compactrl.compressions import COMPRESSIONS, Hypernet, HypernetOptions
 from compactrl.envs.registry import describe
@@ -75,7 +75,7 @@ def test_a_lane_acts_with_one_architecture_while_those_that_learn_change(lanes):
     )
     designs = learner.compression.space.sample(learner.num_designs, np.random.default_rng(0))
     trials = learner.ask(designs)
-    np.testing.assert_array_equal(trials.designs, designs[np.arange(lanes) % 4])
+    np.testing.assert_array_equal(trials.designs, learner.parts(designs)[0][np.arange(lanes) % 4])
     assert len(trials.exploration.noise) == learner.num_steps
     theta = learner.theta().astype(np.float32)
     for lane in range(lanes):
@@ -87,7 +87,33 @@ def test_a_lane_acts_with_one_architecture_while_those_that_learn_change(lanes):
     evaluator.close()
     learner.tell(trials, outcomes, 0.0)
     assert outcomes.transitions.valid.sum() == learner.num_parts * learner.updates_per_part == learner._updates
+    assert learner.judge(outcomes).scores.shape == (len(designs),)
     assert np.isfinite(learner.judge(outcomes).scores).all()  # every design has learned
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.5, 2), (0.3, 1), (0.0, 0), (0.99, 3)])
+def test_anchors_are_part_of_every_meta_batch(share, count):
+    learner = learner_of(anchor_share=share)
+    designs = learner.compression.space.sample(learner.num_designs, np.random.default_rng(0))
+    assert len(designs) == 3 * (4 - count)
+    parts = learner.parts(designs)
+    assert parts.shape == (3, 4, 2)
+    assert (parts[:, :count] == [3, 3]).all()
+    np.testing.assert_array_equal(parts[:, count:].reshape(-1, 2), designs)
+
+
+@pytest.mark.parametrize(
+    ("options", "anchor"),
+    [
+        ({}, (256, 256)),
+        ({"widths": "8,64,16"}, (64, 64)),
+        ({"widths": "1024,512"}, (512, 512)),
+        ({"max_layers": 1}, (256,)),
+    ],
+)
+def test_what_the_anchors_are(options, anchor):
+    hypernet = Hypernet((17, 12), HypernetOptions(**options))
+    assert {widths_of(design, hypernet.widths) for design in hypernet.anchors} == {anchor}
 
 
 def test_critics_see_observation_action_and_architecture():
