@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,13 @@ def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search
     for name in given.keys() - MAY_CHANGE:
         raise InputError(f"{name} cannot change in a run: only {', '.join(sorted(MAY_CHANGE))} can")
     settings = resolve({**run.config, **given})
+    new = sorted(settings.flat().keys() - run.config.keys())
+    if new:
+        values = ", ".join(f"{name} {settings.flat()[name]}" for name in new)
+        warnings.warn(
+            f"{path} was begun by an earlier compactrl: options that it did not have take today's defaults, {values}",
+            stacklevel=2,
+        )
     workers = _workers(settings)
     writer = search = None
     try:

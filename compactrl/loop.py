@@ -112,7 +112,7 @@ class Search:
             clock.lap("seconds_strategy")
             outcomes = self._outcomes_of(trials)
             clock.lap("seconds_evaluate")
-            self._heed(outcomes.failures, len(outcomes.returns))
+            self._heed(outcomes)
             metrics = self.learner.tell(trials, outcomes, self.progress)
             judged = self.learner.judge(outcomes)
             clock.lap("seconds_strategy")
@@ -148,12 +148,14 @@ class Search:
                 on_iteration(record, self)
         self.save()
 
-    def _heed(self, failures: dict[int, str], evaluations: int) -> None:
+    def _heed(self, outcomes: Outcomes) -> None:
         """Warn of the first failed evaluations; a generation of nothing else ends the search."""
+        failures, evaluations, seen = outcomes.failures, len(outcomes.returns), outcomes.transitions
         if not failures:
             return
         reason = next(iter(failures.values()))
-        if len(failures) == evaluations:
+        # Where steps are collected, a lane that failed goes on: what counts is whether there is anything to learn from.
+        if len(failures) == evaluations and (seen is None or not seen.valid.any()):
             raise CompactrlError(
                 f"every evaluation of a generation failed: {reason}. Put the environment right, then go on with: "
                 f"compactrl resume {self.writer.path}"

@@ -24,6 +24,7 @@ import typer
 from compactrl.catalog import EPISODES as TABLE_EPISODES
 from compactrl.catalog import Catalog, Row, evaluate_all, open_catalog, report
 from compactrl.evaluation.local import LocalEvaluator
+from compactrl.options import resolve
 from compactrl.runs import EVALUATION_STREAM, Run, versions
 from compactrl.selection import score
 from compactrl.storage import write_json
@@ -116,6 +117,13 @@ def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
     }
 
 
+def resolved(setting: str, steps: int) -> dict[str, Any]:
+    """Return all of a setting's options but the seed, as JSON values: those by default may be others one day."""
+    flat = resolve({**SETTINGS[setting], "steps": steps}).flat()
+    found: dict[str, Any] = json.loads(json.dumps({name: each for name, each in flat.items() if name != "seed"}))
+    return found
+
+
 def _train(setting: str, seed: int, steps: int, options: dict[str, Any] | None = None) -> Run:
     path = RUNS / f"{setting}-seed{seed}-{steps}"
     return finished_run(path, {"seed": seed, "steps": steps, **(options or SETTINGS[setting])})
@@ -131,9 +139,11 @@ def main(
     RESULTS.mkdir(parents=True, exist_ok=True)
     for setting in settings or SETTINGS:
         path = RESULTS / f"{setting}-{steps / 1e6:g}M.json"
-        known = json.loads(path.read_text()) if path.exists() else {"options": SETTINGS[setting], "seeds": []}
-        if known["options"] != SETTINGS[setting]:
-            sys.exit(f"{path} is of other options, {known['options']}: delete it to measure {setting} anew")
+        options = resolved(setting, int(steps))
+        known = json.loads(path.read_text()) if path.exists() else {"options": options, "seeds": []}
+        other = sorted(name for name, value in options.items() if known["options"].get(name) != value)
+        if other:
+            sys.exit(f"{path} is of other options ({', '.join(other)}): delete it to measure {setting} anew")
         done = {row["seed"]: row for row in known["seeds"]}
         for seed in map(int, seeds.split(",")):
             if seed not in done:
@@ -141,7 +151,7 @@ def main(
             command = (
                 f"python -m experiments.hypernets {setting} --seeds {seeds} --steps {steps:g} --episodes {episodes}"
             )
-            content = {"command": command, "options": SETTINGS[setting], "versions": versions()}
+            content = {"command": command, "options": options, "versions": versions()}
             write_json(path, {**content, "seeds": [done[key] for key in sorted(done)]})
             row = done[seed]
             print(f"{setting:20} seed {seed}  {row['return_mean']:.1f} ± {row['return_std']:.1f}", file=sys.stderr)

@@ -184,8 +184,10 @@ def hypernets_table() -> str:
     """Return the Markdown table of graph hyper policies and what they are compared with."""
     body = []
     for name, label in HYPERNET_LABELS.items():
-        for path in sorted((RESULTS / "hypernets").glob(f"{name}-[0-9]*M.json")):
+        for path in sorted((RESULTS / "hypernets").glob(f"{name}-*M.json")):
             steps = path.stem.removeprefix(f"{name}-")
+            if "-" in steps:
+                continue  # of a setting whose name only begins alike
             for row in json.loads(path.read_text())["seeds"]:
                 brief = row.get("architectures", {})
                 chosen = brief.get("fresh", brief.get("chosen", {}))

@@ -65,7 +65,7 @@ class Compression(ABC):
     meta_batch: int = 1
     """How many designs a learner by gradients acts with and trains at a time."""
     resample_updates: int = 0
-    """Updates by gradients after which it takes other designs, where it does."""
+    """Updates by gradients after which others learn, where they change."""
     anchors: Designs
     """(k, D) designs that are part of every meta-batch, k < meta_batch; none but where a compression says so."""
 

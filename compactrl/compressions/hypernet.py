@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 PlainOptions = Options
 ANCHOR_WIDTH, ANCHOR_LAYERS = 256, 2
-"""Of the anchor, at most: what plain off-policy learning is done with."""
+"""Of the anchor, at most where there are such widths: what plain off-policy learning is done with."""
 
 
 def _widths(value: Any) -> Any:
@@ -70,7 +70,7 @@ class HypernetOptions(Options):
     )
     rank: int = Field(32, ge=1, description="Length of the bilinear decoder's codes.")
     meta_batch: int = Field(
-        8, ge=1, description="Architectures that act and learn at a time, each in an environment of its own."
+        8, ge=1, description="Policies that act and learn at a time, each in an environment of its own."
     )
     tell_critics: bool = Field(
         True, description="Tell the critics whose actions they value: the architecture is an input of theirs."
@@ -79,10 +79,10 @@ class HypernetOptions(Options):
         0.5,
         ge=0,
         lt=1,
-        description="Share of every meta-batch that is the same architecture, from whose experience all learn: two "
-        "layers of the widest up to 256. 0 for none.",
+        description="Share of every meta-batch, in whole policies, that is the same architecture, from whose "
+        "experience all learn: two layers of the widest up to 256, or of the narrowest. 0 for none.",
     )
-    resample_updates: int = Field(8, ge=1, description="Updates after which the next architectures come; about.")
+    resample_updates: int = Field(8, ge=1, description="Updates after which the next architectures learn; about.")
     graph_size: int = Field(32, ge=1, description="Numbers of a graph node's state; the paper's public code has 16.")
 
     @field_validator("widths")

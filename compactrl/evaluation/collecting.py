@@ -1,8 +1,8 @@
 """Standing environments: a trial for each lane acts in it for some steps, while the episodes go on.
 
 For learners that need transitions. Trial k of a call acts in lane k for T steps; an episode that ends is followed by
-the next. What a lane does depends only on its seed, its count of resets
-and the actions of its episode so far: these are a lane's checkpoint, and are repeated when it is restored.
+the next. What a lane does depends only on its seed, its count of resets and the actions of its episode so far: these
+are a lane's checkpoint, and are repeated when it is restored.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ class GradientLearner(Learner):
 
     @property
     def updates_per_part(self) -> int:
-        """Updates that the steps of a part allow."""
+        """Updates with the same n designs."""
         return max(1, round(self._steps_per_part * self.lanes * self.options.updates_per_step))
 
     @property

@@ -89,7 +89,9 @@ class GradientOptions(Options):
     batch_size: Count = Field(256, ge=1, description="Transitions an update; split among the architectures of a batch.")
     updates_per_step: float = Field(1.0, gt=0, description="Updates for each environment step.")
     iteration_steps: Count = Field(
-        1000, ge=1, description="Environment steps that are collected, and then learnt from, at a time; about."
+        1000,
+        ge=1,
+        description="Environment steps that the same policies collect, and then learn from, at a time; about.",
     )
     replay_size: Count = Field(1_000_000, ge=1, description="Transitions that are kept to learn from.")
     save_replay: bool = Field(

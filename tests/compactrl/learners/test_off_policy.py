@@ -69,9 +69,8 @@ def test_critics_value_what_an_architecture_gets_where_they_are_told_which(optio
 @pytest.mark.parametrize("lanes", [4, 10])
 def test_a_lane_acts_with_one_architecture_while_those_that_learn_change(lanes):
     learner = learner_of(lanes=lanes, random_steps=0, iteration_steps=320, batch_size=64)
-    parts = 10  # of 32 steps and updates
     assert (learner.num_parts, learner.num_steps, learner.updates_per_part) == (
-        (parts, 80, 32) if lanes == 4 else (11, 33, 30)
+        (10, 80, 32) if lanes == 4 else (11, 33, 30)
     )
     designs = learner.compression.space.sample(learner.num_designs, np.random.default_rng(0))
     trials = learner.ask(designs)
@@ -89,6 +88,29 @@ def test_a_lane_acts_with_one_architecture_while_those_that_learn_change(lanes):
     assert outcomes.transitions.valid.sum() == learner.num_parts * learner.updates_per_part == learner._updates
     assert learner.judge(outcomes).scores.shape == (len(designs),)
     assert np.isfinite(learner.judge(outcomes).scores).all()  # every design has learned
+
+
+@pytest.mark.parametrize("options", [{}, {"meta_batch": 1}, {"anchor_share": 0.0}, {"controller": "pointer"}])
+def test_what_a_design_is_judged_by_is_its_own(options, monkeypatch):
+    """Whatever learns beside it: a value that tells each design and part apart comes back with the design."""
+    learner = learner_of(random_steps=0, **options)
+    learnt = []
+
+    def told_apart(designs, means):
+        means.add("value", torch.zeros(()))
+        learnt.append(designs)
+        return 100.0 * len(learnt) + designs @ [10.0, 1.0]
+
+    monkeypatch.setattr(learner, "_learn", told_apart)
+    designs = learner.compression.space.sample(learner.num_designs, np.random.default_rng(0))
+    trials = learner.ask(designs)
+    evaluator = LocalEvaluator(describe(OPTIONS["env"]), len(trials.designs), np.random.SeedSequence(0), threads=1)
+    outcomes = evaluator.collect(trials)
+    evaluator.close()
+    learner.tell(trials, outcomes, 0.0)
+    np.testing.assert_array_equal(np.array(learnt), learner.parts(designs))
+    part = 1 + np.arange(len(designs)) // (len(designs) // learner.num_parts)
+    np.testing.assert_array_equal(learner.judge(outcomes).rewards, 100 * part + designs @ [10, 1])
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.5, 2), (0.3, 1), (0.0, 0), (0.99, 3)])
