@@ -7,8 +7,9 @@ was, what is done is not repeated. A setting's results are in `experiments/resul
 rewritten after every seed: the returns of all architectures in brief, or of the one there is over 100 fresh episodes.
 
 The highest of thousands of returns, each a mean of few episodes, is partly luck, and so is the smallest architecture
-that comes near it. So the `LEADERS` first of either kind meet again on fresh episodes (`REMATCH` each), and what is
-said of the best, and of the smallest with 90 % of its return, is over `EPISODES` fresh ones again.
+that comes near it. So the `LEADERS` first meet again on fresh episodes (`REMATCH` each), then the `LEADERS` smallest
+that come near the best of these; what is said of the best, and of the smallest with 90 % of its return, is over
+`EPISODES` fresh ones again.
 """
 
 from __future__ import annotations
@@ -90,18 +91,20 @@ def measure(setting: str, seed: int, steps: int, episodes: int) -> dict[str, Any
 def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
     """Return the best architecture and, of positive returns, the smallest with 90 % of its, on fresh episodes."""
     known = sorted((row for row in rows if row["return_mean"] is not None), key=lambda row: -row["return_mean"])
-    near = [row for row in known if row["return_mean"] >= NEAR * known[0]["return_mean"]]
-    near.sort(key=lambda row: row["parameters"])
-    both = list(dict.fromkeys(tuple(row["widths"]) for row in known[:LEADERS] + near[:LEADERS]))
+    first = [tuple(row["widths"]) for row in known[:LEADERS]]
     seed = np.random.SeedSequence(catalog.settings.search.seed, spawn_key=(EVALUATION_STREAM, 2))
     evaluator = LocalEvaluator(catalog.spec, LANES, seed)
     try:
-        means = score(catalog.policies(both), evaluator, REMATCH)[0].mean(axis=1)
-        highest = np.nanmax(means)
-        chosen = {"max": both[int(np.nanargmax(means))]}
-        if highest > 0:
-            enough = [each for each, mean in zip(both, means, strict=True) if mean >= NEAR * highest]
-            chosen[f"{100 * NEAR:.0f}% of the maximum"] = min(enough, key=catalog.parameters)
+        means = score(catalog.policies(first), evaluator, REMATCH)[0].mean(axis=1)
+        enough = NEAR * np.nanmax(means)
+        best = first[int(np.nanargmax(means))]
+        chosen = {"max": best}
+        if enough > 0:
+            near = sorted((row for row in known if row["return_mean"] >= enough), key=lambda row: row["parameters"])
+            small = [tuple(row["widths"]) for row in near[:LEADERS]]
+            again = score(catalog.policies(small), evaluator, REMATCH)[0].mean(axis=1) if small else np.zeros(0)
+            found = [widths for widths, mean in zip(small, again, strict=True) if mean >= enough]
+            chosen[f"{100 * NEAR:.0f}% of the maximum"] = min([*found, best], key=catalog.parameters)
         returns = score(catalog.policies(list(chosen.values())), evaluator, EPISODES)[0]
     finally:
         evaluator.close()
