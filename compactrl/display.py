@@ -85,7 +85,8 @@ class SearchProgress(_WithBar):
         failed = f"  {record['failed']:.0f} failed" if record["failed"] else ""
         if math.isfinite(record["return_mean"]):
             self._return = f"{record['return_mean']:.1f}"
-        text = f"return {self._return}{best}  {rate / 1000:.1f}k/s{failed}{settled}"
+        pace = f"{rate / 1000:.1f}k/s" if rate >= 1000 else f"{rate:.0f}/s"
+        text = f"return {self._return}{best}  {pace}{failed}{settled}"
         if self._bar:
             self._bar.update(self._task, completed=min(search.env_steps, self._total), description=text)
         elif now - self._last_line >= LINE_SECONDS or search.progress >= 1:

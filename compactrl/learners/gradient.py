@@ -166,7 +166,7 @@ class GradientLearner(Learner):
         """Return who learns with whom, (num_parts, n, D), of the controller's designs (num_designs, D)."""
         anchors = np.broadcast_to(self.compression.anchors, (self.num_parts, *self.compression.anchors.shape))
         others = designs.reshape(self.num_parts, self.meta_batch - anchors.shape[1], designs.shape[1])
-        return np.concatenate([anchors, others], axis=1) if anchors.shape[1] else others
+        return np.concatenate([anchors, others], axis=1)
 
     # Acting.
 
