@@ -7,15 +7,16 @@ was, what is done is not repeated. A setting's results are in `experiments/resul
 rewritten after every seed: the returns of all architectures in brief, or of the one there is over 100 fresh episodes.
 
 The highest of thousands of returns, each a mean of few episodes, is partly luck, and so is the smallest architecture
-that comes near it. So the `LEADERS` first meet again on fresh episodes (`REMATCH` each), then the `LEADERS` smallest
-that come near the best of these; what is said of the best, and of the smallest with 90 % of its return, is over
-`EPISODES` fresh ones again.
+that comes near it. So the `LEADERS` first meet again on fresh episodes (`REMATCH` each), and the best of these has
+`EPISODES` more. Then, from the smallest on, all meet again that the table has within `MARGIN` of 90 % of that; the
+smallest is the first with 90 % over `REMATCH` episodes and over `EPISODES` fresh ones after them.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,15 +30,18 @@ from compactrl.options import resolve
 from compactrl.runs import EVALUATION_STREAM, Run, versions
 from compactrl.selection import score
 from compactrl.storage import write_json
+from compactrl.types import Floats
 from experiments.returns import EPISODES, RUNS
 from experiments.searching import finished_run
 
 RESULTS = Path(__file__).parent / "results" / "hypernets"
 SUCCESS = 0.95
+Widths = tuple[int, ...]
 LEADERS = 32
 REMATCH = 30
 LANES = 160
 NEAR = 0.9
+MARGIN = 0.03
 
 CHEETAH = {"env": "HalfCheetah-v5"}
 REACH = {"env": "FetchReach-v4"}
@@ -94,18 +98,18 @@ def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
     first = [tuple(row["widths"]) for row in known[:LEADERS]]
     seed = np.random.SeedSequence(catalog.settings.search.seed, spawn_key=(EVALUATION_STREAM, 2))
     evaluator = LocalEvaluator(catalog.spec, LANES, seed)
+
+    def returns(architectures: list[Widths], episodes: int) -> Floats:
+        return score(catalog.policies(architectures), evaluator, episodes)[0]
+
     try:
-        means = score(catalog.policies(first), evaluator, REMATCH)[0].mean(axis=1)
-        enough = NEAR * np.nanmax(means)
-        best = first[int(np.nanargmax(means))]
-        chosen = {"max": best}
+        best = first[int(np.nanargmax(returns(first, REMATCH).mean(axis=1)))]
+        found = {"max": (best, returns([best], EPISODES)[0])}
+        enough = NEAR * float(found["max"][1].mean())
         if enough > 0:
-            near = sorted((row for row in known if row["return_mean"] >= enough), key=lambda row: row["parameters"])
-            small = [tuple(row["widths"]) for row in near[:LEADERS]]
-            again = score(catalog.policies(small), evaluator, REMATCH)[0].mean(axis=1) if small else np.zeros(0)
-            found = [widths for widths, mean in zip(small, again, strict=True) if mean >= enough]
-            chosen[f"{100 * NEAR:.0f}% of the maximum"] = min([*found, best], key=catalog.parameters)
-        returns = score(catalog.policies(list(chosen.values())), evaluator, EPISODES)[0]
+            near = {tuple(row["widths"]) for row in known if row["return_mean"] >= (1 - MARGIN) * enough} - {best}
+            smaller = sorted(near, key=lambda widths: (catalog.parameters(widths), widths))
+            found[f"{100 * NEAR:.0f}% of the maximum"] = _first(smaller, enough, returns) or found["max"]
     finally:
         evaluator.close()
     return {
@@ -116,8 +120,20 @@ def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
             "return_std": float(each.std(ddof=1)),
             "episodes": EPISODES,
         }
-        for (name, widths), each in zip(chosen.items(), returns, strict=True)
+        for name, (widths, each) in found.items()
     }
+
+
+def _first(
+    architectures: list[Widths], enough: float, returns: Callable[[list[Widths], int], Floats]
+) -> tuple[Widths, Floats] | None:
+    """Return the first with this return, in a rematch and then over `EPISODES` episodes, and the latter's returns."""
+    for start in range(0, len(architectures), LEADERS):
+        some = architectures[start : start + LEADERS]
+        for widths, mean in zip(some, returns(some, REMATCH).mean(axis=1), strict=True):
+            if mean >= enough and (each := returns([widths], EPISODES)[0]).mean() >= enough:
+                return widths, each
+    return None
 
 
 def resolved(setting: str, steps: int) -> dict[str, Any]:
@@ -143,7 +159,7 @@ def main(
     for setting in settings or SETTINGS:
         path = RESULTS / f"{setting}-{steps / 1e6:g}M.json"
         options = resolved(setting, int(steps))
-        known = json.loads(path.read_text()) if path.exists() else {"options": options, "seeds": []}
+        known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"options": options, "seeds": []}
         other = sorted(name for name, value in options.items() if known["options"].get(name) != value)
         if other:
             sys.exit(f"{path} is of other options ({', '.join(other)}): delete it to measure {setting} anew")

@@ -25,3 +25,21 @@ def test_lucky_architectures_do_not_stay_the_best(tmp_path, monkeypatch):
     assert best["parameters"] == catalog.parameters(tuple(best["widths"]))
     spread = np.ptp(list(true.values()))
     assert true[tuple(best["widths"])] >= max(true.values()) - 0.5 * spread
+
+
+def test_the_smallest_that_comes_near_must_do_so_twice_on_fresh_episodes():
+    true = {(number,): number / 100 for number in range(1, 100)}
+    lucky = {(41,): hypernets.REMATCH, (80,): hypernets.EPISODES}
+    asked = []
+
+    def returns(architectures, episodes):
+        asked.append((len(architectures), episodes))
+        means = [1.0 if lucky.get(widths) == episodes else true[widths] for widths in architectures]
+        return np.repeat(np.array(means)[:, None], 2, axis=1)
+
+    widths, each = hypernets._first(list(true), 0.9, returns)
+    assert widths == (90,)  # 41 was lucky in the rematch alone, 80 never got to the second
+    np.testing.assert_array_equal(each, [0.9, 0.9])
+    rematch, final = hypernets.REMATCH, hypernets.EPISODES
+    assert asked == [(32, rematch), (32, rematch), (1, final), (32, rematch), (1, final)]
+    assert hypernets._first(list(true), 2.0, returns) is None
