@@ -22,7 +22,7 @@ from compactrl.compressions import COMPRESSIONS, Hypernet, Options
 from compactrl.compressions.plain import Plain, crop, join
 from compactrl.envs.registry import EnvironmentSpec
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
-from compactrl.learners.base import normalizer_of
+from compactrl.learners.base import normalizer_of, shipped_theta
 from compactrl.loop import environment, network_sizes
 from compactrl.networks import padded
 from compactrl.options import Settings, resolve
@@ -146,16 +146,14 @@ def open_catalog(run: Run) -> Catalog:
         raise TypeError(f"expected a hypernetwork, got {type(hypernet).__name__}")
     count = float(state["count"]) if settings.learner.normalize_observations else 0.0
     normalizer = normalizer_of(count, np.asarray(state["total"]), np.asarray(state["square"]))
-    theta = np.asarray(state["theta"], np.float32)
+    theta = shipped_theta(state).astype(np.float32)
     return Catalog(run, settings, spec, hypernet, theta, normalizer, iteration, int(state["env_steps"]))
 
 
 def _needed(state: dict[str, Any]) -> dict[str, Any]:
     """Return what of a checkpoint a catalogue needs: not the replay buffer."""
-    return {
-        "env_steps": state["env_steps"],
-        **{name: state["learner"][name] for name in ("settled", "theta", "count", "total", "square")},
-    }
+    learner, names = state["learner"], ("settled", "theta", "average_theta", "count", "total", "square")
+    return {"env_steps": state["env_steps"], **{name: learner[name] for name in names if name in learner}}
 
 
 def evaluate_all(

@@ -26,13 +26,13 @@ class Adam:
         self._vector = vector.detach()
         self.rate, self._decay = learning_rate, weight_decay
         self._first, self._second = torch.zeros_like(self._vector), torch.zeros_like(self._vector)
-        self._steps = torch.zeros((), dtype=torch.float32, device=vector.device)
+        self.steps = torch.zeros((), dtype=torch.float32, device=vector.device)  # taken; where the vector is
 
     def step(self, gradient: Tensor) -> None:
         """Take one step."""
-        self._steps += 1
+        self.steps += 1
         torch._fused_adam_(
-            [self._vector], [gradient], [self._first], [self._second], [], [self._steps],
+            [self._vector], [gradient], [self._first], [self._second], [], [self.steps],
             lr=self.rate, beta1=0.9, beta2=0.999, weight_decay=self._decay, eps=1e-8, amsgrad=False, maximize=False,
         )  # fmt: skip
 
@@ -41,11 +41,11 @@ class Adam:
         return {
             "first": self._first.cpu().numpy().copy(),
             "second": self._second.cpu().numpy().copy(),
-            "steps": int(self._steps),
+            "steps": int(self.steps),
         }
 
     def load_state_dict(self, state: State) -> None:
         """Restore what `state_dict` returned."""
         self._first.copy_(torch.as_tensor(state["first"]))
         self._second.copy_(torch.as_tensor(state["second"]))
-        self._steps.fill_(state["steps"])
+        self.steps.fill_(state["steps"])

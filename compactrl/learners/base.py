@@ -103,6 +103,11 @@ class Learner(ABC):
         """Restore what `state_dict` returned."""
 
 
+def shipped_theta(state: State) -> Floats:
+    """Return theta as it ships, (P,), of a learner's state; runs of earlier versions shipped the last one."""
+    return np.asarray(state["average_theta"] if "average_theta" in state else state["theta"])
+
+
 def normalizer_of(count: float, total: Floats, square: Floats) -> Normalizer:
     """Return the normaliser of so many observations with these sums (O,); it changes nothing before there are two."""
     if count < 2:

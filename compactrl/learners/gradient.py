@@ -17,7 +17,7 @@ from compactrl.compressions import Options as CompressionOptions
 from compactrl.compressions.plain import crop, join
 from compactrl.errors import CompactrlError, InputError
 from compactrl.learners.adam import Adam
-from compactrl.learners.base import Learner, Shipped, normalizer_of, single
+from compactrl.learners.base import Learner, Shipped, normalizer_of, shipped_theta, single
 from compactrl.learners.options import GradientOptions
 from compactrl.products import one_thread
 from compactrl.types import (
@@ -100,6 +100,7 @@ class GradientLearner(Learner):
         self.compression = compression
         self.trained: Any = compression  # with `network`, which not every compression has
         self._theta = torch.as_tensor(theta, dtype=torch.float32, device=self.device).clone().requires_grad_()
+        self._average = self._theta.detach().clone()
         self._adam = Adam(self._theta, self.options.actor_learning_rate, self.options.weight_decay)
         self._asked: Designs = np.zeros((self.num_parts, self.meta_batch, compression.space.length), np.int64)
 
@@ -186,7 +187,7 @@ class GradientLearner(Learner):
 
     def _acting(self, designs: Designs) -> Iterator[Layers]:
         """Return the MLPs of these designs (n, D)."""
-        theta = self.theta().astype(np.float32)
+        theta = self._theta.detach().cpu().numpy()
         expand_each = getattr(self.compression, "expand_each", None)
         if expand_each is None:
             return iter([self.compression.expand(theta, NOTHING)] * len(designs))
@@ -218,9 +219,15 @@ class GradientLearner(Learner):
         return {"actor_learning_rate": self._adam.rate}
 
     def _descend(self, loss: Tensor) -> None:
-        """Take a step of Adam down a loss."""
+        """Take a step of Adam down a loss, and the mean that ships a step after it.
+
+        Polynomial-decay averaging of Shamir & Zhang, "Stochastic gradient descent for non-smooth optimization" (2013),
+        with their eta = 1 / share - 1.
+        """
         (gradient,) = torch.autograd.grad(loss, self._theta)
         self._adam.step(gradient)
+        averaged = 1 + self.options.average_share * (self._adam.steps - 1)
+        self._average.lerp_(self._theta.detach(), 1 / averaged)
 
     def _finite(self, means: Means) -> Metrics:
         """Return means as metrics.
@@ -257,8 +264,8 @@ class GradientLearner(Learner):
     # What ships.
 
     def theta(self) -> Floats:
-        """Return theta without noise, shape (P,)."""
-        return self._theta.detach().cpu().numpy().astype(float)
+        """Return theta as it ships, (P,): the mean of the last ones, or the last (`average_share`)."""
+        return self._average.cpu().numpy().astype(float)
 
     def ship(self, proposed: Design) -> Shipped:
         """Return the plain network of a design (D,), its outputs as many as there are actions."""
@@ -281,6 +288,7 @@ class GradientLearner(Learner):
         return {
             "settled": self.settled,
             "theta": self._theta.detach().cpu().numpy().copy(),
+            "average_theta": self._average.cpu().numpy().copy(),
             "adam": self._adam.state_dict(),
             "generator": dict(self.generator.bit_generator.state),
         }
@@ -291,6 +299,7 @@ class GradientLearner(Learner):
             self.settle(np.asarray(state["settled"], np.int64))  # of which the numbers come next
         with torch.no_grad():
             self._theta.copy_(torch.as_tensor(np.asarray(state["theta"])))
+        self._average.copy_(torch.as_tensor(shipped_theta(state)))
         self._adam.load_state_dict(state["adam"])
         self.generator.bit_generator.state = state["generator"]
 

@@ -85,6 +85,13 @@ class GradientOptions(Options):
         description="Share of that learning rate which is left when the budget is spent; it falls evenly. A larger "
         "budget for a finished run raises it again.",
     )
+    average_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Of the updates so far, over how many of the last ones, about, the mean is taken that ships; "
+        "0 ships the last.",
+    )
     weight_decay: float = Field(0.0, ge=0, description="Of the policy, or of the network that writes policies.")
     batch_size: Count = Field(256, ge=1, description="Transitions an update; split among the architectures of a batch.")
     updates_per_step: float = Field(1.0, gt=0, description="Updates for each environment step.")

@@ -188,3 +188,33 @@ def test_the_learning_rate_falls_evenly_to_its_share(tmp_path, method, share):
     run = search(out=tmp_path / "run", **options, random_steps=0, seed=0, threads=1, selection_episodes=2)
     rates = [row["actor_learning_rate"] for row in run.metrics if row.get("actor_learning_rate") is not None]
     np.testing.assert_allclose(rates, 0.01 * (1 - (1 - share) * np.arange(10) / 10))
+
+
+@pytest.mark.parametrize(
+    ("share", "weights"),
+    [(0.0, [0, 0, 0, 0, 1]), (1.0, [0.2] * 5), (0.5, np.arange(1, 6) / 15)],
+    ids=["the last one", "all alike", "the later the more"],
+)
+def test_what_ships_is_a_mean_of_the_last_updates_and_what_acts_is_not(share, weights):
+    """With a half, the i-th of n has the weight 2 i / (n (n + 1)): Shamir & Zhang 2013 with eta = 1."""
+    learner = learner_of(average_share=share, random_steps=0)
+    drawn = np.random.default_rng(0).normal(size=(len(weights), len(learner.theta())))
+    thetas = []
+    for direction in drawn:
+        learner._descend(learner._theta @ torch.as_tensor(direction, dtype=torch.float32))
+        thetas.append(learner._theta.detach().numpy().copy())
+    expected = np.einsum("i,ip->p", weights, np.array(thetas, float))
+    np.testing.assert_allclose(learner.theta(), expected, atol=1e-6)
+    acting = learner.ask(learner.compression.space.sample(learner.num_designs, np.random.default_rng(0)))
+    for theta, same in ((thetas[-1], True), (learner.theta().astype(np.float32), share == 0)):
+        layers = learner.compression.expand(theta, acting.designs[0])
+        assert np.allclose(layers[0].weight, acting.layers.policies[acting.layers.of[0]][0].weight, atol=1e-6) == same
+    design = acting.designs[0]
+    shipped = learner.compression.expand(learner.theta().astype(np.float32), design)
+    np.testing.assert_allclose(learner.ship(design).layers[0].weight, shipped[0].weight, atol=1e-6)
+    again = learner_of(average_share=share, random_steps=0)
+    again.load_state_dict(learner.state_dict())
+    np.testing.assert_array_equal(again.theta(), learner.theta())
+    earlier = {name: each for name, each in learner.state_dict().items() if name != "average_theta"}
+    again.load_state_dict(earlier)
+    np.testing.assert_array_equal(again.theta(), thetas[-1])
