@@ -100,10 +100,10 @@ and 712 after 57,000 with 0.0003. In the end that is too fast. Of a search that 
 [256, 256] had 7687; going on for 2000 steps it had 8730 with 0.0003, 8447 with 0.001 (one seed; a trial by hand, the
 setting of `experiments.hypernets` for it is `ghp-constant-rate`).
 
-What ships is a mean of the last updates as well: whoever was not of the last batches is moved by what others learned, to
-and fro. Of a search that went on for 12,000 steps at 0.0003, after 300,000, [256, 256] had 9224, and 9353 of the mean over
-some 3000 updates; quartiles of 30 others 7965, 8324, 8611, and 8033, 8436, 8627. At 0.001: 9270 and 9332; 7709, 8112,
-8417, and 8011, 8494, 8658 (one seed, 3 episodes; by hand, the setting is `ghp-last`).
+What ships is a mean of the last updates as well: whoever was not of the last batches is moved by what others learned,
+to and fro. Of a search that went on for 12,000 steps at 0.0003, after 300,000, [256, 256] had 9224, and 9353 of the
+mean over some 3000 updates; quartiles of 30 others 7965, 8324, 8611, and 8033, 8436, 8627. At 0.001: 9270 and 9332;
+7709, 8112, 8417, and 8011, 8494, 8658 (one seed, 3 episodes; by hand, the setting is `ghp-last`).
 
 The decay is the public code's. Adam takes it in full steps where gradients are small: after 200,000 steps at 0.003 the
 codes of units 257 to 512, which only the widest layers have, were a twentieth of what they began with. Without it the
