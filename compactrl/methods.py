@@ -93,6 +93,7 @@ _HYPERNET = {
     "actor_learning_rate": 3e-3,
     "actor_final_rate_share": 0.1,
     "average_share": 0.03,
+    "critic_clip": 2.0,
 }
 """Codes and cores are of the order of 1, weights of a plain network of a tenth: what these learn well with is too slow.
 After 50,000 steps of HalfCheetah (one seed, 65 architectures, codes of rank 16) the median return was 1385 with 0.003,
@@ -119,6 +120,7 @@ _HYPERNET_PAPER = {
     "anchor_share": 0.0,
     "actor_final_rate_share": 1.0,
     "average_share": 0.0,
+    "critic_clip": 0.0,
     "resample_updates": 50,
     "actor_learning_rate": 1e-3,
     "iteration_steps": 50,

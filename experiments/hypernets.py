@@ -53,7 +53,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "ghp-not-told": {**CHEETAH, "method": "ghp", "tell_critics": False},
     "ghp-no-anchor": {**CHEETAH, "method": "ghp", "anchor_share": 0.0},
     "ghp-constant-rate": {**CHEETAH, "method": "ghp", "actor_final_rate_share": 1.0},
-    "ghp-last": {**CHEETAH, "method": "ghp", "average_share": 0.0},
+    "ghp-squared": {**CHEETAH, "method": "ghp", "average_share": 0.0, "critic_clip": 0.0},
     "ghp-uniform": {**CHEETAH, "method": "ghp", "controller": "uniform"},
     "ghp-pointer": {**CHEETAH, "method": "ghp", "controller": "pointer"},
     "ghp-raw": {**CHEETAH, "method": "ghp", "width_features": "raw"},
@@ -67,7 +67,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sac-16-8-32-8": {**CHEETAH, "method": "sac", "hidden": "16,8,32,8"},
     "distill-64-4-4-32": {**CHEETAH, "method": "distill", "hidden": "64,4,4,32", "teacher": "sac"},
     "reach-ghp": {**REACH, "method": "ghp"},
-    "reach-ghp-last": {**REACH, "method": "ghp", "average_share": 0.0},
+    "reach-ghp-squared": {**REACH, "method": "ghp", "average_share": 0.0, "critic_clip": 0.0},
     "reach-ddpg": {**REACH, "method": "ddpg"},
 }
 """By name; a teacher is the setting whose run of the same seed and steps is imitated."""

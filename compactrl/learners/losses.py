@@ -43,9 +43,17 @@ def bellman_target(reward: Tensor, terminated: Tensor, next_value: Tensor, disco
     return torch.addcmul(reward, 1 - terminated, next_value, value=discount)
 
 
-def critic_loss(values: Tensor, target: Tensor) -> Tensor:
-    """Return Σ_c mean (Q_c - y)², of values (C, B) and target (B,)."""
-    return (values - target).square().sum() / target.numel()
+def critic_loss(values: Tensor, target: Tensor, clip: float = 0.0) -> Tensor:
+    """Return Σ_c mean h(Q_c - y), of values (C, B) and target (B,).
+
+    h is the square; of errors beyond `clip` times their mean size, if that is not 0, its tangent there (Huber 1964).
+    """
+    errors = values - target
+    if not clip:
+        return errors.square().sum() / target.numel()
+    sizes = errors.abs()
+    inner = torch.minimum(sizes, clip * sizes.mean()).detach()
+    return (inner * (2 * sizes - inner)).sum() / target.numel()
 
 
 def soft_actor_loss(values: Tensor, log_probability: Tensor, alpha: Tensor | float) -> Tensor:

@@ -212,7 +212,7 @@ class OffPolicyLearner(GradientLearner):
             if self._lowest is not None:
                 target.clamp_(self._lowest, 0.0)
         values = self.critics(self._rows(told, batch.observation, batch.action), learn=True)
-        loss = critic_loss(values, target)
+        loss = critic_loss(values, target, self.options.critic_clip)
         self.critics.descend(loss)
         means.add("critic_loss", loss)
         means.add("value", values[0].mean())

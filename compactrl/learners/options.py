@@ -114,6 +114,11 @@ class OffPolicyOptions(GradientOptions):
 
     critic_hidden: Hidden = Field((256, 256), description="Widths of the critics' hidden layers.")
     critic_learning_rate: float = Field(3e-4, gt=0, description="Of the critics.")
+    critic_clip: float = Field(
+        0.0,
+        ge=0,
+        description="Times their mean size beyond which the critics' errors count by size, not squared; 0: none does.",
+    )
     discount: float = Field(0.99, ge=0, lt=1, description="Of rewards, a step.")
     target_rate: float = Field(0.005, gt=0, le=1, description="Share of the way that targets go in an update.")
     random_steps: Count = Field(

@@ -48,6 +48,22 @@ def test_critic_loss_by_hand():
     assert losses.critic_loss(values, torch.tensor([0.0, 1.0])).item() == (1 + 4) / 2 + (0 + 1) / 2
 
 
+def test_errors_beyond_a_multiple_of_their_mean_size_count_by_size():
+    """With the gradients of torch's own Huber loss at that multiple, which is half of ours."""
+    generator = torch.Generator().manual_seed(0)
+    values = (5 * torch.randn(2, 64, generator=generator, dtype=torch.float64) ** 3).requires_grad_()
+    target = torch.randn(64, generator=generator, dtype=torch.float64)
+    for clip in (0.5, 2.0):
+        beyond = clip * (values - target).abs().mean().item()
+        huber = torch.nn.functional.huber_loss(values, target.expand_as(values), delta=beyond, reduction="sum")
+        expected = 2 * huber / 64
+        mine = losses.critic_loss(values, target, clip)
+        torch.testing.assert_close(mine, expected)
+        torch.testing.assert_close(*(torch.autograd.grad(each, values)[0] for each in (mine, expected)))
+        assert mine < losses.critic_loss(values, target)
+    torch.testing.assert_close(losses.critic_loss(values, target, 1e6), losses.critic_loss(values, target))
+
+
 def test_actor_losses_by_hand():
     values = torch.tensor([[1.0, 5.0], [2.0, 4.0]])
     assert losses.soft_actor_loss(values, torch.tensor([-1.0, -3.0]), 0.5).item() == pytest.approx(-1 - 2.5)
