@@ -106,11 +106,12 @@ to and fro. Of a search that went on for 12,000 steps at 0.0003, after 300,000, 
 mean over some 3000 updates; quartiles of 30 others 7965, 8324, 8611, and 8033, 8436, 8627. At 0.001: 9270 and 9332;
 7709, 8112, 8417, and 8011, 8494, 8658 (one seed, 3 episodes; by hand).
 
-Of the critics' errors at 216,000 steps the 12 % beyond twice the mean size were 79 % of the squares, the largest 1 % a half:
-critics of thousands of policies learn little else. They are of all states, of leaning ones three times as often. With
-these counted by size, [256, 256] had 8706 after 213,000 steps, and 6937 without; the mean of 95 architectures below 1850
-parameters 7218 and 5875, quartiles of 30 others 7449, 7703, 8009 and 5954, 6424, 6595. For the first 80,000 steps it was
-behind (one seed, 3 episodes, the last theta; by hand). Rows with neither the mean nor this are `ghp-squared`.
+Of the critics' errors at 216,000 steps the 12 % beyond twice the mean size were 79 % of the squares, the largest 1 % a
+half: critics of thousands of policies learn little else. They are of all states, of leaning ones three times as often.
+With these counted by size, [256, 256] had 8706 after 213,000 steps, and 6937 without; the mean of 95 architectures
+below 1850 parameters 7218 and 5875, quartiles of 30 others 7449, 7703, 8009 and 5954, 6424, 6595. For the first 80,000
+steps it was behind (one seed, 3 episodes, the last theta; by hand). Rows with neither the mean nor this
+are `ghp-squared`.
 
 The decay is the public code's. Adam takes it in full steps where gradients are small: after 200,000 steps at 0.003 the
 codes of units 257 to 512, which only the widest layers have, were a twentieth of what they began with. Without it the
