@@ -199,7 +199,7 @@ def hypernets_table() -> str:
                 ]
                 quartiles, share = brief.get("return_quartiles"), brief.get("success_share")
                 found.append(", ".join(map(_return, quartiles)) if quartiles else "–")
-                found.append("–" if share is None else f"{100 * share:.0f} %")
+                found.append("–" if share is None else f"{100 * share:.1f} %")
                 ships = f"{_return(row['return_mean'])} ± {_return(row['return_std'])}"
                 body.append([label, f"{steps}, seed {row['seed']}", ships, *found])
     headings = (
