@@ -107,11 +107,11 @@ mean over some 3000 updates; quartiles of 30 others 7965, 8324, 8611, and 8033, 
 7709, 8112, 8417, and 8011, 8494, 8658 (one seed, 3 episodes; by hand).
 
 Of the critics' errors at 216,000 steps the 12 % beyond twice the mean size were 79 % of the squares, the largest 1 % a
-half: critics of thousands of policies learn little else. They are of all states, of leaning ones three times as often.
-With these counted by size, [256, 256] had 8706 after 213,000 steps, and 6937 without; the mean of 95 architectures
-below 1850 parameters 7218 and 5875, quartiles of 30 others 7449, 7703, 8009 and 5954, 6424, 6595. For the first 80,000
-steps it was behind (one seed, 3 episodes, the last theta; by hand). Rows with neither the mean nor this
-are `ghp-squared`.
+half. They are of all states, of leaning ones three times as often. With these counted by size, [256, 256] had 8706
+after 213,000 steps, and 6937 without; the mean of 95 architectures below 1850 parameters 7218 and 5875, quartiles of
+30 others 7449, 7703, 8009 and 5954, 6424, 6595. (One seed, 3 episodes, the last theta; by hand.) At first runs are
+behind with it, for 80,000 to 220,000 steps of three seeds, and of seed 0 in the end (8762 and 9258): the rows of
+`ghp`, and of `ghp-squared` with neither the mean nor this.
 
 The decay is the public code's. Adam takes it in full steps where gradients are small: after 200,000 steps at 0.003 the
 codes of units 257 to 512, which only the widest layers have, were a twentieth of what they began with. Without it the

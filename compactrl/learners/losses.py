@@ -47,6 +47,8 @@ def critic_loss(values: Tensor, target: Tensor, clip: float = 0.0) -> Tensor:
     """Return Σ_c mean h(Q_c - y), of values (C, B) and target (B,).
 
     h is the square; of errors beyond `clip` times their mean size, if that is not 0, its tangent there (Huber 1964).
+    The mean is over all C · B of them, and no gradient goes through it. torch's `huber_loss` wants it as a number, for
+    which a GPU would have to be waited for at every update.
     """
     errors = values - target
     if not clip:

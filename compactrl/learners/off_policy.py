@@ -16,7 +16,7 @@ far ahead of it: a plain policy that is trained against such critics alone, once
 than the mixture's best. Told critics alone are slow where returns are high: what thousands of policies do by turns is
 poor experience for the able ones. One that acts and learns all the time goes ahead as a plain policy does, and the
 others learn from where it gets. Errors that are large beside the others count by size, not squared (`critic_clip`):
-a tenth of them is most of the squares, and critics of thousands of policies then learn little else.
+critics of thousands of policies have a tenth of them that is most of the squares (figures in `methods.py`).
 """
 
 from __future__ import annotations
