@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.registry import EnvironmentSpec, load_module, module_folder
 from compactrl.errors import DamagedFileError, InputError
 from compactrl.learners import LEARNERS
 from compactrl.loop import OnIteration, Search, environment, network_sizes
+from compactrl.methods import METHODS
 from compactrl.options import Settings, resolve
 from compactrl.runs import Run
 from compactrl.storage import write_json
@@ -36,15 +39,10 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
     Raises:
         InputError: an option or the directory will not do.
     """
-    settings = resolve(given)
+    settings = resolve(_with_learner(given))
     if getattr(settings.compression, "colorings_from", ""):
         settings = resolve(with_colorings(given, settings.compression.colorings_from, settings.compression.top))
-    if settings.search.env_module:
-        load_module(settings.search.env_module)
     spec = environment(settings)
-    method = settings.method
-    if spec.goal is not None and method.goal_learner and not given.get("learner"):
-        settings = resolve({**given, "learner": method.goal_learner})
     _try(settings, spec)
     settings = _filled_in(settings, spec)
     with contextlib.ExitStack() as opened:
@@ -56,6 +54,22 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
         search = Search(settings, writer, workers)
         opened.pop_all()  # they are the search's from here on
     return search
+
+
+ENVIRONMENT = ("env", "engine", "max_episode_steps", "env_options", "env_module")
+"""Options that say what is controlled."""
+
+
+def _with_learner(given: dict[str, Any]) -> dict[str, Any]:
+    """Return options with the learner that the method has for environments with goals, where this is one.
+
+    It is looked up before the other options are checked: which of them there are is the learner's to say.
+    """
+    method = METHODS.get(given.get("method", ""))
+    if method is None or not method.goal_learner or given.get("learner"):
+        return given
+    asked = {name: given[name] for name in ("method", *ENVIRONMENT) if name in given}
+    return given if environment(resolve(asked)).goal is None else {**given, "learner": method.goal_learner}
 
 
 def _workers(settings: Settings) -> Workers | None:
@@ -76,9 +90,7 @@ def _workers(settings: Settings) -> Workers | None:
             f"Give --lanes {options.workers} (with --population at least as large; results depend on it), or fewer "
             "workers"
         )
-    environment = {
-        name: getattr(options, name) for name in ("env", "engine", "max_episode_steps", "env_options", "env_module")
-    }
+    environment = {name: getattr(options, name) for name in ENVIRONMENT}
     if options.env_module:
         load_module(options.env_module)
         environment["module_folder"] = module_folder(options.env_module)
@@ -211,7 +223,8 @@ def finish(
 ) -> Run:
     """Run a search to its end, or until `should_stop`; at the end, evaluate what ships on fresh episodes."""
     try:
-        going.run(on_iteration, should_stop)
+        with np.errstate(over="ignore", invalid="ignore"):  # told of where it matters: failed evaluations, NaN losses
+            going.run(on_iteration, should_stop)
         run = Run(going.writer.path)
         if going.progress >= 1:
             report = run.report(run.evaluate(FINAL_EPISODES, going.options.threads))

@@ -1,9 +1,10 @@
 """Every architecture of a graph hyper policy: their returns, and the choice of one for a robot with so much memory.
 
 Hegde & Sukhatme 2022, section IV: each architecture is evaluated over 5 episodes; of interest are the best one, and the
-smallest that reach 90 % and 80 % of it. Their public code means 90 % of the way from the worst to the best, which
-is not 90 % of the best: both are given by name. Table II asks what is lost by choosing without evaluation, by the
-largest memory dimension or by size, under random limits of parameters.
+smallest that reach 90 % and 80 % of it. Their public code means 90 % of the way from the worst positive return to the
+best, which is not 90 % of the best: both are given by name. Table II asks what is lost by choosing without evaluation,
+by the largest memory dimension or by size, under random limits of parameters. In environments with goals it is the
+success rate that is compared.
 
 The table is saved in the run after every few architectures, and goes on where it was. About the smallest come first:
 in the order of the shapes that they are evaluated with, so that those running at once share their products.
@@ -11,6 +12,7 @@ in the order of the shapes that they are evaluated with, so that those running a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +46,8 @@ CUTOFFS = (1000, 1_000_000, 5000)
 BYTES = 4
 """Of a number."""
 EPISODES = 5
+COLUMNS = {"widths", "parameters", "memory_dimension", "return_mean", "episodes"}
+"""Of every table; where there are goals, `success_mean` as well."""
 Row = dict[str, Any]
 
 
@@ -236,10 +240,31 @@ def _identity(catalog: Catalog, episodes: int) -> dict[str, Any]:
 
 
 def _begun(catalog: Catalog, episodes: int) -> list[Row]:
-    """Return the rows of a table of this very checkpoint with as many episodes; none where there is no such table."""
-    table = table_of(catalog.run.path)
-    same = {key: table.get(key) for key in ("checkpoint", "env_steps", "episodes")} == _identity(catalog, episodes)
-    return list(table["architectures"]) if same else []
+    """Return the rows of a table of this very checkpoint with as many episodes; none where there is no such table.
+
+    Another table is not lost: it is kept aside.
+    """
+    path, wanted = catalog.run.path, _identity(catalog, episodes)
+    table = table_of(path)
+    found = {key: table.get(key) for key in wanted}
+    if table and found != wanted:
+        kept = path / _aside(found)
+        (path / FILE).replace(kept)
+        warnings.warn(
+            f"{path / FILE} was of {found['episodes']} episodes after {found['env_steps']} steps: it is kept as "
+            f"{kept.name}",
+            stacklevel=3,
+        )
+        if (path / _aside(wanted)).exists():
+            (path / _aside(wanted)).replace(path / FILE)
+            table = table_of(path)
+            found = {key: table.get(key) for key in wanted}
+    return list(table["architectures"]) if found == wanted else []
+
+
+def _aside(identity: dict[str, Any]) -> str:
+    """Return where a table is kept while another one is the run's."""
+    return f"architectures-{identity['checkpoint']}-{identity['episodes']}-episodes.json"
 
 
 def table_of(path: Path) -> dict[str, Any]:
@@ -250,46 +275,54 @@ def table_of(path: Path) -> dict[str, Any]:
     """
     if not (path / FILE).exists():
         return {}
-    table = read_json(path / FILE)
-    if not isinstance(table, dict) or not isinstance(table.get("architectures"), list):
+    try:
+        table = read_json(path / FILE)
+    except DamagedFileError as error:
+        raise DamagedFileError(f"{error}; move it away, and evaluate again") from error
+    rows = table.get("architectures") if isinstance(table, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.keys() >= COLUMNS for row in rows):
         raise DamagedFileError(f"{path / FILE} is not a table of architectures: move it away, and evaluate again")
-    return table
+    found: dict[str, Any] = table
+    return found
 
 
 def report(rows: Sequence[Row]) -> dict[str, Any]:
-    """Say what a whole table shows, as JSON values: the best, the smallest at 90 % and 80 %, and table II."""
+    """Say what a whole table shows, as JSON values: the best, the smallest at 90 % and 80 %, and table II.
+
+    `compared` names the column that all this is of.
+    """
     known = [row for row in rows if row["return_mean"] is not None]
     if not known:
         raise CompactrlError("every episode of every architecture failed: nothing can be said of them")
-    returns = np.array([row["return_mean"] for row in known])
-    best, worst = float(returns.max()), float(returns.min())
-    found: dict[str, Any] = {"max": _smallest(known, returns >= best)}
+    column = "success_mean" if all(row.get("success_mean") is not None for row in known) else "return_mean"
+    values = np.array([row[column] for row in known])
+    best = float(values.max())
+    worst = float(values[values > 0].min() if best > 0 else values.min())
+
+    def smallest(least: float) -> Row:
+        fitting = [row for row in known if row[column] >= least]
+        return min(fitting, key=lambda row: (row["parameters"], -row[column], row["widths"]))
+
+    found: dict[str, Any] = {"max": smallest(best)}
     for share in (0.9, 0.8):
         name = f"{100 * share:.0f}%"
-        found[f"{name} of the maximum"] = _smallest(known, returns >= share * best) if best > 0 else None
-        found[f"{name} from minimum to maximum"] = _smallest(known, returns - worst >= share * (best - worst))
-    return {"chosen": found, "without_evaluation": choice_without_evaluation(known)}
+        found[f"{name} of the maximum"] = smallest(share * best) if best > 0 else None
+        found[f"{name} from minimum to maximum"] = smallest(min(worst + share * (best - worst), best))
+    return {"compared": column, "chosen": found, "without_evaluation": choice_without_evaluation(known, column)}
 
 
-def _smallest(rows: Sequence[Row], fits: Any) -> Row:
-    return min(
-        (row for row, fit in zip(rows, fits, strict=True) if fit), key=lambda row: (row["parameters"], row["widths"])
-    )
+def choice_without_evaluation(
+    rows: Sequence[Row], column: str = "return_mean", seed: int = 0
+) -> dict[str, float | None]:
+    """Return table II: what memory dimension and size choose over the best that fits, mean over random limits.
 
-
-def choice_without_evaluation(rows: Sequence[Row], seed: int = 0) -> dict[str, float | None]:
-    """Return table II: the return of what memory dimension and size choose over the best one's, mean over random
-    limits.
-
-    As a ratio of returns, where the best return is positive, and of the way from the worst to the best.
+    As a ratio of this column's values, where the best is positive, and of the way from the worst of all to the best.
     """
     low, high, count = CUTOFFS
-    size, memory, returns = (
-        np.array([row[key] for row in rows]) for key in ("parameters", "memory_dimension", "return_mean")
-    )
+    size, memory, returns = (np.array([row[key] for row in rows]) for key in ("parameters", "memory_dimension", column))
     order = np.lexsort((-memory, size))  # of equal size the largest memory last to be passed over
     size, memory, returns = size[order], memory[order], returns[order]
-    worst, best = returns.min(), returns.max()
+    worst = returns.min()
     limits = np.random.default_rng(seed).uniform(low, high, count)
     fitting = np.searchsorted(size, limits, side="left")  # how many are smaller
     fitting = fitting[fitting > 0]
@@ -302,10 +335,8 @@ def choice_without_evaluation(rows: Sequence[Row], seed: int = 0) -> dict[str, f
     found: dict[str, float | None] = {}
     for name, chosen in (("size", by_size), ("memory", returns[first])):
         found[f"{name}, ratio"] = float((chosen / highest).mean()) if (highest > 0).all() else None
-        spread = max(best - worst, 1e-12)
-        found[f"{name}, min-max"] = float(
-            ((chosen - worst) / spread / np.maximum((highest - worst) / spread, 1e-12)).mean()
-        )
+        ways = np.divide(chosen - worst, highest - worst, out=np.ones_like(chosen), where=highest > worst)
+        found[f"{name}, min-max"] = float(ways.mean())  # 1 where all that fit are equally bad: it is the best of them
     return found
 
 
@@ -327,8 +358,8 @@ def select(catalog: Catalog, limit: int, by: str) -> dict[str, Any]:
     if not fitting:
         smallest = catalog.parameters(every[0])
         raise InputError(
-            f"no architecture has at most {limit:,} parameters ({BYTES * limit:,} bytes): "
-            f"the smallest, {_name(every[0])}, has {smallest:,} ({BYTES * smallest:,} bytes)"
+            f"no architecture has at most {limit:,} parameters: the smallest, {_name(every[0])}, has {smallest:,} "
+            f"({BYTES * smallest:,} bytes)"
         )
     rows = {tuple(row["widths"]): row for row in _current(catalog)}
     if by == "return":

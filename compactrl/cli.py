@@ -160,9 +160,9 @@ def evaluate(
         typer.Option(metavar="COUNT", help="Fresh episodes: 100, or 5 of each architecture.", show_default=False),
     ] = None,
     architectures: Annotated[
-        str,
+        Optional[str],  # noqa: UP045
         typer.Option(metavar="all", help="Evaluate every architecture of a graph hyper policy.", show_default=False),
-    ] = "",
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a policy without noise on fresh seeds: mean, spread, 95 % interval, sizes."""
@@ -170,7 +170,7 @@ def evaluate(
     from compactrl.runs import load
 
     opened, count = load(run), _whole("--episodes", episodes)
-    if architectures:
+    if architectures is not None:
         _evaluate_all(opened, architectures, count, as_json)
         return
     result = opened.report(opened.evaluate(count or 100))
@@ -182,7 +182,7 @@ def _evaluate_all(opened: Run, architectures: str, episodes: int | None, as_json
     from compactrl.display import CatalogProgress, describe_catalog
 
     if architectures != "all":
-        raise InputError(f"--architectures {architectures}: expected all")
+        raise InputError(f"--architectures '{architectures}': expected all")
     opened_catalog = catalog.open_catalog(opened)
     with CatalogProgress(len(opened_catalog.architectures)) as progress:
         rows = catalog.evaluate_all(opened_catalog, episodes or catalog.EPISODES, on_rows=progress.note)

@@ -185,7 +185,7 @@ class CatalogProgress(_WithBar):
 
 def _architecture(row: dict[str, Any] | None) -> str:
     if row is None:
-        return "– (the highest return is not positive)"
+        return "– (the highest is not positive)"
     success = f", success {row['success_mean']:.2f}" if row.get("success_mean") is not None else ""
     widths = ", ".join(map(str, row["widths"]))
     return f"[{widths}], {row['parameters']:,} parameters, return {row['return_mean']:.1f}{success}"
@@ -201,12 +201,14 @@ def describe_catalog(run: Run, rows: Sequence[dict[str, Any]], report: dict[str,
     if "success_mean" in rows[0]:
         succeed = sum((row["success_mean"] or 0) >= 0.95 for row in rows)
         lines.append(f"success at least 0.95: {succeed:,} ({100 * succeed / len(rows):.1f} %)")
+    compared = {"return_mean": "return", "success_mean": "success rate"}[report["compared"]]
+    lines.append(f"the smallest by {compared}:")
     lines += [f"{name:28} {_architecture(row)}" for name, row in report["chosen"].items()]
     for by in ("memory", "size"):
         values = [report["without_evaluation"].get(f"{by}, {kind}") for kind in ("ratio", "min-max")]
         shown = ["–" if value is None else f"{value:.2f}" for value in values]
         lines.append(
-            f"chosen by {by + ', not by return:':27} {shown[0]} of the best return that fits; {shown[1]} of its way "
+            f"chosen by {by + ', untried:':18} {shown[0]} of the best {compared} that fits; {shown[1]} of its way "
             "from the minimum (mean over random limits)"
         )
     lines.append(

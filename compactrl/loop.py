@@ -47,8 +47,6 @@ class Search:
 
     def __init__(self, settings: Settings, writer: RunWriter, workers: Workers | None = None) -> None:
         self.settings, self.options, self.writer, self.workers = settings, settings.search, writer, workers
-        if self.options.env_module:
-            load_module(self.options.env_module)
         self.spec = environment(settings)
         if not self.spec.resumes_exactly:
             warnings.warn(
@@ -342,8 +340,10 @@ def _mean(returns: Floats) -> float:
 
 
 def environment(settings: Settings) -> EnvironmentSpec:
-    """Look the search's environment up."""
+    """Look the search's environment up, in the user's own module where it is from one."""
     options = settings.search
+    if options.env_module:
+        load_module(options.env_module)
     return describe(options.env, options.engine, options.max_episode_steps, options.env_options)
 
 

@@ -128,6 +128,8 @@ _HYPERNET_PAPER = {
     "actor_final_rate_share": 1.0,
     "average_share": 0.0,
     "critic_clip": 0.0,
+    "log_std_low": -6.0,
+    "log_std_high": 0.0,
     "resample_updates": 50,
     "actor_learning_rate": 1e-3,
     "iteration_steps": 50,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -50,7 +50,11 @@ class SearchOptions(BaseModel):
     max_episode_steps: Count = Field(
         0, ge=0, description="Cut episodes after this many environment steps; 0 keeps the environment's own limit."
     )
-    steps: Count = Field(20_000_000, ge=1, description="Budget in environment steps, re-evaluations included.")
+    steps: Count = Field(
+        20_000_000,
+        ge=1,
+        description="Budget in environment steps, re-evaluations included; of gradient methods the last is beyond it.",
+    )
     seed: Count = Field(0, ge=0, description="Source of all randomness.")
     hidden: Hidden = Field(
         (41,), description="Widths of the hidden layers, such as 41 or 41,41; none for a linear policy."
@@ -195,6 +199,8 @@ def _metavar(field: Any) -> str:
     if field.annotation is bool:
         return "flag"
     kinds = {int: "COUNT", float: "NUMBER", str: "NAME"}
+    if get_origin(field.annotation) is Literal:
+        return "NAME"
     return kinds.get(field.annotation, "NUMBER" if field.annotation == (float | None) else "VALUE")
 
 
@@ -322,8 +328,9 @@ def _unknown_option(option: str, decided: Mapping[str, str], known: set[str]) ->
 
 
 def _invalid(error: ValidationError) -> str:
-    lines = []
+    lines: dict[str, str] = {}  # the first of an option's: others may only follow from it
     for problem in error.errors():
         option = str(problem["loc"][0]) if problem["loc"] else "options"
-        lines.append(f"--{_flag(option)} {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}")
-    return "; ".join(lines)
+        line = f"--{_flag(option)} {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
+        lines.setdefault(option, line)
+    return "; ".join(lines.values())

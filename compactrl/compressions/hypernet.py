@@ -13,7 +13,7 @@ Critics are told the architecture (`--no-tell-critics` has the paper's), and hal
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
@@ -58,14 +58,12 @@ class HypernetOptions(Options):
         WIDTHS, min_length=1, description="Widths that a policy's hidden layers may have."
     )
     max_layers: int = Field(MAX_LAYERS, ge=1, le=8, description="Most hidden layers that a policy may have.")
-    decoder: str = Field(
+    decoder: Literal["bilinear", "dense"] = Field(
         "bilinear",
-        pattern="^(bilinear|dense)$",
         description="How weights are written: bilinear, or dense with the paper's 33.9 M parameters.",
     )
-    width_features: str = Field(
+    width_features: Literal["normalized", "raw"] = Field(
         "normalized",
-        pattern="^(normalized|raw)$",
         description="What a node of the graph is told: normalized numbers with its place, or the paper's raw width.",
     )
     rank: int = Field(32, ge=1, description="Length of the bilinear decoder's codes.")

@@ -239,8 +239,9 @@ class GradientLearner(Learner):
         for name, value in metrics.items():
             if not np.isfinite(value):
                 raise CompactrlError(
-                    f"{name} has become NaN or infinite: it has diverged. The last checkpoint is good, and is what "
-                    "`evaluate` sees; begin anew with a smaller --actor-learning-rate"
+                    f"{name} has become NaN or infinite: the search has diverged. What it saved before is kept, but "
+                    "going on from there leads here again: begin anew with a smaller --actor-learning-rate or "
+                    "--critic-learning-rate"
                 )
         return metrics
 

@@ -47,6 +47,11 @@ HINDSIGHT = 0.8
 """Share of relabelled transitions in environments with goals: four for each that stays as it was."""
 
 
+def _needed(options: OffPolicyOptions) -> int:
+    """Return how many transitions there have to be before learning begins."""
+    return max(options.batch_size, min(options.random_steps, options.replay_size // 2))
+
+
 class Improved(NamedTuple):
     """What came of an update of the policy."""
 
@@ -119,9 +124,20 @@ class OffPolicyLearner(GradientLearner):
     def check(cls, settings: Settings, compression: Compression, spec: EnvironmentSpec) -> None:
         """Raise InputError where this environment or these options will not do."""
         super().check(settings, compression, spec)
-        if settings.learner.hindsight and spec.goal is None:
+        options, steps = settings.learner, settings.search.steps
+        if options.hindsight and spec.goal is None:
             raise InputError(
-                f"--hindsight {settings.learner.hindsight}: it is for environments with goals, and {spec.id} has none"
+                f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none"
+            )
+        if options.replay_size < options.batch_size:
+            raise InputError(
+                f"--replay-size {options.replay_size} is less than --batch-size {options.batch_size}: nothing would "
+                "ever be learned"
+            )
+        if steps < _needed(options):
+            raise InputError(
+                f"--steps {steps}: learning begins after {_needed(options)} steps (--random-steps "
+                f"{options.random_steps}, --batch-size {options.batch_size}): give more of the first, or fewer of these"
             )
 
     @property
@@ -148,9 +164,8 @@ class OffPolicyLearner(GradientLearner):
     def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:  # noqa: ARG002
         """Keep the transitions; make as many updates as they allow, once there are enough to learn from."""
         metrics = self._keep(outcomes)
-        needed = max(self.options.batch_size, min(self.options.random_steps, self.options.replay_size // 2))
         self._judged = np.full(self.num_designs, np.nan)
-        if len(self.buffer) < needed:
+        if len(self.buffer) < _needed(self.options):
             return metrics
         metrics |= self._anneal(progress)
         with one_thread():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -104,9 +104,7 @@ class GradientOptions(Options):
     save_replay: bool = Field(
         True, description="Save the replay buffer in checkpoints; without it a resumed search begins with an empty one."
     )
-    device: str = Field(
-        "auto", pattern="^(auto|cpu|cuda)$", description="Where networks are trained: auto, cpu or cuda."
-    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained: auto, cpu or cuda.")
 
 
 class OffPolicyOptions(GradientOptions):

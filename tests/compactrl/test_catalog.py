@@ -2,7 +2,9 @@
 
 import json
 import os
+import sys
 
+import gymnasium
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -10,9 +12,13 @@ from scipy.stats import spearmanr
 from compactrl import catalog
 from compactrl.api import resume, search
 from compactrl.architectures import enumerate_architectures, parameters
-from compactrl.errors import InputError
+from compactrl.errors import DamagedFileError, InputError
 from compactrl.networks import padded
 from compactrl.runs import Run
+
+SMALL = {"method": "ghp", "widths": "4,8,16", "max_layers": 2, "steps": 800, "random_steps": 200, "rank": 4}
+SMALL |= {"iteration_steps": 200, "graph_size": 8, "critic_hidden": 8, "batch_size": 16, "meta_batch": 4}
+SMALL |= {"selection_episodes": 2}
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +29,7 @@ def _no_disk(monkeypatch):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     path = tmp_path_factory.mktemp("ghp") / "run"
-    search(
-        out=path, method="ghp", env="compactrl/Target-v0", widths="4,8,16", max_layers=2, steps=800, random_steps=200,
-        iteration_steps=200, rank=4, graph_size=8, critic_hidden=8, batch_size=16, meta_batch=4, selection_episodes=2,
-    )  # fmt: skip
+    search(out=path, env="compactrl/Target-v0", **SMALL)
     return path
 
 
@@ -77,8 +80,42 @@ def test_an_interrupted_table_goes_on_where_it_was(opened, monkeypatch):
     assert calls == [9, 12]
     assert catalog.evaluate_all(opened, episodes=3, on_rows=lambda done, _: calls.append(done)) == whole
     assert calls == [9, 12]
-    catalog.evaluate_all(opened, episodes=2, on_rows=lambda done, _: calls.append(done))
-    assert len(calls) > 2  # another number of episodes is another table
+
+
+def test_a_table_of_other_episodes_is_kept_aside_and_found_again(opened):
+    three = catalog.evaluate_all(opened, episodes=3)
+    with pytest.warns(UserWarning, match=r"was of 3 episodes .* kept as architectures-\d+-3-episodes.json"):
+        two = catalog.evaluate_all(opened, episodes=2)
+    assert {row["episodes"] for row in two} == {2}
+    calls = []
+    with pytest.warns(UserWarning, match="was of 2 episodes"):
+        assert catalog.evaluate_all(opened, episodes=3, on_rows=lambda *done: calls.append(done)) == three
+    assert calls == []
+    assert catalog.table_of(opened.run.path)["architectures"] == three
+    for kept in opened.run.path.glob("architectures-*.json"):
+        kept.unlink()
+
+
+@pytest.mark.parametrize("content", ['{"architectures": [{"foo": 1}]}', '{"architectures": ', "[]"])
+def test_a_damaged_table_is_one_line(opened, content):
+    (opened.run.path / catalog.FILE).write_text(content)
+    with pytest.raises(DamagedFileError, match=r"architectures.json is not .* move it away, and evaluate again"):
+        catalog.evaluate_all(opened, episodes=3)
+    with pytest.raises(DamagedFileError, match="move it away"):
+        catalog.select(opened, 100, "return")
+
+
+def test_architectures_for_a_users_own_environment(tmp_path, monkeypatch):
+    """As in a process of its own: the module is not imported yet."""
+    (tmp_path / "elsewhere.py").write_text(
+        "import gymnasium\ngymnasium.register('Elsewhere-v0', 'compactrl.envs.toy:Target', max_episode_steps=20)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    search(out=tmp_path / "run", env="Elsewhere-v0", env_module="elsewhere", **SMALL)
+    del gymnasium.registry["Elsewhere-v0"], sys.modules["elsewhere"]
+    opened = catalog.open_catalog(Run(tmp_path / "run"))
+    assert len(catalog.evaluate_all(opened, episodes=2)) == 12
+    assert catalog.select(opened, 100, "return")["parameters"] <= 100
 
 
 def test_a_table_begun_in_another_order_is_begun_anew(opened, monkeypatch):
@@ -103,6 +140,29 @@ def test_the_summary_by_hand():
     assert chosen["80% of the maximum"]["widths"] == [8]  # 80
     assert chosen["90% from minimum to maximum"]["widths"] == [16]  # 91
     assert chosen["80% from minimum to maximum"]["widths"] == [16]  # 82
+    assert catalog.report(rows)["compared"] == "return_mean"
+
+
+def test_the_way_from_the_minimum_begins_at_the_worst_positive_return():
+    """As in the public code of the paper; of equal size the better one."""
+    rows = [row([2], 5, -900.0), row([4], 10, 10.0), row([8], 20, 80.0), row([8, 8], 20, 85.0), row([32], 40, 100.0)]
+    chosen = catalog.report(rows)["chosen"]
+    assert chosen["80% from minimum to maximum"]["widths"] == [8, 8]  # 82; from -900 it would be 800 of 1000: -100
+    assert chosen["80% of the maximum"]["widths"] == [8, 8]
+
+
+def test_with_goals_the_success_rate_is_compared():
+    rows = [row([4], 10, -9.0), row([8], 20, -8.0), row([16], 30, -7.0), row([32], 40, -6.0)]
+    rows = [{**each, "success_mean": share} for each, share in zip(rows, (0.5, 0.9, 1.0, 1.0), strict=True)]
+    report = catalog.report(rows)
+    assert report["compared"] == "success_mean"
+    assert report["chosen"]["max"]["widths"] == [16]
+    assert report["chosen"]["90% of the maximum"]["widths"] == [8]
+    assert report["chosen"]["80% from minimum to maximum"]["widths"] == [8]  # 0.9
+    assert report["chosen"]["90% from minimum to maximum"]["widths"] == [16]  # 0.95
+    assert report["without_evaluation"]["size, ratio"] == 1.0
+    alike = catalog.report([{**each, "success_mean": 1.0} for each in rows])
+    assert set(alike["without_evaluation"].values()) == {1.0}
 
 
 def test_shares_of_a_maximum_that_is_not_positive_mean_nothing():
@@ -151,7 +211,9 @@ def test_what_is_selected_fits_and_becomes_the_policy(opened, by):
 
 
 def test_what_cannot_be_selected(opened):
-    with pytest.raises(InputError, match=r"no architecture has at most 25 .*the smallest, \[4\], has 26 .104 bytes"):
+    with pytest.raises(
+        InputError, match=r"no architecture has at most 25 parameters: the smallest, \[4\], has 26 .104 bytes"
+    ):
         catalog.select(opened, 25, "size")
     with pytest.raises(InputError, match=r"first `compactrl evaluate .* --architectures all`"):
         catalog.select(opened, 100, "return")

@@ -330,7 +330,7 @@ GHP += ["--critic-hidden", "8", "--selection-episodes", "2", "--threads", "1"]
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (["--widths", "0"], "--widths '0': "),
+        (["--widths", "0"], "--widths '0': Input should be greater than or equal to 1\n"),
         (["--widths", "4,x"], "--widths 'x': "),
         (["--widths", "4,4"], "a width is given twice"),
         (["--max-layers", "0"], "--max-layers '0': "),
@@ -343,8 +343,11 @@ GHP += ["--critic-hidden", "8", "--selection-episodes", "2", "--threads", "1"]
         ),
         (["--sampling", "sideways"], "unknown --controller 'sideways'"),
         (["--learner", "evolution"], "--learner evolution is for --method chromatic"),
-        (["--device", "tpu"], "--device 'tpu': "),
-        (["--decoder", "sparse"], "--decoder 'sparse': "),
+        (["--device", "tpu"], "--device 'tpu': Input should be 'auto', 'cpu' or 'cuda'"),
+        (["--decoder", "sparse"], "--decoder 'sparse': Input should be 'bilinear' or 'dense'"),
+        (["--replay-size", "15"], "--replay-size 15 is less than --batch-size 16: nothing would ever be learned"),
+        (["--random-steps", "401"], "--steps 400: learning begins after 401 steps (--random-steps 401"),
+        (["--exploration-noise", "0.1"], "--exploration-noise belongs to --method td3 and --learner td3"),
         (["--hidden", "8"], "--hidden is not for --method ghp"),
         (["--population", "8"], "--population belongs to --method chromatic"),
         (["--method", "distill"], "--widths belongs to --method ghp"),
@@ -357,6 +360,23 @@ def test_bad_input_of_gradient_methods_is_one_line_and_nothing_is_begun(call, tm
     assert expected in error
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_options_of_the_learner_for_goals_are_taken_where_there_are_goals(call, tmp_path):
+    goals = ["--env", "compactrl/BitFlip-v0", "--env-options", '{"bits": 3}', "--exploration-noise", "0.15"]
+    assert call("search", *GHP, *goals, "--quiet", "--out", "run")[0] == 0
+    config = Run(tmp_path / "run").config
+    assert (config["learner"], config["exploration_noise"]) == ("ddpg", 0.15)
+    error = call("search", *GHP, *goals, "--learner", "sac", "--out", "other")[2]
+    assert "this search is --method ghp --controller depth-uniform --learner sac" in error
+
+
+def test_a_search_that_diverges_says_what_was_nan_and_nothing_else(call, tmp_path):
+    status, _, error = call("search", *GHP, "--actor-learning-rate", "1e30", "--quiet", "--out", "run")
+    assert status == 1
+    assert error.startswith("error: critic_loss has become NaN or infinite")
+    assert error.count("\n") == 1
+    assert all(np.isfinite(record.get("critic_loss", 0.0)) for record in Run(tmp_path / "run").metrics)
 
 
 def test_a_student_needs_a_teacher_of_the_same_sizes(call, run):
@@ -403,7 +423,8 @@ def test_architectures_are_evaluated_and_one_is_selected(call, tmp_path):
         (["select", "run", "--max-parameters", "many"], "--max-parameters many: expected a whole number"),
         (["select", "run", "--max-parameters", "50"], "is a run of --method chromatic, with one architecture"),
         (["evaluate", "run", "--architectures", "all"], "is a run of --method chromatic, with one architecture"),
-        (["evaluate", "run", "--architectures", "some"], "--architectures some: expected all"),
+        (["evaluate", "run", "--architectures", "some"], "--architectures 'some': expected all"),
+        (["evaluate", "run", "--architectures", ""], "--architectures '': expected all"),
     ],
 )
 def test_what_is_not_for_this_run_is_told(call, run, command, expected):  # noqa: ARG001  (the run is there)
