@@ -184,7 +184,7 @@ def _return(value: float) -> str:
 
 def hypernets_table() -> str:
     """Return the Markdown table of graph hyper policies and what they are compared with."""
-    body = []
+    body, near = [], "90% of the maximum"
     for name, label in HYPERNET_LABELS.items():
         for path in sorted((RESULTS / "hypernets").glob(f"{name}-*M.json")):
             steps = path.stem.removeprefix(f"{name}-")
@@ -195,7 +195,7 @@ def hypernets_table() -> str:
                 chosen = brief.get("fresh", brief.get("chosen", {}))
                 found = [
                     f"{_return(each['return_mean'])} ({each['parameters']:,})" if each else "–"
-                    for each in (chosen.get("max"), chosen.get("90% of the maximum"))
+                    for each in (chosen.get("max"), chosen.get(near) or brief.get("chosen", {}).get(near))
                 ]
                 quartiles, share = brief.get("return_quartiles"), brief.get("success_share")
                 found.append(", ".join(map(_return, quartiles)) if quartiles else "–")
