@@ -237,10 +237,19 @@ class Search:
     def save(self) -> None:
         """Write checkpoint, policy and summary."""
         self.writer.save_checkpoint(self.iteration, self.state_dict())
-        if self.shipped is not None:
-            save_policy(self.writer.path / "policy", self.shipped)
+        policy = self._of_now()
+        if policy is not None:
+            save_policy(self.writer.path / "policy", policy)
         self.history.save(self.writer.path)
         write_json(self.writer.path / "summary.json", self.summary())
+
+    def _of_now(self) -> Policy | None:
+        """Return what a search that ends here leaves: what won the last race, or before the first what leads."""
+        if self.shipped is not None:
+            return self.shipped
+        if not self.controller.space.length:
+            return self.policy(np.zeros(0, np.int64))
+        return self.policy(self.leaders.designs[0]) if len(self.leaders.designs) else None
 
     def summary(self) -> dict[str, Any]:
         """Return what the search has come to, as JSON values; `finish` says when it is finished."""
