@@ -202,7 +202,7 @@ def describe_catalog(run: Run, rows: Sequence[dict[str, Any]], report: dict[str,
         succeed = sum((row["success_mean"] or 0) >= 0.95 for row in rows)
         lines.append(f"success at least 0.95: {succeed:,} ({100 * succeed / len(rows):.1f} %)")
     compared = {"return_mean": "return", "success_mean": "success rate"}[report["compared"]]
-    lines.append(f"the smallest by {compared}:")
+    lines.append(f"by {compared}, the smallest with:")
     lines += [f"{name:28} {_architecture(row)}" for name, row in report["chosen"].items()]
     for by in ("memory", "size"):
         values = [report["without_evaluation"].get(f"{by}, {kind}") for kind in ("ratio", "min-max")]
