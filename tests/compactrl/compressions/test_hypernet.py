@@ -225,7 +225,7 @@ def test_the_decoder_of_the_paper_is_as_large_as_it_says():
 @pytest.mark.parametrize(
     ("given", "message"),
     [({"widths": "0"}, "greater than or equal to 1"), ({"widths": "4,4"}, "a width is given twice"),
-     ({"decoder": "sparse"}, "pattern"), ({"max_layers": 0}, "greater than or equal to 1")],
+     ({"decoder": "sparse"}, "'bilinear' or 'dense'"), ({"max_layers": 0}, "greater than or equal to 1")],
 )  # fmt: skip
 def test_options_that_will_not_do(given, message):
     with pytest.raises(ValueError, match=message):
