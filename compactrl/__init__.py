@@ -14,12 +14,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compactrl.api import resume, search
     from compactrl.exports import export
-    from compactrl.film import play
     from compactrl.reports.analysis import analyze
     from compactrl.reports.compare import compare
-    from compactrl.runs import Run, load
+    from compactrl.reports.film import play
+    from compactrl.runs.run import Run, load
+    from compactrl.searches.api import resume, search
 
 # OpenMP's threads spin while they wait by default, which starves the threads that step environments.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -29,14 +29,14 @@ __all__ = ["Run", "analyze", "compare", "export", "load", "play", "resume", "sea
 
 
 _WHERE = {
-    "search": "compactrl.api",
-    "resume": "compactrl.api",
-    "Run": "compactrl.runs",
-    "load": "compactrl.runs",
+    "search": "compactrl.searches.api",
+    "resume": "compactrl.searches.api",
+    "Run": "compactrl.runs.run",
+    "load": "compactrl.runs.run",
     "export": "compactrl.exports",
     "compare": "compactrl.reports.compare",
     "analyze": "compactrl.reports.analysis",
-    "play": "compactrl.film",
+    "play": "compactrl.reports.film",
 }
 
 

@@ -22,8 +22,9 @@ import typer
 
 import compactrl
 from compactrl.reports.tables import number
-from compactrl.runs import Run, versions
-from compactrl.storage import write_atomically, write_json
+from compactrl.runs.run import Run
+from compactrl.storage.files import write_atomically, write_json
+from compactrl.versions import versions
 from experiments.searching import finished_run
 from experiments.tables import markdown
 

@@ -24,8 +24,8 @@ import typer
 import compactrl
 from compactrl.exports import cortex_m
 from compactrl.exports.tanh import BOUND, CLAMP, DENOMINATOR, NUMERATOR
-from compactrl.runs import versions
-from compactrl.storage import write_json
+from compactrl.storage.files import write_json
+from compactrl.versions import versions
 
 RESULTS = Path(__file__).parent / "results" / "export.json"
 REPEATS = 5

@@ -23,14 +23,17 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from compactrl.catalog import EPISODES as TABLE_EPISODES
-from compactrl.catalog import Catalog, Row, evaluate_all, open_catalog, report
+from compactrl.catalogs.catalog import Catalog, open_catalog
+from compactrl.catalogs.evaluation import EPISODES as TABLE_EPISODES
+from compactrl.catalogs.evaluation import evaluate_all
+from compactrl.catalogs.table import Row, report
 from compactrl.evaluation.local import LocalEvaluator
-from compactrl.options import resolve
-from compactrl.runs import EVALUATION_STREAM, Run, versions
-from compactrl.selection import score
-from compactrl.storage import write_json
+from compactrl.methods.settings import resolve
+from compactrl.runs.run import EVALUATION_STREAM, Run
+from compactrl.searches.shipping import score
+from compactrl.storage.files import write_json
 from compactrl.types import Floats
+from compactrl.versions import versions
 from experiments.returns import EPISODES, RUNS
 from experiments.searching import finished_run
 

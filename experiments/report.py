@@ -20,8 +20,8 @@ import compactrl
 from compactrl.reports import figures
 from compactrl.reports.compare import Report
 from compactrl.reports.style import MOST, RC
-from compactrl.runs import versions
-from compactrl.storage import write_json
+from compactrl.storage.files import write_json
+from compactrl.versions import versions
 
 RESULTS = Path(__file__).parent / "results" / "report"
 STANDALONE = {**RC, "svg.fonttype": "path"}

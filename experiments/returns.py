@@ -17,8 +17,8 @@ from typing import Annotated, Any
 
 import typer
 
-from compactrl.runs import versions
-from compactrl.storage import write_json
+from compactrl.storage.files import write_json
+from compactrl.versions import versions
 from experiments.searching import finished_run
 
 RESULTS = Path(__file__).parent / "results" / "returns"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import compactrl
-from compactrl.runs import Run
+from compactrl.runs.run import Run
 
 
 def finished_run(path: Path, options: dict[str, Any]) -> Run:

@@ -92,7 +92,7 @@ class TransferredOptions(ChromaticOptions):
 class Transferred(Chromatic):
     """The same policies, with colourings of another run as the only ones to choose from (appendix C of the paper).
 
-    Which these are is the controller's to know; `compactrl.transfer` reads them from the run.
+    Which these are is the controller's to know; `compactrl.searches.transfer` reads them from the run.
     """
 
     name = "transferred"

@@ -18,7 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
 
-from compactrl.architectures import (
+from compactrl.compressions.base import Compression, Options
+from compactrl.compressions.plain import Plain, join
+from compactrl.hypernetworks import graph
+from compactrl.networks.layout import Layout
+from compactrl.policies.architectures import (
     MAX_LAYERS,
     WIDTHS,
     Widths,
@@ -27,17 +31,13 @@ from compactrl.architectures import (
     enumerate_architectures,
     widths_of,
 )
-from compactrl.compressions.base import Compression, Options
-from compactrl.compressions.plain import Plain, join
-from compactrl.flat import Layout
-from compactrl.hypernets import graph
 from compactrl.types import Design, Designs, Floats, Layer, Layers, Size
 from controllers.base import Space
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from compactrl.hypernets.lowrank import Batch
+    from compactrl.hypernetworks.lowrank import Batch
 
 PlainOptions = Options
 ANCHOR_WIDTH, ANCHOR_LAYERS = 256, 2
@@ -162,8 +162,8 @@ class Hypernet(Compression):
     @cached_property
     def _parts(self) -> tuple[Layout, Any]:
         """The layout of theta and the decoder; made when first used, since torch comes with them."""
-        from compactrl.hypernets import gnn
-        from compactrl.hypernets.decoders import DECODERS
+        from compactrl.hypernetworks import gnn
+        from compactrl.hypernetworks.decoders import DECODERS
 
         options = self.options
         decoder = DECODERS[options.decoder](*self._decoder_arguments)
@@ -171,7 +171,7 @@ class Hypernet(Compression):
 
     def initial(self, generator: np.random.Generator) -> Floats:
         """Draw the first theta, (P,)."""
-        from compactrl.hypernets import gnn
+        from compactrl.hypernetworks import gnn
 
         layout, decoder = self._parts
         size = self.options.graph_size
@@ -195,7 +195,7 @@ class Hypernet(Compression):
         """Return the MLPs of one theta (P,) and designs (n, D); their shapes differ."""
         import torch
 
-        from compactrl.products import one_thread
+        from compactrl.networks.perceptrons import one_thread
 
         if isinstance(theta, np.ndarray):
             with torch.no_grad(), one_thread():
@@ -216,7 +216,7 @@ class Hypernet(Compression):
 
     def _read(self, theta: Tensor, designs: Designs) -> tuple[dict[str, Tensor], Tensor, Batch]:
         """Return the parts of theta, the states of the graphs' nodes, and the MLPs' order."""
-        from compactrl.hypernets import gnn
+        from compactrl.hypernetworks import gnn
 
         self.design_space.check(designs)
         key = (designs.tobytes(), theta.dtype, theta.device)
@@ -228,8 +228,8 @@ class Hypernet(Compression):
 
     def _arrange(self, theta: Tensor, designs: Designs) -> tuple[Floats, Floats, Batch]:
         """Return what of the graphs of these designs (n, D) does not depend on theta."""
-        from compactrl.hypernets import gnn
-        from compactrl.hypernets.lowrank import Batch
+        from compactrl.hypernetworks import gnn
+        from compactrl.hypernetworks.lowrank import Batch
 
         architectures = [widths_of(design, self.widths) for design in designs]
         nodes, lengths = graph.batch(architectures, self.sizes[0], self.sizes[1], self._kind)

@@ -78,7 +78,7 @@ class PlainNetwork:
 
     def __call__(self, observations: Tensor) -> Tensor:
         """Return the raw outputs."""
-        from compactrl.products import perceptron
+        from compactrl.networks.perceptrons import perceptron
 
         rows = observations.reshape(-1, self._sizes[0])
         return perceptron(self._theta, rows, self._sizes).view(*observations.shape[:-1], -1)

@@ -11,97 +11,19 @@ environment's package (Box2D, MyoSuite) is installed.
 from __future__ import annotations
 
 import contextlib
-import importlib
-import os
 import re
-import sys
 import warnings
-from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from compactrl.envs.goals import Goal, distance_goal, goal_of
+from compactrl.envs.goals import distance_goal, goal_of
+from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec
 from compactrl.errors import InputError, did_you_mean
-from compactrl.policy import ActionSpec
-
-DEFAULT_EPISODE_STEPS = 1000
-"""The cut for environments that set no limit of their own: an evaluation must end."""
-
-ALIVE_BONUS = {"Hopper": 1.0, "Walker2d": 1.0, "Ant": 1.0, "Humanoid": 5.0}
-"""Reward a step for not having fallen, by family; ARS (Mania et al. 2018) leaves it out while training."""
-
 
 OWN_OPTIONS = {"num_envs", "batch_size", "num_threads", "max_num_players", "thread_affinity_offset", "seed"}
 """EnvPool's options for how it steps lanes, which are not the environment's."""
-
-RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECASE)
-"""Ids whose steps are random in EnvPool: found by comparing starts after a whole episode and after a mere reset."""
-
-
-@dataclass(frozen=True)
-class EnvironmentSpec:
-    """An environment as the parts see it."""
-
-    id: str
-    engine: str
-    """`envpool` or `gymnasium`."""
-    observation_size: int
-    """O"""
-    action: ActionSpec
-    max_episode_steps: int
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    """Options given to the engine, `max_episode_steps` among them."""
-    goal: Goal | None = field(default=None, compare=False)
-    """Its goals, where it has some; the desired one is then the end of an observation."""
-
-    @property
-    def alive_bonus(self) -> float:
-        """Reward a step for not having fallen; 0 where there is none or it is not known."""
-        return ALIVE_BONUS.get(self.id.split("-")[0], 0.0)
-
-    @property
-    def resumes_exactly(self) -> bool:
-        """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
-        return self.engine != "envpool" or not RANDOM_STEPS.fullmatch(self.id)
-
-
-def load_module(name: str) -> None:
-    """Import a user's module, which registers its environments with Gymnasium.
-
-    Raises:
-        InputError: there is no such module, or it raises.
-    """
-    try:
-        with _working_directory_importable():
-            importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"--env-module {name}: {error}. Give the importable name of the module that registers your "
-            "environment, and install it or run from its folder."
-        ) from error
-    except Exception as error:
-        raise InputError(f"--env-module {name}: importing it raised {type(error).__name__}: {error}") from error
-
-
-def module_folder(name: str) -> str:
-    """Return the folder from which an imported module can be imported."""
-    package = sys.modules[name.partition(".")[0]]
-    place = Path(getattr(package, "__file__", None) or next(iter(getattr(package, "__path__", [""])), ""))
-    return str((place.parent.parent if hasattr(package, "__path__") and place.suffix else place.parent).absolute())
-
-
-@contextlib.contextmanager
-def _working_directory_importable() -> Any:
-    sys.path.insert(0, "")
-    try:
-        yield
-    finally:
-        sys.path.remove("")
-        if os.getcwd() not in sys.path:  # last: for what the module imports later, when its environment is made
-            sys.path.append(os.getcwd())
 
 
 @cache
@@ -212,21 +134,6 @@ def _describe_gymnasium(env: str, max_episode_steps: int, kwargs: dict[str, Any]
     goal = goal_of(made, made.goal_size) if isinstance(made, GoalObservation) else None
     made.close()
     return EnvironmentSpec(env, "gymnasium", size, action, limit, kwargs, goal)
-
-
-def action_spec(env: str, space: Any) -> ActionSpec:
-    """Describe a Gymnasium action space.
-
-    Raises:
-        InputError: neither a flat Box nor Discrete.
-    """
-    import gymnasium
-
-    if isinstance(space, gymnasium.spaces.Discrete):
-        return ActionSpec("discrete", choices=int(space.n), start=int(space.start))
-    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
-        return ActionSpec("box", tuple(map(float, space.low)), tuple(map(float, space.high)))
-    raise InputError(f"{env} has actions {space}: compactrl needs a flat Box or Discrete")
 
 
 class Searchable(NamedTuple):

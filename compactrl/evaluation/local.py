@@ -12,10 +12,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from compactrl.envs.registry import EnvironmentSpec
-from compactrl.evaluation.collecting import Collected, Standing
-from compactrl.evaluation.lanes import Block, Engine, Results
-from compactrl.networks import one_thread
+from compactrl.envs.engines.base import Engine
+from compactrl.envs.spec import EnvironmentSpec
+from compactrl.evaluation.lanes import Block, Results
+from compactrl.evaluation.standing import Collected, Standing
+from compactrl.networks.forward import one_thread
 from compactrl.types import Integers, Outcomes, State, Trials
 
 
@@ -122,9 +123,9 @@ def lane_seeds(seed: np.random.SeedSequence, num_lanes: int) -> Integers:
 def make_engine(spec: EnvironmentSpec, seeds: list[int], threads: int) -> Engine:
     """Make the environments of a block of lanes, one a seed."""
     if spec.engine == "envpool":
-        from compactrl.evaluation.envpool import EnvPoolEngine
+        from compactrl.envs.engines.envpool import EnvPoolEngine
 
         return EnvPoolEngine(spec.id, seeds, threads, spec.kwargs)
-    from compactrl.evaluation.gymnasium import GymnasiumEngine
+    from compactrl.envs.engines.gymnasium import GymnasiumEngine
 
     return GymnasiumEngine(spec.id, seeds, spec.kwargs)

@@ -14,22 +14,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import compactrl
+from compactrl.encodings.formats import WeightFormat, choose
+from compactrl.encodings.plan import make_plan
 from compactrl.errors import CompactrlError, InputError
 from compactrl.exports import cortex_m
 from compactrl.exports.budget import alternatives, check_budget, estimate, optimized, report
 from compactrl.exports.c import Program
 from compactrl.exports.folder import being_written, check_free, sha256, write_files, write_manifest
-from compactrl.exports.formats import WeightFormat, choose
 from compactrl.exports.options import ExportOptions, options_of
-from compactrl.exports.plan import make_plan
 from compactrl.exports.rollouts import environment_of, roll_out
-from compactrl.exports.sharing import Singles, sharing_of
 from compactrl.exports.tanh import choose_tanh
 from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import golden, tolerance
-from compactrl.policy import Policy
-from compactrl.runs import Run
-from compactrl.storage import read_json, write_atomically
+from compactrl.policies.policy import Policy
+from compactrl.policies.sharing import Singles, sharing_of
+from compactrl.runs.run import Run
+from compactrl.storage.files import read_json, write_atomically
 
 VISITED = (4, 500)
 """Episodes, and steps of each at most, from which golden vectors and the ranges of observations are taken."""
@@ -71,7 +71,7 @@ def policy_of_run(run: Run, architecture: str = "") -> Policy:
     """
     if not architecture:
         return run.policy
-    from compactrl.catalog import open_catalog
+    from compactrl.catalogs.catalog import open_catalog
 
     return open_catalog(run).policy(architecture)
 

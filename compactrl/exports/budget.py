@@ -7,14 +7,14 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from compactrl.encodings.encodings import Unrolled, faster
+from compactrl.encodings.formats import FORMATS, WeightFormat, exact_formats
+from compactrl.encodings.plan import bounds_of
 from compactrl.errors import CompactrlError
 from compactrl.exports.c import Program, action_tables
 from compactrl.exports.cortex_m import Footprint
-from compactrl.exports.encodings import Unrolled, faster
-from compactrl.exports.formats import FORMATS, WeightFormat, exact_formats
 from compactrl.exports.options import ExportOptions
-from compactrl.exports.plan import bounds_of
-from compactrl.exports.sharing import Sharing
+from compactrl.policies.sharing import Sharing
 
 LIBM_TANH = 960
 """Flash of newlib's tanhf with all that it needs on a Cortex-M4F."""

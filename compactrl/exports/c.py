@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 
 import compactrl
+from compactrl.encodings.encodings import Table
+from compactrl.encodings.plan import Plan, bounds_of
 from compactrl.errors import InputError
-from compactrl.exports.encodings import Table
 from compactrl.exports.kernels import INDENT, body
 from compactrl.exports.numbers import lines, literal, spelled
 from compactrl.exports.observations import describe_observations
-from compactrl.exports.plan import Plan, bounds_of
-from compactrl.exports.sharing import Singles
 from compactrl.exports.tanh import CLAMP, DENOMINATOR, NUMERATOR, Tanh, horner
 from compactrl.exports.vectors import Vectors, tolerance
+from compactrl.policies.sharing import Singles
 from compactrl.types import Floats
 
 RESERVED = """auto break case char const continue default do double else enum extern float for goto if inline int long

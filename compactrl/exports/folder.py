@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
-from compactrl.storage import read_json, write_json
+from compactrl.storage.files import read_json, write_json
 
 MANIFEST = "MANIFEST.json"
 MANIFEST_FORMAT = "compactrl-export-1"

@@ -20,10 +20,10 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.exports.encodings import ROWS_AT_ONCE, Interleaved, Unrolled
+from compactrl.encodings.encodings import ROWS_AT_ONCE, Interleaved, Unrolled
+from compactrl.encodings.plan import Plan, bounds_of
 from compactrl.exports.numbers import literal
-from compactrl.exports.plan import Plan, bounds_of
-from compactrl.exports.sharing import split_edges
+from compactrl.policies.sharing import split_edges
 from compactrl.types import Integers
 
 INDENT = "    "

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.exports.sharing import Singles
 from compactrl.exports.tools import run
+from compactrl.policies.sharing import Singles
 from compactrl.types import Floats
 
 STRICT = ("-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror")

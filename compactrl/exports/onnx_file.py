@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 import compactrl
+from compactrl.encodings.plan import action_scale, as_rows, bounds_of
 from compactrl.errors import CompactrlError, InputError
-from compactrl.exports.plan import action_scale, as_rows, bounds_of
-from compactrl.exports.sharing import Singles
 from compactrl.exports.vectors import TOLERANCE
-from compactrl.policy import Policy
+from compactrl.policies.policy import Policy
+from compactrl.policies.sharing import Singles
 
 HIGHEST_OPSET = 24
 """The newest that onnxruntime 1.31 says it supports."""

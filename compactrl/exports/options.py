@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from compactrl.encodings.formats import AUTO, FORMATS
 from compactrl.errors import InputError, did_you_mean
 from compactrl.exports.c import check_name
 from compactrl.exports.cortex_m import OPTIMIZE
-from compactrl.exports.formats import AUTO, FORMATS
 from compactrl.exports.tanh import TANHS
 from compactrl.exports.targets import TARGETS
 

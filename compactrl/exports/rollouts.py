@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.registry import EnvironmentSpec, describe, load_module
+from compactrl.envs.modules import load_module
+from compactrl.envs.registry import describe
+from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
 from compactrl.evaluation.local import make_engine
-from compactrl.runs import EVALUATION_STREAM, Run
+from compactrl.runs.run import EVALUATION_STREAM, Run
 from compactrl.types import Floats
 
 Act = Callable[[Floats], NDArray[Any]]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import compactrl
+from compactrl.encodings.plan import bounds_of
 from compactrl.errors import InputError
 from compactrl.exports import cortex_m
 from compactrl.exports.c import Program, comment, render
 from compactrl.exports.numbers import literal
-from compactrl.exports.plan import bounds_of
 
 CRAZYFLIE_ACTIONS = 4
 

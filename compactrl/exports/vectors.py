@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compactrl.exports.plan import Plan, action_scale, as_rows, bounds_of, reference_policy
-from compactrl.exports.sharing import Singles
-from compactrl.policy import Policy
+from compactrl.encodings.plan import Plan, action_scale, as_rows, bounds_of, reference_policy
+from compactrl.policies.policy import Policy
+from compactrl.policies.sharing import Singles
 from compactrl.types import Floats
 
 TOLERANCE = 1e-5

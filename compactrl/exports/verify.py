@@ -18,18 +18,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from compactrl.encodings.encodings import Palette
+from compactrl.encodings.formats import FORMATS
+from compactrl.encodings.plan import as_rows, reference_policy
 from compactrl.errors import CompactrlError
 from compactrl.exports.c import Program
-from compactrl.exports.encodings import Palette
-from compactrl.exports.formats import FORMATS
 from compactrl.exports.native import C99, STRICT, Native
-from compactrl.exports.plan import as_rows, reference_policy
 from compactrl.exports.rollouts import environment_of, roll_out
-from compactrl.exports.sharing import Singles
 from compactrl.exports.tools import available, run, version
 from compactrl.exports.vectors import is_certain, tolerance
-from compactrl.policy import Policy
-from compactrl.runs import Run
+from compactrl.policies.policy import Policy
+from compactrl.policies.sharing import Singles
+from compactrl.runs.run import Run
 from compactrl.types import Floats
 
 COMPILERS = {"gcc": "g++", "clang": "clang++"}

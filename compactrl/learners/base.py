@@ -11,8 +11,8 @@ from compactrl.compressions import Compression
 from compactrl.types import Design, Designs, Floats, Layer, Layers, Metrics, Normalizer, Outcomes, Size, State, Trials
 
 if TYPE_CHECKING:
-    from compactrl.envs.registry import EnvironmentSpec
-    from compactrl.options import Settings
+    from compactrl.envs.spec import EnvironmentSpec
+    from compactrl.methods.settings import Settings
 
 
 class Judgement(NamedTuple):

@@ -21,13 +21,13 @@ from compactrl.errors import InputError
 from compactrl.learners.base import Judgement
 from compactrl.learners.gradient import NOTHING, GradientLearner, Means
 from compactrl.learners.options import DistillOptions
-from compactrl.policy import Policy
-from compactrl.products import one_thread
+from compactrl.networks.perceptrons import one_thread
+from compactrl.policies.policy import Policy
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
 
 if TYPE_CHECKING:
-    from compactrl.envs.registry import EnvironmentSpec
-    from compactrl.options import Settings
+    from compactrl.envs.spec import EnvironmentSpec
+    from compactrl.methods.settings import Settings
 
 
 class DistillLearner(GradientLearner):
@@ -140,7 +140,7 @@ def _teacher(settings: Settings, spec: EnvironmentSpec) -> Policy:
     Raises:
         InputError: none is named, or it is for another environment.
     """
-    from compactrl.runs import Run
+    from compactrl.runs.run import Run
 
     if not settings.learner.teacher:
         raise InputError("--method distill needs a --teacher: the folder of a run whose policy is to be imitated")

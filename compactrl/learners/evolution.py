@@ -33,8 +33,8 @@ from es import STRATEGIES
 from es.strategy import Options
 
 if TYPE_CHECKING:
-    from compactrl.envs.registry import EnvironmentSpec
-    from compactrl.options import Settings
+    from compactrl.envs.spec import EnvironmentSpec
+    from compactrl.methods.settings import Settings
 
 
 class EvolutionLearner(Learner):

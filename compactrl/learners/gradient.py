@@ -16,10 +16,10 @@ from compactrl.compressions import Compression, Plain
 from compactrl.compressions import Options as CompressionOptions
 from compactrl.compressions.plain import crop, join
 from compactrl.errors import CompactrlError, InputError
-from compactrl.learners.adam import Adam
 from compactrl.learners.base import Learner, Shipped, normalizer_of, shipped_theta, single
 from compactrl.learners.options import GradientOptions
-from compactrl.products import one_thread
+from compactrl.networks.adam import Adam
+from compactrl.networks.perceptrons import one_thread
 from compactrl.types import (
     Design,
     Designs,
@@ -35,8 +35,8 @@ from compactrl.types import (
 )
 
 if TYPE_CHECKING:
-    from compactrl.envs.registry import EnvironmentSpec
-    from compactrl.options import Settings
+    from compactrl.envs.spec import EnvironmentSpec
+    from compactrl.methods.settings import Settings
 
 NOTHING: Design = np.zeros(0, np.int64)
 

@@ -32,16 +32,16 @@ from compactrl.buffers import Experience, HindsightBuffer, ReplayBuffer
 from compactrl.compressions import Compression
 from compactrl.errors import InputError
 from compactrl.learners.base import Judgement, normalizer_of
-from compactrl.learners.critic import Critics
+from compactrl.learners.critics.mlp import Critics
 from compactrl.learners.gradient import GradientLearner, Means
 from compactrl.learners.losses import bellman_target, critic_loss
 from compactrl.learners.options import OffPolicyOptions
-from compactrl.products import one_thread
+from compactrl.networks.perceptrons import one_thread
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
 
 if TYPE_CHECKING:
-    from compactrl.envs.registry import EnvironmentSpec
-    from compactrl.options import Settings
+    from compactrl.envs.spec import EnvironmentSpec
+    from compactrl.methods.settings import Settings
 
 HINDSIGHT = 0.8
 """Share of relabelled transitions in environments with goals: four for each that stays as it was."""

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compactrl.learners.adam import Adam
 from compactrl.learners.gradient import Means
 from compactrl.learners.losses import soft_actor_loss, squashed, temperature_loss
 from compactrl.learners.off_policy import Improved, OffPolicyLearner
 from compactrl.learners.options import SacOptions
+from compactrl.networks.adam import Adam
 from compactrl.types import Exploration, State
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from compactrl.errors import InputError
-from compactrl.history import Trace, load_trace
 from compactrl.reports import coloring as measures
 from compactrl.reports.coloring import KINDS, NO_EDGE, Coloring, coloring_of
 from compactrl.reports.style import FAINT, INK, MOST, SERIES, canvas, legend_below, styled
-from compactrl.runs import Run
+from compactrl.runs.history import Trace, load_trace
+from compactrl.runs.run import Run
 from compactrl.types import Floats, Integers
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.policy import Policy
+from compactrl.policies.policy import Policy
 from compactrl.types import Design, Floats, Integers
 
 KINDS = ("Toeplitz", "Toeplitz–Hankel")

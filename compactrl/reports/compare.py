@@ -20,7 +20,7 @@ from compactrl.reports.statistics import (
     interquartile_mean,
     probability_of_improvement,
 )
-from compactrl.storage import write_atomically
+from compactrl.storage.files import write_atomically
 
 if TYPE_CHECKING:
     import pandas

@@ -15,7 +15,7 @@ from compactrl.reports.coloring import NO_EDGE, coloring_of
 from compactrl.reports.compare import Report, front
 from compactrl.reports.settings import Setting
 from compactrl.reports.style import MOST, SERIES, as_svg
-from compactrl.runs import Run
+from compactrl.runs.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compactrl.images import palette
-from compactrl.policy import Policy
+from compactrl.policies.policy import Policy
 from compactrl.reports.coloring import NO_EDGE, Coloring, coloring_of
 from compactrl.reports.style import FAINT, GRID, INK, canvas, styled
+from compactrl.runs.images import palette
 from compactrl.types import Floats
 
 if TYPE_CHECKING:

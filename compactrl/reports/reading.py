@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from compactrl.errors import CompactrlError, InputError
-from compactrl.history import Trace, load_trace
-from compactrl.policy import Policy
-from compactrl.runs import Run
-from compactrl.storage import read_json
+from compactrl.policies.policy import Policy
+from compactrl.runs.history import Trace, load_trace
+from compactrl.runs.run import Run
+from compactrl.storage.files import read_json
 from compactrl.types import Floats
 
 COLUMNS = (

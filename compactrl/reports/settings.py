@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from compactrl.errors import CompactrlError
-from compactrl.methods import METHODS
-from compactrl.options import resolve
+from compactrl.methods.rows import METHODS
+from compactrl.methods.settings import resolve
 from compactrl.reports.reading import Record
 from compactrl.types import Floats
 

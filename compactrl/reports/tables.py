@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from compactrl.display import duration
+from compactrl.cli.display import duration
 from compactrl.reports.aggregate import Aggregate, aggregate
 
 if TYPE_CHECKING:

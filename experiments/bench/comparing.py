@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.options import resolve
-from compactrl.policy import ActionSpec, Policy
-from compactrl.policy_files import save_policy
-from compactrl.runs import DIRECTORY_FORMAT, versions
-from compactrl.storage import write_json
+from compactrl.methods.settings import resolve
+from compactrl.policies.actions import ActionSpec
+from compactrl.policies.files import save_policy
+from compactrl.policies.policy import Policy
+from compactrl.runs.run import DIRECTORY_FORMAT
+from compactrl.storage.files import write_json
 from compactrl.types import Layer, Normalizer, Size
+from compactrl.versions import versions
 from experiments.bench.report import show, write
 
 SEEDS = 5

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.api import start
 from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.evolution import EvolutionLearner
 from compactrl.learners.options import DEFAULT_LANES
+from compactrl.searches.api import start
 from compactrl.types import Outcomes
 from controllers import CONTROLLERS
 from es import STRATEGIES

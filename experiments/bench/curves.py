@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.api import start
-from compactrl.loop import Search
-from compactrl.storage import read_json
+from compactrl.searches.api import start
+from compactrl.searches.search import Search
+from compactrl.storage.files import read_json
 from experiments.bench.actors import HIDDEN, gym_problem
 from experiments.bench.report import RESULTS, show, write
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from compactrl.api import finish, start
-from compactrl.loop import Search
+from compactrl.searches.api import finish, start
+from compactrl.searches.search import Search
 from experiments.bench.report import show, write
 
 OPTIONS = {

@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from compactrl.architectures import designs_of, parameters
-from compactrl.catalog import EPISODES, LANES, in_turn
+from compactrl.catalogs.evaluation import EPISODES, LANES, in_turn
 from compactrl.compressions import COMPRESSIONS, Hypernet, HypernetOptions
 from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.gradient import Means
 from compactrl.learners.sac import SacLearner
-from compactrl.loop import network_sizes
-from compactrl.options import resolve
-from compactrl.policy import Policy
-from compactrl.products import one_thread
-from compactrl.selection import together
+from compactrl.methods.settings import resolve
+from compactrl.networks.perceptrons import one_thread
+from compactrl.policies.architectures import designs_of, parameters
+from compactrl.policies.policy import Policy
+from compactrl.searches.search import network_sizes
+from compactrl.searches.shipping import together
 from compactrl.types import Layer, Normalizer, Size, Transitions, Trials
 from controllers import CONTROLLERS, Controller
 from experiments.bench.openloop import OpenLoop

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.evaluation.lanes import Answer, Engine
+from compactrl.envs.engines.base import Answer, Engine
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.types import Floats, Integers, Outcomes, Trials
 

@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from compactrl.runs import versions
-from compactrl.storage import write_json
+from compactrl.storage.files import write_json
+from compactrl.versions import versions
 
 RESULTS = Path(__file__).parents[1] / "results"
 

@@ -16,16 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.api import start
 from compactrl.compressions import COMPRESSIONS
-from compactrl.envs.registry import EnvironmentSpec, describe
-from compactrl.evaluation.cluster import connect
+from compactrl.envs.registry import describe
+from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Results
 from compactrl.evaluation.local import LocalEvaluator
-from compactrl.evaluation.ray import RayEvaluator, Workers, _Slot
-from compactrl.evaluation.worker import LaneWorker, Work
+from compactrl.evaluation.ray.cluster import connect
+from compactrl.evaluation.ray.evaluator import RayEvaluator
+from compactrl.evaluation.ray.work import Work
+from compactrl.evaluation.ray.worker import LaneWorker
+from compactrl.evaluation.ray.workers import Workers, _Slot
 from compactrl.learners.evolution import EvolutionLearner
-from compactrl.loop import Search
+from compactrl.searches.api import start
+from compactrl.searches.search import Search
 from compactrl.types import Normalizer, Outcomes, Trials
 from es import STRATEGIES
 from experiments.bench.report import ratio, show, timing, write
@@ -63,7 +66,7 @@ def real(workers: int, repeats: int) -> dict[str, Any]:
     trials = policies(spec, COUNT)
     began = time.perf_counter()
     made = Workers(ENVIRONMENT, workers)
-    remote = made.evaluator(spec, LANES, np.random.SeedSequence(0), "training")
+    remote = RayEvaluator(spec, LANES, np.random.SeedSequence(0), made, "training")
     local = LocalEvaluator(spec, LANES, np.random.SeedSequence(0), workers)
     try:
         begun = time.perf_counter() - began

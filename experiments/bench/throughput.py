@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import typer
 
-from compactrl.envs.registry import EnvironmentSpec, describe
+from compactrl.envs.registry import describe
+from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.options import DEFAULT_LANES
-from compactrl.runs import Run
+from compactrl.runs.run import Run
 from compactrl.types import Layer, Normalizer, Trials
 from experiments.bench import actors
 from experiments.bench.openloop import OpenLoop

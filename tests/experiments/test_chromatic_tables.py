@@ -42,7 +42,7 @@ def test_tables_and_report_are_written_and_nothing_is_repeated(tmp_path, monkeyp
     tables = json.loads((tmp_path / "out" / "tables.json").read_text())
     assert tables["settings"]["steps"] == 100
     assert "Swimmer-v5" in (tmp_path / "out" / "report.html").read_text()
-    monkeypatch.setattr("compactrl.api.search", lambda **_: pytest.fail("it is done already"))
+    monkeypatch.setattr("compactrl.searches.api.search", lambda **_: pytest.fail("it is done already"))
     run(tmp_path)
     assert (tmp_path / "out" / "tables.md").read_text() == text
 

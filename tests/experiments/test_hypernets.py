@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from compactrl.api import search
-from compactrl.catalog import evaluate_all, open_catalog
-from compactrl.runs import Run
+from compactrl.catalogs.catalog import open_catalog
+from compactrl.catalogs.evaluation import evaluate_all
+from compactrl.runs.run import Run
+from compactrl.searches.api import search
 from experiments import hypernets
 
 

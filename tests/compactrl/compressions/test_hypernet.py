@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from compactrl.architectures import WIDTHS
 from compactrl.compressions import Hypernet, HypernetOptions, Options, Plain
-from compactrl.flat import Layout
-from compactrl.hypernets import gnn, graph
-from compactrl.hypernets.lowrank import _parts
+from compactrl.hypernetworks import gnn, graph
+from compactrl.hypernetworks.lowrank import _parts
+from compactrl.networks.layout import Layout
+from compactrl.policies.architectures import WIDTHS
 
 SMALL = (4, 8, 16)
 SIZES = (5, 6)

@@ -10,8 +10,8 @@ from exporting import CHEETAH, colored, measured, needs_cortex_m, policy_of, pro
 from compactrl.exports import cortex_m
 from compactrl.exports.budget import estimate
 from compactrl.exports.folder import write_files
-from compactrl.exports.sharing import own_weights
 from compactrl.exports.targets import TARGETS
+from compactrl.policies.sharing import own_weights
 
 pytestmark = needs_cortex_m
 

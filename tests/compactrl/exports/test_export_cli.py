@@ -8,9 +8,9 @@ import sys
 import pytest
 from exporting import needs_gcc
 
-from compactrl import cli
+from compactrl.cli import app as cli
 from compactrl.exports import cortex_m, export
-from compactrl.runs import Run
+from compactrl.runs.run import Run
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from exporting import needs_gcc, policy_of, program_of
 from compactrl.errors import InputError
 from compactrl.exports import export
 from compactrl.exports.folder import write_files
-from compactrl.exports.sharing import own_weights
 from compactrl.exports.targets import TARGETS
+from compactrl.policies.sharing import own_weights
 
 FIRMWARE = {
     "FreeRTOS.h": "#pragma once\n#define M2T(milliseconds) (milliseconds)\n",

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from exporting import needs_cortex_m, needs_gcc
 
+from compactrl.encodings.encodings import Palette, Snippets
 from compactrl.errors import CompactrlError
 from compactrl.exports import cortex_m, export, verify
 from compactrl.exports.describe import describe_export
-from compactrl.exports.encodings import Palette, Snippets
 from compactrl.exports.rollouts import environment_of, roll_out
 
 pytestmark = needs_gcc

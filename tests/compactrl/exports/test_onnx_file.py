@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from compactrl.encodings.plan import as_rows
 from compactrl.errors import CompactrlError, InputError
 from compactrl.exports import export, onnx_file
-from compactrl.exports.plan import as_rows
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")

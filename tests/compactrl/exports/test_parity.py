@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from exporting import KINDS, needs_gcc, policy_of, program_of
 
+from compactrl.encodings.formats import FORMATS
+from compactrl.encodings.plan import as_rows, make_plan, reference_policy
 from compactrl.errors import DamagedFileError
 from compactrl.exports import export
 from compactrl.exports.c import neutral_action
 from compactrl.exports.folder import write_files
-from compactrl.exports.formats import FORMATS
 from compactrl.exports.native import Native
-from compactrl.exports.plan import as_rows, make_plan, reference_policy
-from compactrl.exports.sharing import own_weights, sharing_of
 from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import TOLERANCE, is_certain
-from compactrl.policy_files import load_policy, save_policy
-from compactrl.runs import Run
+from compactrl.policies.files import load_policy, save_policy
+from compactrl.policies.sharing import own_weights, sharing_of
+from compactrl.runs.run import Run
 
 pytestmark = needs_gcc
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -101,7 +101,7 @@ def test_a_policy_whose_theta_is_not_that_of_its_layers_is_refused(runs, tmp_pat
 def test_an_unbounded_action_is_the_output_itself(runs, tmp_path):
     import shutil
 
-    from compactrl.policy import ActionSpec
+    from compactrl.policies.actions import ActionSpec
 
     shutil.copytree(runs("unstructured").path, tmp_path / "run")
     policy = load_policy(tmp_path / "run/policy")

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from compactrl.api import search
-from compactrl.catalog import evaluate_all, open_catalog
+from compactrl.catalogs.catalog import open_catalog
+from compactrl.catalogs.evaluation import evaluate_all
 from compactrl.compressions import Hypernet, HypernetOptions, Plain
-from compactrl.runs import Run
+from compactrl.runs.run import Run
+from compactrl.searches.api import search
 
 TOY = {"env": "compactrl/Target-v0", "seed": 0, "threads": 1, "critic_hidden": "32,32", "random_steps": 400}
 TOY |= {"iteration_steps": 200, "batch_size": 64, "steps": 2600, "selection_episodes": 20}

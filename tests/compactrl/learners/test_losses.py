@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from compactrl.learners import losses
-from compactrl.learners.adam import Adam
-from compactrl.learners.critic import Critics
+from compactrl.learners.critics.mlp import Critics
+from compactrl.networks.adam import Adam
 
 
 def test_squashed_actions_have_the_density_of_torch_distributions():

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from compactrl.api import search
-from compactrl.architectures import depths_of, widths_of
 from compactrl.buffers import Experience
 from compactrl.compressions import COMPRESSIONS, Hypernet, HypernetOptions
 from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners import LEARNERS
 from compactrl.learners.gradient import Means
-from compactrl.loop import network_sizes
-from compactrl.options import resolve
+from compactrl.methods.settings import resolve
+from compactrl.policies.architectures import depths_of, widths_of
+from compactrl.searches.api import search
+from compactrl.searches.search import network_sizes
 
 OPTIONS = {
     "method": "ghp", "env": "compactrl/Target-v0", "widths": "4,8,16", "max_layers": 2, "rank": 4, "graph_size": 8,

@@ -6,13 +6,15 @@ from functools import partial
 import numpy as np
 import pytest
 
-from compactrl.history import DesignHistory
-from compactrl.options import resolve
-from compactrl.policy import ActionSpec, Policy
-from compactrl.policy_files import save_policy
-from compactrl.runs import DIRECTORY_FORMAT, versions
-from compactrl.storage import write_json
+from compactrl.methods.settings import resolve
+from compactrl.policies.actions import ActionSpec
+from compactrl.policies.files import save_policy
+from compactrl.policies.policy import Policy
+from compactrl.runs.history import DesignHistory
+from compactrl.runs.run import DIRECTORY_FORMAT
+from compactrl.storage.files import write_json
 from compactrl.types import Layer, Normalizer, Size
+from compactrl.versions import versions
 
 SHAPES = ((4, 3), (2, 4))
 EDGES = 20

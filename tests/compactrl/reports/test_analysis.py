@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 
 import compactrl
 from compactrl.errors import CompactrlError, InputError
-from compactrl.history import load_trace
-from compactrl.policy_files import save_policy
+from compactrl.policies.files import save_policy
 from compactrl.reports import analysis, architectures, coloring, figures, pictures
 from compactrl.reports.compare import compare
 from compactrl.reports.reading import read_record
+from compactrl.runs.history import load_trace
 from compactrl.types import Size
 
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mutual_info_score, rand_score
 
 from compactrl.compressions import Circulant, Options, Toeplitz
-from compactrl.policy import Policy
+from compactrl.policies.policy import Policy
 from compactrl.reports.coloring import (
     coloring_of,
     displacement,

@@ -11,7 +11,7 @@ import compactrl
 from compactrl.errors import InputError
 from compactrl.reports.aggregate import aggregate
 from compactrl.reports.compare import compare
-from compactrl.runs import Run
+from compactrl.runs.run import Run
 
 MALICE = "<script>alert('x')</script>"
 

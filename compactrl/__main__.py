@@ -1,0 +1,5 @@
+"""`python -m compactrl` is `compactrl`."""
+
+from compactrl.cli import main
+
+main()

@@ -1,0 +1,208 @@
+"""The plan of an export: the numbers that the C will hold, and the arithmetic it will do with them.
+
+`Plan.outputs` does that arithmetic in numpy, so that what is decided here (how the observation's normaliser is folded
+into the first layer) is decided by its effect on actions in states that the policy visits.
+
+A policy computes, from an observation x,
+
+    x' = (x - mean) / std,    h = tanh(W x' + b) … ,    action = centre + half-width · tanh(V h)
+
+with ReLUs in the place of hidden tanhs, and a bias on V, where it was trained by gradients.
+
+In single precision (x - mean) / std can be folded into W and b, of which the cheapest that is exact enough is taken:
+
+1. W / std and b - W mean / std: nothing is left of the normaliser. Not where weights are shared: each edge's would be
+   another number. Not for int8: an observation that hardly varies would take the whole range of a row.
+2. x / std, and b - W mean / std: one number an observation is left.
+3. (x - mean) / std, as it is.
+4. The same with a mean in two parts, which subtracts exactly where the mean is far larger than the deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from compactrl.encodings.encodings import Encoding, Table
+from compactrl.encodings.formats import WeightFormat
+from compactrl.networks.batched import BatchedMLP
+from compactrl.policies.actions import ActionSpec
+from compactrl.policies.policy import Policy
+from compactrl.policies.sharing import Sharing, Singles, own_weights
+from compactrl.types import Floats, Layer, Layers
+
+FOLD_TOLERANCE = 2e-6
+"""What a folding may change tanh(output) by in the states it is tried on: a fifth of what actions may differ by."""
+ROWS = 512
+"""Observations evaluated at a time."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is done to an observation before the first layer: (x - mean - rest) · scale, each (O,) or left out."""
+
+    mean: Singles | None = None
+    rest: Singles | None = None
+    scale: Singles | None = None
+
+    def tables(self) -> list[Table]:
+        """Return the constant arrays."""
+        named = (
+            ("mean", self.mean, "of each observation"),
+            ("rest", self.rest, "what single precision leaves of each mean"),
+            ("scale", self.scale, "1 / standard deviation of each observation"),
+        )
+        return [Table(name, "float", values, meaning) for name, values, meaning in named if values is not None]
+
+    def __call__(self, observations: Singles) -> Singles:
+        """Return what the first layer sees, (B, O)."""
+        seen = observations
+        for part in (self.mean, self.rest):
+            seen = seen if part is None else seen - part
+        return seen if self.scale is None else seen * self.scale
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be written down of a policy."""
+
+    policy: Policy
+    sharing: Sharing
+    """What the policy's edges share, as searched."""
+    format: WeightFormat
+    encoding: Encoding
+    """The weights as written, the normaliser's share included."""
+    inputs: Inputs
+    biases: tuple[Singles | None, ...]
+    """(outputs,) a layer, the normaliser's share included."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Observation size, hidden sizes, output size."""
+        return self.policy.shape
+
+    @property
+    def action(self) -> ActionSpec:
+        """How outputs become actions."""
+        return self.policy.action
+
+    def layers(self) -> Layers:
+        """Return what the C multiplies and adds, in single precision."""
+        return tuple(map(Layer, self.encoding.matrices(), self.biases))
+
+    def tables(self) -> list[Table]:
+        """Return all constant arrays, what becomes of actions apart."""
+        if self.encoding.inline:
+            return []
+        tables = self.inputs.tables() + self.encoding.tables()
+        biases = [bias for bias in self.biases if bias is not None]
+        if biases:
+            tables.append(Table("biases", "float", np.concatenate(biases), "layer by layer"))
+        return tables
+
+    @property
+    def table_bytes(self) -> int:
+        """What all tables take in flash."""
+        return sum(table.bytes for table in self.tables())
+
+    def outputs(self, observations: Singles) -> Singles:
+        """Return the raw outputs (B, A) of the C's arithmetic for observations (B, O), both in single precision."""
+        found = [self._outputs(observations[begin : begin + ROWS]) for begin in range(0, len(observations), ROWS)]
+        return np.concatenate(found) if found else np.zeros((0, self.shape[-1]), np.float32)
+
+    def actions(self, observations: Singles) -> Floats:
+        """Return the actions (B, A), or (B, 1) with the number of a discrete one."""
+        return as_rows(self.action.act(self.outputs(observations).T))
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _outputs(self, observations: Singles) -> Singles:
+        rows = len(observations)
+        batched = tuple(
+            Layer(np.repeat(weight[None], rows, 0), None if bias is None else np.repeat(bias[None], rows, 0))
+            for weight, bias in self.layers()
+        )
+        if self.policy.activation == "tanh":
+            return _forward(batched, self.inputs(observations))
+        value = self.inputs(observations)
+        for number, layer in enumerate(batched):  # one at a time, in the order of sums that the C has
+            value = _forward((layer,), value if number == 0 else np.maximum(value, 0.0))
+        return value
+
+
+def _forward(layers: Layers, inputs: Singles) -> Singles:
+    """Return the outputs (B, A) of a tanh network a row, for inputs (B, O)."""
+    network, rows = BatchedMLP(layers), len(inputs)
+    network.input[:, :rows] = inputs.T
+    return network.forward()[:, :rows].T.copy()
+
+
+def as_rows(actions: Floats) -> Floats:
+    """Return actions (B, A) as they are, and discrete ones (B,) as (B, 1)."""
+    found = np.asarray(actions, np.float64)
+    return found[:, None] if found.ndim == 1 else found
+
+
+def bounds_of(action: ActionSpec) -> tuple[Floats, Floats] | None:
+    """Return centre and half-width of a bounded box's actions, (A,) each; None where outputs are not squashed."""
+    if action.kind == "discrete" or action.bounds is None:
+        return None
+    center, half = action.bounds
+    return center[:, 0], half[:, 0]
+
+
+def action_scale(action: ActionSpec) -> float:
+    """Return what differences of actions are measured in where bounds are wide: the largest half-width, at least 1."""
+    bounds = bounds_of(action)
+    return 1.0 if bounds is None else max(1.0, float(bounds[1].max()))
+
+
+def make_plan(policy: Policy, sharing: Sharing, weights: WeightFormat, observations: Singles) -> Plan:
+    """Return the plan with the cheapest folding of the normaliser that is exact enough on these observations (B, O)."""
+    plans = list(_foldings(policy, sharing, weights))
+    if len(plans) == 1:
+        return plans[0]
+    wanted = np.tanh(_outputs(reference_policy(plans[-1]), observations))
+    errors = [float(np.abs(np.tanh(plan.outputs(observations)) - wanted).max(initial=0.0)) for plan in plans]
+    enough = [plan for plan, error in zip(plans, errors, strict=True) if error <= FOLD_TOLERANCE]
+    return enough[0] if enough else plans[int(np.argmin(errors))]
+
+
+def reference_policy(plan: Plan) -> Policy:
+    """Return the policy that the C must equal: the searched one, or for int8 the one with its rounded weights."""
+    matrices = plan.format.encode(plan.sharing).matrices()
+    return replace(plan.policy, layers=tuple(map(Layer, matrices, _biases(plan.policy))))
+
+
+def _outputs(policy: Policy, observations: Singles) -> Singles:
+    """Return the raw outputs of a policy, (B, A), as Python evaluates it."""
+    raw = replace(policy, action=ActionSpec("box", (-np.inf,) * policy.shape[-1], (np.inf,) * policy.shape[-1]))
+    parts: list[Singles] = [raw(observations[begin : begin + ROWS]) for begin in range(0, len(observations), ROWS)]
+    return np.concatenate(parts) if parts else np.zeros((0, policy.shape[-1]), np.float32)
+
+
+def _biases(policy: Policy) -> tuple[Singles | None, ...]:
+    return tuple(None if layer.bias is None else np.asarray(layer.bias, np.float32) for layer in policy.layers)
+
+
+def _foldings(policy: Policy, sharing: Sharing, weights: WeightFormat) -> Iterator[Plan]:
+    """Yield the plans of the four ways, the cheapest first; one alone where there is nothing to normalise."""
+    encoding, biases = weights.encode(sharing), _biases(policy)
+    mean, std = policy.normalizer
+    kept = Plan(policy, sharing, weights, encoding, Inputs(), biases)
+    if not mean.any() and (std == 1).all():
+        yield kept
+        return
+    first = encoding.matrices()[0].astype(np.float64) / std
+    before = 0.0 if biases[0] is None else biases[0].astype(np.float64)
+    moved = ((before - first @ mean).astype(np.float32), *biases[1:])
+    scale = None if (std == 1).all() else (1 / std).astype(np.float32)
+    if sharing.own and weights.folds:
+        layers = (Layer(first.astype(np.float32), None), *policy.layers[1:])
+        folded = own_weights(replace(policy, layers=layers))
+        yield replace(kept, encoding=weights.encode(folded), biases=moved)
+    yield replace(kept, inputs=Inputs(scale=scale), biases=moved)
+    high = mean.astype(np.float32)
+    yield replace(kept, inputs=Inputs(mean=high, scale=scale))
+    yield replace(kept, inputs=Inputs(mean=high, rest=(mean - high).astype(np.float32), scale=scale))

@@ -1,0 +1,1 @@
+"""Engines: what steps many environments at once."""

@@ -1,0 +1,43 @@
+"""What an engine is: it steps a block of environments, each with its own seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.types import Floats, Integers
+
+if TYPE_CHECKING:
+    pass
+
+
+class Answer(NamedTuple):
+    """What an engine's lanes answered to the last command, in the order they were commanded."""
+
+    observation: Floats
+    """(n, O)"""
+    reward: NDArray[Any]
+    """(n,), meaningless after a reset."""
+    done: NDArray[np.bool_]
+    """(n,) the episode has ended, by termination or truncation."""
+    errors: dict[int, str]
+    """Position → what the environment raised."""
+    terminated: NDArray[np.bool_] | None = None
+    """(n,) the episode has ended other than by its limit of steps; who only wants returns need not know."""
+    achieved: Floats | None = None
+    """(n, G) the goals achieved, in environments with goals."""
+
+
+class Engine(Protocol):
+    """A block of environments, each with its own seed; a command is sent, then its answer received."""
+
+    def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
+        """Command lanes (n,): those marked in restart (n,) begin a new episode, the others take their action."""
+
+    def receive(self) -> Answer:
+        """Wait for the answer to the last command."""
+
+    def close(self) -> None:
+        """Give the environments back."""

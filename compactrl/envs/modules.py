@@ -1,0 +1,48 @@
+"""The user's own modules, which register environments."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from compactrl.errors import InputError
+
+
+def load_module(name: str) -> None:
+    """Import a user's module, which registers its environments with Gymnasium.
+
+    Raises:
+        InputError: there is no such module, or it raises.
+    """
+    try:
+        with _working_directory_importable():
+            importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"--env-module {name}: {error}. Give the importable name of the module that registers your "
+            "environment, and install it or run from its folder."
+        ) from error
+    except Exception as error:
+        raise InputError(f"--env-module {name}: importing it raised {type(error).__name__}: {error}") from error
+
+
+def module_folder(name: str) -> str:
+    """Return the folder from which an imported module can be imported."""
+    package = sys.modules[name.partition(".")[0]]
+    place = Path(getattr(package, "__file__", None) or next(iter(getattr(package, "__path__", [""])), ""))
+    return str((place.parent.parent if hasattr(package, "__path__") and place.suffix else place.parent).absolute())
+
+
+@contextlib.contextmanager
+def _working_directory_importable() -> Any:
+    sys.path.insert(0, "")
+    try:
+        yield
+    finally:
+        sys.path.remove("")
+        if os.getcwd() not in sys.path:  # last: for what the module imports later, when its environment is made
+            sys.path.append(os.getcwd())

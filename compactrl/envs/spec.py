@@ -1,0 +1,60 @@
+"""What compactrl must know of an environment before it can search: engine, sizes, bounds, limits, goals."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from compactrl.envs.goals import Goal
+from compactrl.errors import InputError
+from compactrl.policies.actions import ActionSpec
+
+DEFAULT_EPISODE_STEPS = 1000
+"""The cut for environments that set no limit of their own: an evaluation must end."""
+ALIVE_BONUS = {"Hopper": 1.0, "Walker2d": 1.0, "Ant": 1.0, "Humanoid": 5.0}
+"""Reward a step for not having fallen, by family; ARS (Mania et al. 2018) leaves it out while training."""
+RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECASE)
+"""Ids whose steps are random in EnvPool: found by comparing starts after a whole episode and after a mere reset."""
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """An environment as the parts see it."""
+
+    id: str
+    engine: str
+    """`envpool` or `gymnasium`."""
+    observation_size: int
+    """O"""
+    action: ActionSpec
+    max_episode_steps: int
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    """Options given to the engine, `max_episode_steps` among them."""
+    goal: Goal | None = field(default=None, compare=False)
+    """Its goals, where it has some; the desired one is then the end of an observation."""
+
+    @property
+    def alive_bonus(self) -> float:
+        """Reward a step for not having fallen; 0 where there is none or it is not known."""
+        return ALIVE_BONUS.get(self.id.split("-")[0], 0.0)
+
+    @property
+    def resumes_exactly(self) -> bool:
+        """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
+        return self.engine != "envpool" or not RANDOM_STEPS.fullmatch(self.id)
+
+
+def action_spec(env: str, space: Any) -> ActionSpec:
+    """Describe a Gymnasium action space.
+
+    Raises:
+        InputError: neither a flat Box nor Discrete.
+    """
+    import gymnasium
+
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return ActionSpec("discrete", choices=int(space.n), start=int(space.start))
+    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
+        return ActionSpec("box", tuple(map(float, space.low)), tuple(map(float, space.high)))
+    raise InputError(f"{env} has actions {space}: compactrl needs a flat Box or Discrete")

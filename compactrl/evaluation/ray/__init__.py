@@ -1,0 +1,1 @@
+"""The evaluator on Ray workers, on this machine or on many."""

@@ -1,0 +1,87 @@
+"""What runs in a worker's process: lanes of its own, one thread, plain arrays in and out. Knows nothing of Ray.
+
+A worker keeps no state that matters. Every piece of work says which lanes it is for (their seeds), how often each was
+reset before, and brings the weights of its trials; a worker that has just these lanes at hand goes on with them, any
+other builds them and fast-forwards. So any worker may do any piece of work, and the numbers are the same.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any
+
+import numpy as np
+
+from compactrl.envs.modules import load_module
+from compactrl.envs.registry import describe
+from compactrl.envs.spec import EnvironmentSpec
+from compactrl.evaluation.lanes import Block, Results
+from compactrl.evaluation.local import make_engine
+from compactrl.evaluation.ray.work import Work
+from compactrl.networks.forward import one_thread
+from compactrl.types import Integers, Normalizer, Outcomes, Trials
+
+
+class LaneWorker:
+    """Evaluates shares of generations, one after the other.
+
+    Args:
+        env: the environment's id.
+        engine: `envpool` or `gymnasium`.
+        max_episode_steps: the cut, in environment steps.
+        env_options: options of the environment.
+        env_module: module that registers the user's own environments, or nothing.
+        module_folder: where the driver found it; looked at last, and of use where workers see the same files.
+    """
+
+    def __init__(
+        self,
+        env: str,
+        engine: str,
+        max_episode_steps: int,
+        env_options: dict[str, Any],
+        env_module: str = "",
+        module_folder: str = "",
+    ) -> None:
+        if env_module:
+            sys.path.append(module_folder)
+            load_module(env_module)
+        self.spec: EnvironmentSpec = describe(env, engine, max_episode_steps, env_options)
+        self._blocks: dict[str, tuple[Integers, Block]] = {}
+
+    def report(self) -> dict[str, Any]:
+        """Return what this worker sees of its machine, as JSON values."""
+        from compactrl.versions import versions
+
+        return {
+            "machine": platform.node(),
+            "process": os.getpid(),
+            "cores": len(os.sched_getaffinity(0)),
+            "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
+            "versions": versions(),
+        }
+
+    def run(self, work: Work, normalizer: Normalizer) -> Outcomes:
+        """Run each trial for one whole episode; failures are by position in this work."""
+        block = self._block(work)
+        trials = Trials(work.layers, normalizer, np.zeros((len(work.trials), 0), np.int64))
+        goal = self.spec.goal
+        results = Results.empty(len(work.trials), self.spec.observation_size, goal.size if goal else 0)
+        with one_thread().limit(limits=1):
+            block.run(trials, results)
+        return results.outcomes(goal)
+
+    def _block(self, work: Work) -> Block:
+        """Return the work's lanes, at the work's counts of resets."""
+        seeds, block = self._blocks.get(work.group, (work.seeds, None))
+        if block is None or not np.array_equal(seeds, work.seeds) or (block.resets > work.resets).any():
+            if block is not None:
+                block.engine.close()
+            count = len(work.seeds)
+            engine = make_engine(self.spec, work.seeds.tolist(), 1)
+            block = Block(engine, 0, count, count, self.spec.action)
+            self._blocks[work.group] = work.seeds, block
+        block.fast_forward(work.resets)
+        return block

@@ -1,0 +1,205 @@
+"""Standing environments: a trial for each lane acts in it for some steps, while the episodes go on.
+
+For learners that need transitions. Trial k of a call acts in lane k for T steps; an episode that ends is followed by
+the next. What a lane does depends only on its seed, its count of resets and the actions of its episode so far: these
+are a lane's checkpoint, and are repeated when it is restored.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.networks.batched import normalize_into
+from compactrl.networks.forward import network
+from compactrl.types import Exploration, Floats, Integers, Moments, Outcomes, Transitions, Trials
+
+if TYPE_CHECKING:
+    from compactrl.envs.engines.base import Answer
+    from compactrl.envs.goals import Goal
+    from compactrl.evaluation.lanes import Block
+
+HUGE = 1e10
+"""As in `lanes`: observations beyond this mean that the simulation has diverged."""
+
+
+class Collected:
+    """Where blocks write what their lanes went through in T steps of L lanes."""
+
+    def __init__(self, steps: int, lanes: int, observation: int, action: int, goal: int) -> None:
+        def numbers(*shape: int) -> Floats:
+            return np.zeros((steps, lanes, *shape))
+
+        def flags() -> NDArray[np.bool_]:
+            return np.zeros((steps, lanes), bool)
+
+        self.transitions = Transitions(
+            numbers(observation),
+            numbers(action),
+            numbers(),
+            numbers(observation),
+            flags(),
+            flags(),
+            flags(),
+            numbers(goal),
+        )
+        self.returns = np.full((steps, lanes), np.nan)
+        """Of the episodes that ended at each step."""
+        self.failures: dict[int, str] = {}
+
+    def outcomes(self, goal: Goal | None) -> Outcomes:
+        """Return the record that evaluators give of their trials, one for each lane."""
+        seen = self.transitions
+        observed = np.where(seen.valid[..., None], seen.observation, 0.0)
+        moments = Moments(seen.valid.sum(axis=0, dtype=float), observed.sum(axis=0), (observed * observed).sum(axis=0))
+        successes = None
+        if goal is not None:
+            reached = goal.success(seen.achieved, seen.next_observation[..., -goal.size :])
+            successes = _mean(np.where(np.isfinite(self.returns), reached, np.nan))
+        failures = dict(sorted(self.failures.items()))
+        return Outcomes(_mean(self.returns), seen.valid.sum(axis=0), moments, failures, seen, successes)
+
+
+def _mean(values: Floats) -> Floats:
+    """Return the mean of what is not NaN in each column, NaN where all is, of (T, L)."""
+    known = np.isfinite(values)
+    return np.where(
+        known.any(axis=0), np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
+    )
+
+
+class Standing:
+    """The standing environments of a block's lanes."""
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self._lanes = np.arange(block.count)
+        self._fresh = np.ones(block.count, bool)
+        """Lanes that must begin a new episode."""
+        self._return = np.zeros(block.count)
+        self._actions: list[list[NDArray[Any]]] = [[] for _ in range(block.count)]
+        self._observation: Floats | None = None
+
+    @np.errstate(over="ignore", invalid="ignore")  # what is not finite is found and kept with its reason
+    def run(self, trials: Trials, collected: Collected) -> None:
+        """Take T steps in every lane, writing what happens."""
+        exploration = trials.exploration
+        if exploration is None:
+            raise ValueError("expected trials with an exploration: it says how many steps to collect")
+        policies = network(trials.layers, self._block.offset + self._lanes)
+        for step in range(len(exploration.noise)):
+            self._restart(collected)
+            self._step(step, policies, trials, exploration, collected)
+            if self._block.stopped:
+                return
+
+    def _restart(self, collected: Collected) -> None:
+        """Begin new episodes where they are due; a lane whose reset fails stays due."""
+        due = np.flatnonzero(self._fresh)
+        if not len(due):
+            return
+        self._block.resets[due] += 1
+        self._block.engine.send(due, None, np.ones(len(due), bool))
+        answer = self._block.engine.receive()
+        if self._observation is None:
+            self._observation = np.zeros((self._block.count, answer.observation.shape[1]))
+        self._observation[due] = answer.observation
+        self._return[due] = 0.0
+        for lane in due:
+            self._actions[lane] = []
+        self._fresh[due] = self._failed(answer, due, collected)
+
+    def _step(self, step: int, policies: Any, trials: Trials, exploration: Exploration, collected: Collected) -> None:
+        """Take one step in every lane that stands."""
+        going = np.flatnonzero(~self._fresh)
+        observation = self._observation
+        if not len(going) or observation is None:
+            return
+        lanes = self._block.offset + going
+        normalize_into(policies.input[:, : len(observation)], observation, trials.normalizer)
+        outputs = policies.forward()[:, going]
+        actions = explored(outputs, exploration, step, lanes)
+        sound = np.isfinite(actions).all(axis=1)
+        for lane in going[~sound]:
+            collected.failures[int(self._block.offset + lane)] = "the policy gave NaN or infinite outputs"
+            self._fresh[lane] = True
+        going, lanes, actions = going[sound], lanes[sound], actions[sound]
+        if not len(going):
+            return
+        scaled = self._block.action.scaled(actions)
+        self._block.engine.send(going, scaled, np.zeros(len(going), bool))
+        answer = self._block.engine.receive()
+        for lane, action in zip(going, scaled, strict=True):
+            self._actions[lane].append(action)
+        valid = ~self._failed(answer, going, collected)
+        self._return[going] += answer.reward
+        seen = collected.transitions
+        terminated = answer.done if answer.terminated is None else answer.terminated
+        seen.observation[step, lanes] = observation[going]
+        seen.action[step, lanes] = actions
+        seen.reward[step, lanes] = answer.reward
+        seen.next_observation[step, lanes] = answer.observation
+        seen.terminated[step, lanes] = terminated
+        seen.truncated[step, lanes] = answer.done & ~terminated
+        seen.valid[step, lanes] = valid
+        if answer.achieved is not None:
+            seen.achieved[step, lanes] = answer.achieved
+        collected.returns[step, lanes] = np.where(answer.done & valid, self._return[going], np.nan)
+        observation[going] = answer.observation
+        self._fresh[going] = answer.done | ~valid
+
+    def _failed(self, answer: Answer, lanes: Integers, collected: Collected) -> NDArray[np.bool_]:
+        """Record why lanes failed; returns which did, (n,)."""
+        sane = np.abs(answer.observation).max(axis=1) < HUGE
+        if answer.achieved is not None:
+            sane &= np.abs(answer.achieved).max(axis=1) < HUGE
+        bad = ~sane | ~(np.abs(answer.reward) < HUGE)
+        reasons = dict.fromkeys(
+            np.flatnonzero(bad).tolist(),
+            "the environment returned NaN, infinite or huge numbers: the simulation diverged",
+        )
+        for position, reason in (reasons | answer.errors).items():
+            bad[position] = True
+            collected.failures[int(self._block.offset + lanes[position])] = reason
+        return np.asarray(bad)
+
+    def episodes(self) -> dict[int, Floats]:
+        """Return the actions (steps, A) of the episodes that stand, by lane."""
+        offset = self._block.offset
+        return {
+            offset + lane: np.stack(each) for lane, each in enumerate(self._actions) if each and not self._fresh[lane]
+        }
+
+    def repeat(self, episodes: dict[int, Floats]) -> None:
+        """Begin episodes and repeat their actions, in lanes that have had every reset but the one of this episode."""
+        for lane in self._lanes:
+            actions = episodes.get(int(self._block.offset + lane))
+            if actions is None:
+                continue
+            one, no = np.array([lane]), np.zeros(1, bool)
+            self._block.resets[lane] += 1
+            self._block.engine.send(one, None, ~no)
+            self._block.engine.receive()
+            for action in actions:
+                self._block.engine.send(one, action[None], no)
+                answer = self._block.engine.receive()
+                self._return[lane] += answer.reward[0]
+            if self._observation is None:
+                self._observation = np.zeros((self._block.count, answer.observation.shape[1]))
+            self._observation[lane] = answer.observation[0]
+            self._actions[lane] = list(actions)
+            self._fresh[lane] = False
+
+
+def explored(outputs: NDArray[np.float32], exploration: Exploration, step: int, lanes: Integers) -> Floats:
+    """Return the actions (n, A) in -1 … 1 of policies with these raw outputs, (A, n) or (2A, n)."""
+    noise, given = exploration.noise[step, lanes], exploration.actions[step, lanes]
+    size = noise.shape[1]
+    raw = outputs.T.astype(np.float64)
+    if raw.shape[1] == 2 * size:
+        squashed = np.tanh(raw[:, :size] + np.exp(np.clip(raw[:, size:], *exploration.log_std)) * noise)
+    else:
+        squashed = np.clip(np.tanh(raw) + noise, -1, 1)
+    return np.asarray(np.where(np.isnan(given), squashed, given))

@@ -1,1 +1,0 @@
-"""Graph hypernetworks: the graph of an MLP, the network that reads it, the decoders that write weights."""

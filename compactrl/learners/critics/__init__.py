@@ -1,0 +1,1 @@
+"""Critics: networks that value actions."""

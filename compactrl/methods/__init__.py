@@ -1,0 +1,1 @@
+"""Methods as rows, their presets, and the options that they and their parts take."""

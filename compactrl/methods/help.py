@@ -1,0 +1,115 @@
+"""What the command line and error messages say of options: their help, their defaults, who owns them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, get_origin
+
+from pydantic import BaseModel
+
+from compactrl.compressions import COMPRESSIONS
+from compactrl.learners import LEARNERS
+from compactrl.methods.options import SearchOptions
+from compactrl.methods.rows import METHODS
+from controllers import CONTROLLERS
+from es import STRATEGIES
+
+
+class OptionHelp(NamedTuple):
+    """What the command line shows of an option."""
+
+    name: str
+    type: str
+    """`flag`, or what stands for its value."""
+    help: str
+    panel: str
+
+
+def describe_options() -> list[OptionHelp]:
+    """Return every option of every part, once, with its owners and their defaults."""
+    table = owners()
+    panels: list[tuple[str, list[tuple[str, type[BaseModel]]]]] = [
+        ("Search", [("", SearchOptions)]),
+        ("What is searched (--method)", [(name, kind.Options) for name, kind in COMPRESSIONS.items()]),
+        ("Who chooses designs (--controller)", [(name, kind.Options) for name, kind in CONTROLLERS.items()]),
+        ("Who improves the weights (--learner)", [(name, kind.Options) for name, kind in LEARNERS.items()]),
+        ("Evolution strategy (--es)", [(name, kind.Options) for name, kind in STRATEGIES.items()]),
+    ]
+    described: dict[str, OptionHelp] = {}
+    for panel, parts in panels:
+        for _, options in parts:
+            for option, field in options.model_fields.items():
+                if option in described or _recorded_only(field):
+                    continue
+                defaults = {
+                    owner: _shown(other.model_fields[option].default)
+                    for owner, other in parts
+                    if option in other.model_fields
+                }
+                different = len(set(defaults.values())) > 1
+                each = ", ".join(f"{value} for {owner}" for owner, value in defaults.items())
+                default = each if different else next(iter(defaults.values()))
+                default += "".join(f"; {value} for {' and '.join(who)}" for value, who in _overrides(option).items())
+                who = f" For {' and '.join(table[option])}." if option in table else ""
+                text = f"{field.description}{who} (default: {default})"
+                described[option] = OptionHelp(option, _metavar(field), text, panel)
+    return list(described.values())
+
+
+def _recorded_only(field: Any) -> bool:
+    """Return whether an option is no user's to give, but what a search fills in and its run keeps."""
+    return bool((field.json_schema_extra or {}).get("recorded_only"))
+
+
+def _overrides(option: str) -> dict[str, list[str]]:
+    """Return the defaults of an option that methods set otherwise than its part, with who does."""
+    found: dict[str, list[str]] = {}
+    for method in METHODS.values():
+        for name, choice in method.choices.items():
+            if option in choice.defaults:
+                alone = len(method.choices) == 1
+                found.setdefault(_shown(choice.defaults[option]), []).append(method.name if alone else name)
+    return found
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, tuple):
+        return ",".join(map(str, default)) or "none"
+    return "none" if default in (None, "", {}) else str(default)
+
+
+def _metavar(field: Any) -> str:
+    if field.annotation is bool:
+        return "flag"
+    kinds = {int: "COUNT", float: "NUMBER", str: "NAME"}
+    if get_origin(field.annotation) is Literal:
+        return "NAME"
+    return kinds.get(field.annotation, "NUMBER" if field.annotation == (float | None) else "VALUE")
+
+
+def owners() -> dict[str, list[str]]:
+    """Return, for each option that only some methods take, who has it ('--es pgpe', '--method masked', …)."""
+    table: dict[str, list[str]] = {}
+    for method in METHODS.values():
+        for name, choice in method.choices.items():
+            label = f"--method {method.name}"
+            for option in COMPRESSIONS[choice.compression].Options.model_fields:
+                owner = (
+                    label
+                    if len({c.compression for c in method.choices.values()}) == 1
+                    else f"{label} --controller {name}"
+                )
+                if all(option in COMPRESSIONS[c.compression].Options.model_fields for c in method.choices.values()):
+                    owner = label
+                table.setdefault(option, []).append(owner)
+    for name, controller in CONTROLLERS.items():
+        for option in controller.Options.model_fields:
+            table.setdefault(option, []).append(f"--controller {name}")
+    for name, kind in LEARNERS.items():
+        only = [f"--method {method.name}" for method in METHODS.values() if method.learners == (name,)]
+        several = any(name in method.learners for method in METHODS.values() if len(method.learners) > 1)
+        for option in kind.Options.model_fields:
+            table.setdefault(option, []).extend([*only, *([f"--learner {name}"] if several else [])])
+    for name, strategy in STRATEGIES.items():
+        for option in strategy.Options.model_fields:
+            table.setdefault(option, []).append(f"--es {name}")
+    return {option: list(dict.fromkeys(who)) for option, who in table.items()}

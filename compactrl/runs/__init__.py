@@ -1,0 +1,1 @@
+"""A run's folder: written by a search, read by everything else."""

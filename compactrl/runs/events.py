@@ -1,0 +1,78 @@
+"""TensorBoard's events of a run, written as they happen."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compactrl.runs.images import Pixels, as_png
+from compactrl.types import Floats, Metrics
+
+EVENTS = "events.out.tfevents"
+PICTURE_SECONDS = 10.0
+"""TensorBoard gets pictures at most this often: they take a few milliseconds, and room on the disk."""
+
+
+class EventsWriter:
+    """A file of TensorBoard events: one scalar a metric, over environment steps.
+
+    Records go to the file at once and from this thread (`torch.utils.tensorboard` keeps a queue and a thread, and
+    loses what is in it by `kill -9`).
+
+    Args:
+        path: folder of the file.
+        purge_from: TensorBoard is told to forget what earlier files have from this step on.
+    """
+
+    def __init__(self, path: Path, purge_from: int | None = None) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        self._event = Event
+        # TensorBoard reads the files of a folder in the order of their names.
+        name = f"{EVENTS}.{time.time_ns():019d}.{socket.gethostname()}.{os.getpid()}"
+        self._records = RecordWriter(open(path / name, "ab"))  # noqa: SIM115  (held until close)
+        self._write(Event(file_version="brain.Event:2"))
+        if purge_from is not None:
+            self._write(Event(step=purge_from, session_log=SessionLog(status=SessionLog.START)))
+
+    def add(self, step: int, metrics: Metrics) -> None:
+        """Add the metrics of an iteration that ended at this environment step."""
+        event = self._event(step=step)
+        for key, value in metrics.items():
+            if key not in ("iteration", "env_steps") and np.isfinite(value):
+                event.summary.value.add(tag=key, simple_value=value)
+        self._write(event)
+
+    def add_pictures(self, step: int, returns: Floats, image: Pixels | None) -> None:
+        """Add a histogram of returns (N,), failed ones left out, and an image (height, width, 3) of the design."""
+        from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
+
+        event = self._event(step=step)
+        values = returns[np.isfinite(returns)]
+        if len(values):
+            counts, edges = np.histogram(values, bins="sturges")
+            histogram = HistogramProto(
+                min=values.min(), max=values.max(), num=len(values), sum=values.sum(), sum_squares=(values**2).sum(),
+                bucket_limit=edges[1:], bucket=counts,
+            )  # fmt: skip
+            event.summary.value.add(tag="returns", histo=histogram)
+        if image is not None:
+            height, width, channels = image.shape
+            encoded = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=as_png(image))
+            event.summary.value.add(tag="design", image=encoded)
+        self._write(event)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._records.close()
+
+    def _write(self, event: Any) -> None:
+        event.wall_time = time.time()
+        self._records.write(event.SerializeToString())
+        self._records.flush()

@@ -1,0 +1,133 @@
+"""A run's directory while a search writes it: created, locked, appended to, checkpointed; `runs.py` reads it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from compactrl.errors import DamagedFileError, InputError
+from compactrl.runs.checkpoints import KEPT_CHECKPOINTS, _checkpoints, _store, _sync_directory, load_checkpoint
+from compactrl.runs.events import EVENTS, PICTURE_SECONDS, EventsWriter
+from compactrl.runs.images import coloring_image
+from compactrl.runs.run import DIRECTORY_FORMAT, Run
+from compactrl.storage.files import load_state, save_state, write_atomically, write_json
+from compactrl.types import Design, Floats, Metrics, State
+from compactrl.versions import versions
+
+
+class RunWriter:
+    """A run's directory, for the search that writes it; holds a lock, so that no two searches write one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._events: EventsWriter | None = None
+        self._pictured = -PICTURE_SECONDS
+        try:
+            self._lock: IO[bytes] = open(path / ".lock", "wb")  # noqa: SIM115  (held until close)
+        except OSError as error:
+            raise InputError(f"cannot write to {path}: {error.strerror or error}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise InputError(
+                f"{path} is being written by another search: wait for it, or choose another --out"
+            ) from error
+
+    @classmethod
+    def create(cls, path: Path, options: dict[str, Any]) -> RunWriter:
+        """Start a new run.
+
+        Raises:
+            InputError: the directory holds something already, or cannot be written.
+        """
+        try:
+            if path.exists() and not path.is_dir():
+                raise InputError(f"--out {path} is a file: give a folder")
+            if (path / "config.json").exists():
+                raise InputError(
+                    f"{path} already holds a run: `compactrl resume {path}` goes on with it; else choose another --out"
+                )
+            if path.exists() and any(path.iterdir()):
+                raise InputError(
+                    f"{path} is not empty and holds no run: choose another --out, nothing there was touched"
+                )
+            (path / "checkpoints").mkdir(parents=True)
+            writer = cls(path)
+            write_json(path / "versions.json", versions())
+            (path / "metrics.jsonl").touch()
+            # Last: a directory is a run once this file is there.
+            write_json(path / "config.json", {"format": DIRECTORY_FORMAT, "options": options})
+        except OSError as error:
+            raise InputError(f"cannot write to {path}: {error.strerror or error}. Choose another --out") from error
+        return writer
+
+    def extend(self, options: dict[str, Any]) -> None:
+        """Record changed options (a larger budget)."""
+        write_json(self.path / "config.json", {"format": DIRECTORY_FORMAT, "options": options})
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        if self._events is not None:
+            self._events.close()
+        self._lock.close()
+
+    def append_metrics(self, metrics: Metrics) -> None:
+        """Add a line to metrics.jsonl, where numbers that JSON does not know become null, and TensorBoard's events."""
+        clean = {key: value if np.isfinite(value) else None for key, value in metrics.items()}
+        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(clean) + "\n")
+        if self._events is None:
+            self._events = EventsWriter(self.path)
+        self._events.add(int(metrics.get("env_steps", metrics["iteration"])), metrics)
+
+    def append_pictures(self, step: int, returns: Floats, design: Design, sizes: tuple[int, ...]) -> None:
+        """Show TensorBoard a generation's returns (N,) and its leading design (D,), every few seconds."""
+        if self._events is not None and time.monotonic() - self._pictured >= PICTURE_SECONDS:
+            self._pictured = time.monotonic()
+            self._events.add_pictures(step, returns, coloring_image(design, sizes))
+
+    def cut_metrics(self, iteration: int) -> None:
+        """Drop lines and events after an iteration: they are of work that is done again."""
+        path = self.path / "metrics.jsonl"
+        kept = [record for record in Run(self.path).metrics if record["iteration"] <= iteration]
+        write_atomically(path, "".join(json.dumps(record) + "\n" for record in kept).encode())
+        last = max((int(record.get("env_steps") or 0) for record in kept), default=0)
+        if any(self.path.glob(EVENTS + "*")):
+            self._events = EventsWriter(self.path, purge_from=last + 1)
+
+    def save_checkpoint(self, iteration: int, state: State) -> None:
+        """Save the state after an iteration, and drop the oldest."""
+        folder, store = self.path / "checkpoints", _store(self.path)
+        place, temporary = folder / f"{iteration:08d}", folder / f".{iteration:08d}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save_state(temporary / "state", store.put(state))
+        shutil.rmtree(place, ignore_errors=True)
+        os.replace(temporary, place)
+        _sync_directory(folder)
+        places = sorted(_checkpoints(folder))
+        for old in places[:-KEPT_CHECKPOINTS]:
+            shutil.rmtree(old)
+        if store.folder.is_dir():
+            with contextlib.suppress(DamagedFileError):  # then nothing is deleted that a damaged one may need
+                store.keep([load_state(each / "state") for each in places[-KEPT_CHECKPOINTS:]])
+
+    def load_checkpoint(self, options: dict[str, Any] | None = None) -> tuple[int, State] | None:
+        """Return the newest checkpoint that is whole, with its iteration; None where none was written yet.
+
+        Args:
+            options: of this run; where given, a checkpoint of a search with others is as good as damaged.
+
+        Raises:
+            DamagedFileError: there are checkpoints, all of them damaged.
+        """
+        return load_checkpoint(self.path, options)

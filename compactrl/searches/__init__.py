@@ -1,0 +1,1 @@
+"""Searches: prepared, run, shipped; what the command line and Python call."""

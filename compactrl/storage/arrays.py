@@ -1,0 +1,99 @@
+"""Large arrays of checkpoints, each in a file named by the hash of its content: what has not changed is not written
+again.
+
+A replay buffer is most of a checkpoint and hardly changes from one to the next. Its pieces lie beside the
+checkpoints in one folder; a checkpoint names those it needs, and what none names any more is deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.errors import DamagedFileError
+from compactrl.storage.files import write_atomically
+from compactrl.types import State
+
+LARGE = 1 << 20
+"""Bytes from which on an array has a file of its own."""
+MARK = "$stored"
+
+
+class ArrayStore:
+    """A folder of arrays."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, node: Any) -> Any:
+        """Return nested state with its large arrays replaced by their names, once they are in the folder."""
+        if isinstance(node, dict):
+            return {key: self.put(value) for key, value in node.items()}
+        if isinstance(node, np.ndarray) and node.nbytes >= LARGE:
+            return {MARK: self._write(np.ascontiguousarray(node))}
+        return node
+
+    def fill(self, node: Any) -> Any:
+        """Return nested state with names replaced by their arrays.
+
+        Raises:
+            DamagedFileError: one is missing or altered.
+        """
+        if isinstance(node, dict):
+            return (
+                self._read(node[MARK]) if set(node) == {MARK} else {key: self.fill(each) for key, each in node.items()}
+            )
+        return node
+
+    def keep(self, states: Iterable[State]) -> None:
+        """Delete every array that none of these states, read as they were saved, names."""
+        kept = {name for state in states for name in _names(state)}
+        for file in self.folder.glob("*.safetensors") if self.folder.is_dir() else ():
+            if file.stem not in kept:
+                file.unlink()
+
+    def _write(self, array: NDArray[Any]) -> str:
+        from safetensors.numpy import save
+
+        name = _digest(array)
+        path = self.folder / f"{name}.safetensors"
+        if not path.exists():
+            self.folder.mkdir(exist_ok=True)
+            write_atomically(path, save({"array": array}))
+        return name
+
+    def _read(self, name: str) -> NDArray[Any]:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        path = self.folder / f"{name}.safetensors"
+        try:
+            array: NDArray[Any] = load(path.read_bytes())["array"]
+        except FileNotFoundError as error:
+            raise DamagedFileError(f"{path} is missing") from error
+        except (SafetensorError, KeyError) as error:
+            raise DamagedFileError(f"{path} is not an array that was saved: {error}") from error
+        if _digest(array) != name:
+            raise DamagedFileError(
+                f"{path} does not have the content that was saved: it is truncated, altered or foreign"
+            )
+        return array
+
+
+def _digest(array: NDArray[Any]) -> str:
+    about = f"{array.dtype.str} {array.shape} ".encode()
+    return hashlib.sha256(about + hashlib.sha256(array.data).digest()).hexdigest()
+
+
+def _names(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if set(node) == {MARK}:
+            yield node[MARK]
+        else:
+            for each in node.values():
+                yield from _names(each)

@@ -1,0 +1,237 @@
+"""The table of all architectures: resumable, its summary by hand, and the choice of one that fits."""
+
+import json
+import os
+import sys
+
+import gymnasium
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from compactrl.catalogs import catalog, choice, evaluation, table
+from compactrl.errors import DamagedFileError, InputError
+from compactrl.networks.mixed import padded
+from compactrl.policies.architectures import enumerate_architectures, parameters
+from compactrl.runs.run import Run
+from compactrl.searches.api import resume, search
+
+SMALL = {"method": "ghp", "widths": "4,8,16", "max_layers": 2, "steps": 800, "random_steps": 200, "rank": 4}
+SMALL |= {"iteration_steps": 200, "graph_size": 8, "critic_hidden": 8, "batch_size": 16, "meta_batch": 4}
+SMALL |= {"selection_episodes": 2}
+
+
+@pytest.fixture(autouse=True)
+def _no_disk(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    path = tmp_path_factory.mktemp("ghp") / "run"
+    search(out=path, env="compactrl/Target-v0", **SMALL)
+    return path
+
+
+@pytest.fixture
+def opened(finished):
+    (finished / table.FILE).unlink(missing_ok=True)
+    return catalog.open_catalog(Run(finished))
+
+
+def test_every_architecture_has_a_row_in_order_of_size(opened):
+    rows = evaluation.evaluate_all(opened, episodes=3)
+    assert len(rows) == 12
+    assert [row["parameters"] for row in rows] == sorted(row["parameters"] for row in rows)
+    assert rows[0] == {
+        **rows[0],
+        "widths": [4],
+        "parameters": 3 * 4 + 4 + 4 * 2 + 2,
+        "memory_dimension": 24,
+        "episodes": 3,
+    }
+    assert json.loads((opened.run.path / table.FILE).read_text())["architectures"] == rows
+
+
+def test_architectures_in_turn_are_about_the_smallest_first_and_share_shapes():
+    every = enumerate_architectures(17, 6)
+    found = evaluation.in_turn(every, lambda each: parameters(17, each, 6))
+    assert sorted(found) == sorted(every)
+    rounds = [found[start : start + 16] for start in range(0, len(found), 16)]
+    assert np.mean([len({padded(each) for each in some}) for some in rounds]) < 4  # in order of size, 14
+    sizes = [parameters(17, each, 6) for each in found]
+    assert spearmanr(sizes, np.arange(len(sizes))).statistic > 0.95
+
+
+def test_an_interrupted_table_goes_on_where_it_was(opened, monkeypatch):
+    monkeypatch.setattr(evaluation, "LANES", 9)
+    monkeypatch.setattr(evaluation, "ROUNDS", 1)  # three architectures at a time
+    whole = evaluation.evaluate_all(opened, episodes=3)
+    (opened.run.path / table.FILE).unlink()
+
+    def interrupt(done, _):
+        if done == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.evaluate_all(opened, episodes=3, on_rows=interrupt)
+    calls = []
+    assert evaluation.evaluate_all(opened, episodes=3, on_rows=lambda done, _: calls.append(done)) == whole
+    assert calls == [9, 12]
+    assert evaluation.evaluate_all(opened, episodes=3, on_rows=lambda done, _: calls.append(done)) == whole
+    assert calls == [9, 12]
+
+
+def test_a_table_of_other_episodes_is_kept_aside_and_found_again(opened):
+    three = evaluation.evaluate_all(opened, episodes=3)
+    with pytest.warns(UserWarning, match=r"was of 3 episodes .* kept as architectures-\d+-3-episodes.json"):
+        two = evaluation.evaluate_all(opened, episodes=2)
+    assert {row["episodes"] for row in two} == {2}
+    calls = []
+    with pytest.warns(UserWarning, match="was of 2 episodes"):
+        assert evaluation.evaluate_all(opened, episodes=3, on_rows=lambda *done: calls.append(done)) == three
+    assert calls == []
+    assert table.table_of(opened.run.path)["architectures"] == three
+    for kept in opened.run.path.glob("architectures-*.json"):
+        kept.unlink()
+
+
+@pytest.mark.parametrize("content", ['{"architectures": [{"foo": 1}]}', '{"architectures": ', "[]"])
+def test_a_damaged_table_is_one_line(opened, content):
+    (opened.run.path / table.FILE).write_text(content)
+    with pytest.raises(DamagedFileError, match=r"architectures.json is not .* move it away, and evaluate again"):
+        evaluation.evaluate_all(opened, episodes=3)
+    with pytest.raises(DamagedFileError, match="move it away"):
+        choice.select(opened, 100, "return")
+
+
+def test_architectures_for_a_users_own_environment(tmp_path, monkeypatch):
+    """As in a process of its own: the module is not imported yet."""
+    (tmp_path / "elsewhere.py").write_text(
+        "import gymnasium\ngymnasium.register('Elsewhere-v0', 'compactrl.envs.toy:Target', max_episode_steps=20)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    search(out=tmp_path / "run", env="Elsewhere-v0", env_module="elsewhere", **SMALL)
+    del gymnasium.registry["Elsewhere-v0"], sys.modules["elsewhere"]
+    opened = catalog.open_catalog(Run(tmp_path / "run"))
+    assert len(evaluation.evaluate_all(opened, episodes=2)) == 12
+    assert choice.select(opened, 100, "return")["parameters"] <= 100
+
+
+def test_a_table_begun_in_another_order_is_begun_anew(opened, monkeypatch):
+    monkeypatch.setattr(evaluation, "LANES", 9)
+    monkeypatch.setattr(evaluation, "ROUNDS", 1)
+    whole = evaluation.evaluate_all(opened, episodes=3)
+    path = opened.run.path / table.FILE
+    saved = json.loads(path.read_text())
+    path.write_text(json.dumps({**saved, "architectures": whole[::-1][:6]}))
+    assert evaluation.evaluate_all(opened, episodes=3) == whole
+
+
+def row(widths, parameters, returns, memory=0):
+    return {"widths": widths, "parameters": parameters, "return_mean": returns, "memory_dimension": memory}
+
+
+def test_the_summary_by_hand():
+    rows = [row([4], 10, 10.0), row([8], 20, 80.0), row([16], 30, 91.0), row([32], 40, 100.0), row([64], 50, None)]
+    chosen = table.report(rows)["chosen"]
+    assert chosen["max"]["widths"] == [32]
+    assert chosen["90% of the maximum"]["widths"] == [16]  # 90
+    assert chosen["80% of the maximum"]["widths"] == [8]  # 80
+    assert chosen["90% from minimum to maximum"]["widths"] == [16]  # 91
+    assert chosen["80% from minimum to maximum"]["widths"] == [16]  # 82
+    assert table.report(rows)["compared"] == "return_mean"
+
+
+def test_the_way_from_the_minimum_begins_at_the_worst_positive_return():
+    """As in the public code of the paper; of equal size the better one."""
+    rows = [row([2], 5, -900.0), row([4], 10, 10.0), row([8], 20, 80.0), row([8, 8], 20, 85.0), row([32], 40, 100.0)]
+    chosen = table.report(rows)["chosen"]
+    assert chosen["80% from minimum to maximum"]["widths"] == [8, 8]  # 82; from -900 it would be 800 of 1000: -100
+    assert chosen["80% of the maximum"]["widths"] == [8, 8]
+
+
+def test_with_goals_the_success_rate_is_compared():
+    rows = [row([4], 10, -9.0), row([8], 20, -8.0), row([16], 30, -7.0), row([32], 40, -6.0)]
+    rows = [{**each, "success_mean": share} for each, share in zip(rows, (0.5, 0.9, 1.0, 1.0), strict=True)]
+    report = table.report(rows)
+    assert report["compared"] == "success_mean"
+    assert report["chosen"]["max"]["widths"] == [16]
+    assert report["chosen"]["90% of the maximum"]["widths"] == [8]
+    assert report["chosen"]["80% from minimum to maximum"]["widths"] == [8]  # 0.9
+    assert report["chosen"]["90% from minimum to maximum"]["widths"] == [16]  # 0.95
+    assert report["without_evaluation"]["size, ratio"] == 1.0
+    alike = table.report([{**each, "success_mean": 1.0} for each in rows])
+    assert set(alike["without_evaluation"].values()) == {1.0}
+
+
+def test_shares_of_a_maximum_that_is_not_positive_mean_nothing():
+    chosen = table.report([row([4], 10, -10.0), row([8], 20, -1.0)])["chosen"]
+    assert chosen["90% of the maximum"] is None
+    assert chosen["90% from minimum to maximum"]["widths"] == [8]
+
+
+def test_choice_without_evaluation_equals_a_loop_over_limits():
+    generator = np.random.default_rng(0)
+    sizes = generator.integers(500, 900_000, 60)
+    rows = [
+        row([n], int(size), float(value), int(memory))
+        for n, size, value, memory in zip(
+            range(60), sizes, generator.uniform(1, 9, 60), generator.integers(1, 40, 60), strict=True
+        )
+    ]
+    found = table.choice_without_evaluation(rows)
+    low, high, count = table.CUTOFFS
+    by_size, by_memory = [], []
+    for limit in np.random.default_rng(0).uniform(low, high, count):
+        fitting = [each for each in rows if each["parameters"] < limit]
+        if fitting:
+            best = max(each["return_mean"] for each in fitting)
+            by_size.append(max(fitting, key=lambda each: each["parameters"])["return_mean"] / best)
+            largest = min(fitting, key=lambda each: (-each["memory_dimension"], each["parameters"]))
+            by_memory.append(largest["return_mean"] / best)
+    assert found["size, ratio"] == pytest.approx(np.mean(by_size))
+    assert found["memory, ratio"] == pytest.approx(np.mean(by_memory))
+
+
+@pytest.mark.parametrize("by", ["return", "memory", "size"])
+def test_what_is_selected_fits_and_becomes_the_policy(opened, by):
+    rows = evaluation.evaluate_all(opened, episodes=3)
+    result = choice.select(opened, 100, by)
+    fitting = [each for each in rows if each["parameters"] <= 100]
+    best = max(fitting, key=lambda each: each["return_mean"])
+    expected = {"return": best["widths"], "memory": [16], "size": fitting[-1]["widths"]}[by]
+    assert result["widths"] == expected
+    run = Run(opened.run.path)
+    assert run.policy.size.parameters == result["parameters"] == len(run.policy.theta) <= 100
+    assert run.policy.shape == (3, *expected, 2)
+    assert run.summary["parameters"] == result["parameters"]
+    assert run.summary["return_mean"] == result["return_mean"] == run.evaluate(100).mean_return
+    assert run.policy.activation == "relu"
+
+
+def test_what_cannot_be_selected(opened):
+    with pytest.raises(
+        InputError, match=r"no architecture has at most 25 parameters: the smallest, \[4\], has 26 .104 bytes"
+    ):
+        choice.select(opened, 25, "size")
+    with pytest.raises(InputError, match=r"first `compactrl evaluate .* --architectures all`"):
+        choice.select(opened, 100, "return")
+    with pytest.raises(InputError, match=r"--by luck: expected return, memory or size"):
+        choice.select(opened, 100, "luck")
+    with pytest.raises(InputError, match=r"--episodes 0"):
+        evaluation.evaluate_all(opened, episodes=0)
+
+
+def test_a_run_of_one_architecture_has_no_table(tmp_path):
+    search(out=tmp_path / "run", method="linear", env="compactrl/Target-v0", population=4, steps=200, selections=1)
+    with pytest.raises(InputError, match="is a run of --method linear, with one architecture"):
+        catalog.open_catalog(Run(tmp_path / "run"))
+
+
+def test_a_table_of_before_is_not_taken_for_that_of_now(opened):
+    evaluation.evaluate_all(opened, episodes=3)
+    resume(opened.run.path, steps=opened.env_steps + 400)
+    again = catalog.open_catalog(Run(opened.run.path))
+    with pytest.raises(InputError, match="have none from this checkpoint"):
+        choice.select(again, 100, "return")

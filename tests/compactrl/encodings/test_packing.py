@@ -1,0 +1,43 @@
+"""Packed numbers read back, by a reader written apart from the C's, and take the bytes that they should."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compactrl.encodings.packing import bits_each, digits_each, pack_bits, pack_digits
+
+
+@st.composite
+def numbers(draw):
+    choices = draw(st.integers(2, 300))
+    return choices, np.array(draw(st.lists(st.integers(0, choices - 1), min_size=1, max_size=80)), np.int64)
+
+
+@settings(deadline=None)
+@given(numbers())
+def test_bits_read_back_from_one_long_binary_number(given_numbers):
+    choices, values = given_numbers
+    packed = pack_bits(values, choices)
+    whole, each = int.from_bytes(packed.tobytes(), "little"), bits_each(choices)
+    assert [(whole >> (each * place)) % 2**each for place in range(len(values))] == values.tolist()
+    assert packed.nbytes == -(-len(values) * each // 8)
+
+
+@settings(deadline=None)
+@given(numbers())
+def test_digits_read_back_until_the_one_above_them(given_numbers):
+    choices, values = given_numbers
+    found = []
+    for word in pack_digits(values, choices).tolist():
+        while word > 1:
+            word, digit = divmod(word, choices)
+            found.append(digit)
+        assert word == 1
+    assert found == values.tolist()
+
+
+@pytest.mark.parametrize("choices", range(2, 400))
+def test_a_word_takes_as_many_digits_as_fit(choices):
+    count = digits_each(choices)
+    assert choices**count + (choices**count - 1) < 2**32 <= 2 * choices ** (count + 1)

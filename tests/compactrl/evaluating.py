@@ -1,0 +1,28 @@
+"""What the tests of evaluation share: trials of random policies, and outcomes compared."""
+
+import numpy as np
+
+from compactrl.types import Layer, Normalizer, Trials
+
+
+def make_trials(spec, count, seed=0, scale=0.3, hidden=5):
+    """Random policies with one hidden layer."""
+    generator = np.random.default_rng(seed)
+    normal = generator.standard_normal
+    layers = (
+        Layer(
+            (scale * normal((count, hidden, spec.observation_size))).astype(np.float32),
+            normal((count, hidden)).astype(np.float32),
+        ),
+        Layer(normal((count, spec.action.size, hidden)).astype(np.float32), None),
+    )
+    normalizer = Normalizer(0.1 * normal(spec.observation_size), generator.uniform(0.5, 2, spec.observation_size))
+    return Trials(layers, normalizer, np.zeros((count, 0), np.int64))
+
+
+def assert_equal(found, expected):
+    np.testing.assert_array_equal(found.returns, expected.returns)
+    np.testing.assert_array_equal(found.steps, expected.steps)
+    for part, other in zip(found.moments, expected.moments, strict=True):
+        np.testing.assert_array_equal(part, other)
+    assert found.failures == expected.failures

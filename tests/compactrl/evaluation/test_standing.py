@@ -1,0 +1,283 @@
+"""Standing environments: what is collected is what one environment and policy at a time would have gone through."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from compactrl.envs.registry import describe
+from compactrl.evaluation.local import LocalEvaluator
+from compactrl.evaluation.standing import explored
+from compactrl.networks.mixed import COLUMNS, MixedMLP
+from compactrl.policies.policy import Policy
+from compactrl.types import Exploration, Layer, Mixed, Normalizer, Size, Trials
+
+LANES = 4
+
+
+def mlp(generator, sizes, scale=0.4):
+    return tuple(
+        Layer(
+            (scale * generator.standard_normal((outputs, inputs))).astype(np.float32),
+            generator.standard_normal(outputs).astype(np.float32),
+        )
+        for inputs, outputs in pairwise(sizes)
+    )
+
+
+def make_trials(spec, steps, heads=2, seed=0, shapes=((5,), (3, 7), (16, 4, 4))):
+    generator = np.random.default_rng(seed)
+    policies = tuple(
+        mlp(generator, (spec.observation_size, *shapes[k % len(shapes)], heads * spec.action.size))
+        for k in range(LANES)
+    )
+    given = np.full((steps, LANES, spec.action.size), np.nan)
+    given[0, 1] = 0.5
+    exploration = Exploration(generator.standard_normal(given.shape), given, (-2.0, 0.5))
+    normalizer = Normalizer(0.1 * generator.standard_normal(spec.observation_size), np.full(spec.observation_size, 1.5))
+    return Trials(Mixed(policies, np.arange(LANES)), normalizer, np.zeros((LANES, 0), np.int64), exploration)
+
+
+def evaluator(spec, blocks=1, seed=7):
+    return LocalEvaluator(spec, LANES, np.random.SeedSequence(seed), threads=1, blocks=blocks)
+
+
+def assert_same(found, expected):
+    for mine, theirs in zip(found.transitions, expected.transitions, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(found.returns, expected.returns)
+    np.testing.assert_array_equal(found.steps, expected.steps)
+    assert found.failures == expected.failures
+
+
+def naive(engines, spec, trials, steps):
+    """A lane at a time, in numpy's plainest form."""
+    lane, restart = np.zeros(1, np.int64), np.ones(1, bool)
+    seen = {name: [] for name in ("observation", "action", "reward", "next_observation", "done")}
+    for number, engine in enumerate(engines):
+        rows = {name: [] for name in seen}
+        done = True
+        for step in range(steps):
+            if done:
+                engine.send(lane, None, restart)
+                observation = engine.receive().observation[0]
+            layers = trials.layers.policies[number]
+            x = (observation - trials.normalizer.mean) / trials.normalizer.std
+            for layer in layers[:-1]:
+                x = np.maximum(layer.weight @ x + layer.bias, 0)
+            out = layers[-1].weight @ x + layers[-1].bias
+            size = spec.action.size
+            noise, given = trials.exploration.noise[step, number], trials.exploration.actions[step, number]
+            if len(out) == 2 * size:
+                action = np.tanh(out[:size] + np.exp(np.clip(out[size:], -2.0, 0.5)) * noise)
+            else:
+                action = np.clip(np.tanh(out) + noise, -1, 1)
+            action = np.where(np.isnan(given), action, given)
+            low, high = np.array(spec.action.low), np.array(spec.action.high)
+            engine.send(lane, (low + (action + 1) / 2 * (high - low))[None], ~restart)
+            answer = engine.receive()
+            done = bool(answer.done[0])
+            values = (observation, action, answer.reward[0], answer.observation[0], done)
+            for name, value in zip(rows, values, strict=True):
+                rows[name].append(value)
+            observation = answer.observation[0]
+        for name, values in rows.items():
+            seen[name].append(np.array(values))
+    return {name: np.stack(values, axis=1) for name, values in seen.items()}
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize(("env", "limit"), [("compactrl/Target-v0", 0), ("Hopper-v5", 30), ("Pendulum-v1", 7)])
+def test_it_is_what_environments_one_at_a_time_go_through(env, limit, heads):
+    spec = describe(env, max_episode_steps=limit)
+    trials = make_trials(spec, 45, heads)
+    made = evaluator(spec)
+    found = made.collect(trials)
+    made.close()
+    alone = LocalEvaluator(spec, LANES, np.random.SeedSequence(7), threads=1, blocks=LANES)
+    expected = naive([block.engine for block in alone._blocks], spec, trials, 45)
+    alone.close()
+    seen = found.transitions
+    # Half a step of an unstable robot doubles a rounding error: only the first steps are equal to many digits.
+    many = slice(None) if env != "Hopper-v5" else slice(0, 12)
+    for name in ("observation", "action", "reward", "next_observation"):
+        np.testing.assert_allclose(getattr(seen, name)[many], expected[name][many], rtol=1e-4, atol=1e-5)
+    if env != "Hopper-v5":
+        np.testing.assert_array_equal(seen.terminated | seen.truncated, expected["done"])
+    assert seen.valid.all()
+    assert (seen.terminated | seen.truncated).any()
+    inside = seen.next_observation[:-1][~(seen.terminated | seen.truncated)[:-1]]
+    np.testing.assert_array_equal(inside, seen.observation[1:][~(seen.terminated | seen.truncated)[:-1]])
+
+
+def test_a_limit_of_steps_truncates_and_a_fall_terminates():
+    spec = describe("Hopper-v5", max_episode_steps=12)
+    seen = evaluator(spec).collect(make_trials(spec, 120)).transitions
+    assert seen.truncated.any()
+    assert not (seen.truncated & seen.terminated).any()
+    longer = describe("Hopper-v5", max_episode_steps=400)
+    seen = evaluator(longer).collect(make_trials(longer, 120)).transitions
+    assert seen.terminated.any()
+
+
+def test_returns_are_those_of_the_episodes_that_ended():
+    spec = describe("compactrl/Target-v0")  # episodes of 20 steps
+    made = evaluator(spec)
+    found = made.collect(make_trials(spec, 50))
+    episodes = found.transitions.reward[:40].reshape(2, 20, LANES).sum(axis=1)
+    np.testing.assert_allclose(found.returns, episodes.mean(axis=0))
+    assert (found.steps == 50).all()
+    np.testing.assert_allclose(found.moments.total.sum(axis=0), found.transitions.observation.sum(axis=(0, 1)))
+    assert found.moments.seen.sum() == 50 * LANES
+    # The third episode goes on, without a word until it ends.
+    assert np.isnan(made.collect(make_trials(spec, 5)).returns).all()
+    assert np.isfinite(made.collect(make_trials(spec, 5)).returns).all()
+
+
+@pytest.mark.parametrize("env", ["compactrl/Target-v0", "Hopper-v5", "HalfCheetah-v5"])
+def test_blocks_change_no_bit(env):
+    spec = describe(env, max_episode_steps=25)
+    trials = make_trials(spec, 60, shapes=((64, 64), (5,), (128, 17)))
+    one, two = evaluator(spec, 1), evaluator(spec, 3)
+    assert_same(one.collect(trials), two.collect(trials))
+    one.close()
+    two.close()
+
+
+@pytest.mark.parametrize("env", ["compactrl/Target-v0", "Hopper-v5", "FetchReach-v4", "compactrl/BitFlip-v0"])
+@pytest.mark.parametrize("steps", [10, 30])
+def test_a_fresh_evaluator_goes_on_in_the_middle_of_episodes(env, steps):
+    spec = describe(env, max_episode_steps=23)
+    first, second = make_trials(spec, steps), make_trials(spec, steps, seed=1)
+    one, other = evaluator(spec, 2), evaluator(spec, 1)
+    one.collect(first)
+    state = one.state_dict()
+    assert len(state["actions"]) > 0
+    other.load_state_dict(state)
+    assert_same(other.collect(second), one.collect(second))
+    np.testing.assert_array_equal(one.resets, other.resets)
+    one.close()
+    other.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*not within the observation space")
+@pytest.mark.parametrize("fault", ["raise", "nan", "huge", "size"])
+def test_a_failing_lane_is_told_and_goes_on(fault):
+    spec = describe("compactrl/Faulty-v0", max_episode_steps=20, kwargs={"fault": fault, "after": 5, "chance": 0.5})
+    found = evaluator(spec, 2).collect(make_trials(spec, 48))
+    seen = found.transitions
+    assert sorted(found.failures) == np.flatnonzero(~seen.valid.all(axis=0)).tolist()
+    assert not seen.valid.all()
+    assert seen.valid.mean() > 0.8
+    assert np.isfinite(seen.observation[seen.valid]).all()
+    assert np.isfinite(seen.next_observation[seen.valid]).all()
+    assert found.steps.sum() == seen.valid.sum()
+
+
+def test_a_policy_without_finite_outputs_acts_nowhere():
+    spec = describe("compactrl/Target-v0")
+    trials = make_trials(spec, 10)
+    trials.layers.policies[2][0].bias[:] = np.nan
+    found = evaluator(spec).collect(trials)
+    assert found.failures == {2: "the policy gave NaN or infinite outputs"}
+    assert not found.transitions.valid[:, 2].any()
+    assert found.transitions.valid[:, [0, 1, 3]].all()
+
+
+def test_goals_are_in_the_observation_and_success_is_counted():
+    spec = describe("FetchReach-v4")
+    assert (spec.observation_size, spec.action.size, spec.goal.size) == (13, 4, 3)
+    trials = make_trials(spec, 100, heads=1)
+    found = evaluator(spec, 2).collect(trials)
+    seen = found.transitions
+    desired = seen.observation[..., -3:]
+    np.testing.assert_array_equal(desired[0], desired[49])
+    assert not np.array_equal(desired[49], desired[50])
+    np.testing.assert_allclose(seen.reward, spec.goal.reward(seen.achieved, seen.next_observation[..., -3:]))
+    assert ((found.successes >= 0) & (found.successes <= 1)).all()
+    outcomes = evaluator(spec, 2).evaluate(
+        trials._replace(layers=Mixed(trials.layers.policies[:1], np.zeros(4, np.int64)))
+    )
+    assert set(outcomes.successes) <= {0.0, 1.0}
+
+
+def test_what_cannot_be_dealt_to_the_lanes_is_refused():
+    spec = describe("compactrl/Target-v0")
+    trials = make_trials(spec, 10)
+    with pytest.raises(ValueError, match="a trial for each of the 4 lanes, and steps: got 3 trials"):
+        evaluator(spec).collect(trials._replace(designs=trials.designs[:3]))
+    with pytest.raises(ValueError, match="and 0 steps"):
+        evaluator(spec).collect(trials._replace(exploration=None))
+
+
+def test_actions_by_hand():
+    noise, nan = np.array([[[1.0], [1.0], [1.0]]]), np.nan
+    exploration = Exploration(noise, np.array([[[nan], [nan], [0.25]]]), (-1.0, 1.0))
+    lanes = np.arange(3)
+    outputs = np.array([[0.0, 1.0, 0.0], [0.0, 9.0, 0.0]], np.float32)
+    expected = [[np.tanh(1)], [np.tanh(1 + np.e)], [0.25]]
+    np.testing.assert_allclose(explored(outputs, exploration, 0, lanes), expected, rtol=1e-6)
+    np.testing.assert_allclose(explored(outputs[:1], exploration, 0, lanes), [[1], [1], [0.25]])
+
+
+def alone(mixed, trials, x):
+    """Outputs (A, n) of trials, each evaluated by itself on its column of x."""
+    outputs = []
+    for column, trial in enumerate(trials):
+        network = MixedMLP(mixed, np.array([trial]))
+        network.input[:] = x[:, [column]]
+        outputs.append(network.forward()[:, 0])
+    return np.stack(outputs, axis=1)
+
+
+def test_networks_of_different_shapes_are_those_alone_in_every_column():
+    """To the bit: alone, in any company and at any place, more of one policy than fit one product included."""
+    generator = np.random.default_rng(0)
+    policies = tuple(
+        mlp(generator, (17, *widths, 12))
+        for widths in ((4,), (8,), (5,), (512, 64), (33, 8, 128), (128, 7, 40), (256, 256, 4, 512))
+    )
+    of = generator.integers(len(policies), size=6 * COLUMNS + 5)
+    x = generator.standard_normal((17, len(of))).astype(np.float32)
+    together = MixedMLP(Mixed(policies, of))
+    together.input[:] = x
+    outputs = together.forward().copy()
+    np.testing.assert_array_equal(outputs, alone(Mixed(policies, of), np.arange(len(of)), x))
+    for column, which in enumerate(of):
+        y = x[:, column].astype(np.float64)
+        for number, (weight, bias) in enumerate(policies[which]):
+            y = weight @ y + bias
+            y = np.maximum(y, 0) if number < len(policies[which]) - 1 else y
+        np.testing.assert_allclose(outputs[:, column], y, rtol=1e-3, atol=1e-3)
+    keep = np.array([5, 2, 11])
+    together.compact(keep)
+    np.testing.assert_array_equal(together.forward(), outputs[:, keep])
+
+
+def test_slots_that_change_their_policies_are_those_alone():
+    """Rows are taken over, stacks grow and shrink; nothing is left of the policies that were there before."""
+    generator = np.random.default_rng(0)
+    policies = tuple(mlp(generator, (5, width, 2)) for width in (4, 8, 3, 8, 5, 20, 9, 200, 150))
+    of = generator.integers(len(policies), size=400)
+    mixed, slots = Mixed(policies, of), np.arange(12)
+    some = MixedMLP(mixed, slots)
+    x = generator.standard_normal((5, 12)).astype(np.float32)
+    some.input[:] = x
+    for trial in range(12, 400):
+        slot = generator.integers(len(slots))
+        some.replace(int(slot), mixed, trial)
+        slots[slot] = trial
+        if trial % 3:
+            continue
+        np.testing.assert_array_equal(some.forward(), alone(mixed, slots, x))
+
+
+def test_a_relu_policy_acts_as_in_the_evaluator():
+    spec = describe("compactrl/Target-v0")
+    trials = make_trials(spec, 20, heads=1)
+    layers = trials.layers.policies[1]
+    policy = Policy(layers, trials.normalizer, spec.action, spec.id, "sac", Size(0, 0, 0, 0.0, 0), activation="relu")
+    quiet = trials.exploration._replace(noise=np.zeros_like(trials.exploration.noise))
+    quiet.actions[:] = np.nan
+    found = evaluator(spec).collect(trials._replace(exploration=quiet)).transitions
+    np.testing.assert_allclose(policy(found.observation[:, 1]), found.action[:, 1], rtol=1e-6)

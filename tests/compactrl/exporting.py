@@ -1,0 +1,122 @@
+"""What the tests of exports share: kinds of runs, and policies made without a search."""
+
+import shutil
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from compactrl.compressions import COMPRESSIONS
+from compactrl.encodings.formats import choose
+from compactrl.encodings.plan import make_plan
+from compactrl.exports import cortex_m
+from compactrl.exports.budget import optimized
+from compactrl.exports.c import Program
+from compactrl.exports.folder import write_files
+from compactrl.exports.options import ExportOptions
+from compactrl.exports.tanh import TANHS
+from compactrl.exports.targets import TARGETS
+from compactrl.exports.vectors import golden
+from compactrl.methods.settings import resolve
+from compactrl.policies.actions import ActionSpec
+from compactrl.policies.files import save_policy
+from compactrl.policies.policy import Policy
+from compactrl.policies.sharing import Sharing
+from compactrl.types import Layer, Normalizer, Size
+
+needs_gcc = pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
+needs_cortex_m = pytest.mark.skipif(
+    not cortex_m.can_run(), reason="gcc-arm-none-eabi, libnewlib-arm-none-eabi or qemu-system-arm is not installed"
+)
+
+TINY = {"population": 4, "steps": 240, "selections": 1, "selection_episodes": 2, "threads": 1, "seed": 1}
+TARGET = {"env": "compactrl/Target-v0"}
+KINDS = {
+    "chromatic latent": {"controller": "latent", "partitions": 3, "hidden": 5},
+    "chromatic latent unsettled": {"controller": "latent", "partitions": 3, "hidden": 5, "settle": 0.0},
+    "chromatic pointer": {"controller": "pointer", "partitions": 17, "hidden": 5},
+    "chromatic random": {"controller": "random", "partitions": 5, "hidden": (4, 3)},
+    "chromatic fixed": {"controller": "fixed", "partitions": 2, "hidden": (2, 3, 2)},
+    "chromatic evolution": {"controller": "evolution", "partitions": 6, "hidden": "none"},
+    "chromatic one colour": {"partitions": 1, "hidden": 3},
+    "masked": {"method": "masked", "hidden": 6, "kept_weights": 9},
+    "masked unsettled": {"method": "masked", "hidden": (4, 3), "settle": 0.0},
+    "toeplitz": {"method": "toeplitz", "hidden": (5, 4)},
+    "circulant": {"method": "circulant", "hidden": (5, 2, 4)},
+    "circulant linear": {"method": "circulant", "hidden": "none"},
+    "unstructured": {"method": "unstructured", "hidden": 6},
+    "unstructured deep": {"method": "unstructured", "hidden": (5, 9)},
+    "linear": {"method": "linear"},
+    "raw observations": {"partitions": 3, "hidden": 4, "normalize_observations": False},
+    "scaled actions": {"env": "Pendulum-v1", "partitions": 4, "hidden": 3, "max_episode_steps": 20},
+    "discrete actions": {"env": "CartPole-v1", "partitions": 4, "hidden": 3, "max_episode_steps": 20},
+    "discrete, three, linear": {"env": "Acrobot-v1", "method": "linear", "max_episode_steps": 20},
+}
+"""What an export must work for: each method and controller, none to three hidden layers, kinds of actions."""
+
+
+def grow(run):
+    """Give a run's policy random weights: after so short a search they are next to nothing."""
+    policy, settings = run.policy, resolve(run.config)
+    generator = np.random.default_rng(7)
+    compression = COMPRESSIONS[settings.choice.compression](policy.shape, settings.compression)
+    settled, _ = compression.settle(np.zeros(compression.num_parameters), policy.design)
+    theta = 0.7 * generator.standard_normal(len(policy.theta))
+    layers = tuple(
+        Layer(weight.astype(np.float32), None if bias is None else bias.astype(np.float32))
+        for weight, bias in settled.expand(theta, np.zeros(0, np.int64))
+    )
+    size = policy.shape[0]
+    normalizer = policy.normalizer
+    if settings.learner.normalize_observations:
+        normalizer = Normalizer(generator.standard_normal(size), generator.uniform(0.3, 3, size))
+    save_policy(run.path / "policy", replace(policy, theta=theta, layers=layers, normalizer=normalizer))
+
+
+CHEETAH = (17, 41, 6)
+
+
+def policy_of(shape, mean=None, std=None, scale=0.2, low=-1.0):
+    generator = np.random.default_rng(5)
+    layers = tuple(
+        Layer(
+            (scale * generator.standard_normal((outputs, inputs))).astype(np.float32),
+            generator.standard_normal(outputs).astype(np.float32) if number < len(shape) - 2 else None,
+        )
+        for number, (inputs, outputs) in enumerate(pairwise(shape))
+    )
+    normalizer = Normalizer(
+        np.zeros(shape[0]) if mean is None else np.full(shape[0], mean), np.ones(shape[0]) * (std or 1)
+    )
+    action = ActionSpec("box", (low,) * shape[-1], (1.0,) * shape[-1])
+    return Policy(layers, normalizer, action, env="", method="", size=Size(0, 0, 0, 0.0, 0))
+
+
+def colored(policy, colors):
+    """Return a policy and its sharing, every edge with one of so many weights."""
+    generator = np.random.default_rng(6)
+    edges = sum(layer.weight.size for layer in policy.layers)
+    weights = generator.standard_normal(colors).astype(np.float32)
+    sharing = Sharing(policy.shape, weights, generator.integers(0, colors, edges), None)
+    layers = tuple(Layer(matrix, layer.bias) for matrix, layer in zip(sharing.matrices(), policy.layers, strict=True))
+    return replace(policy, layers=layers), sharing
+
+
+def seen(policy, count=300):
+    mean, std = policy.normalizer
+    drawn = mean + std * np.random.default_rng(8).standard_normal((count, len(mean)))
+    return drawn.astype(np.float32)
+
+
+def program_of(policy, sharing, optimize="size", tanh="libm"):
+    states = seen(policy)
+    plan = make_plan(policy, sharing, choose("auto", sharing), states)
+    program = Program(plan, TANHS[tanh], golden(plan, states), states, "policy", "a test")
+    return optimized(program, ExportOptions(optimize=optimize))
+
+
+def measured(folder, *arguments, **options):
+    program = program_of(*arguments, **options)
+    write_files(folder, TARGETS["cortex-m4"].files(program, options.get("optimize", "size")))
+    return cortex_m.measure(folder, "policy", options.get("optimize", "size"))
