@@ -66,13 +66,29 @@ class Normalizer(NamedTuple):
     """(O,), never zero."""
 
 
+class Stacked(NamedTuple):
+    """N MLPs of one shape, one per trial: evaluated by elementwise products, summed in one fixed order."""
+
+    layers: Layers
+    """With a leading axis N."""
+    activation: str = "tanh"
+    """Of the hidden layers: `tanh` or `relu`."""
+
+
 class Mixed(NamedTuple):
-    """N ReLU MLPs, of any shapes; many may be the same one."""
+    """N MLPs of any shapes, many of which may be the same one: evaluated by matrix products."""
 
     policies: tuple[Layers, ...]
-    """Each without a leading axis, every layer with a bias."""
+    """Each without a leading axis."""
     of: Integers
-    """(N,) which of the policies each is."""
+    """(N,) which of the policies each trial runs."""
+    activation: str = "relu"
+    """Of the hidden layers: `tanh` or `relu`."""
+
+
+Networks = Stacked | Mixed
+"""The plain MLPs of N trials. Who made them chooses the container, and a policy keeps to it wherever it runs: the two
+take sums in another order, and so differ in the last bits."""
 
 
 class Exploration(NamedTuple):
@@ -93,8 +109,7 @@ class Exploration(NamedTuple):
 class Trials(NamedTuple):
     """What an evaluator gets: one plain MLP a trial, and one observation normaliser."""
 
-    layers: Layers | Mixed
-    """tanh MLPs of one shape, with a leading axis N, or ReLU MLPs of any shapes."""
+    networks: Networks
     normalizer: Normalizer
     designs: Designs
     """(N, D), for the parts that learn from designs; evaluators read N alone."""

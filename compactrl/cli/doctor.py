@@ -62,7 +62,7 @@ def _try_engines() -> list[str]:
 
     from compactrl.envs.registry import describe
     from compactrl.evaluation.local import LocalEvaluator
-    from compactrl.types import Layer, Normalizer, Trials
+    from compactrl.types import Layer, Normalizer, Stacked, Trials
 
     problems = []
     for engine in ("envpool", "gymnasium"):
@@ -71,7 +71,7 @@ def _try_engines() -> list[str]:
             evaluator = LocalEvaluator(spec, 1, np.random.SeedSequence(0), 1)
             layer = Layer(np.zeros((1, spec.action.size, spec.observation_size), np.float32), None)
             normalizer = Normalizer(np.zeros(spec.observation_size), np.ones(spec.observation_size))
-            evaluator.evaluate(Trials((layer,), normalizer, np.zeros((1, 0), np.int64)))
+            evaluator.evaluate(Trials(Stacked((layer,)), normalizer, np.zeros((1, 0), np.int64)))
             evaluator.close()
         except Exception as error:
             # Whatever is broken there, the doctor's answer is to say so.

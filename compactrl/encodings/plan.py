@@ -31,7 +31,7 @@ from compactrl.networks.batched import BatchedMLP
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Sharing, Singles, own_weights
-from compactrl.types import Floats, Layer, Layers
+from compactrl.types import Floats, Layer, Layers, Stacked
 
 FOLD_TOLERANCE = 2e-6
 """What a folding may change tanh(output) by in the states it is tried on: a fifth of what actions may differ by."""
@@ -133,7 +133,7 @@ class Plan:
 
 def _forward(layers: Layers, inputs: Singles) -> Singles:
     """Return the outputs (B, A) of a tanh network a row, for inputs (B, O)."""
-    network, rows = BatchedMLP(layers), len(inputs)
+    network, rows = BatchedMLP(Stacked(layers)), len(inputs)
     network.input[:, :rows] = inputs.T
     return network.forward()[:, :rows].T.copy()
 

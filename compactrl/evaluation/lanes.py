@@ -109,7 +109,7 @@ class Block:
         first = np.arange(self.offset, min(self.offset + self.count, num_trials))  # trial k < L is lane k's first
         if not len(first):
             return False
-        self._layers, self._normalizer, self._results = trials.layers, trials.normalizer, results
+        self._networks, self._normalizer, self._results = trials.networks, trials.normalizer, results
         # One entry a slot of the batch of policies; a slot is a lane that is still running.
         self._lane = first - self.offset
         self._trial = first.copy()
@@ -119,7 +119,7 @@ class Block:
         self._steps = np.zeros(len(first), np.int64)
         self._total = np.zeros((len(first), size))
         self._square = np.zeros((len(first), size))
-        self._network = network(self._layers, first)
+        self._network = network(self._networks, first)
         self._sent = np.arange(len(first))
         self.resets[self._lane] += 1
         self.engine.send(self._lane, None, self._fresh)
@@ -226,7 +226,7 @@ class Block:
         self._fresh[again] = True
         self.resets[self._lane[again]] += 1
         for slot, trial in zip(again, following[more], strict=True):
-            self._network.replace(int(slot), self._layers, int(trial))
+            self._network.replace(int(slot), self._networks, int(trial))
 
     def _compact(self) -> None:
         """Drop the slots of retired lanes."""

@@ -88,7 +88,7 @@ class Standing:
         exploration = trials.exploration
         if exploration is None:
             raise ValueError("expected trials with an exploration: it says how many steps to collect")
-        policies = network(trials.layers, self._block.offset + self._lanes)
+        policies = network(trials.networks, self._block.offset + self._lanes)
         for step in range(len(exploration.noise)):
             self._restart(collected)
             self._step(step, policies, trials, exploration, collected)

@@ -26,6 +26,7 @@ from compactrl.types import (
     Metrics,
     Normalizer,
     Outcomes,
+    Stacked,
     State,
     Trials,
 )
@@ -118,7 +119,8 @@ class EvolutionLearner(Learner):
         candidates = self.strategy.ask()  # (N, P)
         decided = self.compression.design_of(candidates)
         used = designs[self.strategy.groups] if decided is None else decided  # (N, D)
-        return Trials(single(self.compression.expand(candidates, used)), self.normalizer, used)
+        layers = single(self.compression.expand(candidates, used))
+        return Trials(Stacked(layers), self.normalizer, used)
 
     def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:
         """Learn from the outcomes; progress is the share of the budget that is spent, in [0, 1]."""

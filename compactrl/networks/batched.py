@@ -1,4 +1,4 @@
-"""tanh MLPs of one shape, many at once: elementwise products, summed in one fixed order.
+"""MLPs of one shape, many at once: elementwise products, summed in one fixed order.
 
 Single precision, the batch on the last axis. numpy then gives each policy the same bits whatever its position in the
 batch and however many others run beside it, so workers, threads and batches never change a return.
@@ -6,10 +6,13 @@ batch and however many others run beside it, so workers, threads and batches nev
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.types import Floats, Integers, Layers, Normalizer
+from compactrl.types import Floats, Integers, Normalizer, Stacked
 
 SINGLE = np.float32
 LANE_WIDTH = 16
@@ -18,15 +21,23 @@ CHUNK = 1024
 """Products held at a time for one policy; fixes the order of summation and keeps it in the cache."""
 
 
+ACTIVATIONS: dict[str, Callable[[NDArray[np.float32]], Any]] = {
+    "tanh": lambda values: np.tanh(values, out=values),
+    "relu": lambda values: np.maximum(values, 0, out=values),
+}
+"""Of hidden layers, by name, in place."""
+
+
 class BatchedMLP:
-    """N tanh MLPs of one shape evaluated together, an observation each.
+    """N MLPs of one shape evaluated together, an observation each.
 
     Args:
-        layers: weights (N, outputs, inputs) and biases (N, outputs) or None, a layer each.
-        slots: how many of the policies run at once; defaults to all of them, in order.
+        stacked: the MLPs.
+        slots: which of them run at once; defaults to all of them, in order.
     """
 
-    def __init__(self, layers: Layers, slots: Integers | None = None) -> None:
+    def __init__(self, stacked: Stacked, slots: Integers | None = None) -> None:
+        layers, self._activate = stacked.layers, ACTIVATIONS[stacked.activation]
         count = layers[0].weight.shape[0]
         chosen = np.arange(count) if slots is None else slots
         self.slots = len(chosen)
@@ -51,9 +62,9 @@ class BatchedMLP:
             self._sums.append(np.empty((outputs, self.width), SINGLE))
         self.input = np.zeros((self._weights[0].shape[0], self.width), SINGLE)
 
-    def replace(self, slot: int, layers: Layers, policy: int) -> None:
-        """Put another policy of `layers` into a slot."""
-        for packed, packed_bias, (weight, bias) in zip(self._weights, self._biases, layers, strict=True):
+    def replace(self, slot: int, stacked: Stacked, policy: int) -> None:
+        """Put another one of the stacked MLPs into a slot."""
+        for packed, packed_bias, (weight, bias) in zip(self._weights, self._biases, stacked.layers, strict=True):
             packed[:, :, slot] = weight[policy].T
             if packed_bias is not None and bias is not None:
                 packed_bias[:, slot] = bias[policy]
@@ -93,7 +104,7 @@ class BatchedMLP:
             if bias is not None:
                 total += bias
             if index < last:
-                np.tanh(total, out=total)
+                self._activate(total)
             value = total
         return value
 

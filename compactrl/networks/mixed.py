@@ -1,4 +1,4 @@
-"""ReLU MLPs of different shapes evaluated together: lanes that run the same policy share its matrix products.
+"""MLPs of different shapes evaluated together: lanes that run the same policy share its matrix products.
 
 The counterpart of `BatchedMLP` for policies that gradient methods train: few different ones, larger, of any shapes.
 Small layers are padded with zeros to a few widths, and policies of one padded shape go through each layer in one call:
@@ -9,11 +9,13 @@ whatever stands beside it, so that blocks and threads change no return.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.networks.batched import ACTIVATIONS
 from compactrl.types import Integers, Layers, Mixed
 
 SINGLE = np.float32
@@ -35,7 +37,7 @@ def padded(sizes: Sequence[int]) -> tuple[int, ...]:
 
 
 class MixedMLP:
-    """ReLU MLPs of any shapes, an observation each.
+    """MLPs of any shapes, an observation each.
 
     Args:
         mixed: policies, and which each trial runs.
@@ -43,7 +45,7 @@ class MixedMLP:
     """
 
     def __init__(self, mixed: Mixed, slots: Integers | None = None) -> None:
-        self._policies = mixed.policies
+        self._policies, self._activate = mixed.policies, ACTIVATIONS[mixed.activation]
         self._of = np.array(mixed.of if slots is None else mixed.of[slots])  # (slots,)
         self._stacks: dict[tuple[int, ...], _Stack] = {}
         self._hold(np.zeros((mixed.policies[0][0].weight.shape[1], len(self._of)), SINGLE))
@@ -65,7 +67,8 @@ class MixedMLP:
             shape = padded([len(layer.weight) for layer in self._policies[policy]])
             found.setdefault(shape, {})[policy] = slots
         self._stacks = {
-            shape: self._stacks.get(shape) or _Stack(self._inputs.shape[0], shape) for shape in sorted(found)
+            shape: self._stacks.get(shape) or _Stack(self._inputs.shape[0], shape, self._activate)
+            for shape in sorted(found)
         }
         for shape, slots_of in found.items():
             self._stacks[shape].hold(slots_of, self._policies, empty=len(self._of))
@@ -94,8 +97,8 @@ class MixedMLP:
 class _Stack:
     """Policies of one padded shape: R rows of weights, and for each row C products of `COLUMNS` slots."""
 
-    def __init__(self, inputs: int, shape: tuple[int, ...]) -> None:
-        self._sizes = (inputs, *shape)
+    def __init__(self, inputs: int, shape: tuple[int, ...], activate: Callable[[NDArray[np.float32]], Any]) -> None:
+        self._sizes, self._activate = (inputs, *shape), activate
         self._parts = [(-(-size // WIDTHS[-1]), min(size, WIDTHS[-1])) for size in shape]
         self._row: dict[int, int] = {}
         """Policy → its row; a row that nothing runs any more keeps its weights until it is needed."""
@@ -137,7 +140,8 @@ class _Stack:
         for (weights, biases), (weight, bias) in zip(self._layers, layers, strict=True):
             outputs, inputs = weight.shape
             weights[row], biases[row] = 0.0, 0.0
-            biases[row, 0, 0, :outputs] = bias
+            if bias is not None:
+                biases[row, 0, 0, :outputs] = bias
             units = weights.shape[-1]
             for part, begin in enumerate(range(0, outputs, units)):
                 some = weight[begin : begin + units]
@@ -153,6 +157,6 @@ class _Stack:
             np.matmul(value[:, :, None], weight, out=out)
             result += bias
             if number < last:
-                np.maximum(result, 0, out=result)
+                self._activate(result)
             value = result
         outputs[:, self._slots] = value.reshape(-1, value.shape[-1])[self._places, : len(outputs)].T

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from compactrl.networks.batched import normalize_into
 from compactrl.policies.actions import ActionSpec
-from compactrl.types import Floats, Integers, Layer, Layers, Mixed, Normalizer, Size
+from compactrl.types import Floats, Integers, Layer, Layers, Mixed, Networks, Normalizer, Size, Stacked
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,18 @@ class Policy:
         """Observation size, hidden sizes, output size."""
         return (self.layers[0].weight.shape[1], *(layer.weight.shape[0] for layer in self.layers))
 
-    def batched(self, count: int = 1) -> Layers | Mixed:
+    def batched(self, count: int = 1) -> Networks:
         """Return `count` copies of the policy's network, as evaluators take them."""
         if self.activation == "relu":
             return Mixed((self.layers,), np.zeros(count, np.int64))
-        return tuple(
+        layers = tuple(
             Layer(
                 np.repeat(layer.weight[None], count, axis=0),
                 None if layer.bias is None else np.repeat(layer.bias[None], count, axis=0),
             )
             for layer in self.layers
         )
+        return Stacked(layers, self.activation)
 
     def __call__(self, observation: Any) -> NDArray[Any]:
         """Return the action for an observation (O,) or (B, O): (A,) or (B, A); discrete: () or (B,).

@@ -15,7 +15,7 @@ import numpy as np
 
 from compactrl.evaluation import Evaluator
 from compactrl.policies.policy import Policy
-from compactrl.types import Designs, Floats, Layer, Layers, Mixed, State, Trials
+from compactrl.types import Designs, Floats, Layer, Mixed, Networks, Stacked, State, Trials
 
 LEADERS = 16
 ROUNDS = ((16, 2), (4, 8))
@@ -91,14 +91,15 @@ def score(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> tu
     return outcomes.returns.reshape(len(policies), episodes), int(outcomes.steps.sum())
 
 
-def together(policies: Sequence[Policy], copies: int) -> Layers | Mixed:
+def together(policies: Sequence[Policy], copies: int) -> Networks:
     """Return the networks of policies, each so many times, as evaluators take them."""
     if policies[0].activation == "relu":
         return Mixed(tuple(policy.layers for policy in policies), np.repeat(np.arange(len(policies)), copies))
-    return tuple(
+    layers = tuple(
         Layer(
             np.repeat(np.stack([layer.weight for layer in parts]), copies, axis=0),
             None if parts[0].bias is None else np.repeat(np.stack([layer.bias for layer in parts]), copies, axis=0),
         )
         for parts in zip(*(policy.layers for policy in policies), strict=True)
     )
+    return Stacked(layers, policies[0].activation)

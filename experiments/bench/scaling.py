@@ -27,6 +27,7 @@ from compactrl.evaluation.ray.work import Work
 from compactrl.evaluation.ray.worker import LaneWorker
 from compactrl.evaluation.ray.workers import Workers, _Slot
 from compactrl.learners.evolution import EvolutionLearner
+from compactrl.networks.forward import some_of
 from compactrl.searches.api import start
 from compactrl.searches.search import Search
 from compactrl.types import Normalizer, Outcomes, Trials
@@ -114,7 +115,7 @@ def episode_seconds(lanes: int) -> float:
         np.arange(lanes),
         np.zeros(lanes, np.int64),
         np.arange(lanes),
-        tuple(layer._replace(weight=layer.weight[:lanes], bias=_rows(layer.bias, lanes)) for layer in trials.layers),
+        some_of(trials.networks, np.arange(lanes)),
     )
     seconds = []
     for repetition in range(3):
@@ -122,10 +123,6 @@ def episode_seconds(lanes: int) -> float:
         worker.run(work._replace(resets=np.full(lanes, repetition)), trials.normalizer)
         seconds.append(time.perf_counter() - began)
     return median(seconds)
-
-
-def _rows(bias: Any, count: int) -> Any:
-    return None if bias is None else bias[:count]
 
 
 class Sleeper:

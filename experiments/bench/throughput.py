@@ -15,7 +15,7 @@ from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.options import DEFAULT_LANES
 from compactrl.runs.run import Run
-from compactrl.types import Layer, Normalizer, Trials
+from compactrl.types import Layer, Normalizer, Stacked, Trials
 from experiments.bench import actors
 from experiments.bench.openloop import OpenLoop
 from experiments.bench.recording import record, repeat_commands
@@ -39,7 +39,7 @@ def untrained(spec: EnvironmentSpec, count: int) -> Trials:
         Layer(draw(spec.action.size, HIDDEN), None),
     )
     normalizer = Normalizer(np.zeros(spec.observation_size), np.ones(spec.observation_size))
-    return Trials(layers, normalizer, np.zeros((count, 0), np.int64))
+    return Trials(Stacked(layers), normalizer, np.zeros((count, 0), np.int64))
 
 
 def policies(source: str, spec: EnvironmentSpec, count: int) -> Trials:
@@ -97,7 +97,7 @@ def measure(
     other: dict[str, list[Any]] = {"seconds": [], "steps": []}
     with ExitStack() as stack:
         problem = stack.enter_context(actors.gym_problem(env, num_actors)) if num_actors else None
-        values = actors.vectors(trials.layers)
+        values = actors.vectors(trials.networks.layers)
         if problem is not None:
             actors.evaluate(problem, values[: 2 * num_actors])
         for repetition in range(-1, repeats):  # the first one only warms up

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compactrl.types import Layer, Normalizer, Trials
+from compactrl.types import Layer, Normalizer, Stacked, Trials
 
 
 def make_trials(spec, count, seed=0, scale=0.3, hidden=5):
@@ -17,7 +17,7 @@ def make_trials(spec, count, seed=0, scale=0.3, hidden=5):
         Layer(normal((count, spec.action.size, hidden)).astype(np.float32), None),
     )
     normalizer = Normalizer(0.1 * normal(spec.observation_size), generator.uniform(0.5, 2, spec.observation_size))
-    return Trials(layers, normalizer, np.zeros((count, 0), np.int64))
+    return Trials(Stacked(layers), normalizer, np.zeros((count, 0), np.int64))
 
 
 def assert_equal(found, expected):

@@ -10,8 +10,9 @@ import numpy as np
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Results
 from compactrl.evaluation.local import lane_seeds
-from compactrl.evaluation.ray.work import Work, rows
+from compactrl.evaluation.ray.work import Work
 from compactrl.evaluation.ray.workers import Workers
+from compactrl.networks.forward import some_of
 from compactrl.types import Integers, Outcomes, State, Trials
 
 
@@ -56,7 +57,7 @@ class RayEvaluator:
             chosen = numbers[numbers % self.num_lanes % parts == first]
             if len(chosen):
                 works.append(
-                    Work(self.group, self._seeds[lanes], self.resets[lanes], chosen, rows(trials.layers, chosen))
+                    Work(self.group, self._seeds[lanes], self.resets[lanes], chosen, some_of(trials.networks, chosen))
                 )
         return works
 

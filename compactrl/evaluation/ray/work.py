@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from compactrl.types import Integers, Layer, Layers, Mixed
+from compactrl.networks.forward import some_of
+from compactrl.types import Integers, Networks
 
 
 class Work(NamedTuple):
@@ -20,7 +19,7 @@ class Work(NamedTuple):
     """(L,) resets of each lane before this work."""
     trials: Integers
     """(N,) numbers of the trials within the generation; the k-th here runs in lane k mod L."""
-    layers: Layers | Mixed
+    networks: Networks
     """Of N policies."""
 
 
@@ -37,15 +36,7 @@ def taken_apart(work: Work) -> list[Work]:
                 work.seeds[lane : lane + 1],
                 work.resets[lane : lane + 1] + earlier,
                 work.trials[chosen],
-                rows(work.layers, chosen),
+                some_of(work.networks, chosen),
             )
         )
     return parts
-
-
-def rows(layers: Layers | Mixed, chosen: Any) -> Layers | Mixed:
-    """Return some of N policies."""
-    if isinstance(layers, Mixed):
-        used, of = np.unique(layers.of[chosen], return_inverse=True)
-        return Mixed(tuple(layers.policies[policy] for policy in used), of)
-    return tuple(Layer(weight[chosen], None if bias is None else bias[chosen]) for weight, bias in layers)

@@ -66,7 +66,7 @@ class LaneWorker:
     def run(self, work: Work, normalizer: Normalizer) -> Outcomes:
         """Run each trial for one whole episode; failures are by position in this work."""
         block = self._block(work)
-        trials = Trials(work.layers, normalizer, np.zeros((len(work.trials), 0), np.int64))
+        trials = Trials(work.networks, normalizer, np.zeros((len(work.trials), 0), np.int64))
         goal = self.spec.goal
         results = Results.empty(len(work.trials), self.spec.observation_size, goal.size if goal else 0)
         with one_thread().limit(limits=1):

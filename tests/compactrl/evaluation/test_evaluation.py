@@ -13,16 +13,17 @@ from compactrl.envs.toy import Target
 from compactrl.errors import InputError
 from compactrl.evaluation.lanes import Block, Results
 from compactrl.evaluation.local import LocalEvaluator
+from compactrl.networks.forward import some_of
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
-from compactrl.types import Layer, Normalizer, Size, Trials
+from compactrl.types import Layer, Normalizer, Size, Stacked, Trials
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*not within the observation space")  # toys that fail on purpose
 WHOLE_STATE = {"exclude_current_positions_from_observation": False}
 
 
 def policy_of(trials, k, spec):
-    layers = tuple(Layer(weight[k], None if bias is None else bias[k]) for weight, bias in trials.layers)
+    layers = tuple(Layer(weight[k], None if bias is None else bias[k]) for weight, bias in trials.networks.layers)
     return Policy(layers, trials.normalizer, spec.action, spec.id, "none", Size(0, 0, 0, 0.0, 0))
 
 
@@ -41,7 +42,7 @@ def outcomes_of(spec, lanes, trials, **how):
 def one_after_the_other(engines, trials, spec):
     """Returns, steps and observations of trials in lanes, an environment and a policy at a time."""
     returns, steps, visited = [], [], []
-    for k in range(len(trials.layers[0].weight)):
+    for k in range(len(trials.networks.layers[0].weight)):
         engine, policy = engines[k % len(engines)], policy_of(trials, k, spec)
         lane, restart = np.zeros(1, np.int64), np.ones(1, bool)
         engine.send(lane, None, restart)
@@ -117,7 +118,7 @@ def test_trial_k_runs_in_lane_k_modulo_the_lanes(env, lanes, count):
         # A lane's queue, alone in an evaluator that has only this lane's seed.
         mine = np.arange(lane, count, lanes)
         queue = Trials(
-            tuple(Layer(weight[mine], None if bias is None else bias[mine]) for weight, bias in trials.layers),
+            some_of(trials.networks, mine),
             trials.normalizer,
             trials.designs[mine],
         )
@@ -161,10 +162,7 @@ def test_lanes_have_different_episodes_and_so_do_resets():
     spec = describe("compactrl/Target-v0")
     same = make_trials(spec, 1)
     trials = Trials(
-        tuple(
-            Layer(*(np.repeat(part, 12, axis=0) if part is not None else None for part in layer))
-            for layer in same.layers
-        ),
+        some_of(same.networks, np.zeros(12, np.int64)),
         same.normalizer,
         np.zeros((12, 0), np.int64),
     )
@@ -174,7 +172,7 @@ def test_lanes_have_different_episodes_and_so_do_resets():
 def test_the_known_best_policy_of_the_toy_gets_its_known_return():
     spec = describe("compactrl/Target-v0")
     layers = (Layer(Target.MATRIX[None].repeat(5, axis=0).astype(np.float32), None),)
-    trials = Trials(layers, Normalizer(np.zeros(3), np.ones(3)), np.zeros((5, 0), np.int64))
+    trials = Trials(Stacked(layers), Normalizer(np.zeros(3), np.ones(3)), np.zeros((5, 0), np.int64))
     outcomes = outcomes_of(spec, 2, trials)
     assert (np.abs(outcomes.returns) < 1e-10).all()
     np.testing.assert_array_equal(outcomes.steps, 20)
@@ -290,9 +288,9 @@ def test_a_policy_without_finite_outputs_fails_and_disturbs_no_other(env, value,
     trials = make_trials(spec, 12)
     sound = outcomes_of(spec, 4, trials, blocks=2)
     broken = np.array([0, 1, 5, 11])
-    trials.layers[layer].weight[broken] = value
+    trials.networks.layers[layer].weight[broken] = value
     if layer == 0:
-        trials.layers[0].weight[broken, :, 0] = -value  # inf - inf
+        trials.networks.layers[0].weight[broken, :, 0] = -value  # inf - inf
     outcomes = outcomes_of(spec, 4, trials, blocks=2)
     if layer == 0 and np.isinf(value):
         broken = np.array(list(outcomes.failures))  # (a tanh may bring infinity back to ±1)
@@ -338,7 +336,7 @@ def test_a_failed_lane_restarts_at_the_next_command_while_the_others_step():
     block = Block(engine, 0, 2, 2, ActionSpec("box", (-1.0,), (1.0,)))
     layers = (Layer(np.ones((3, 1, 2), np.float32), None),)
     results = Results.empty(3, 2)
-    block.start(Trials(layers, Normalizer(np.zeros(2), np.ones(2)), np.zeros((3, 0), np.int64)), results)
+    block.start(Trials(Stacked(layers), Normalizer(np.zeros(2), np.ones(2)), np.zeros((3, 0), np.int64)), results)
     while block.advance():
         pass
     outcomes = results.outcomes()

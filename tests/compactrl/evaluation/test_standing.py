@@ -61,7 +61,7 @@ def naive(engines, spec, trials, steps):
             if done:
                 engine.send(lane, None, restart)
                 observation = engine.receive().observation[0]
-            layers = trials.layers.policies[number]
+            layers = trials.networks.policies[number]
             x = (observation - trials.normalizer.mean) / trials.normalizer.std
             for layer in layers[:-1]:
                 x = np.maximum(layer.weight @ x + layer.bias, 0)
@@ -177,7 +177,7 @@ def test_a_failing_lane_is_told_and_goes_on(fault):
 def test_a_policy_without_finite_outputs_acts_nowhere():
     spec = describe("compactrl/Target-v0")
     trials = make_trials(spec, 10)
-    trials.layers.policies[2][0].bias[:] = np.nan
+    trials.networks.policies[2][0].bias[:] = np.nan
     found = evaluator(spec).collect(trials)
     assert found.failures == {2: "the policy gave NaN or infinite outputs"}
     assert not found.transitions.valid[:, 2].any()
@@ -196,7 +196,7 @@ def test_goals_are_in_the_observation_and_success_is_counted():
     np.testing.assert_allclose(seen.reward, spec.goal.reward(seen.achieved, seen.next_observation[..., -3:]))
     assert ((found.successes >= 0) & (found.successes <= 1)).all()
     outcomes = evaluator(spec, 2).evaluate(
-        trials._replace(layers=Mixed(trials.layers.policies[:1], np.zeros(4, np.int64)))
+        trials._replace(networks=Mixed(trials.networks.policies[:1], np.zeros(4, np.int64)))
     )
     assert set(outcomes.successes) <= {0.0, 1.0}
 
@@ -275,7 +275,7 @@ def test_slots_that_change_their_policies_are_those_alone():
 def test_a_relu_policy_acts_as_in_the_evaluator():
     spec = describe("compactrl/Target-v0")
     trials = make_trials(spec, 20, heads=1)
-    layers = trials.layers.policies[1]
+    layers = trials.networks.policies[1]
     policy = Policy(layers, trials.normalizer, spec.action, spec.id, "sac", Size(0, 0, 0, 0.0, 0), activation="relu")
     quiet = trials.exploration._replace(noise=np.zeros_like(trials.exploration.noise))
     quiet.actions[:] = np.nan

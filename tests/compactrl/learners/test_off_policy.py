@@ -79,7 +79,7 @@ def test_a_lane_acts_with_one_architecture_while_those_that_learn_change(lanes):
     theta = learner.theta().astype(np.float32)
     for lane in range(lanes):
         expected = learner.compression.expand(theta, trials.designs[lane])
-        for mine, theirs in zip(trials.layers.policies[trials.layers.of[lane]], expected, strict=True):
+        for mine, theirs in zip(trials.networks.policies[trials.networks.of[lane]], expected, strict=True):
             np.testing.assert_allclose(mine.weight, theirs.weight, rtol=1e-5, atol=1e-6)
     evaluator = LocalEvaluator(describe(OPTIONS["env"]), lanes, np.random.SeedSequence(0), threads=1)
     outcomes = evaluator.collect(trials)
@@ -208,7 +208,9 @@ def test_what_ships_is_a_mean_of_the_last_updates_and_what_acts_is_not(share, we
     acting = learner.ask(learner.compression.space.sample(learner.num_designs, np.random.default_rng(0)))
     for theta, same in ((thetas[-1], True), (learner.theta().astype(np.float32), share == 0)):
         layers = learner.compression.expand(theta, acting.designs[0])
-        assert np.allclose(layers[0].weight, acting.layers.policies[acting.layers.of[0]][0].weight, atol=1e-6) == same
+        assert (
+            np.allclose(layers[0].weight, acting.networks.policies[acting.networks.of[0]][0].weight, atol=1e-6) == same
+        )
     design = acting.designs[0]
     shipped = learner.compression.expand(learner.theta().astype(np.float32), design)
     np.testing.assert_allclose(learner.ship(design).layers[0].weight, shipped[0].weight, atol=1e-6)

@@ -14,7 +14,7 @@ from compactrl.evaluation.lanes import Block, Results
 from compactrl.networks.batched import BatchedMLP, normalize_into
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
-from compactrl.types import Layer, Normalizer, Size, Trials
+from compactrl.types import Layer, Normalizer, Size, Stacked, Trials
 
 SHAPES = [(3, 2), (17, 6), (11, 41, 3), (17, 41, 6), (5, 7, 4, 2), (111, 64, 64, 8)]
 every_shape = pytest.mark.parametrize("sizes", SHAPES, ids=str)
@@ -41,7 +41,7 @@ def make_policy(sizes, action, seed=0):
 
 def outputs_of(layers, observations, slots=None):
     """Outputs (slots, A) of a batch, an observation (O,) for each of its slots."""
-    network = BatchedMLP(layers, slots)
+    network = BatchedMLP(Stacked(layers), slots)
     network.input[:, : len(observations)] = observations.T
     return network.forward()[:, : len(observations)].T.copy()
 
@@ -92,12 +92,12 @@ def test_compacting_and_replacing_leave_the_bits_of_the_others(data):
     kept = np.array(data.draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=count, unique=True)))
     slot, policy = data.draw(st.integers(0, len(kept) - 1)), data.draw(st.integers(0, count - 1))
 
-    network = BatchedMLP(layers)
+    network = BatchedMLP(Stacked(layers))
     network.input[:, :count] = observations.T
     network.compact(kept)
     np.testing.assert_array_equal(network.forward()[:, : len(kept)].T, alone[kept])
 
-    network.replace(slot, layers, policy)
+    network.replace(slot, Stacked(layers), policy)
     network.input[:, slot] = observations[policy]
     expected = alone[kept].copy()
     expected[slot] = alone[policy]

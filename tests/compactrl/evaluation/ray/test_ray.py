@@ -25,7 +25,7 @@ from compactrl.evaluation.ray.work import taken_apart
 from compactrl.evaluation.ray.worker import LaneWorker
 from compactrl.evaluation.ray.workers import TRIES, WHOLE_TRIES, Workers
 from compactrl.searches.api import finish, reopen, start
-from compactrl.types import Layer, Normalizer, Trials
+from compactrl.types import Layer, Normalizer, Stacked, Trials
 from compactrl.versions import versions
 
 pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time: two cores
@@ -317,13 +317,13 @@ def test_an_evaluation_that_kills_or_hangs_its_workers_is_left_out_and_the_rest_
     )
     harmless = (layers[0]._replace(bias=np.where(np.abs(bias) > 1, 0, bias)[:, None]), layers[1])
     normalizer, designs = Normalizer(np.zeros(2), np.ones(2)), np.zeros((6, 0), np.int64)
-    expected = in_process(environment, 2, *[Trials(harmless, normalizer, designs)] * 2)
+    expected = in_process(environment, 2, *[Trials(Stacked(harmless), normalizer, designs)] * 2)
     made = Workers(environment, 1, timeout=1.5)
     try:
         evaluator = RayEvaluator(spec, 2, seed(), made, "poisoned")
         with pytest.warns(UserWarning, match="was lost"):
-            found = evaluator.evaluate(Trials(layers, normalizer, designs))
-        again = evaluator.evaluate(Trials(harmless, normalizer, designs))
+            found = evaluator.evaluate(Trials(Stacked(layers), normalizer, designs))
+        again = evaluator.evaluate(Trials(Stacked(harmless), normalizer, designs))
     finally:
         made.close()
     assert made.lost == WHOLE_TRIES + 2 * TRIES
@@ -349,7 +349,7 @@ def test_work_istaken_apart_at_the_right_places():
             lane = number % 4
             assert part.seeds == [evaluator._seeds[lane]]
             assert part.resets == [evaluator.resets[lane] + number // 4]
-            np.testing.assert_array_equal(part.layers[0].weight, trials.layers[0].weight[[number]])
+            np.testing.assert_array_equal(part.networks.layers[0].weight, trials.networks.layers[0].weight[[number]])
 
 
 def test_any_worker_can_do_any_work():
