@@ -195,10 +195,10 @@ class Hypernet(Compression):
         """Return the MLPs of one theta (P,) and designs (n, D); their shapes differ."""
         import torch
 
-        from compactrl.networks.perceptrons import one_thread
+        from compactrl.networks.perceptrons import single_threaded_torch
 
         if isinstance(theta, np.ndarray):
-            with torch.no_grad(), one_thread():
+            with torch.no_grad(), single_threaded_torch():
                 found = self._matrices(torch.as_tensor(theta), designs)
             return [tuple(Layer(weight.numpy(), bias.numpy()) for weight, bias in layers) for layers in found]
         return [tuple(Layer(weight, bias) for weight, bias in layers) for layers in self._matrices(theta, designs)]

@@ -16,7 +16,7 @@ from compactrl.envs.engines.base import Engine
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Block, Results
 from compactrl.evaluation.standing import Collected, Standing
-from compactrl.networks.forward import one_thread
+from compactrl.networks.forward import single_threaded_blas
 from compactrl.types import Integers, Outcomes, State, Trials
 
 
@@ -59,7 +59,7 @@ class LocalEvaluator:
         """Run each trial for one whole episode; the outcome does not depend on threads or blocks."""
         goal = self.spec.goal
         results = Results.empty(len(trials.designs), self.spec.observation_size, goal.size if goal else 0)
-        with one_thread().limit(limits=1):
+        with single_threaded_blas():
             if len(self._blocks) == 1:
                 self._blocks[0].run(trials, results)
             else:
@@ -81,7 +81,7 @@ class LocalEvaluator:
             )
         goal, spec = self.spec.goal, self.spec
         collected = Collected(steps, self.num_lanes, spec.observation_size, spec.action.size, goal.size if goal else 0)
-        with one_thread().limit(limits=1):
+        with single_threaded_blas():
             list(self._drivers.map(lambda standing: standing.run(trials, collected), self._standing))
         return collected.outcomes(goal)
 

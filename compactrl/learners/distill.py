@@ -21,7 +21,7 @@ from compactrl.errors import InputError
 from compactrl.learners.base import Judgement
 from compactrl.learners.gradient import NOTHING, GradientLearner, Means
 from compactrl.learners.options import DistillOptions
-from compactrl.networks.perceptrons import one_thread
+from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.policy import Policy
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
 
@@ -101,7 +101,7 @@ class DistillLearner(GradientLearner):
         if len(self.buffer) < self.options.batch_size:
             return metrics
         metrics |= self._anneal(progress)
-        with one_thread():
+        with single_threaded_torch():
             means = self._learn()
         return metrics | self._finite(means)
 

@@ -19,7 +19,7 @@ from compactrl.errors import CompactrlError, InputError
 from compactrl.learners.base import Learner, Shipped, normalizer_of, shipped_theta, single
 from compactrl.learners.options import GradientOptions
 from compactrl.networks.adam import Adam
-from compactrl.networks.perceptrons import one_thread
+from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.types import (
     Design,
     Designs,
@@ -181,7 +181,7 @@ class GradientLearner(Learner):
         """Return this iteration's trials for the controller's designs (num_designs, D)."""
         self._asked = self.parts(designs)
         acting, of = self._asked[0], np.arange(self.lanes) % self.meta_batch
-        with one_thread():
+        with single_threaded_torch():
             policies = tuple(self._acting(acting))
         return Trials(Mixed(policies, of), self.normalizer, acting[of], self._explore(self.num_steps))
 
@@ -270,7 +270,7 @@ class GradientLearner(Learner):
 
     def ship(self, proposed: Design) -> Shipped:
         """Return the plain network of a design (D,), its outputs as many as there are actions."""
-        with one_thread():
+        with single_threaded_torch():
             plain, numbers = self.compression.settle(self.theta(), proposed)
         layers = crop(plain.expand(numbers, NOTHING), self.actions)
         deployed = Plain((*plain.sizes[:-1], self.actions), CompressionOptions())
@@ -279,7 +279,7 @@ class GradientLearner(Learner):
 
     def settle(self, proposed: Design) -> None:
         """Freeze a design: from here on only its weights are improved, as a plain network."""
-        with one_thread():
+        with single_threaded_torch():
             plain, numbers = self._searched.settle(self.theta(), proposed)
         self.settled = proposed
         self._begin(plain, numbers)

@@ -36,7 +36,7 @@ from compactrl.learners.critics.mlp import Critics
 from compactrl.learners.gradient import GradientLearner, Means
 from compactrl.learners.losses import bellman_target, critic_loss
 from compactrl.learners.options import OffPolicyOptions
-from compactrl.networks.perceptrons import one_thread
+from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class OffPolicyLearner(GradientLearner):
         if len(self.buffer) < _needed(self.options):
             return metrics
         metrics |= self._anneal(progress)
-        with one_thread():
+        with single_threaded_torch():
             means = Means()
             judged = [self._learn(designs, means)[len(self.compression.anchors) :] for designs in self._asked]
         self._judged = np.concatenate(judged)

@@ -30,8 +30,12 @@ def some_of(networks: Networks, chosen: Any) -> Networks:
 
 
 @cache
-def one_thread() -> Any:
-    """Return what limits BLAS to one thread, by `.limit(limits=1)`: small products would wait for the others."""
+def _blas() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+def single_threaded_blas() -> Any:
+    """Return a context in which BLAS has one thread: small products would wait for the others."""
+    return _blas().limit(limits=1)

@@ -38,7 +38,7 @@ _fused: Any = onednn if _is_amd() else None
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
+def single_threaded_torch() -> Iterator[None]:
     """Let torch compute on one thread, and numbers below 1e-38 be zero, in torch and in numpy.
 
     These networks are small, and a second thread costs more than it gives. Numbers so small that they lose digits are

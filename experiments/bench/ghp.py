@@ -21,7 +21,7 @@ from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.gradient import Means
 from compactrl.learners.sac import SacLearner
 from compactrl.methods.settings import resolve
-from compactrl.networks.perceptrons import one_thread
+from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.architectures import designs_of, parameters
 from compactrl.policies.policy import Policy
 from compactrl.searches.search import network_sizes
@@ -73,7 +73,7 @@ def updates(systems: dict[str, dict[str, Any]], repeats: int, count: int) -> dic
                 parts = each.parts(controller.propose(each.num_designs))
                 for designs in parts[: -(-(count - done) // each.updates_per_part)]:
                     began = time.perf_counter()
-                    with one_thread():
+                    with single_threaded_torch():
                         each._learn(designs, Means())
                     taken += time.perf_counter() - began
                     done += each.updates_per_part

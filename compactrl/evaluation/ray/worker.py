@@ -20,7 +20,7 @@ from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Block, Results
 from compactrl.evaluation.local import make_engine
 from compactrl.evaluation.ray.work import Work
-from compactrl.networks.forward import one_thread
+from compactrl.networks.forward import single_threaded_blas
 from compactrl.types import Integers, Normalizer, Outcomes, Trials
 
 
@@ -69,7 +69,7 @@ class LaneWorker:
         trials = Trials(work.networks, normalizer, np.zeros((len(work.trials), 0), np.int64))
         goal = self.spec.goal
         results = Results.empty(len(work.trials), self.spec.observation_size, goal.size if goal else 0)
-        with one_thread().limit(limits=1):
+        with single_threaded_blas():
             block.run(trials, results)
         return results.outcomes(goal)
 

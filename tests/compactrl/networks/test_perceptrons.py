@@ -69,8 +69,8 @@ def test_a_stack_follows_its_parameters_and_learns_only_when_told():
 
 def test_numbers_too_small_to_be_exact_are_zero_while_networks_learn_and_not_afterwards():
     small = torch.tensor([1e-30])
-    with products.one_thread():
-        with products.one_thread():
+    with products.single_threaded_torch():
+        with products.single_threaded_torch():
             pass
         inside = (small * 1e-10).item(), (small.numpy() * np.float32(1e-10)).item()
     assert inside == (0, 0)
