@@ -177,7 +177,7 @@ class PointerNetwork:
         tables = self._tables or self._encode()
         with torch.no_grad():
             self._decode(self._decoder, tables, uniforms)
-        return self._choices[1:].t().contiguous()
+        return self._choices[1:].t().clone(memory_format=torch.contiguous_format)  # the next run overwrites the buffer
 
     def _encode(self) -> Tables:
         """Run the encoder and compute the tables."""

@@ -65,6 +65,15 @@ def test_handles_the_smallest_spaces(name, space):
     controller.load_state_dict(controller.state_dict())
 
 
+@pytest.mark.parametrize("length", [1, 7])
+def test_the_next_proposal_leaves_earlier_designs_unchanged(name, length):
+    controller = make(name, Space(length, 3))
+    designs = controller.propose(50)
+    copy = designs.copy()
+    controller.propose(50)
+    np.testing.assert_array_equal(designs, copy)
+
+
 def test_proposes_every_choice(name):
     assert set(make(name).propose(200).ravel()) == {0, 1, 2}
 
