@@ -60,8 +60,13 @@ class Ahead:
         return {"inner": self.inner.state_dict(), "waiting": waiting}
 
     def load_state_dict(self, state: State) -> None:
-        """Restore what `state_dict` returned."""
+        """Restore what `state_dict` returned, here or of the inner controller alone.
+
+        Checkpoints hold the inner controller's own state where an earlier version did not sample ahead for it.
+        """
         self._waiting()
+        if "inner" not in state:
+            state = {"inner": state, "waiting": None}
         self.inner.load_state_dict(state["inner"])
         waiting: Any = state["waiting"]
         self._next = None

@@ -34,6 +34,7 @@ class CycleController(Controller):
     """
 
     name: ClassVar[str] = "cycle"
+    learns: ClassVar[bool] = False
 
     def __init__(self, space: Space, options: BaseModel, seed: np.random.SeedSequence) -> None:
         super().__init__(space, options, seed)

@@ -50,6 +50,15 @@ def test_what_was_sampled_ahead_is_part_of_the_state(name):
             each.feedback(designs, reward(designs))
 
 
+@pytest.mark.parametrize("name", list(CONTROLLERS))
+def test_a_state_from_before_designs_were_sampled_ahead_is_accepted(name):
+    plain, ahead = controller(name), Ahead(controller(name))
+    plain.feedback(designs := plain.propose(6), reward(designs))
+    ahead.propose(6)
+    ahead.load_state_dict(plain.state_dict())
+    np.testing.assert_array_equal(ahead.propose(6), plain.propose(6))
+
+
 def test_another_number_of_designs_is_drawn_anew():
     ahead = Ahead(controller("random"))
     ahead.propose(6)

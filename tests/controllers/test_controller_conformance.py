@@ -110,6 +110,15 @@ def test_equal_rewards_do_no_harm(name):
     assert all(np.isfinite(value) for value in metrics.values())
 
 
+def test_proposals_depend_on_rewards_where_it_says_that_it_learns(name):
+    one, other = make(name), make(name)
+    for _ in range(4):
+        designs = one.propose(50)
+        one.feedback(designs, rewards_of(designs))
+        other.feedback(other.propose(50), -rewards_of(designs))
+    assert (one.propose(200) != other.propose(200)).any() == CONTROLLERS[name].learns
+
+
 @pytest.mark.parametrize("rounds", [0, 3])
 def test_a_restored_controller_continues_bit_for_bit(name, rounds):
     original, restored = make(name, seed=0), make(name, seed=9)
