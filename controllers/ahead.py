@@ -40,15 +40,22 @@ class Ahead:
 
     def propose(self, n: int) -> Designs:
         """Return n designs (n, D), and begin to sample the next n."""
-        waiting = self._waiting()
-        designs = waiting if waiting is not None and len(waiting) == n else self.inner.propose(n)
-        self._next = self._thread.submit(self.inner.propose, n)
-        return designs
+        designs = self._at_least(n, self._waiting())
+        self._next = self._thread.submit(self._at_least, n, designs[n:])
+        return designs[:n]
 
     def feedback(self, designs: Designs, rewards: Floats) -> Metrics:
         """Learn from the rewards (n,) of designs (n, D), once the next designs are sampled."""
         self._waiting()
         return self.inner.feedback(designs, rewards)
+
+    def _at_least(self, n: int, waiting: Designs | None) -> Designs:
+        """Return the waiting designs, with as many new ones after them as n designs need."""
+        if waiting is None or not len(waiting):
+            return self.inner.propose(n)
+        if len(waiting) >= n:
+            return waiting
+        return np.concatenate([waiting, self.inner.propose(n - len(waiting))])
 
     def _waiting(self) -> Designs | None:
         """Return the designs sampled ahead, when they are there."""

@@ -59,7 +59,8 @@ def test_a_state_from_before_designs_were_sampled_ahead_is_accepted(name):
     np.testing.assert_array_equal(ahead.propose(6), plain.propose(6))
 
 
-def test_another_number_of_designs_is_drawn_anew():
-    ahead = Ahead(controller("random"))
-    ahead.propose(6)
-    assert ahead.propose(2).shape == (2, 4)
+@pytest.mark.parametrize("name", ["random", "fixed", "cycle"])
+def test_no_design_is_left_out_when_another_number_is_asked_for(name):
+    plain, ahead = controller(name), Ahead(controller(name))
+    for n in (6, 1, 9, 2, 6):
+        np.testing.assert_array_equal(ahead.propose(n), plain.propose(n))
