@@ -11,6 +11,7 @@
 | `fixed`     | a fixed population of designs, uniform or given, in a cycle | nothing                          |
 | `cycle`     | every design once before any comes again, shuffled          | nothing                          |
 | `stratified`| a uniformly drawn stratum, and the next design of it        | nothing                          |
+| `none`      | empty rows, for a space without decisions                   | nothing                          |
 
 To add one: a file with a subclass of `Controller`, and a line in `CONTROLLERS`. Nothing heavy is imported before a
 controller that needs it is made.
@@ -28,6 +29,7 @@ from .base import Controller, Space
 from .cycle import CycleController, StratifiedController
 from .evolution import EvolutionController
 from .fixed import FixedController
+from .none import NoneController
 from .random import RandomController
 from .reinforce import PointerController
 
@@ -40,6 +42,7 @@ CONTROLLERS: dict[str, type[Controller]] = {
         EvolutionController,
         CycleController,
         StratifiedController,
+        NoneController,
     )
 }
 """Every controller by its name."""

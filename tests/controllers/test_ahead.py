@@ -6,11 +6,12 @@ import pytest
 from controllers import CONTROLLERS, Ahead, Space
 
 SPACE = Space(length=4, choices=3)
+EMPTY = Space(length=0, choices=1)
 
 
 def controller(name):
     kind = CONTROLLERS[name]
-    return kind(SPACE, kind.Options(), np.random.SeedSequence(1))
+    return kind(EMPTY if name == "none" else SPACE, kind.Options(), np.random.SeedSequence(1))
 
 
 def reward(designs):

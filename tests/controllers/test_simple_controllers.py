@@ -1,6 +1,7 @@
-"""The controllers without a network: random, fixed, evolution."""
+"""The controllers without a network: random, fixed, evolution, none."""
 
 import numpy as np
+import pytest
 
 from controllers import CONTROLLERS, Space
 
@@ -71,3 +72,16 @@ def test_evolution_removes_the_oldest_even_if_best():
 def test_evolution_improves_where_random_does_not():
     assert mean_after(make("random"), 60) < 7
     assert mean_after(make("evolution"), 60) > 12
+
+
+def test_none_refuses_a_space_with_decisions():
+    with pytest.raises(ValueError, match="without decisions, got designs of 20 decisions with 4 choices"):
+        make("none")
+
+
+def test_none_ignores_what_random_saved_over_an_empty_space():
+    empty = Space(length=0, choices=1)
+    controller = make("none", empty)
+    controller.load_state_dict(make("random", empty).state_dict())
+    assert controller.propose(3).shape == (3, 0)
+    assert controller.state_dict() == {}
