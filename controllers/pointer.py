@@ -1,4 +1,4 @@
-"""The pointer network: an LSTM encoder over the edges, an LSTM decoder that points at partitions.
+"""The pointer network: an LSTM encoder over the edges, and an LSTM decoder that points at partitions.
 
 Song et al., "Reinforcement learning with chromatic networks", 2020, section 3 and appendix A.1, after Vinyals et al.,
 "Pointer networks", 2015 (equation 3), and Pham et al., "Efficient neural architecture search", 2018. With tables
@@ -9,17 +9,17 @@ V_edge (D, H) and V_partition (M, H):
     q_t = W_query [h_t, e_t] + V_edge[t]
     log p(a_t = m | a_1 … a_{t-1}) = log softmax_m((q_t · V_partition[m] / sqrt(H) + b_m) / temperature)
 
-with a learned vector in place of V_partition[a_0] and learned b, zero at the start. A design's log probability is the
-sum over t.
+with a learned vector in place of V_partition[a_0], and a learned b that is zero at the start. A design's log
+probability is the sum over t.
 
-Deviations: the paper states sizes but no equations. Attention is over the partitions, since a decision is one of them,
-and a scaled dot product instead of Vinyals' additive form; the decoder reads e_t directly instead of attending over
-all edges, since decision t is about edge t; and the edge's own row is added to the query, so that what is learnt of
-one edge need not pass through weights that all edges share.
+Deviations: the paper states sizes but no equations. Attention is over the partitions, since a decision is one of them;
+it is a scaled dot product instead of Vinyals' additive form. The decoder reads e_t directly instead of attending over
+all edges, since decision t is about edge t. The edge's own row is added to the query, so that the network can learn
+about one edge without changing weights that all edges share.
 
-How it is computed: nothing but h_t differs between the designs, so that x_t (see `lstm`) is one row of a table
-(M + 1, 4H) plus one row of a table (D, 4H), and logits are h_t times a matrix (H, M) plus one row of a table (D, M).
-Automatic differentiation handles these tables; the two recurrences are differentiated by `lstm`.
+How it is computed: the designs differ only in their choices and in h_t. So x_t (see `lstm`) is one row of a table
+(M + 1, 4H) plus one row of a table (D, 4H). The logits are h_t times a matrix (H, M) plus one row of a table (D, M).
+Automatic differentiation handles these tables; `lstm` differentiates the two recurrences.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ from .lstm import Gradients, Lstm, Segment
 
 
 class Tables(NamedTuple):
-    """What the decoder needs of the parameters, as functions of them (with their graph)."""
+    """All that the decoder needs, computed from the parameters, with the graph for automatic differentiation."""
 
     edges: Tensor
     """(D, 4H): the part of x_t that comes from e_t, and the bias."""
     previous: Tensor
     """(M + 1, 4H): the part of x_t that comes from the last choice; the last row is for the first step."""
     hidden: Tensor
-    """(4H, H): W."""
+    """(4H, H): W of the decoder."""
     keys: Tensor
-    """(H, M): logits per hidden state."""
+    """(H, M): what h_t is multiplied with to give logits."""
     offsets: Tensor
-    """(D, M): logits of the edge alone."""
+    """(D, M): the part of the logits that does not depend on h_t."""
     first_hidden: Tensor
-    """(1, H)."""
+    """(1, H): the decoder's initial hidden state."""
     first_cell: Tensor
-    """(1, H)."""
+    """(1, H): the decoder's initial cell state."""
 
 
 class Score(NamedTuple):
-    """What the network thinks of the n designs that went through it."""
+    """Log probability and entropy of the n designs of the last run."""
 
     log_probability: Tensor
     """(n,), nats, summed over decisions."""
@@ -93,17 +93,17 @@ def _initial_values(length: int, choices: int, hidden: int, generator: np.random
 def _ordered_start(partitions: Floats, spread: float) -> tuple[Floats, Floats]:
     """Return V_partition (M, H) and b (M,) for choices that have an order.
 
-    b makes a decision normal about the middle choice, with standard deviation `spread`. Rows of V_partition are evenly
+    b gives the choices probabilities as of a normal distribution around the middle one. Rows of V_partition are evenly
     spaced along one vector of signs, so that one number per decision, q_t · signs, moves it up or down the order.
 
     Args:
         partitions: V_partition as drawn, (M, H); its first row gives the signs.
-        spread: In choices.
+        spread: The normal distribution's standard deviation, in choices.
     """
     choices = len(partitions)
-    place = np.arange(choices, dtype=np.float64) - (choices - 1) / 2  # (M,)
+    distances = np.arange(choices, dtype=np.float64) - (choices - 1) / 2  # (M,), from the middle choice
     signs = np.where(partitions[:1] < 0, -1.0, 1.0)  # (1, H)
-    return place[:, None] / max(place[-1], 1.0) * signs, -0.5 * (place / spread) ** 2
+    return distances[:, None] / max(distances[-1], 1.0) * signs, -0.5 * (distances / spread) ** 2
 
 
 class PointerNetwork:
@@ -114,13 +114,13 @@ class PointerNetwork:
         choices: M.
         hidden: H.
         temperature: Divides the logits.
-        mirrored: Whether designs are drawn in pairs from uniforms u and 1 - u.
-        spread: Standard deviation of a decision at the start, in choices, about the middle one; 0 starts without order.
         generator: Draws the initial parameters.
         dtype: Of parameters and buffers.
+        spread: Standard deviation of a decision at the start, in choices around the middle one; 0 starts without order.
+        mirrored: Whether designs are drawn in pairs, from uniforms u and 1 - u.
 
-    Memory: 16 H + 4 M bytes per decision and design in float32: 330 MB at D = 943, n = 320, M = 17 and H = 64, kept
-    from batch to batch.
+    Memory: 16 H + 4 M bytes per decision and design in float32, kept from batch to batch. With D = 943, n = 320, M = 17
+    and H = 64 this is 330 MB.
     """
 
     def __init__(
@@ -148,14 +148,14 @@ class PointerNetwork:
         self._tables: Tables | None = None
 
     def forget(self) -> None:
-        """Drop what was computed from the parameters; to be called when they have changed."""
+        """Discard what was computed from the parameters. Call it when they have changed."""
         self._tables = None
 
     def load(self, values: dict[str, np.ndarray[Any, np.dtype[Any]]]) -> None:
         """Copy parameters from arrays.
 
         Raises:
-            ValueError: If one has another shape than here.
+            ValueError: An array's shape is not its parameter's.
         """
         for name, parameter in self.parameters.items():
             shape = tuple(np.shape(values[name]))
@@ -174,8 +174,8 @@ class PointerNetwork:
 
         Args:
             n: The number of designs.
-            generator: Draws n × D uniforms where designs are to be sampled.
-            designs: (n, D), int64; where given, they are run through the network instead.
+            generator: Draws n × D uniforms to sample designs with.
+            designs: (n, D), int64; if given, they are run through the network and nothing is sampled.
 
         Returns:
             The designs, (n, D), int64.
@@ -195,7 +195,7 @@ class PointerNetwork:
         return self._choices[1:].t().clone(memory_format=torch.contiguous_format)  # the next run overwrites the buffer
 
     def _decoder_of(self, n: int) -> Lstm:
-        """Return the decoder's buffers for n designs, new ones where the last run had another number."""
+        """Return the decoder for n designs; with new buffers if the last run had another number of designs."""
         if self._decoder is None or self._decoder.rows != n:
             self._decoder = None  # free it before the next one is allocated
             self._decoder = Lstm(self.length, n, self.width, self.dtype)
@@ -204,7 +204,7 @@ class PointerNetwork:
         return self._decoder
 
     def _draw_uniforms(self, n: int, generator: np.random.Generator) -> Tensor:
-        """Draw (D, n, 1) uniforms; where mirrored, every second design has 1 - u of the one before it."""
+        """Draw uniforms u, (D, n, 1); if mirrored, every second design has 1 - u of the one before it."""
         uniforms = generator.random((self.length, n, 1), dtype=np.float32)
         if self.mirrored:
             uniforms[:, 1::2] = 1 - uniforms[:, : n - n % 2 : 2]
@@ -217,7 +217,7 @@ class PointerNetwork:
         return self._tables
 
     def _run_encoder(self) -> tuple[Tensor, Tensor]:
-        """Return e_1 … e_D, (D, H), and the last cell state, (1, H); automatic differentiation begins at them."""
+        """Return e_1 … e_D, (D, H), and the last cell state, (1, H), as leaves for automatic differentiation."""
         p, width = self.parameters, self.width
         self._encoder_inputs = torch.addmm(p["encoder_bias"], p["edges"], p["encoder_input"].t())  # (D, 4H)
         outputs = torch.empty(self.length, width, dtype=self.dtype)
@@ -234,21 +234,21 @@ class PointerNetwork:
         """Compute the decoder's tables from the encoder's outputs (D, H) and its last cell state (1, H)."""
         p, width = self.parameters, self.width
         scale = 1 / (width**0.5 * self.temperature)
-        pointed = scale * p["query"].t() @ p["partitions"].t()  # (2H, M)
+        keys = scale * p["query"].t() @ p["partitions"].t()  # (2H, M)
         previous = torch.cat([p["partitions"], p["start"].unsqueeze(0)])  # (M + 1, H)
-        own = torch.addmm(p["bias"] / self.temperature, p["edges"], scale * p["partitions"].t())  # (D, M)
+        edge_logits = torch.addmm(p["bias"] / self.temperature, p["edges"], scale * p["partitions"].t())  # (D, M)
         return Tables(
             edges=torch.addmm(p["decoder_bias"], outputs, p["decoder_input"][:, width:].t()),
             previous=previous @ p["decoder_input"][:, :width].t(),
             hidden=p["decoder_hidden"],
-            keys=pointed[:width],
-            offsets=torch.addmm(own, outputs, pointed[width:]),
+            keys=keys[:width],
+            offsets=torch.addmm(edge_logits, outputs, keys[width:]),
             first_hidden=outputs[-1:],
             first_cell=cell,
         )
 
     def _decode(self, decoder: Lstm, tables: Tables, uniforms: Tensor | None) -> None:
-        """Fill the decoder's gates, the probabilities (D, n, M), and with uniforms (D, n, 1) the choices."""
+        """Fill the decoder's gates, the probabilities (D, n, M), and the choices if there are uniforms (D, n, 1)."""
         decoder.begin(tables.hidden, tables.first_hidden, tables.first_cell)
         keys = tables.keys.contiguous()
         inputs = torch.empty_like(tables.previous)
@@ -263,10 +263,10 @@ class PointerNetwork:
             if uniforms is not None:  # the inverse of the cumulative distribution
                 torch.cumsum(self._probabilities[t], 1, out=cumulative)
                 torch.searchsorted(cumulative, uniforms[t], right=True, out=columns[t + 1])
-                columns[t + 1].clamp_(max=self.choices - 1)  # rounding may leave the sum just under one
+                columns[t + 1].clamp_(max=self.choices - 1)  # rounding may leave the sum just below one
 
     def score(self) -> Score:
-        """Log probability and entropy of the designs of the last `forward`."""
+        """Return log probability and entropy of the designs of the last `forward`."""
         n = self._probabilities.shape[1]
         log_probability, entropy = torch.zeros(n, dtype=self.dtype), torch.zeros(n, dtype=self.dtype)
         tiny = torch.finfo(self.dtype).tiny
@@ -277,7 +277,7 @@ class PointerNetwork:
         return Score(log_probability, entropy / self.length)
 
     def backward(self, reward_weights: Tensor, entropy_weights: Tensor) -> None:
-        """Fill the parameters' `grad` with that of the loss over the n designs of the last `forward`.
+        """Set the parameters' `grad` to the gradient of the loss over the n designs of the last `forward`.
 
             loss = - Σ_j reward_weights[j] log p(design_j) - Σ_j entropy_weights[j] entropy_j
 
