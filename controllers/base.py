@@ -1,4 +1,4 @@
-"""What a controller is: it proposes rows of integers and learns from scalar rewards.
+"""The base of all controllers: they propose rows of integers and learn from scalar rewards.
 
 A design is one row: a colour per edge, a bit per edge or a width per layer, for example. A controller
 knows nothing of robots, networks or weights; a space says which rows exist.
@@ -92,7 +92,7 @@ class Controller(ABC):
         return self._propose(n)
 
     def feedback(self, designs: Designs, rewards: Floats) -> Metrics:
-        """Learn from the rewards (n,) of designs (n, D); NaN marks a failed evaluation, which is skipped."""
+        """Learn from the rewards (n,) of designs (n, D); NaN marks a failed evaluation, which is left out."""
         self.space.check(designs)
         if rewards.shape != (len(designs),):
             raise ValueError(f"expected rewards with shape ({len(designs)},) (one per design), got {rewards.shape}")
@@ -109,7 +109,7 @@ class Controller(ABC):
 
     @abstractmethod
     def state_dict(self) -> State:
-        """Everything needed to continue bit for bit."""
+        """Return everything needed to continue bit for bit."""
 
     @abstractmethod
     def load_state_dict(self, state: State) -> None:
