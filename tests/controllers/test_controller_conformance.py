@@ -1,4 +1,4 @@
-"""What every controller must do, whatever it does."""
+"""What every controller must do."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ EMPTY = Space(length=0, choices=1)
 TARGET = np.arange(7) % 3
 
 CHOOSING = [name for name in CONTROLLERS if name != "none"]
-"""The controllers of spaces with decisions; `none` is for empty ones alone."""
+"""The controllers of spaces with decisions; `none` is for empty spaces only."""
 
 every_controller = pytest.mark.parametrize("name", list(CONTROLLERS))
 every_choosing_controller = pytest.mark.parametrize("name", CHOOSING)
@@ -34,12 +34,19 @@ def rewards_of(designs):
 
 
 def train(controller, rounds, n=6):
-    seen = []
+    """Return the designs and the metrics of every round."""
+    history = []
     for _ in range(rounds):
         designs = controller.propose(n)
         metrics = controller.feedback(designs, rewards_of(designs))
-        seen.append((designs, metrics))
-    return seen
+        history.append((designs, metrics))
+    return history
+
+
+def assert_same_history(history, expected):
+    for (designs, metrics), (expected_designs, expected_metrics) in zip(history, expected, strict=True):
+        np.testing.assert_array_equal(designs, expected_designs)
+        assert metrics == expected_metrics
 
 
 def leaves(state):
@@ -104,9 +111,7 @@ def test_proposes_every_choice(name):
 
 @every_controller
 def test_same_seed_same_proposals(name):
-    for (a, one), (b, other) in zip(train(make(name), 5), train(make(name), 5), strict=True):
-        np.testing.assert_array_equal(a, b)
-        assert one == other
+    assert_same_history(train(make(name), 5), train(make(name), 5))
 
 
 @every_choosing_controller
@@ -122,8 +127,8 @@ def test_failed_evaluations_are_as_if_absent(name):
         np.testing.assert_array_equal(other.propose(6), designs)
         rewards = rewards_of(designs)
         rewards[2] = np.nan
-        keep = np.isfinite(rewards)
-        assert one.feedback(designs, rewards) == other.feedback(designs[keep], rewards[keep])
+        valid = np.isfinite(rewards)
+        assert one.feedback(designs, rewards) == other.feedback(designs[valid], rewards[valid])
     assert one.feedback(designs, np.full(6, np.nan)) == {}
 
 
@@ -143,7 +148,7 @@ def test_equal_rewards_do_no_harm(name):
 
 
 @every_controller
-def test_proposals_depend_on_rewards_where_it_says_that_it_learns(name):
+def test_proposals_depend_on_rewards_if_and_only_if_it_says_that_it_learns(name):
     one, other = make(name), make(name)
     for _ in range(4):
         designs = one.propose(50)
@@ -161,9 +166,7 @@ def test_a_restored_controller_continues_bit_for_bit(name, rounds):
     state = original.state_dict()
     expected = train(original, 3)
     restored.load_state_dict(state)
-    for (a, one), (b, other) in zip(expected, train(restored, 3), strict=True):
-        np.testing.assert_array_equal(a, b)
-        assert one == other
+    assert_same_history(train(restored, 3), expected)
 
 
 @every_controller
@@ -208,5 +211,5 @@ def test_options_are_documented_and_prefixed(name):
 @every_controller
 def test_reading_options_imports_nothing_heavy(name):
     code = f"import sys, controllers as c; c.CONTROLLERS[{name!r}].Options(); print('torch' in sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert found.stdout.strip() == "False", found.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.stdout.strip() == "False", process.stderr

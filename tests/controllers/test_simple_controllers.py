@@ -33,7 +33,7 @@ def test_fixed_population_has_301_members_as_in_the_paper():
     assert len(np.unique(designs, axis=0)) == 301
 
 
-def test_fixed_population_comes_in_a_cycle_whatever_the_batches():
+def test_fixed_population_is_proposed_in_a_cycle_whatever_the_batches():
     one, other = make("fixed", controller_members=5), make("fixed", controller_members=5)
     batches = np.concatenate([one.propose(n) for n in (3, 7, 1, 5)])
     np.testing.assert_array_equal(batches, other.propose(16))
@@ -46,7 +46,7 @@ def test_evolution_starts_with_random_designs_until_the_population_is_full():
         assert controller.feedback(designs, np.zeros(40))["controller/population"] == expected
 
 
-def test_evolution_changes_as_many_decisions_as_told():
+def test_evolution_changes_as_many_decisions_as_the_option_says():
     for mutations in (1, 3):
         controller = make("evolution", controller_population=10, controller_mutations=mutations)
         parents = controller.propose(10)
