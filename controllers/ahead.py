@@ -4,8 +4,9 @@ The calls to the inner controller always come in the same order, however long ea
 
     propose₁, propose₂, feedback₁, propose₃, feedback₂, …
 
-A controller that learns nothing proposes the same designs as without this. One that learns proposes each generation
-before it knows the rewards of the last one: it learns one generation late.
+A controller that learns nothing proposes the same designs as without this (`stratified` only as long as the number of
+designs per proposal stays the same). One that learns proposes each generation before it knows the rewards of the last
+one: it learns one generation late.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Ahead:
 
     def propose(self, n: int) -> Designs:
         """Return n designs (n, D), and start to sample the next n."""
-        designs = self._at_least(n, self._waiting())
+        waiting = self._waiting()
+        designs = self._at_least(n, waiting) if n > 0 else self.inner.propose(n)  # which refuses it
         self._next = self._thread.submit(self._at_least, n, designs[n:])
         return designs[:n]
 

@@ -61,6 +61,14 @@ def test_a_state_from_before_designs_were_sampled_ahead_is_accepted(name):
     np.testing.assert_array_equal(ahead.propose(6), plain.propose(6))
 
 
+def test_a_proposal_of_no_designs_is_refused():
+    ahead = Ahead(controller("random"))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="at least one"):
+            ahead.propose(0)
+        ahead.propose(3)
+
+
 @pytest.mark.parametrize("name", ["random", "fixed", "cycle"])
 def test_no_design_is_left_out_when_another_number_is_asked_for(name):
     plain, ahead = controller(name), Ahead(controller(name))
