@@ -6,14 +6,15 @@
 | name        | proposes                                                    | learns by                        |
 |-------------|-------------------------------------------------------------|----------------------------------|
 | `pointer`   | samples of an LSTM pointer network                          | REINFORCE                        |
-| `evolution` | children of the best of small tournaments                   | ageing the oldest designs out    |
-| `random`    | uniform designs, new ones each time                         | nothing                          |
-| `fixed`     | a fixed population of designs, uniform or given, in a cycle | nothing                          |
-| `cycle`     | every design once before any comes again, shuffled          | nothing                          |
-| `stratified`| a uniformly drawn stratum, and the next design of it        | nothing                          |
+| `evolution` | children of the best of small tournaments                   | replacing the oldest designs     |
+| `random`    | uniform designs, drawn anew each time                       | nothing                          |
+| `fixed`     | a fixed population, random or given, again and again        | nothing                          |
+| `cycle`     | every design once, in random order, before any is repeated  | nothing                          |
+| `stratified`| the next design of a uniformly drawn stratum                | nothing                          |
+| `none`      | empty rows, for a space without decisions                   | nothing                          |
 
-To add one: a file with a subclass of `Controller`, and a line in `CONTROLLERS`. Nothing heavy is imported before a
-controller that needs it is made.
+To add one, write a file with a subclass of `Controller` and add it to `CONTROLLERS`. Slow libraries are imported only
+when a controller that needs them is made.
 
 Example:
     >>> import numpy as np
@@ -28,6 +29,7 @@ from .base import Controller, Space
 from .cycle import CycleController, StratifiedController
 from .evolution import EvolutionController
 from .fixed import FixedController
+from .none import NoneController
 from .random import RandomController
 from .reinforce import PointerController
 
@@ -40,6 +42,7 @@ CONTROLLERS: dict[str, type[Controller]] = {
         EvolutionController,
         CycleController,
         StratifiedController,
+        NoneController,
     )
 }
 """Every controller by its name."""

@@ -5,8 +5,8 @@ Kingma & Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1, wi
     m <- β₁ m + (1 - β₁) g,  v <- β₂ v + (1 - β₂) g²
     θ <- θ - α m / (1 - β₁^t) / (sqrt(v / (1 - β₂^t)) + ε),  β₁ = 0.9, β₂ = 0.999, ε = 1e-8
 
-Deviations: none. `torch.optim.Adam` does the same, but takes more than it gives here: its first step imports a
-compiler, and its state is keyed by position.
+Deviations: none. `torch.optim.Adam` computes the same, but its first step imports a compiler, and its state is keyed by
+position instead of by name.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-8
 
 
 class Adam:
-    """Descends along the parameters' `grad`.
+    """Gradient descent along the parameters' `grad`.
 
     Args:
         parameters: Changed in place.
         learning_rate: α.
-        own_rates: α of single parameters, by name, where it is another.
+        own_rates: By name, α of the parameters that have one of their own.
 
     Example:
         >>> parameter = torch.ones(2, requires_grad=True)
@@ -50,19 +50,19 @@ class Adam:
     def step(self) -> float:
         """Take one step; return the norm of the gradient."""
         self.steps += 1
-        warmup = 1 / (1 - FIRST**self.steps)
-        correction = math.sqrt(1 - SECOND**self.steps)
-        square = 0.0
+        first_scale = 1 / (1 - FIRST**self.steps)
+        root_scale = math.sqrt(1 - SECOND**self.steps)
+        squared_norm = 0.0
         for name, parameter in self.parameters.items():
             gradient = parameter.grad
             if gradient is None:
-                raise ValueError(f"expected a gradient of every parameter, got none of {name!r}")
-            square += float(gradient.square().sum())
+                raise ValueError(f"expected a gradient for every parameter, got none for {name!r}")
+            squared_norm += float(gradient.square().sum())
             self.first[name].lerp_(gradient, 1 - FIRST)
             self.second[name].mul_(SECOND).addcmul_(gradient, gradient, value=1 - SECOND)
-            scale = (self.second[name].sqrt() / correction).add_(EPSILON)
-            parameter.addcdiv_(self.first[name], scale, value=-warmup * self.rates[name])
-        return math.sqrt(square)
+            denominator = (self.second[name].sqrt() / root_scale).add_(EPSILON)
+            parameter.addcdiv_(self.first[name], denominator, value=-first_scale * self.rates[name])
+        return math.sqrt(squared_norm)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the number of steps and both moments, arrays by parameter name."""

@@ -1,11 +1,12 @@
-"""Any controller, sampling the next designs in a thread of its own while the present ones are evaluated.
+"""Samples a controller's next designs in a thread of its own, while the present ones are evaluated.
 
-What the inner controller is asked, and in which order, does not depend on how fast anything is:
+The calls to the inner controller always come in the same order, however long each takes:
 
     propose₁, propose₂, feedback₁, propose₃, feedback₂, …
 
-For a controller that learns nothing the designs are those that it would propose anyway; one that learns proposes for a
-generation before it has seen the rewards of the generation before, one late.
+A controller that learns nothing proposes the same designs as without this (`stratified` only as long as the number of
+designs per proposal stays the same). One that learns proposes each generation before it knows the rewards of the last
+one: it learns one generation late.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .base import Controller, Designs, Floats, Metrics, State
 
 
 class Ahead:
-    """Stands in for a controller.
+    """Takes the place of a controller, and samples ahead for it.
 
     Example:
         >>> import numpy as np
@@ -39,29 +40,42 @@ class Ahead:
         self._next: Future[Designs] | None = None
 
     def propose(self, n: int) -> Designs:
-        """Return n designs (n, D), and begin to sample the next n."""
+        """Return n designs (n, D), and start to sample the next n."""
         waiting = self._waiting()
-        designs = waiting if waiting is not None and len(waiting) == n else self.inner.propose(n)
-        self._next = self._thread.submit(self.inner.propose, n)
-        return designs
+        designs = self._at_least(n, waiting) if n > 0 else self.inner.propose(n)  # which refuses it
+        self._next = self._thread.submit(self._at_least, n, designs[n:])
+        return designs[:n]
 
     def feedback(self, designs: Designs, rewards: Floats) -> Metrics:
-        """Learn from the rewards (n,) of designs (n, D), once the next designs are sampled."""
+        """Learn from the rewards (n,) of designs (n, D), after the next designs have been sampled."""
         self._waiting()
         return self.inner.feedback(designs, rewards)
 
+    def _at_least(self, n: int, waiting: Designs | None) -> Designs:
+        """Return the waiting designs, and after them new ones where they are fewer than n."""
+        if waiting is None or not len(waiting):
+            return self.inner.propose(n)
+        if len(waiting) >= n:
+            return waiting
+        return np.concatenate([waiting, self.inner.propose(n - len(waiting))])
+
     def _waiting(self) -> Designs | None:
-        """Return the designs sampled ahead, when they are there."""
+        """Wait for the designs that are sampled ahead, and return them; None before the first proposal."""
         return None if self._next is None else self._next.result()
 
     def state_dict(self) -> State:
-        """The controller's state, and the designs that it has sampled ahead."""
+        """Return the inner controller's state, and the designs that are sampled ahead."""
         waiting = self._waiting()
         return {"inner": self.inner.state_dict(), "waiting": waiting}
 
     def load_state_dict(self, state: State) -> None:
-        """Restore what `state_dict` returned."""
+        """Restore what `state_dict` returned, or the state of the inner controller alone.
+
+        The latter is in checkpoints of earlier versions that did not sample ahead for this controller.
+        """
         self._waiting()
+        if "inner" not in state:
+            state = {"inner": state, "waiting": None}
         self.inner.load_state_dict(state["inner"])
         waiting: Any = state["waiting"]
         self._next = None

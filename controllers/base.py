@@ -1,7 +1,7 @@
-"""What a controller is: it proposes rows of integers and learns from scalar rewards.
+"""The base of all controllers: they propose rows of integers and learn from scalar rewards.
 
-A design is one row: a colour per edge, a bit per edge, later a width per layer. A controller knows
-nothing of robots, networks or weights; a space says which rows exist.
+A design is one row: a colour per edge, a bit per edge or a width per layer, for example. A controller
+knows nothing of robots, networks or weights; a space says which rows exist.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Space:
     choices: int
     """How many values one decision has: colours, 2 for mask bits, widths."""
     rows: Designs | None = field(default=None, compare=False, repr=False)
-    """(count, D), where only some rows exist: these."""
+    """(count, D), all rows, where not every combination of choices exists."""
     strata: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
-    """(count,), where rows fall into kinds of which each may want its share: the kind of each row."""
+    """(count,), the stratum of each row, where rows fall into groups of which each is to get an equal share."""
 
     @property
     def count(self) -> int:
@@ -57,7 +57,7 @@ class Space:
         """Raise ValueError unless designs has shape (n, D) and values in range."""
         if designs.ndim != 2 or designs.shape[1] != self.length:
             raise ValueError(
-                f"expected designs with shape (n, {self.length}) (a row a design), got shape {designs.shape}"
+                f"expected designs with shape (n, {self.length}) (one row per design), got shape {designs.shape}"
             )
         if designs.size and (designs.min() < 0 or designs.max() >= self.choices):
             raise ValueError(f"expected decisions in 0 … {self.choices - 1}, got {designs.min()} … {designs.max()}")
@@ -92,10 +92,10 @@ class Controller(ABC):
         return self._propose(n)
 
     def feedback(self, designs: Designs, rewards: Floats) -> Metrics:
-        """Learn from the rewards (n,) of designs (n, D); NaN marks a failed evaluation, which is skipped."""
+        """Learn from the rewards (n,) of designs (n, D); NaN marks a failed evaluation, which is left out."""
         self.space.check(designs)
         if rewards.shape != (len(designs),):
-            raise ValueError(f"expected rewards with shape ({len(designs)},) (one a design), got {rewards.shape}")
+            raise ValueError(f"expected rewards with shape ({len(designs)},) (one per design), got {rewards.shape}")
         valid = np.isfinite(rewards)
         if not valid.any():
             return {}
@@ -109,7 +109,7 @@ class Controller(ABC):
 
     @abstractmethod
     def state_dict(self) -> State:
-        """Everything needed to continue bit for bit."""
+        """Return everything needed to continue bit for bit."""
 
     @abstractmethod
     def load_state_dict(self, state: State) -> None:

@@ -1,13 +1,14 @@
-"""A shuffled cycle: every row of a space once before any comes again; for spaces that list their rows.
+"""A shuffled cycle: every row of a space once, in random order, before any is repeated.
 
 Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022), sample architectures
-uniformly; their public code takes them from a shuffled list, without replacement, as here:
+uniformly. Their public code takes them from a shuffled list, without replacement, as here:
 
-    `cycle`       a permutation of all rows, then another
-    `stratified`  a uniformly drawn stratum for each design, and the next of a cycle over its rows (uniform over
-    depth first)
+    `cycle`       a permutation of all rows, then another one, and so on
+    `stratified`  for each design a uniformly drawn stratum, and the next row of that stratum's own cycle. With depths
+                  as strata, it is uniform over depths first.
 
-Deviations: a space too large to list (`LISTED`) is drawn from uniformly; one without strata is a single stratum.
+Deviations: a space of more than `LISTED` rows is sampled uniformly, with replacement. A space without strata is a
+single stratum.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from pydantic import BaseModel
 from .base import Controller, Designs, Floats, Metrics, Space, State
 
 LISTED = 1 << 20
-"""Rows of the largest space that is listed."""
+"""The number of rows of the largest space that is listed in memory."""
 
 
 class CycleController(Controller):
-    """Proposes each row once before any comes again.
+    """Proposes each row once before any is repeated.
 
     Example:
         >>> controller = CycleController(Space(2, 2), CycleController.Options(), np.random.SeedSequence(0))
@@ -34,16 +35,17 @@ class CycleController(Controller):
     """
 
     name: ClassVar[str] = "cycle"
+    learns: ClassVar[bool] = False
 
     def __init__(self, space: Space, options: BaseModel, seed: np.random.SeedSequence) -> None:
         super().__init__(space, options, seed)
         self._rows = _listed(space)
-        members = [] if self._rows is None else self._strata(len(self._rows))
-        self._orders = [self.generator.permutation(each) for each in members]
-        self._next = [0] * len(members)
+        strata = [] if self._rows is None else self._strata(len(self._rows))
+        self._orders = [self.generator.permutation(rows) for rows in strata]
+        self._next = [0] * len(strata)
 
     def _strata(self, count: int) -> list[NDArray[np.int64]]:
-        """Return the rows of each stratum."""
+        """Return the indices of each stratum's rows."""
         return [np.arange(count)]
 
     def _propose(self, n: int) -> Designs:
@@ -53,7 +55,7 @@ class CycleController(Controller):
         return self._rows[[self._take(int(stratum)) for stratum in strata]]
 
     def _take(self, stratum: int) -> int:
-        """Return the number of a stratum's next row."""
+        """Return the index of a stratum's next row."""
         if self._next[stratum] == len(self._orders[stratum]):
             self._orders[stratum] = self.generator.permutation(self._orders[stratum])
             self._next[stratum] = 0
@@ -64,18 +66,18 @@ class CycleController(Controller):
         return {}
 
     def state_dict(self) -> State:
-        """Return each stratum's order and the place in it."""
+        """Return each stratum's order, and the position in it."""
         return {
             "generator": dict(self.generator.bit_generator.state),
-            "orders": {str(number): order.copy() for number, order in enumerate(self._orders)},
+            "orders": {str(stratum): order.copy() for stratum, order in enumerate(self._orders)},
             "next": np.array(self._next, np.int64),
         }
 
     def load_state_dict(self, state: State) -> None:
         """Restore what `state_dict` returned."""
         self.generator.bit_generator.state = state["generator"]
-        self._orders = [np.array(state["orders"][str(number)]) for number in range(len(self._orders))]
-        self._next = [int(place) for place in state["next"]]
+        self._orders = [np.array(state["orders"][str(stratum)]) for stratum in range(len(self._orders))]
+        self._next = [int(position) for position in state["next"]]
 
 
 class StratifiedController(CycleController):
@@ -98,7 +100,7 @@ class StratifiedController(CycleController):
 
 
 def _listed(space: Space) -> Designs | None:
-    """Return all rows of a space, (count, D); None where they are too many."""
+    """Return all rows of a space, (count, D), or None if there are too many."""
     if space.rows is not None:
         return space.rows
     if space.count > LISTED:

@@ -1,4 +1,4 @@
-"""Regularised evolution: children of tournament winners, the oldest designs age out.
+"""Regularised evolution: tournament winners have children, and the oldest designs are removed.
 
 Real et al., "Regularized evolution for image classifier architecture search", AAAI 2019, algorithm 1:
 
@@ -8,9 +8,9 @@ Real et al., "Regularized evolution for image classifier architecture search", A
 
 A mutation draws new values for `controller_mutations` different decisions.
 
-Deviations: whole batches are proposed from the same population instead of one child at a time; a mutated decision
-never keeps its value, so that a child differs from its parent; P is twice the first batch and S the square root of P
-unless stated.
+Deviations: a whole batch of children is proposed from the same population, instead of one child at a time. A mutated
+decision never keeps its value, so that a child differs from its parent. By default P is twice the first batch, and S is
+the square root of P.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class EvolutionOptions(Options):
 
 
 class EvolutionController(Controller):
-    """Evolves a population in which age, not reward, decides who leaves.
+    """Evolves a population from which the oldest designs are removed, not the worst.
 
     Example:
         >>> controller = EvolutionController(Space(3, 2), EvolutionOptions(), np.random.SeedSequence(0))
@@ -71,19 +71,19 @@ class EvolutionController(Controller):
         return children
 
     def _winner(self) -> int:
-        """Return the index of the best in one tournament."""
+        """Return the index of the best design of one tournament."""
         size = self.options.controller_tournament or isqrt(self._size)
         entrants = self.generator.choice(self._size, size=min(size, self._size), replace=False)
         return int(entrants[np.argmax(self._rewards[entrants])])
 
     def _mutate(self, child: Designs) -> None:
-        """Change a child (D,) in place."""
+        """Mutate a child (D,) in place."""
         length, choices = self.space.length, self.space.choices
         if not length or choices < 2:
             return
         count = min(self.options.controller_mutations, length)
-        places = self.generator.choice(length, size=count, replace=False)
-        child[places] = (child[places] + self.generator.integers(1, choices, size=count)) % choices
+        positions = self.generator.choice(length, size=count, replace=False)
+        child[positions] = (child[positions] + self.generator.integers(1, choices, size=count)) % choices
 
     def _feedback(self, designs: Designs, rewards: Floats) -> Metrics:
         self._size = self._size or 2 * len(designs)
@@ -96,7 +96,7 @@ class EvolutionController(Controller):
         }
 
     def state_dict(self) -> State:
-        """Return the population, the oldest first: designs (≤ P, D), rewards (≤ P,), and P."""
+        """Return the population, oldest first: designs (≤ P, D), rewards (≤ P,), and P."""
         return {
             "generator": dict(self.generator.bit_generator.state),
             "size": self._size,

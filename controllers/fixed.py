@@ -1,13 +1,13 @@
-"""A fixed population of designs: random ones, to see what shared weights reach without any search, or given ones.
+"""A fixed population of designs: random ones, to see what shared weights reach without a search, or given ones.
 
 Song et al., "Reinforcement learning with chromatic networks", 2020, section 4.3 and figure 4a, where weights are
 trained jointly for 301 partitionings drawn once:
 
     P_1 … P_K uniform, drawn once;  the i-th design ever proposed is P_{i mod K}
 
-Given designs, found by another search say, take the place of the random ones (the paper's appendix C).
+Given designs, for example of another search, take the place of the random ones (the paper's appendix C).
 
-Deviations: the number proposed at a time may differ from K, so that designs come in a cycle.
+Deviations: the number of designs per proposal may differ from K, so that they are proposed in a cycle.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .base import Controller, Designs, Floats, Metrics, Options, Space, State
 
 
 def _read_design(value: Any) -> Any:
-    """Read a row of integers from text, as a run's record has it."""
+    """Split a row that is text, as in a run's record; anything else stays as it is."""
     return tuple(value.split()) if isinstance(value, str) else value
 
 
@@ -30,7 +30,7 @@ Row = Annotated[
     BeforeValidator(_read_design),
     PlainSerializer(lambda row: " ".join(map(str, row)), return_type=str),
 ]
-"""A design, as integers apart by spaces where it is written down."""
+"""A design; written to a file it is text, integers separated by spaces."""
 
 
 class FixedOptions(Options):
@@ -47,7 +47,7 @@ class FixedOptions(Options):
 
 
 class FixedController(Controller):
-    """Proposes the same random designs again and again.
+    """Proposes the same designs again and again.
 
     Example:
         >>> options = FixedOptions(controller_members=2)
@@ -72,15 +72,15 @@ class FixedController(Controller):
         self._position = 0
 
     def _propose(self, n: int) -> Designs:
-        members = (self._position + np.arange(n)) % len(self._population)
+        indices = (self._position + np.arange(n)) % len(self._population)
         self._position = (self._position + n) % len(self._population)
-        return self._population[members]
+        return self._population[indices]
 
     def _feedback(self, designs: Designs, rewards: Floats) -> Metrics:  # noqa: ARG002 - nothing to learn
         return {}
 
     def state_dict(self) -> State:
-        """Return the population (K, D) and the place in the cycle."""
+        """Return the population (K, D) and the position in the cycle."""
         return {
             "generator": dict(self.generator.bit_generator.state),
             "population": self._population.copy(),

@@ -1,4 +1,4 @@
-"""The pointer network: an LSTM encoder over the edges, an LSTM decoder that points at partitions.
+"""The pointer network: an LSTM encoder over the edges, and an LSTM decoder that points at partitions.
 
 Song et al., "Reinforcement learning with chromatic networks", 2020, section 3 and appendix A.1, after Vinyals et al.,
 "Pointer networks", 2015 (equation 3), and Pham et al., "Efficient neural architecture search", 2018. With tables
@@ -9,17 +9,17 @@ V_edge (D, H) and V_partition (M, H):
     q_t = W_query [h_t, e_t] + V_edge[t]
     log p(a_t = m | a_1 … a_{t-1}) = log softmax_m((q_t · V_partition[m] / sqrt(H) + b_m) / temperature)
 
-with a learned vector in place of V_partition[a_0] and learned b, zero at the start. A design's log probability is the
-sum over t.
+with a learned vector in place of V_partition[a_0], and a learned b that is zero at the start. A design's log
+probability is the sum over t.
 
-Deviations: the paper states sizes but no equations. Attention is over the partitions, since a decision is one of them,
-and a scaled dot product instead of Vinyals' additive form; the decoder reads e_t directly instead of attending over
-all edges, since decision t is about edge t; and the edge's own row is added to the query, so that what is learnt of
-one edge need not pass through weights that all edges share.
+Deviations: the paper states sizes but no equations. Attention is over the partitions, since a decision is one of them;
+it is a scaled dot product instead of Vinyals' additive form. The decoder reads e_t directly instead of attending over
+all edges, since decision t is about edge t. The edge's own row is added to the query, so that the network can learn
+about one edge without changing weights that all edges share.
 
-How it is computed: nothing but h_t differs between the designs, so that x_t (see `lstm`) is one row of a table
-(M + 1, 4H) plus one row of a table (D, 4H), and logits are h_t times a matrix (H, M) plus one row of a table (D, M).
-Automatic differentiation handles these tables; the two recurrences are differentiated by `lstm`.
+How it is computed: the designs differ only in their choices and in h_t. So x_t (see `lstm`) is one row of a table
+(M + 1, 4H) plus one row of a table (D, 4H). The logits are h_t times a matrix (H, M) plus one row of a table (D, M).
+Automatic differentiation handles these tables; `lstm` differentiates the two recurrences.
 """
 
 from __future__ import annotations
@@ -30,35 +30,80 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .base import Floats
 from .lstm import Gradients, Lstm, Segment
 
 
 class Tables(NamedTuple):
-    """What the decoder needs of the parameters, as functions of them (with their graph)."""
+    """All that the decoder needs, computed from the parameters, with the graph for automatic differentiation."""
 
     edges: Tensor
     """(D, 4H): the part of x_t that comes from e_t, and the bias."""
     previous: Tensor
     """(M + 1, 4H): the part of x_t that comes from the last choice; the last row is for the first step."""
     hidden: Tensor
-    """(4H, H): W."""
+    """(4H, H): W of the decoder."""
     keys: Tensor
-    """(H, M): logits per hidden state."""
+    """(H, M): what h_t is multiplied with to give logits."""
     offsets: Tensor
-    """(D, M): logits of the edge alone."""
+    """(D, M): the part of the logits that does not depend on h_t."""
     first_hidden: Tensor
-    """(1, H)."""
+    """(1, H): the decoder's initial hidden state."""
     first_cell: Tensor
-    """(1, H)."""
+    """(1, H): the decoder's initial cell state."""
 
 
 class Score(NamedTuple):
-    """What the network thinks of the n designs that went through it."""
+    """Log probability and entropy of the n designs of the last run."""
 
     log_probability: Tensor
     """(n,), nats, summed over decisions."""
     entropy: Tensor
     """(n,), nats, of p(a_t | a_1 … a_{t-1}), averaged over decisions."""
+
+
+def _matrix_shapes(hidden: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of both LSTMs' weights and biases and of the query's matrix."""
+    return {
+        "encoder_input": (4 * hidden, hidden),
+        "encoder_hidden": (4 * hidden, hidden),
+        "encoder_bias": (4 * hidden,),
+        "decoder_input": (4 * hidden, 2 * hidden),
+        "decoder_hidden": (4 * hidden, hidden),
+        "decoder_bias": (4 * hidden,),
+        "query": (hidden, 2 * hidden),
+    }
+
+
+def _table_shapes(length: int, choices: int, hidden: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of V_edge, of V_partition and of the vector in place of V_partition[a_0]."""
+    return {"edges": (length, hidden), "partitions": (choices, hidden), "start": (hidden,)}
+
+
+def _initial_values(length: int, choices: int, hidden: int, generator: np.random.Generator) -> dict[str, Floats]:
+    """Draw all parameters: matrices uniformly within ±1 / sqrt(H), tables from N(0, 1); b is zero."""
+    bound = hidden**-0.5
+    matrices, tables = _matrix_shapes(hidden), _table_shapes(length, choices, hidden)
+    values = {name: generator.uniform(-bound, bound, size=shape) for name, shape in matrices.items()}
+    values |= {name: generator.standard_normal(size=shape) for name, shape in tables.items()}
+    values["bias"] = np.zeros(choices)
+    return values
+
+
+def _ordered_start(partitions: Floats, spread: float) -> tuple[Floats, Floats]:
+    """Return V_partition (M, H) and b (M,) for choices that have an order.
+
+    b gives the choices probabilities as of a normal distribution around the middle one. Rows of V_partition are evenly
+    spaced along one vector of signs, so that one number per decision, q_t · signs, moves it up or down the order.
+
+    Args:
+        partitions: V_partition as drawn, (M, H); its first row gives the signs.
+        spread: The normal distribution's standard deviation, in choices.
+    """
+    choices = len(partitions)
+    distances = np.arange(choices, dtype=np.float64) - (choices - 1) / 2  # (M,), from the middle choice
+    signs = np.where(partitions[:1] < 0, -1.0, 1.0)  # (1, H)
+    return distances[:, None] / max(distances[-1], 1.0) * signs, -0.5 * (distances / spread) ** 2
 
 
 class PointerNetwork:
@@ -69,13 +114,13 @@ class PointerNetwork:
         choices: M.
         hidden: H.
         temperature: Divides the logits.
-        mirrored: Whether designs are drawn in pairs from uniforms u and 1 - u.
-        spread: Standard deviation of a decision at the start, in choices, about the middle one; 0 starts without order.
         generator: Draws the initial parameters.
         dtype: Of parameters and buffers.
+        spread: Standard deviation of a decision at the start, in choices around the middle one; 0 starts without order.
+        mirrored: Whether designs are drawn in pairs, from uniforms u and 1 - u.
 
-    Memory: 16 H + 4 M bytes per decision and design in float32: 330 MB at D = 943, n = 320, M = 17 and H = 64, kept
-    from batch to batch.
+    Memory: 16 H + 4 M bytes per decision and design in float32, kept from batch to batch. With D = 943, n = 320, M = 17
+    and H = 64 this is 330 MB.
     """
 
     def __init__(
@@ -90,34 +135,11 @@ class PointerNetwork:
         spread: float = 0.0,
         mirrored: bool = False,
     ) -> None:
-        self.length, self.choices, self.width, self.temperature, self.dtype = (
-            length,
-            choices,
-            hidden,
-            temperature,
-            dtype,
-        )
-        self.mirrored = mirrored
-        shapes = {
-            "encoder_input": (4 * hidden, hidden),
-            "encoder_hidden": (4 * hidden, hidden),
-            "encoder_bias": (4 * hidden,),
-            "decoder_input": (4 * hidden, 2 * hidden),
-            "decoder_hidden": (4 * hidden, hidden),
-            "decoder_bias": (4 * hidden,),
-            "query": (hidden, 2 * hidden),
-        }
-        tables = {"edges": (length, hidden), "partitions": (choices, hidden), "start": (hidden,)}
-        bound = hidden**-0.5
-        values = {name: generator.uniform(-bound, bound, size=shape) for name, shape in shapes.items()}
-        values |= {name: generator.standard_normal(size=shape) for name, shape in tables.items()}
-        values["bias"] = np.zeros(choices)
+        self.length, self.choices, self.width = length, choices, hidden
+        self.temperature, self.dtype, self.mirrored = temperature, dtype, mirrored
+        values = _initial_values(length, choices, hidden, generator)
         if spread:
-            # Neighbouring choices start alike: one number a decision, q_t · signs, then moves it up or down the order.
-            place = np.arange(choices, dtype=np.float64) - (choices - 1) / 2  # (M,)
-            signs = np.where(values["partitions"][:1] < 0, -1.0, 1.0)  # (1, H)
-            values["partitions"] = place[:, None] / max(place[-1], 1.0) * signs
-            values["bias"] = -0.5 * (place / spread) ** 2
+            values["partitions"], values["bias"] = _ordered_start(values["partitions"], spread)
         self.parameters = {
             name: torch.tensor(value, dtype=dtype).requires_grad_() for name, value in sorted(values.items())
         }
@@ -126,14 +148,14 @@ class PointerNetwork:
         self._tables: Tables | None = None
 
     def forget(self) -> None:
-        """Drop what was computed from the parameters; to be called when they have changed."""
+        """Discard what was computed from the parameters. Call it when they have changed."""
         self._tables = None
 
     def load(self, values: dict[str, np.ndarray[Any, np.dtype[Any]]]) -> None:
         """Copy parameters from arrays.
 
         Raises:
-            ValueError: If one has another shape than here.
+            ValueError: An array's shape is not its parameter's.
         """
         for name, parameter in self.parameters.items():
             shape = tuple(np.shape(values[name]))
@@ -152,35 +174,50 @@ class PointerNetwork:
 
         Args:
             n: The number of designs.
-            generator: Draws n × D uniforms where designs are to be sampled.
-            designs: (n, D), int64; where given, they are run through the network instead.
+            generator: Draws n × D uniforms to sample designs with.
+            designs: (n, D), int64; if given, they are run through the network and nothing is sampled.
 
         Returns:
             The designs, (n, D), int64.
         """
+        decoder = self._decoder_of(n)
+        self._choices[0].fill_(self.choices)
+        uniforms = None
+        if designs is not None:
+            self._choices[1:].copy_(designs.t())
+        elif generator is not None:
+            uniforms = self._draw_uniforms(n, generator)
+        else:
+            raise ValueError("expected a generator to sample with, or designs to run through the network")
+        tables = self._tables or self._encode()
+        with torch.no_grad():
+            self._decode(decoder, tables, uniforms)
+        return self._choices[1:].t().clone(memory_format=torch.contiguous_format)  # the next run overwrites the buffer
+
+    def _decoder_of(self, n: int) -> Lstm:
+        """Return the decoder for n designs; with new buffers if the last run had another number of designs."""
         if self._decoder is None or self._decoder.rows != n:
             self._decoder = None  # free it before the next one is allocated
             self._decoder = Lstm(self.length, n, self.width, self.dtype)
             self._choices = torch.empty(self.length + 1, n, dtype=torch.int64)
             self._probabilities = torch.empty(self.length, n, self.choices, dtype=self.dtype)
-        self._choices[0].fill_(self.choices)
-        uniforms = None
-        if designs is None:
-            if generator is None:
-                raise ValueError("expected a generator to sample with, or designs to run through the network")
-            draws = generator.random((self.length, n, 1), dtype=np.float32)
-            if self.mirrored:
-                draws[:, 1::2] = 1 - draws[:, : n - n % 2 : 2]
-            uniforms = torch.from_numpy(draws).to(self.dtype)
-        else:
-            self._choices[1:].copy_(designs.t())
-        tables = self._tables or self._encode()
-        with torch.no_grad():
-            self._decode(self._decoder, tables, uniforms)
-        return self._choices[1:].t().contiguous()
+        return self._decoder
+
+    def _draw_uniforms(self, n: int, generator: np.random.Generator) -> Tensor:
+        """Draw uniforms u, (D, n, 1); if mirrored, every second design has 1 - u of the one before it."""
+        uniforms = generator.random((self.length, n, 1), dtype=np.float32)
+        if self.mirrored:
+            uniforms[:, 1::2] = 1 - uniforms[:, : n - n % 2 : 2]
+        return torch.from_numpy(uniforms).to(self.dtype)
 
     def _encode(self) -> Tables:
-        """Run the encoder and compute the tables."""
+        """Run the encoder, and keep the tables until the parameters change."""
+        self._encoded = self._run_encoder()
+        self._tables = self._compute_tables(*self._encoded)
+        return self._tables
+
+    def _run_encoder(self) -> tuple[Tensor, Tensor]:
+        """Return e_1 … e_D, (D, H), and the last cell state, (1, H), as leaves for automatic differentiation."""
         p, width = self.parameters, self.width
         self._encoder_inputs = torch.addmm(p["encoder_bias"], p["edges"], p["encoder_input"].t())  # (D, 4H)
         outputs = torch.empty(self.length, width, dtype=self.dtype)
@@ -191,42 +228,45 @@ class PointerNetwork:
             for t in range(self.length):
                 outputs[t] = self._encoder.step(t)[0]
             cell = self._encoder.cell.clone()
-        self._encoded = outputs.requires_grad_(), cell.requires_grad_()
+        return outputs.requires_grad_(), cell.requires_grad_()
+
+    def _compute_tables(self, outputs: Tensor, cell: Tensor) -> Tables:
+        """Compute the decoder's tables from the encoder's outputs (D, H) and its last cell state (1, H)."""
+        p, width = self.parameters, self.width
         scale = 1 / (width**0.5 * self.temperature)
-        pointed = scale * p["query"].t() @ p["partitions"].t()  # (2H, M)
+        keys = scale * p["query"].t() @ p["partitions"].t()  # (2H, M)
         previous = torch.cat([p["partitions"], p["start"].unsqueeze(0)])  # (M + 1, H)
-        own = torch.addmm(p["bias"] / self.temperature, p["edges"], scale * p["partitions"].t())  # (D, M)
-        self._tables = Tables(
+        edge_logits = torch.addmm(p["bias"] / self.temperature, p["edges"], scale * p["partitions"].t())  # (D, M)
+        return Tables(
             edges=torch.addmm(p["decoder_bias"], outputs, p["decoder_input"][:, width:].t()),
             previous=previous @ p["decoder_input"][:, :width].t(),
             hidden=p["decoder_hidden"],
-            keys=pointed[:width],
-            offsets=torch.addmm(own, outputs, pointed[width:]),
+            keys=keys[:width],
+            offsets=torch.addmm(edge_logits, outputs, keys[width:]),
             first_hidden=outputs[-1:],
             first_cell=cell,
         )
-        return self._tables
 
     def _decode(self, decoder: Lstm, tables: Tables, uniforms: Tensor | None) -> None:
-        """Fill the decoder's gates, the probabilities (D, n, M), and with uniforms (D, n, 1) the choices."""
+        """Fill the decoder's gates, the probabilities (D, n, M), and the choices if there are uniforms (D, n, 1)."""
         decoder.begin(tables.hidden, tables.first_hidden, tables.first_cell)
         keys = tables.keys.contiguous()
-        row = torch.empty_like(tables.previous)
-        logits, cumulated = (torch.empty(decoder.rows, self.choices, dtype=self.dtype) for _ in range(2))
-        gates, choices, chosen = decoder.gates.unbind(0), self._choices.unbind(0), self._choices.unsqueeze(2).unbind(0)
+        inputs = torch.empty_like(tables.previous)
+        logits, cumulative = (torch.empty(decoder.rows, self.choices, dtype=self.dtype) for _ in range(2))
+        gates, choices, columns = decoder.gates.unbind(0), self._choices.unbind(0), self._choices.unsqueeze(2).unbind(0)
         for t in range(self.length):
-            torch.add(tables.previous, tables.edges[t], out=row)
-            torch.index_select(row, 0, choices[t], out=gates[t])  # x_t, (n, 4H)
+            torch.add(tables.previous, tables.edges[t], out=inputs)  # x_t of every last choice, (M + 1, 4H)
+            torch.index_select(inputs, 0, choices[t], out=gates[t])  # x_t, (n, 4H)
             hidden = decoder.step(t)
             torch.addmm(tables.offsets[t], hidden, keys, out=logits)
             torch.softmax(logits, 1, out=self._probabilities[t])
-            if uniforms is not None:  # the inverse of the cumulated distribution
-                torch.cumsum(self._probabilities[t], 1, out=cumulated)
-                torch.searchsorted(cumulated, uniforms[t], right=True, out=chosen[t + 1])
-                chosen[t + 1].clamp_(max=self.choices - 1)  # rounding may leave the sum just under one
+            if uniforms is not None:  # the inverse of the cumulative distribution
+                torch.cumsum(self._probabilities[t], 1, out=cumulative)
+                torch.searchsorted(cumulative, uniforms[t], right=True, out=columns[t + 1])
+                columns[t + 1].clamp_(max=self.choices - 1)  # rounding may leave the sum just below one
 
     def score(self) -> Score:
-        """Log probability and entropy of the designs of the last `forward`."""
+        """Return log probability and entropy of the designs of the last `forward`."""
         n = self._probabilities.shape[1]
         log_probability, entropy = torch.zeros(n, dtype=self.dtype), torch.zeros(n, dtype=self.dtype)
         tiny = torch.finfo(self.dtype).tiny
@@ -237,7 +277,7 @@ class PointerNetwork:
         return Score(log_probability, entropy / self.length)
 
     def backward(self, reward_weights: Tensor, entropy_weights: Tensor) -> None:
-        """Fill the parameters' `grad` with that of the loss over the n designs of the last `forward`.
+        """Set the parameters' `grad` to the gradient of the loss over the n designs of the last `forward`.
 
             loss = - Σ_j reward_weights[j] log p(design_j) - Σ_j entropy_weights[j] entropy_j
 
@@ -251,40 +291,62 @@ class PointerNetwork:
         for parameter in self.parameters.values():
             parameter.grad = None
         with torch.no_grad():
-            found = self._decoder_backward(decoder, tables, reward_weights, entropy_weights)
-        torch.autograd.backward(tuple(tables), tuple(found))
+            gradients = self._decoder_backward(decoder, tables, reward_weights, entropy_weights)
+        torch.autograd.backward(tuple(tables), tuple(gradients))
         self._encoder_backward()
         self._tables = None  # its graph is used up
 
-    def _decoder_backward(self, decoder: Lstm, tables: Tables, rewards: Tensor, entropies: Tensor) -> Tables:
-        """Return the loss' gradient with respect to each of the tables."""
-        found = Tables(*(torch.zeros_like(table) for table in tables))
-        keys, n, tiny = tables.keys.t().contiguous(), decoder.rows, torch.finfo(self.dtype).tiny
-        rewards, entropies = rewards.view(n, 1), entropies.view(n, 1) / self.length
-        d_logits = torch.empty(0)
+    def _decoder_backward(
+        self, decoder: Lstm, tables: Tables, reward_weights: Tensor, entropy_weights: Tensor
+    ) -> Tables:
+        """Return the loss' gradient with respect to each of the tables; weights are (n,)."""
+        gradients = Tables(*(torch.zeros_like(table) for table in tables))
+        keys = tables.keys.t().contiguous()  # (M, H)
+        reward_weights, entropy_weights = reward_weights.view(-1, 1), entropy_weights.view(-1, 1) / self.length
         for part in decoder.backward():
             if isinstance(part, Segment):
-                p = self._probabilities[part.start : part.stop]  # (k, n, M)
-                logs = p.clamp(min=tiny).log_()
-                entropy = logs.mul(p).sum(2, keepdim=True).neg_()
-                d_logits = logs.add_(entropy).mul_(entropies).add_(rewards).mul_(p)
-                chosen = self._choices[part.start + 1 : part.stop + 1].unsqueeze(2)
-                d_logits.scatter_add_(2, chosen, -rewards.expand_as(chosen))
-                rows = d_logits.view(-1, self.choices)
-                torch.mm(rows, keys, out=part.gradient.view(-1, self.width))
-                found.keys.addmm_(part.hidden[1:].reshape(-1, self.width).t(), rows)
-                found.offsets[part.start : part.stop] = d_logits.sum(1)
-            elif isinstance(part, Gradients):
-                start, stop, hidden, _ = part.segment
-                rows = part.gates.view(-1, 4 * self.width)
-                found.hidden.addmm_(rows.t(), hidden[:-1].reshape(-1, self.width))
-                last = self._choices[start:stop].reshape(-1, 1)
-                marks = torch.zeros(len(last), self.choices + 1, dtype=self.dtype).scatter_(1, last, 1)
-                found.previous.addmm_(marks.t(), rows)
-                found.edges[start:stop] = part.gates.sum(1)
-        found.first_hidden.copy_(decoder.state_gradient[0].sum(0, keepdim=True))
-        found.first_cell.copy_(decoder.state_gradient[1].sum(0, keepdim=True))
-        return found
+                d_logits = self._logits_gradient(part.start, part.stop, reward_weights, entropy_weights)
+                self._logits_backward(part, d_logits, keys, gradients)
+            else:
+                self._inputs_backward(part, gradients)
+        gradients.first_hidden.copy_(decoder.state_gradient[0].sum(0, keepdim=True))
+        gradients.first_cell.copy_(decoder.state_gradient[1].sum(0, keepdim=True))
+        return gradients
+
+    def _logits_gradient(self, start: int, stop: int, reward_weights: Tensor, entropy_weights: Tensor) -> Tensor:
+        """Return the loss' gradient with respect to the logits of decisions `start … stop - 1`, (k, n, M).
+
+        With p the probabilities and s their entropy, it is w_r (p - [m chosen]) + w_s p (log p + s).
+
+        Args:
+            start: The first decision.
+            stop: The one after the last.
+            reward_weights: w_r, (n, 1).
+            entropy_weights: w_s, (n, 1), per decision.
+        """
+        p = self._probabilities[start:stop]  # (k, n, M)
+        logs = p.clamp(min=torch.finfo(self.dtype).tiny).log_()
+        entropy = logs.mul(p).sum(2, keepdim=True).neg_()
+        d_logits = logs.add_(entropy).mul_(entropy_weights).add_(reward_weights).mul_(p)
+        chosen = self._choices[start + 1 : stop + 1].unsqueeze(2)
+        return d_logits.scatter_add_(2, chosen, -reward_weights.expand_as(chosen))
+
+    def _logits_backward(self, segment: Segment, d_logits: Tensor, keys: Tensor, gradients: Tables) -> None:
+        """Continue from the logits (k, n, M) to the hidden states of a segment, and to `keys` and `offsets`."""
+        rows = d_logits.view(-1, self.choices)
+        torch.mm(rows, keys, out=segment.gradient.view(-1, self.width))
+        gradients.keys.addmm_(segment.hidden[1:].reshape(-1, self.width).t(), rows)
+        gradients.offsets[segment.start : segment.stop] = d_logits.sum(1)
+
+    def _inputs_backward(self, part: Gradients, gradients: Tables) -> None:
+        """Continue from the gates of a segment to `hidden`, `previous` and `edges`, of which they are sums."""
+        start, stop, hidden, _ = part.segment
+        rows = part.gates.view(-1, 4 * self.width)
+        gradients.hidden.addmm_(rows.t(), hidden[:-1].reshape(-1, self.width))
+        last = self._choices[start:stop].reshape(-1, 1)
+        one_hot = torch.zeros(len(last), self.choices + 1, dtype=self.dtype).scatter_(1, last, 1)
+        gradients.previous.addmm_(one_hot.t(), rows)
+        gradients.edges[start:stop] = part.gates.sum(1)
 
     def _encoder_backward(self) -> None:
         """Continue from the gradients of the encoder's outputs to those of its parameters."""

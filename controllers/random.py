@@ -1,4 +1,4 @@
-"""Uniform designs, new ones each time: the random controller that a learned one has to beat.
+"""Uniform designs, drawn anew each time: the baseline that a controller that learns has to beat.
 
 Song et al., "Reinforcement learning with chromatic networks", 2020, section 4.3 and figure 4b:
 

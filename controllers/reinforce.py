@@ -9,13 +9,14 @@ batch means:
     H = 1/n Σ_j 1/D Σ_t entropy of p(· | a_j1 … a_j,t-1), in nats
     b <- decay b + (1 - decay) mean r                                    (b starts as the first mean)
 
-and one step of Adam (Kingma & Ba, 2015, β = 0.9, 0.999) per batch. The first sum over t is not divided by D: it is
-the gradient of the expected reward. The second is: w H is the bonus, in standard deviations of the reward, that
-uniform decisions are worth compared to certain ones, at most w log M, whatever D.
+and one step of Adam (Kingma & Ba, 2015, β = 0.9, 0.999) per batch. The first sum over t is not divided by D, so that
+its gradient is that of the expected reward. The second sum is divided by D: w H is the bonus of uniform decisions over
+certain ones, in standard deviations of the reward. It is at most w log M, whatever D.
 
-Deviations: the paper states neither how rewards are scaled nor how the entropy is defined; w = 0.3 is out of scale
-with raw returns, so rewards are standardised over each batch. Their mean is then zero and so is b. It is subtracted as
-it was before the batch, for the batch's mean would bias the gradient. For the network see `pointer`.
+Deviations: the paper states neither how rewards are scaled nor how the entropy is defined. w = 0.3 does not fit the
+scale of raw returns, so rewards are standardised over each batch; their mean is then zero, and so is b. The b that is
+subtracted is the one from before the batch, because the batch's own mean would bias the gradient. For the network see
+`pointer`.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class PointerOptions(Options):
     )
     controller_learning_rate: float = Field(1e-3, gt=0, description="The step size of Adam, per batch of designs.")
     controller_table_learning_rate: float = Field(
-        0.0, ge=0, description="The same for the table of edges; 0 for the same as the other parameters."
+        0.0, ge=0, description="The step size of Adam for the table of edges; 0 for that of the other parameters."
     )
     controller_entropy: float = Field(
         0.3,
@@ -60,13 +61,13 @@ class PointerOptions(Options):
     controller_spread: float = Field(
         0.0,
         ge=0,
-        description="Standard deviation of a decision at the start, in choices, about the middle one, where choices "
-        "have an order, as weights do; 0 starts without order, as in the paper.",
+        description="Standard deviation of a decision at the start, in choices around the middle one, for choices "
+        "that have an order, as weights do; 0 starts without order, as in the paper.",
     )
     controller_mirrored: bool = Field(
         False,
-        description="Whether designs are drawn in pairs that err to opposite sides, which takes what both have in "
-        "common out of the gradient's noise; of use where choices have an order.",
+        description="Whether designs are drawn in pairs that deviate from the mean in opposite directions, which "
+        "reduces the noise of the gradient; useful where choices have an order.",
     )
     controller_standardize: bool = Field(
         True, description="Whether rewards are brought to mean 0 and standard deviation 1 over each batch."
@@ -75,24 +76,23 @@ class PointerOptions(Options):
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Run torch on one thread: its barriers cost more than a second one brings, and bits do not depend on a count."""
+    """Run torch on one thread: more would be slower here, and results must not depend on their number."""
     import torch
 
-    before = torch.get_num_threads()
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
 
 
 class PointerController(Controller):
     """Samples designs from a pointer network and follows the gradient of their expected reward.
 
-    Designs in `feedback` may be those last proposed, some of them, or any others; the first two need no second run of
-    the network. State is meant to be saved between a feedback and the next proposal; saved in between, learning goes
-    on to within rounding. With D = 0 the empty row is proposed
-    and nothing learned.
+    Designs in `feedback` may be those of the last proposal, some of them, or any others. Only others need a second run
+    of the network. Save the state between a feedback and the next proposal to continue bit for bit; saved at another
+    time, learning continues up to rounding. With D = 0 the empty row is proposed, and nothing is learned.
 
     Example:
         >>> controller = PointerController(Space(length=4, choices=3), PointerOptions(), np.random.SeedSequence(0))
@@ -109,8 +109,8 @@ class PointerController(Controller):
         super().__init__(space, options, seed)
         self.baseline: float | None = None
         self.network: PointerNetwork | None = None
-        self._proposed: dict[bytes, int] = {}  # the network's rows by design, while its activations hold
-        self._rows = 0
+        self._proposed: dict[bytes, int] = {}  # design → the network's row, while its activations are valid
+        self._row_count = 0
         if space.length:
             from .adam import Adam
             from .pointer import PointerNetwork
@@ -125,8 +125,8 @@ class PointerController(Controller):
                 mirrored=options.controller_mirrored,
             )
             rate = options.controller_learning_rate
-            tables = {"edges": options.controller_table_learning_rate or rate}
-            self._adam = Adam(self.network.parameters, rate, tables)
+            own_rates = {"edges": options.controller_table_learning_rate or rate}
+            self._adam = Adam(self.network.parameters, rate, own_rates)
 
     def _propose(self, n: int) -> Designs:
         if self.network is None:
@@ -141,17 +141,19 @@ class PointerController(Controller):
             return self._learn(designs, rewards)
 
     def _learn(self, designs: Designs, rewards: Floats) -> Metrics:
+        """Follow the gradient of the loss once; return the metrics."""
         if self.network is None:
             return {}
-        rows = self._find(designs)
+        rows = self._rows_of(designs)
         advantages = self._advantages(rewards)
-        weights = np.zeros((2, self._rows))  # of each row the network holds; 0 for those without a reward
-        np.add.at(weights[0], rows, advantages / len(rows))
-        np.add.at(weights[1], rows, 1 / len(rows))
+        # One weight per row of the network, which is 0 for rows without a reward.
+        reward_weights, entropy_weights = np.zeros((2, self._row_count))
+        np.add.at(reward_weights, rows, advantages / len(rows))
+        np.add.at(entropy_weights, rows, 1 / len(rows))
         score = self.network.score()
-        entropy = float(weights[1] @ score.entropy.numpy())
-        loss = -float(weights[0] @ score.log_probability.numpy()) - self.options.controller_entropy * entropy
-        norm = self._step(weights[0], self.options.controller_entropy * weights[1])
+        entropy = float(entropy_weights @ score.entropy.numpy())
+        loss = -float(reward_weights @ score.log_probability.numpy()) - self.options.controller_entropy * entropy
+        norm = self._step(reward_weights, self.options.controller_entropy * entropy_weights)
         return {
             "controller/entropy": entropy,
             "controller/baseline": float(self.baseline or 0.0),
@@ -160,10 +162,10 @@ class PointerController(Controller):
         }
 
     def _advantages(self, rewards: Floats) -> Floats:
-        """Return r - b (n,) and move the baseline b."""
+        """Return r - b (n,), and update the baseline b."""
         if self.options.controller_standardize:
-            same = np.ptp(rewards) == 0
-            rewards = np.zeros_like(rewards) if same else (rewards - rewards.mean()) / rewards.std()
+            equal = np.ptp(rewards) == 0
+            rewards = np.zeros_like(rewards) if equal else (rewards - rewards.mean()) / rewards.std()
         mean = float(rewards.mean())
         baseline = mean if self.baseline is None else self.baseline
         decay = self.options.controller_baseline_decay
@@ -171,7 +173,7 @@ class PointerController(Controller):
         return np.asarray(rewards - baseline)
 
     def _step(self, reward_weights: Floats, entropy_weights: Floats) -> float:
-        """Descend the loss once, return the norm of its gradient."""
+        """Take one step down the loss; return the norm of its gradient."""
         import torch
 
         if self.network is None:
@@ -183,16 +185,18 @@ class PointerController(Controller):
         return norm
 
     def _remember(self, designs: Designs) -> None:
-        self._rows = len(designs)
+        """Note that the network's rows are these designs (n, D)."""
+        self._row_count = len(designs)
         self._proposed = {design.tobytes(): row for row, design in enumerate(designs)}
 
     def _forget(self) -> None:
+        """Discard what was computed with the parameters before they changed."""
         self._proposed = {}
         if self.network is not None:
             self.network.forget()
 
-    def _find(self, designs: Designs) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Return the network's row of each design (n,); run the designs through it where it does not hold them."""
+    def _rows_of(self, designs: Designs) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the network's row of each design, (n,); run the designs through it if one is missing."""
         import torch
 
         designs = np.ascontiguousarray(designs, dtype=np.int64)
@@ -216,7 +220,7 @@ class PointerController(Controller):
         """Restore what `state_dict` returned.
 
         Raises:
-            ValueError: If a parameter has another shape than this controller's.
+            ValueError: A parameter's shape is not that of this controller's.
         """
         self.generator.bit_generator.state = state["generator"]
         self.baseline = state["baseline"]

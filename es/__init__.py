@@ -1,14 +1,14 @@
 """Evolution strategies on a flat vector: ask for candidates, tell their returns; all maximise.
 
 A strategy knows nothing of robots, networks or designs, and this package imports nothing else of
-the project. What differs between the strategies is how a population is drawn and what is learned
-from its returns:
+the project. The strategies differ in how a population is drawn and in what is learned from its
+returns:
 
 | name | population | learns | file |
 |---|---|---|---|
-| `finite-difference` | perturbed and exact evaluations | forward differences to a pivot | `finite_difference.py` |
-| `antithetic` | mirrored pairs | OpenAI-ES and ARS are settings of it | `antithetic.py` |
-| `pgpe` | mirrored pairs | centre and standard deviations, ClipUp | `pgpe.py` |
+| `finite-difference` | perturbed and exact evaluations | centre, by forward differences | `finite_difference.py` |
+| `antithetic` | mirrored pairs | centre, as OpenAI-ES and ARS do | `antithetic.py` |
+| `pgpe` | mirrored pairs | centre and standard deviations, by ClipUp | `pgpe.py` |
 | `cem` | independent | centre and standard deviations of the best | `cem.py` |
 | `cmaes` | independent | centre, step size and covariances | `cmaes.py` |
 

@@ -1,23 +1,23 @@
-"""Mirrored pairs: every noise vector is evaluated forwards and backwards.
+"""Mirrored pairs: every noise vector is both added to the centre and subtracted from it.
 
     gradient = 1/m * sum over m pairs of (f(theta + sigma * eps) - f(theta - sigma * eps)) / 2 * eps / sigma
 
 Two published methods are settings of it:
 
-* OpenAI-ES (Salimans et al. 2017, "Evolution Strategies as a Scalable Alternative to Reinforcement
+- OpenAI-ES (Salimans et al. 2017, "Evolution Strategies as a Scalable Alternative to Reinforcement
   Learning"): `shaping = centered-ranks`, `optimizer = adam`, `sigma = 0.02`, `learning_rate = 0.01`.
-* ARS (Mania et al. 2018, "Simple random search provides a competitive approach to reinforcement
+- ARS (Mania et al. 2018, "Simple random search provides a competitive approach to reinforcement
   learning", algorithm 1 and 2): `shaping = raw`, `optimizer = sgd`, `momentum = 0`,
   `divide_by_std = true`, `top_directions = b`. ARS' step alpha / (b * std) * sum (f+ - f-) * eps has
   no factor 1 / (2 sigma), so its alpha is `learning_rate = 2 * sigma * alpha` here.
 
-The defaults are those of the authors' public code of ES-ENAS ("antithetic" estimator: standardised
-returns, plain ascent, sigma 0.1, step 0.01).
+The defaults are those of the "antithetic" estimator in the public code of ES-ENAS: standardised
+returns, plain ascent, sigma 0.1, step 0.01.
 
 Deviations:
     1. OpenAI-ES' weight decay (0.005) is left out.
-    2. A failed evaluation drops its twin as well, before returns are shaped.
-    3. The twins share a design (`groups`); the public ES-ENAS code gives each of them its own.
+    2. If an evaluation fails, its twin is dropped as well, before returns are shaped.
+    3. Twins share a design (`groups`); the public code of ES-ENAS gives each of them its own.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ def pairs(population: int) -> Integers:
         ValueError: the population is odd.
     """
     if population % 2:
-        raise ValueError(f"mirrored pairs need an even population (evaluations a generation), got {population}")
+        raise ValueError(f"mirrored pairs need an even population (evaluations per generation), got {population}")
     return np.arange(population) // 2
 
 
 def drop_twins(returns: Floats) -> Floats:
-    """NaN for both of a pair where one is NaN; returns ordered (+0, -0, …), shape (n,).
+    """Return the returns (+0, -0, …), shape (n,), with NaN for both of a pair where one is NaN.
 
     Example:
         >>> drop_twins(np.array([1.0, 2.0, np.nan, 4.0])).tolist()
@@ -127,7 +127,7 @@ class Antithetic(EvolutionStrategy):
 
     @property
     def center(self) -> Floats:
-        """The present best guess without noise, shape (P,)."""
+        """The present best guess, without noise, shape (P,)."""
         return self._center.copy()
 
     @property
@@ -142,18 +142,18 @@ class Antithetic(EvolutionStrategy):
         candidates[1::2] -= self.options.sigma * self._noise
         return candidates
 
-    def _tell(self, candidates: Floats, returns: Floats) -> Metrics:  # noqa: ARG002 (the noise is kept unrounded)
+    def _tell(self, candidates: Floats, returns: Floats) -> Metrics:  # noqa: ARG002 (uses the unrounded noise)
         shaped = SHAPINGS[self.options.shaping](drop_twins(returns)).reshape(-1, 2)  # (m, 2)
-        kept = np.flatnonzero(~np.isnan(shaped[:, 0]))
-        if kept.size == 0:
+        used = np.flatnonzero(~np.isnan(shaped[:, 0]))  # indices of pairs
+        if used.size == 0:
             return {}
         if self.options.top_directions:
-            best_first = np.argsort(-shaped[kept].max(axis=1), kind="stable")
-            kept = kept[best_first[: self.options.top_directions]]
-        plus, minus = shaped[kept].T
-        gradient = antithetic_gradient(plus, minus, self._noise[kept], self.options.sigma)
-        if self.options.divide_by_std and np.ptp(shaped[kept]) > 0:  # equal returns: the gradient is zero already
-            gradient = gradient / shaped[kept].std()
+            best_first = np.argsort(-shaped[used].max(axis=1), kind="stable")
+            used = used[best_first[: self.options.top_directions]]
+        plus, minus = shaped[used].T
+        gradient = antithetic_gradient(plus, minus, self._noise[used], self.options.sigma)
+        if self.options.divide_by_std and np.ptp(shaped[used]) > 0:  # if returns are equal, the gradient is zero
+            gradient = gradient / shaped[used].std()
         step = self._optimizer.step(gradient)
         self._center = self._center + step
         return {
@@ -163,7 +163,7 @@ class Antithetic(EvolutionStrategy):
         }
 
     def state_dict(self) -> State:
-        """The centre, the optimizer and the generator."""
+        """Return the states of the centre, the optimizer and the generator."""
         return {
             "center": self.center,
             "optimizer": self._optimizer.state_dict(),

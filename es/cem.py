@@ -1,15 +1,16 @@
 """The cross-entropy method: centre and standard deviations become those of the best candidates.
 
 Rubinstein 1999, "The cross-entropy method for combinatorial and continuous optimization", with one
-standard deviation a parameter; over the k = floor(n * parent_share) best of n candidates x:
+standard deviation per parameter; over the k = floor(n * parent_share) best of n candidates x:
 
     center = 1/k * sum x_i,    sigma^2 = 1/(k - 1) * sum (x_i - center)^2,  at least sigma_min^2
 
-Without a floor the noise vanishes before the optimum is reached: Szita & Lorincz 2006, "Learning Tetris
-Using the Noisy Cross-Entropy Method", add noise against it; here `sigma_min` is EvoTorch's lower bound.
+Without a lower bound the noise vanishes before the optimum is reached. Szita & Lorincz 2006, "Learning
+Tetris Using the Noisy Cross-Entropy Method", add noise to prevent it; here `sigma_min` is EvoTorch's
+lower bound.
 
-With failed evaluations k is the share of the survivors; below two parents a generation is skipped.
-Deviations from EvoTorch: see `es/distributions.py`.
+If evaluations fail, n is the number of the survivors; a generation with fewer than two parents is
+skipped. Deviations from EvoTorch: see `es/distributions.py`.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class CEM(EvoTorchStrategy):
         return cem_tell(self._state, values, fitnesses)
 
     def _tell(self, candidates: Floats, returns: Floats) -> Metrics:
-        kept = ~np.isnan(returns)
-        if int(kept.sum() * self.options.parent_share) < 2:
+        survivors = ~np.isnan(returns)
+        if int(survivors.sum() * self.options.parent_share) < 2:
             return {}
-        return self._follow(candidates[kept], returns[kept])
+        return self._follow(candidates[survivors], returns[survivors])

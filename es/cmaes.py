@@ -6,20 +6,20 @@ Baudis 2019). Candidates are N(m, s^2 C); with weights w of the mu best,
 
     m <- sum_i w_i x_i,    s from the cumulated steps (CSA),    C from rank-one and rank-mu updates.
 
-The full covariance costs O(P^2) memory and O(P^3) time for each of its decompositions; `diagonal`
-(separable CMA-ES) is linear in P and the choice above a few hundred parameters.
+The full covariance costs O(P^2) memory, and O(P^3) time for each of its decompositions. `diagonal`
+(separable CMA-ES) is linear in P; use it above a few hundred parameters.
 
 Deviations from pycma's defaults:
-    1. Mirrored sampling of populations below 6 is off, since it draws from numpy's global state;
-       so a population has at least 3 candidates.
-    2. pycma sets failed evaluations to the median; here they are dropped, and a generation of which
-       fewer than mu (half of it) survive is skipped.
-    3. No termination criterion is checked, nothing is printed or written to disk.
+    1. pycma samples populations below 6 in mirrored pairs, from numpy's global state. Here it does
+       not, so a population has at least 3 candidates.
+    2. pycma sets failed evaluations to the median. Here they are dropped, and a generation with fewer
+       than mu survivors (half of the population) is skipped.
+    3. No termination criterion is checked, and nothing is printed or written to disk.
 
-State: pycma's object cannot be saved but by pickle. `state_dict` holds the initial vector, the
-generator's start and all returns told so far (8 bytes an evaluation); `load_state_dict` replays them,
-which continues bit for bit. A replay costs what asking and telling cost: 0.3 s for 300 generations of
-64 candidates with 58 parameters.
+State: pycma's object can only be saved with pickle. Instead, `state_dict` holds the initial vector, the
+generator's first state and all returns told so far (8 bytes per evaluation). `load_state_dict` replays
+them and continues bit for bit. A replay takes as long as the asks and tells did: 0.3 s for 300
+generations of 64 candidates with 58 parameters.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ class CMAES(EvolutionStrategy):
     def __init__(self, initial: Floats, population: int, options: CMAESOptions, seed: np.random.SeedSequence) -> None:
         super().__init__(initial, population, options, seed)
         if population < 3:
-            raise ValueError(f"cmaes needs a population of at least 3 evaluations a generation, got {population}")
+            raise ValueError(f"cmaes needs a population of at least 3 evaluations per generation, got {population}")
         self._initial = initial.astype(np.float64)
         self._restart(dict(self.generator.bit_generator.state))
 
     def _restart(self, generator: State) -> None:
-        """Begin anew at the initial vector, from the given state of the generator."""
+        """Start again at the initial vector, with the generator in the given state."""
         import cma
 
         self.generator.bit_generator.state = self._generator_at_start = generator
-        self._history: list[Floats] = []  # one row of returns (n,) for every ask; NaN where none were told
+        self._history: list[Floats] = []  # returns (n,) per ask; NaN before they are told
         self._candidates = None
         self._es: Any = cma.CMAEvolutionStrategy(
             self._initial,
@@ -88,7 +88,7 @@ class CMAES(EvolutionStrategy):
 
     @property
     def center(self) -> Floats:
-        """The present best guess without noise, shape (P,)."""
+        """The present best guess, without noise, shape (P,)."""
         return np.array(self._es.mean, dtype=np.float64)
 
     def _ask(self) -> Floats:
@@ -97,20 +97,20 @@ class CMAES(EvolutionStrategy):
 
     def _tell(self, candidates: Floats, returns: Floats) -> Metrics:
         self._history[-1] = returns.copy()
-        kept = ~np.isnan(returns)
-        if kept.sum() < max(3, self._es.sp.weights.mu):
+        survivors = ~np.isnan(returns)
+        if survivors.sum() < max(3, self._es.sp.weights.mu):
             return {}
         before = self.center
-        with warnings.catch_warnings():  # pycma remarks on a generation that lost some of its candidates
+        with warnings.catch_warnings():  # pycma warns if candidates are missing
             warnings.filterwarnings("ignore", message="The number of solutions passed to `tell`")
-            self._es.tell(list(candidates[kept]), list(-returns[kept]))  # it minimises
+            self._es.tell(list(candidates[survivors]), list(-returns[survivors]))  # pycma minimises
         return {
             "strategy/step_norm": float(np.linalg.norm(self.center - before)),
             "strategy/sigma": float(np.mean(self._es.stds)),
         }
 
     def state_dict(self) -> State:
-        """The start, and every generation's returns (generations, n) to replay."""
+        """Return the start, and the returns of all generations, (generations, n), to replay."""
         return {
             "initial": self._initial.copy(),
             "generator": self._generator_at_start,
@@ -122,7 +122,7 @@ class CMAES(EvolutionStrategy):
         """Restore what `state_dict` returned by replaying it.
 
         Raises:
-            ValueError: the state belongs to another population.
+            ValueError: the state is of another population.
             RuntimeError: the replay ends at another centre (other options, or another linear algebra library).
         """
         history = np.asarray(state["history"], dtype=np.float64)

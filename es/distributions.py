@@ -1,16 +1,16 @@
-"""What `pgpe` and `cem` share: a Gaussian kept by EvoTorch, with one standard deviation a parameter.
+"""The common part of `pgpe` and `cem`: EvoTorch's Gaussian with one standard deviation per parameter.
 
 Both wrap `evotorch.algorithms.functional` (EvoTorch: Toklu et al. 2023, "EvoTorch: Scalable
 Evolutionary Computation in Python"), where a strategy is a named tuple of tensors.
 
 Deviations from EvoTorch:
-    1. It draws from torch's global random state; here every ask draws from a generator of its own and
-       the global state stays as it was.
-    2. It ranks NaN as the best fitness; here it is told the surviving candidates only.
+    1. It draws from torch's global random state. Here every ask is seeded by the strategy's own
+       generator, and the global state is restored afterwards.
+    2. It ranks NaN as the best fitness. Here it is told the surviving candidates only.
     3. Returns that give no direction (all equal, or a gradient of exactly zero) leave the distribution
-       as it is, where ranking would pick a direction by the order of a sort and ClipUp would divide by
-       zero.
-    4. Numbers are float64, which is as quick at these sizes.
+       as it is. EvoTorch's ranking would pick a direction by the order of a sort, and ClipUp would divide
+       by zero.
+    4. Numbers are float64, which is as fast at these sizes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def pack(state: Any) -> State:
 
 
 def unpack(template: Any, packed: State) -> Any:
-    """Undo `pack`; the template is any EvoTorch state of the same kind."""
+    """Undo `pack`; the template is any EvoTorch state of the same type."""
     import torch
 
     values: dict[str, Any] = {}
@@ -48,7 +48,7 @@ def unpack(template: Any, packed: State) -> Any:
 
 
 class EvoTorchStrategy(EvolutionStrategy):
-    """Base of PGPE and CEM; subclasses start, sample and update a state, and say which candidates count."""
+    """Base of PGPE and CEM; subclasses start, sample and update a state, and select the candidates to follow."""
 
     def __init__(
         self, initial: Floats, population: int, options: StrategyOptions, seed: np.random.SeedSequence
@@ -58,7 +58,7 @@ class EvoTorchStrategy(EvolutionStrategy):
 
     @property
     def center(self) -> Floats:
-        """The present best guess without noise, shape (P,)."""
+        """The present best guess, without noise, shape (P,)."""
         return np.array(self._center_of(self._state).numpy(), dtype=np.float64)
 
     def _ask(self) -> Floats:
@@ -77,13 +77,13 @@ class EvoTorchStrategy(EvolutionStrategy):
             return {}
         state = self._update(torch.tensor(candidates), torch.tensor(returns))
         if not (torch.isfinite(self._center_of(state)).all() and torch.isfinite(state.stdev).all()):
-            return {}  # the returns differ, yet in no direction: the gradient is zero
+            return {}  # the returns differ, but the gradient is zero
         step = (self._center_of(state) - self._center_of(self._state)).numpy()
         self._state = state
         return {"strategy/step_norm": float(np.linalg.norm(step)), "strategy/sigma": float(state.stdev.mean())}
 
     def state_dict(self) -> State:
-        """Every tensor of the EvoTorch state as an array, and the generator."""
+        """Return every tensor of the EvoTorch state as an array, and the generator's state."""
         return {"distribution": pack(self._state), "generator": self.generator.bit_generator.state}
 
     def load_state_dict(self, state: State) -> None:

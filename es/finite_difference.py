@@ -7,16 +7,16 @@ Optimization":
 
     gradient = 1/t * sum_i (f_i - pivot) / sigma * g_i,   f_i = F(theta + sigma * g_i),   g_i ~ N(0, I)
 
-where pivot is the mean return of exact evaluations of theta, each with a design of its own, so it
+where pivot is the mean return of exact evaluations of theta, each with a design of its own. So it
 estimates the expectation over designs. The step is plain stochastic gradient ascent.
 
 Deviations:
-    1. The paper writes losses to descend; here returns to ascend.
+    1. The paper descends losses; this ascends returns.
     2. The paper does not say whether returns are normalised. The authors' public code standardises
        all values of a generation, the exact ones included, so this is the default of `shaping`.
-    3. The paper does not say how its 301 workers are divided; half of a generation is exact here
+    3. The paper does not say how its 301 workers are divided. Here half of a generation is exact
        (150 of 301), as in the public code (150 and 150).
-    4. Failed evaluations are dropped from both means.
+    4. Failed evaluations are left out of both means.
 """
 
 from __future__ import annotations
@@ -86,13 +86,13 @@ class FiniteDifference(EvolutionStrategy):
     ) -> None:
         super().__init__(initial, population, options, seed)
         self._center = initial.astype(np.float64)
-        share = int(population * options.exact_share + 1e-9)  # 100 * 0.29 is 28.999… in binary
-        self.exact = min(max(share, 1), population - 1)
+        exact = int(population * options.exact_share + 1e-9)  # 100 * 0.29 is 28.999… in binary
+        self.exact = min(max(exact, 1), population - 1)
         self._noise = np.zeros((0, initial.size))
 
     @property
     def center(self) -> Floats:
-        """The present best guess without noise, shape (P,)."""
+        """The present best guess, without noise, shape (P,)."""
         return self._center.copy()
 
     def _ask(self) -> Floats:
@@ -101,7 +101,7 @@ class FiniteDifference(EvolutionStrategy):
         candidates[: len(self._noise)] += self.options.sigma * self._noise
         return candidates
 
-    def _tell(self, candidates: Floats, returns: Floats) -> Metrics:  # noqa: ARG002 (the noise is kept unrounded)
+    def _tell(self, candidates: Floats, returns: Floats) -> Metrics:  # noqa: ARG002 (uses the unrounded noise)
         shaped = SHAPINGS[self.options.shaping](returns)
         perturbed, exact = np.split(shaped, [len(self._noise)])
         valid = ~np.isnan(perturbed)
@@ -119,7 +119,7 @@ class FiniteDifference(EvolutionStrategy):
         }
 
     def state_dict(self) -> State:
-        """The centre and the generator."""
+        """Return the states of the centre and the generator."""
         return {"center": self.center, "generator": self.generator.bit_generator.state}
 
     def load_state_dict(self, state: State) -> None:

@@ -1,4 +1,4 @@
-"""Gradient ascent in numpy: what turns an estimated gradient into a step of the centre.
+"""Gradient ascent in numpy: turns an estimated gradient into a step of the centre.
 
 `sgd`: v <- momentum * v + gradient, step = learning_rate * v (momentum 0 is plain ascent).
 `adam`: Kingma & Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1, with the paper's
@@ -39,7 +39,7 @@ class Ascent:
         self._steps = 0
 
     def step(self, gradient: Floats) -> Floats:
-        """Return what to add to the parameters, shape (P,), for a gradient (P,)."""
+        """Return the step to add to the parameters, shape (P,), for a gradient (P,)."""
         self._steps += 1
         if self.name == "sgd":
             self._first = self.momentum * self._first + gradient
@@ -51,7 +51,7 @@ class Ascent:
         return self.learning_rate * mean / (np.sqrt(square) + 1e-8)
 
     def state_dict(self) -> State:
-        """Everything that later steps depend on."""
+        """Return everything that later steps depend on."""
         return {"first": self._first.copy(), "second": self._second.copy(), "steps": self._steps}
 
     def load_state_dict(self, state: State) -> None:

@@ -9,8 +9,8 @@ Distribution-based Policy Evolution"). Over m pairs with noise d = sigma * eps a
 
     velocity <- clip(0.9 * velocity + learning_rate * gradient / |gradient|, center_max_speed)
 
-A failed evaluation drops its twin as well; the pairs left are ranked among themselves. Deviations from
-EvoTorch: see `es/distributions.py`.
+If an evaluation fails, its twin is dropped as well, and only the remaining pairs are ranked. Deviations
+from EvoTorch: see `es/distributions.py`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class PGPEOptions(Options):
     )
 
     def for_share(self, share: float) -> Self:
-        """Shorten what is a length of the whole vector by the root of the share."""
+        """Multiply options that are lengths of the whole vector by the root of the share."""
         root = math.sqrt(share)
         return self.model_copy(
             update={
@@ -123,5 +123,5 @@ class PGPE(EvoTorchStrategy):
         return pgpe_tell(self._state, values, fitnesses)
 
     def _tell(self, candidates: Floats, returns: Floats) -> Metrics:
-        kept = ~np.isnan(drop_twins(returns))
-        return self._follow(candidates[kept], returns[kept]) if kept.any() else {}
+        survivors = ~np.isnan(drop_twins(returns))
+        return self._follow(candidates[survivors], returns[survivors]) if survivors.any() else {}

@@ -1,15 +1,15 @@
-"""Return shaping: what a generation's returns are turned into before a gradient is estimated.
+"""Return shaping: how a generation's returns are transformed before a gradient is estimated.
 
-`raw` leaves them, `standardize` is the public ES-ENAS code's and ARS' normalisation to mean 0 and
-standard deviation 1, `centered-ranks` is the rank transformation of Salimans et al. 2017
+`raw` leaves them as they are. `standardize` brings them to mean 0 and standard deviation 1, as the
+public code of ES-ENAS and ARS do. `centered-ranks` is the rank transformation of Salimans et al. 2017
 ("Evolution Strategies as a Scalable Alternative to Reinforcement Learning", section 2.1).
 
 All functions take returns (n,) and give (n,). A NaN is a failed evaluation: it stays NaN and has no
 influence on the other numbers.
 
-Deviation: equal returns share the mean of their ranks, so that the outcome never depends on the
-order of a sort and a generation of equal returns has the gradient zero. The originals give equal
-returns different ranks.
+Deviation: equal returns share the mean of their ranks. So the outcome never depends on the order of a
+sort, and a generation of equal returns has the gradient zero. The originals give equal returns
+different ranks.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def centered_ranks(returns: Floats) -> Floats:
     if count == 0:
         return shaped
     _, inverse, multiplicity = np.unique(shaped[valid], return_inverse=True, return_counts=True)
-    last = np.cumsum(multiplicity) - 1  # the highest of the ranks 0 … count - 1 that equal returns share
+    last = np.cumsum(multiplicity) - 1  # the highest rank, of 0 … count - 1, among equal returns
     ranks = last - (multiplicity - 1) / 2
     shaped[valid] = ranks[inverse] / (count - 1) - 0.5 if count > 1 else 0.0
     return shaped

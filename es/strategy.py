@@ -1,4 +1,4 @@
-"""What an evolution strategy is: ask for candidates, tell their returns; it maximises.
+"""The base of all evolution strategies: ask for candidates, tell their returns; it maximises.
 
 Every strategy works on a flat vector of P numbers and a population of n candidates. A failed
 evaluation is a NaN return: it is dropped, with its antithetic twin where it has one.
@@ -25,8 +25,8 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    def for_share(self, share: float) -> Self:  # noqa: ARG002  (most lengths are already a parameter's)
-        """Return the options for going on with this share of the parameters, the noise on each as it was."""
+    def for_share(self, share: float) -> Self:  # noqa: ARG002  (most options are per parameter)
+        """Return the options to continue with this share of the parameters and the same noise on each."""
         return self
 
 
@@ -41,12 +41,12 @@ class EvolutionStrategy(ABC):
 
     Args:
         initial: the first centre, shape (P,).
-        population: n, evaluations a generation.
+        population: n, evaluations per generation.
         options: the strategy's own `Options`.
-        seed: where all of its randomness comes from.
+        seed: the source of all randomness.
 
     Raises:
-        ValueError: initial is no finite vector, or the population is too small for the strategy.
+        ValueError: initial is not a finite vector, or the population is too small for the strategy.
         TypeError: options belong to another strategy.
     """
 
@@ -59,7 +59,7 @@ class EvolutionStrategy(ABC):
         if initial.ndim != 1 or initial.size == 0 or not np.isfinite(initial).all():
             raise ValueError(f"expected a finite initial vector with shape (P,), P >= 1, got shape {initial.shape}")
         if population < 2:
-            raise ValueError(f"expected a population of at least 2 evaluations a generation, got {population}")
+            raise ValueError(f"expected a population of at least 2 evaluations per generation, got {population}")
         if not isinstance(options, self.Options):
             raise TypeError(f"{self.name} expects {self.Options.__name__}, got {type(options).__name__}")
         self.population = population
@@ -70,11 +70,11 @@ class EvolutionStrategy(ABC):
     @property
     @abstractmethod
     def center(self) -> Floats:
-        """The present best guess without noise, shape (P,)."""
+        """The present best guess, without noise, shape (P,)."""
 
     @property
     def groups(self) -> Integers:
-        """Which candidates belong together, shape (n,): equal numbers share a design (antithetic twins)."""
+        """Which candidates share a design, shape (n,): those with equal numbers (antithetic twins)."""
         return np.arange(self.population)
 
     def ask(self) -> Floats:
@@ -84,7 +84,7 @@ class EvolutionStrategy(ABC):
         return self._candidates
 
     def tell(self, returns: Floats) -> Metrics:
-        """Improve the centre from the candidates' returns (n,); NaN or infinite = failed.
+        """Improve the centre with the candidates' returns (n,); NaN or infinite means failed.
 
         A generation with too few survivors leaves the centre where it is and returns no metrics.
 
@@ -109,7 +109,7 @@ class EvolutionStrategy(ABC):
 
     @abstractmethod
     def state_dict(self) -> State:
-        """Everything needed to continue bit for bit, taken between a tell and the next ask."""
+        """Return everything needed to continue bit for bit; call it between a tell and the next ask."""
 
     @abstractmethod
     def load_state_dict(self, state: State) -> None:

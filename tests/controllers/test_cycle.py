@@ -1,4 +1,4 @@
-"""A shuffled cycle meets every row once before any again; strata get equal shares."""
+"""A shuffled cycle proposes every row once before any is repeated; strata get equal shares."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def controller(name, space, seed=0):
     return kind(space, kind.Options(), np.random.SeedSequence(seed))
 
 
-def test_every_row_once_before_any_again():
+def test_every_row_once_before_any_is_repeated():
     cycle = controller("cycle", Space(2, 12, rows=ROWS))
     first, second = cycle.propose(12), np.concatenate([cycle.propose(5), cycle.propose(7)])
     for designs in (first, second):
@@ -34,7 +34,7 @@ def test_strata_have_equal_shares_and_are_cycled_through():
     assert counts[2:].max() - counts[2:].min() <= 1
 
 
-def test_a_space_too_large_to_list_is_drawn_from():
+def test_a_space_too_large_to_list_is_sampled():
     assert controller("cycle", Space(50, 17)).propose(3).shape == (3, 50)
 
 

@@ -1,4 +1,4 @@
-"""The pointer network against enumeration and automatic differentiation, and what REINFORCE learns with it."""
+"""The pointer network equals enumeration and automatic differentiation, and REINFORCE learns with it."""
 
 from itertools import product
 
@@ -32,12 +32,12 @@ def naive_log_probabilities(net, designs):
         return torch.cat([i, f, g, o])
 
     def weights(side, layer):
-        kind = "_l0" if layer else ""
+        suffix = "_l0" if layer else ""
         return {
-            f"weight_ih{kind}": reorder(p[f"{side}_input"]),
-            f"weight_hh{kind}": reorder(p[f"{side}_hidden"]),
-            f"bias_ih{kind}": reorder(p[f"{side}_bias"]),
-            f"bias_hh{kind}": torch.zeros(4 * width, dtype=net.dtype),
+            f"weight_ih{suffix}": reorder(p[f"{side}_input"]),
+            f"weight_hh{suffix}": reorder(p[f"{side}_hidden"]),
+            f"bias_ih{suffix}": reorder(p[f"{side}_bias"]),
+            f"bias_hh{suffix}": torch.zeros(4 * width, dtype=net.dtype),
         }
 
     call = torch.func.functional_call
@@ -70,7 +70,7 @@ def test_probabilities_of_all_designs_sum_to_one(length, choices):
     assert net.score().log_probability.exp().sum().item() == pytest.approx(1, abs=1e-12)
 
 
-def test_samples_come_as_often_as_their_probability_says():
+def test_samples_are_as_frequent_as_their_probability():
     net = network(3, 3, temperature=0.1)  # far from uniform
     designs = torch.tensor(list(product(range(3), repeat=3)))
     net.forward(len(designs), None, designs)
@@ -90,7 +90,7 @@ def test_gradient_equals_automatic_differentiation(length, temperature):
     weights = torch.from_numpy(generator.standard_normal((2, 6)))
     score = net.score()
     net.backward(*weights)
-    found = {name: parameter.grad for name, parameter in net.parameters.items()}
+    gradients = {name: parameter.grad for name, parameter in net.parameters.items()}
     for parameter in net.parameters.values():
         parameter.grad = None
     loss, log_probability, entropy = naive_loss(net, designs, *weights)
@@ -100,7 +100,7 @@ def test_gradient_equals_automatic_differentiation(length, temperature):
     for name, parameter in net.parameters.items():
         expected = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         torch.testing.assert_close(
-            found[name], expected, rtol=1e-9, atol=1e-10, msg=lambda m, name=name: f"{name}: {m}"
+            gradients[name], expected, rtol=1e-9, atol=1e-10, msg=lambda m, name=name: f"{name}: {m}"
         )
 
 
@@ -122,7 +122,7 @@ def test_running_its_own_samples_through_changes_nothing():
     assert torch.equal(one.score().log_probability, other.score().log_probability)
 
 
-def test_backward_after_a_change_of_parameters_is_refused():
+def test_backward_after_the_parameters_have_changed_is_refused():
     net = network(3, 2)
     net.forward(2, np.random.default_rng(0))
     net.forget()
@@ -130,7 +130,7 @@ def test_backward_after_a_change_of_parameters_is_refused():
         net.backward(torch.ones(2), torch.ones(2))
 
 
-def test_feedback_on_foreign_designs_follows_the_same_loss():
+def test_feedback_on_designs_never_proposed_follows_the_same_loss():
     rewards = np.array([3.0, 1.0, 2.0, 2.5])
     designs = np.random.default_rng(5).integers(3, size=(4, 6))
     learner, twin = controller(6, 3), controller(6, 3)
@@ -206,14 +206,14 @@ def test_a_large_entropy_weight_keeps_decisions_uniform():
     assert metrics["controller/entropy"] > 0.99 * np.log(3)
 
 
-def test_ordered_start_keeps_decisions_about_the_middle_with_the_spread_asked_for():
+def test_an_ordered_start_has_decisions_around_the_middle_with_the_given_spread():
     net = PointerNetwork(200, 17, 16, 1.0, np.random.default_rng(0), spread=2.0)
     designs = net.forward(64, np.random.default_rng(1)).numpy()
     assert abs(designs.mean() - 8) < 0.3
     assert designs.std() == pytest.approx(2.0, abs=0.3)
 
 
-def test_mirrored_designs_err_to_opposite_sides_and_keep_their_distribution():
+def test_mirrored_designs_deviate_in_opposite_directions_and_keep_their_distribution():
     def sample(mirrored):
         net = PointerNetwork(50, 9, 16, 1.0, np.random.default_rng(0), spread=1.5, mirrored=mirrored)
         return net.forward(2000, np.random.default_rng(1)).numpy()

@@ -1,6 +1,7 @@
-"""The controllers without a network: random, fixed, evolution."""
+"""The controllers without a network: random, fixed, evolution, none."""
 
 import numpy as np
+import pytest
 
 from controllers import CONTROLLERS, Space
 
@@ -32,7 +33,7 @@ def test_fixed_population_has_301_members_as_in_the_paper():
     assert len(np.unique(designs, axis=0)) == 301
 
 
-def test_fixed_population_comes_in_a_cycle_whatever_the_batches():
+def test_fixed_population_is_proposed_in_a_cycle_whatever_the_batches():
     one, other = make("fixed", controller_members=5), make("fixed", controller_members=5)
     batches = np.concatenate([one.propose(n) for n in (3, 7, 1, 5)])
     np.testing.assert_array_equal(batches, other.propose(16))
@@ -45,7 +46,7 @@ def test_evolution_starts_with_random_designs_until_the_population_is_full():
         assert controller.feedback(designs, np.zeros(40))["controller/population"] == expected
 
 
-def test_evolution_changes_as_many_decisions_as_told():
+def test_evolution_changes_as_many_decisions_as_the_option_says():
     for mutations in (1, 3):
         controller = make("evolution", controller_population=10, controller_mutations=mutations)
         parents = controller.propose(10)
@@ -71,3 +72,16 @@ def test_evolution_removes_the_oldest_even_if_best():
 def test_evolution_improves_where_random_does_not():
     assert mean_after(make("random"), 60) < 7
     assert mean_after(make("evolution"), 60) > 12
+
+
+def test_none_refuses_a_space_with_decisions():
+    with pytest.raises(ValueError, match="without decisions, got designs of 20 decisions with 4 choices"):
+        make("none")
+
+
+def test_none_ignores_what_random_saved_over_an_empty_space():
+    empty = Space(length=0, choices=1)
+    controller = make("none", empty)
+    controller.load_state_dict(make("random", empty).state_dict())
+    assert controller.propose(3).shape == (3, 0)
+    assert controller.state_dict() == {}

@@ -1,4 +1,4 @@
-"""CMA-ES: equals pycma driven by hand, survivors only, replay."""
+"""CMA-ES equals pycma driven by hand, uses survivors only, and replays its state."""
 
 import cma
 import numpy as np
@@ -67,7 +67,7 @@ def test_populations_below_three_are_refused():
         make(population=2)
 
 
-def test_the_history_is_one_row_a_generation():
+def test_the_history_has_one_row_per_generation():
     strategy = make()
     assert strategy.state_dict()["history"].shape == (0, 10)
     for _ in range(3):

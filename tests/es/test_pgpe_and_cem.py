@@ -1,4 +1,4 @@
-"""PGPE and CEM equal driving evotorch by hand; pairs, NaN and degenerate generations."""
+"""PGPE and CEM equal EvoTorch driven by hand; pairs, NaN and degenerate generations."""
 
 import numpy as np
 import pytest
@@ -60,8 +60,8 @@ def test_pgpe_of_the_surviving_pairs_equals_a_smaller_generation():
     candidates = strategy.ask()
     returns = returns_of(candidates)
     returns[[0, 7]] = nan
-    kept = [2, 3, 4, 5, 8, 9, 10, 11]
-    state = pgpe_tell(strategy._state, torch.tensor(candidates[kept]), torch.tensor(returns[kept]))
+    survivors = [2, 3, 4, 5, 8, 9, 10, 11]
+    state = pgpe_tell(strategy._state, torch.tensor(candidates[survivors]), torch.tensor(returns[survivors]))
     strategy.tell(returns)
     np.testing.assert_array_equal(strategy.center, state.optimizer_state.center.numpy())
 

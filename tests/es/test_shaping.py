@@ -1,4 +1,4 @@
-"""Shaping by hand, and against evotorch."""
+"""Shaping equals results by hand, and EvoTorch's and SciPy's."""
 
 import numpy as np
 import pytest
@@ -61,8 +61,8 @@ def test_only_nan_stays_only_nan(name):
 @pytest.mark.parametrize("name", SHAPINGS)
 def test_nan_has_no_influence_and_order_is_kept(name):
     returns = np.random.default_rng(1).standard_normal(12)
-    holes = np.insert(returns, [0, 5, 12], nan)
-    shaped = SHAPINGS[name](holes)
-    np.testing.assert_array_equal(np.isnan(shaped), np.isnan(holes))
+    with_nan = np.insert(returns, [0, 5, 12], nan)
+    shaped = SHAPINGS[name](with_nan)
+    np.testing.assert_array_equal(np.isnan(shaped), np.isnan(with_nan))
     np.testing.assert_array_equal(shaped[~np.isnan(shaped)], SHAPINGS[name](returns))
     np.testing.assert_array_equal(np.argsort(SHAPINGS[name](returns)), np.argsort(returns))

@@ -1,4 +1,4 @@
-"""What holds for every strategy of the registry."""
+"""What every strategy must do."""
 
 import json
 import subprocess
@@ -27,15 +27,15 @@ def quadratic(candidates):
 
 
 def run(strategy: EvolutionStrategy, generations: int, failing: float = 0.0, seed: int = 7):
-    """Asks of all generations (generations, n, P) and the last metrics."""
+    """Return the candidates of all generations, (generations, n, P), and the last metrics."""
     generator = np.random.default_rng(seed)
-    asked, metrics = [], {}
+    candidates, metrics = [], {}
     for _ in range(generations):
-        asked.append(strategy.ask().copy())
-        returns = quadratic(asked[-1])
+        candidates.append(strategy.ask().copy())
+        returns = quadratic(candidates[-1])
         returns[generator.random(len(returns)) < failing] = np.nan
         metrics = strategy.tell(returns)
-    return np.array(asked), metrics
+    return np.array(candidates), metrics
 
 
 def leaves(state):
@@ -132,7 +132,7 @@ def test_equal_returns_do_no_harm(name):
         strategy.ask()
         strategy.tell(np.full(POPULATION, 0.1))
     assert np.isfinite(strategy.center).all()
-    if name != "cmaes":  # its centre is a mean of candidates, whatever they return
+    if name != "cmaes":  # its centre becomes a mean of candidates, whatever their returns are
         np.testing.assert_array_equal(strategy.center, np.zeros(5))
 
 
@@ -143,13 +143,13 @@ def test_a_restored_state_continues_bit_for_bit(name):
     original.ask()
     original.tell(np.full(POPULATION, np.nan))
     state = original.state_dict()
-    expected = run(original, 5, failing=0.1)
+    expected_candidates, expected_metrics = run(original, 5, failing=0.1)
     restored = make(name, initial=np.ones(5), seed=2)
     restored.ask()
     restored.load_state_dict(state)
-    actual = run(restored, 5, failing=0.1)
-    np.testing.assert_array_equal(actual[0], expected[0])
-    assert actual[1] == expected[1]
+    candidates, metrics = run(restored, 5, failing=0.1)
+    np.testing.assert_array_equal(candidates, expected_candidates)
+    assert metrics == expected_metrics
     np.testing.assert_array_equal(restored.center, original.center)
 
 
