@@ -5,7 +5,7 @@ N trials, D decisions, P parameters, O observation, A action, T time, L lanes, E
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,19 +91,22 @@ Networks = Stacked | Mixed
 take sums in another order, and so differ in the last bits."""
 
 
-class Exploration(NamedTuple):
-    """How trials deviate from their policies while experience is collected: drawn beforehand by who learns from it.
+class Acting(Protocol):
+    """What an evaluator needs of an action distribution (`compactrl.policies.distributions`)."""
 
-    With `outputs` twice as many as actions, the second half are logarithms of standard deviations, and an action is
-    tanh(mean + std · noise); else it is tanh(output) + noise, cut to -1 … 1.
-    """
+    def act(self, outputs: Floats, noise: Floats) -> Floats:
+        """Return the actions (n, A) in -1 … 1 of raw outputs (n, outputs) with noise (n, A)."""
+
+
+class Exploration(NamedTuple):
+    """How trials deviate from their policies while experience is collected: drawn beforehand by who learns from it."""
 
     noise: Floats
     """(T, L, A)"""
     actions: Floats
     """(T, L, A) in -1 … 1, what is done instead of what the policy says; NaN where it is asked."""
-    log_std: tuple[float, float]
-    """Bounds of the logarithms of standard deviations."""
+    distribution: Acting
+    """What the outputs and the noise make of an action."""
 
 
 class Trials(NamedTuple):

@@ -17,18 +17,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compactrl.compressions import COMPRESSIONS, Hypernet, Options
-from compactrl.compressions.plain import Plain, crop, join
+from compactrl.compressions.hypernet import Hypernet
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError, InputError
-from compactrl.learners.base import normalizer_of, shipped_theta
-from compactrl.methods.settings import Settings, resolve
-from compactrl.policies.architectures import Widths, designs_of, memory_dimension, parameters, widths_of
+from compactrl.learners.base import shipped_theta
+from compactrl.learners.moments import normalizer_of
+from compactrl.learners.options import OffPolicyOptions
+from compactrl.methods.settings import Settings
+from compactrl.policies.architectures import Widths, designs_of, memory_dimension, parameters
 from compactrl.policies.policy import Policy
+from compactrl.policies.size import size_of
+from compactrl.policies.skeleton import Skeleton
 from compactrl.runs.checkpoints import load_checkpoint
 from compactrl.runs.run import Run
-from compactrl.searches.search import environment, network_sizes
-from compactrl.types import Designs, Normalizer
+from compactrl.searches.prepare import set_up
+from compactrl.types import Design, Designs, Layer, Layers, Normalizer
 
 
 class Catalog(NamedTuple):
@@ -81,27 +84,24 @@ class Catalog(NamedTuple):
     def policies(self, architectures: Sequence[Widths]) -> list[Policy]:
         """Return the policies that the hypernetwork writes for these architectures."""
         designs = self.designs(architectures)
-        actions = self.spec.action.size
-        found = []
-        for design, layers in zip(designs, self.hypernet.expand_each(self.theta, designs), strict=True):
-            deployed = crop(layers, actions)
-            theta = join(deployed)
-            sizes = (self.spec.observation_size, *widths_of(design, self.hypernet.widths), actions)
-            size = Plain(sizes, Options()).size(np.zeros(0, np.int64))
-            found.append(
-                Policy(
-                    deployed,
-                    self.normalizer,
-                    self.spec.action,
-                    self.spec.id,
-                    self.settings.search.method,
-                    size,
-                    design,
-                    theta.astype(float),
-                    "relu",
-                )
-            )
-        return found
+        networks = self.hypernet.expand_each(self.theta, designs)
+        return [self._policy(design, layers) for design, layers in zip(designs, networks, strict=True)]
+
+    def _policy(self, design: Design, layers: Layers) -> Policy:
+        """Return the policy of a design (D,), of whose layers only the outputs that are actions ship."""
+        *hidden, last = layers
+        deployed = (*hidden, Layer(*(part[: self.spec.action.size] for part in last if part is not None)))
+        return Policy.of_layers(
+            deployed,
+            self.normalizer,
+            self.spec.action,
+            self.hypernet.skeleton.activation,
+            self.hypernet.container,
+            env=self.spec.id,
+            method=self.settings.search.method,
+            size=size_of(Skeleton.of_layers(deployed, "relu"), sum(layer.weight.size for layer in deployed)),
+            design=design,
+        )
 
 
 def open_catalog(run: Run) -> Catalog:
@@ -111,8 +111,9 @@ def open_catalog(run: Run) -> Catalog:
         InputError: the run is of another method, or has settled on one architecture.
         CompactrlError: it has no checkpoint yet.
     """
-    settings = resolve(run.config)
-    if settings.choice.compression != Hypernet.name:
+    setup = set_up(run.config)
+    settings, hypernet = setup.settings, setup.compression
+    if not isinstance(hypernet, Hypernet):
         raise InputError(
             f"{run.path} is a run of --method {settings.search.method}, with one architecture: this is for --method ghp"
         )
@@ -124,14 +125,11 @@ def open_catalog(run: Run) -> Catalog:
     iteration, state = found
     if state["settled"] is not None:
         raise InputError(f"{run.path} has settled on one architecture: evaluate it without --architectures")
-    spec = environment(settings)
-    hypernet = COMPRESSIONS[Hypernet.name](network_sizes(settings, spec), settings.compression)
-    if not isinstance(hypernet, Hypernet):
-        raise TypeError(f"expected a hypernetwork, got {type(hypernet).__name__}")
-    count = float(state["count"]) if settings.learner.normalize_observations else 0.0
+    normalized = isinstance(settings.learner, OffPolicyOptions) and settings.learner.normalize_observations
+    count = float(state["count"]) if normalized else 0.0
     normalizer = normalizer_of(count, np.asarray(state["total"]), np.asarray(state["square"]))
     theta = shipped_theta(state).astype(np.float32)
-    return Catalog(run, settings, spec, hypernet, theta, normalizer, iteration, int(state["env_steps"]))
+    return Catalog(run, settings, setup.spec, hypernet, theta, normalizer, iteration, int(state["env_steps"]))
 
 
 def _needed(state: dict[str, Any]) -> dict[str, Any]:

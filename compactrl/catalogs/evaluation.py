@@ -13,8 +13,8 @@ from compactrl.catalogs.table import FILE, Row, table_of
 from compactrl.errors import InputError
 from compactrl.networks.mixed import padded
 from compactrl.policies.architectures import Widths
+from compactrl.policies.policy import copies
 from compactrl.runs.run import EVALUATION_STREAM
-from compactrl.searches.shipping import together
 from compactrl.storage.files import write_json
 from compactrl.types import Trials
 
@@ -79,7 +79,7 @@ def in_turn(architectures: Sequence[Widths], parameters: Callable[[Widths], int]
 def _evaluate(catalog: Catalog, part: Sequence[Widths], evaluator: Any, episodes: int) -> list[Row]:
     policies = catalog.policies(part)
     count = len(part) * episodes
-    trials = Trials(together(policies, episodes), catalog.normalizer, np.zeros((count, 0), np.int64))
+    trials = Trials(copies(policies, episodes), catalog.normalizer, np.zeros((count, 0), np.int64))
     outcomes = evaluator.evaluate(trials)
     returns = outcomes.returns.reshape(len(part), episodes)
     rows = []

@@ -1,14 +1,7 @@
-"""What a compression is: a pure function from (theta, design) to the weights of a plain tanh MLP, and its exact size.
+"""What a compression is: a pure function from (theta, design) to the weights of a plain MLP, and its exact size.
 
-Sizes follow Song, Choromanski et al., "Chromatic networks" (ICLR 2020 NAS workshop), section 4.2, appendix D:
-
-    compression = 1 - (weights + biases) / (edges + biases)
-    bits        = 32 * (weights + biases) + dictionary
-
-where the dictionary, which says what weight an edge takes, is edges * ceil(log2 M) for a colouring or a mask of
-M distinct weights, and 0 for a fixed pattern.
-
-Deviation: appendix D lists a bias on the output; no printed figure counts it, and there is none here.
+A compression says which numbers a network has; the skeleton says which network: its sizes, its activation, and which
+layers have biases. Sizes are those of `compactrl.policies.size`.
 
 Letters: N trials, D decisions of a design, P parameters, E edges, M weights that ship.
 """
@@ -16,13 +9,16 @@ Letters: N trials, D decisions of a design, P parameters, E edges, M weights tha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from compactrl.types import Design, Designs, Floats, Layers, Size
+from compactrl.policies.architectures import ArchitectureSpace
+from compactrl.policies.size import size_of
+from compactrl.policies.skeleton import Skeleton
+from compactrl.types import Design, Designs, Floats, Integers, Layers, Size
 from controllers.base import Space
 
 START = 1e-5
@@ -39,21 +35,36 @@ class Options(BaseModel):
 AnyOptions: TypeAlias = Options  # a name for annotations inside the class, where its attribute `Options` hides this one
 
 
+@dataclass(frozen=True)
+class Compact:
+    """The numbers of a network as it ships, and which edge takes which."""
+
+    skeleton: Skeleton
+    weights: Floats
+    """(M,) the distinct ones."""
+    index: Integers | None
+    """(E,) which weight each edge takes; None where each has its own, in order."""
+    mask: Integers | None
+    """(E,) of zeros and ones; None where every edge is kept."""
+    biases: Floats
+    """(B,), layer by layer."""
+
+
 class Compression(ABC):
-    """A pure function (theta, design) → weights of a plain MLP, with biases on the hidden layers only.
+    """A pure function (theta, design) → weights of a plain MLP.
 
     Args:
-        sizes: widths of observation, hidden layers, action.
+        skeleton: the MLP.
         options: the compression's own `Options`.
 
     Raises:
-        ValueError: sizes that are no network, options out of range.
+        ValueError: a skeleton that it is not for, options out of range.
         TypeError: options of another compression.
     """
 
     name: ClassVar[str]
-    activation: ClassVar[str] = "tanh"
-    """Of the hidden layers of what `expand` returns: `tanh` or `relu`."""
+    container: ClassVar[str] = "stacked"
+    """How what `expand` returns is evaluated (`compactrl.types.Networks`): `stacked` or `mixed`."""
     Options: ClassVar[type[Options]] = Options
 
     space: Space
@@ -62,25 +73,21 @@ class Compression(ABC):
     """All rows that a design may be, whoever chooses it: D = design_space.length."""
     num_weights: int
     """M, the most weights that may ship."""
-    meta_batch: int = 1
-    """How many designs a learner by gradients acts with and trains at a time."""
-    resample_updates: int = 0
-    """Updates by gradients after which others learn, where they change."""
-    anchors: Designs
-    """(k, D) designs that are part of every meta-batch, k < meta_batch; none but where a compression says so."""
+    architecture_space: ArchitectureSpace | None = None
+    """Where designs are architectures: all there are."""
 
-    def __init__(self, sizes: tuple[int, ...], options: AnyOptions) -> None:
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise ValueError(f"expected sizes (observation, hidden layers …, action), each at least 1, got {sizes}")
+    def __init__(self, skeleton: Skeleton, options: AnyOptions) -> None:
         if not isinstance(options, self.Options):
             raise TypeError(f"expected {self.Options.__name__} for {self.name}, got {type(options).__name__}")
-        self.sizes = tuple(int(size) for size in sizes)
-        self.options = options
-        self.shapes = tuple((outputs, inputs) for inputs, outputs in pairwise(self.sizes))
-        self.num_edges = sum(outputs * inputs for outputs, inputs in self.shapes)
-        self.num_biases = sum(self.sizes[1:-1])
+        self.skeleton, self.options = skeleton, options
+        self.sizes, self.shapes = skeleton.sizes, skeleton.shapes
+        self.num_edges, self.num_biases = skeleton.num_edges, skeleton.num_biases
         self.space = self.design_space = Space(length=0, choices=1)
-        self.anchors = np.zeros((0, 0), np.int64)
+
+    @classmethod
+    def skeleton_of(cls, sizes: tuple[int, ...]) -> Skeleton:
+        """Return the skeleton that a search takes for these sizes, where nothing else is said."""
+        return Skeleton.tanh(sizes)
 
     @property
     def summary(self) -> str:
@@ -111,10 +118,6 @@ class Compression(ABC):
         """Return the design that theta (P,) or (N, P) itself decides, (D,) or (N, D); None where it decides none."""
         return None
 
-    def described(self, designs: Designs) -> Floats:
-        """Return what critics are told of each design (n, D), numbers of the order of 1, shape (n, F); none here."""
-        return np.zeros((len(designs), 0))
-
     def usage(self, designs: Designs) -> Floats | None:  # noqa: ARG002
         """Return the share of edges that each design (N, D) keeps, shape (N,); None where all are always kept."""
         return None
@@ -141,26 +144,10 @@ class Compression(ABC):
         """
         return self, theta
 
+    @abstractmethod
+    def compact(self, theta: Floats, design: Design) -> Compact:
+        """Return what ships of theta (P,) with this design (D,): its distinct numbers, and which edge takes which."""
+
     def _size(self, weights: int, dictionary: int) -> Size:
         """Return the size of so many weights with a dictionary of so many bits."""
-        parameters = weights + self.num_biases
-        return Size(
-            weights=weights,
-            biases=self.num_biases,
-            parameters=parameters,
-            compression=1 - parameters / (self.num_edges + self.num_biases),
-            bits=32 * parameters + dictionary,
-        )
-
-
-def coloring_bits(edges: int, weights: int) -> int:
-    """Return edges * ceil(log2 weights), exactly: the bits that say which of the weights each edge takes."""
-    return edges * (weights - 1).bit_length()
-
-
-def mask_bits(edges: int, weights: int) -> int:
-    """Return the dictionary of a mask, in bits: as for a colouring with the kept weights, but at least a bit an edge.
-
-    The paper's formula gives 0 bits for one kept weight and is undefined for none, yet a mask must still say where.
-    """
-    return edges * max(1, max(weights - 1, 0).bit_length())
+        return size_of(self.skeleton, weights, dictionary)

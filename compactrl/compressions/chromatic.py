@@ -18,9 +18,11 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from compactrl.compressions.base import Compression, Options, coloring_bits
+from compactrl.compressions.base import Compression, Options
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather
+from compactrl.policies.size import coloring_bits
+from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Design, Floats, Integers, Size
 from controllers.base import Space
 
@@ -49,7 +51,7 @@ class Chromatic(Gather):
         ValueError: no partition, or more than edges.
 
     Example:
-        >>> policy = Chromatic((17, 41, 6), ChromaticOptions(partitions=17))
+        >>> policy = Chromatic(Skeleton.tanh((17, 41, 6)), ChromaticOptions(partitions=17))
         >>> policy.size(np.zeros(943, dtype=np.int64)).bits
         6571
     """
@@ -57,8 +59,8 @@ class Chromatic(Gather):
     name = "chromatic"
     Options: ClassVar[type[ChromaticOptions]] = ChromaticOptions
 
-    def __init__(self, sizes: tuple[int, ...], options: ChromaticOptions) -> None:
-        super().__init__(sizes, options)
+    def __init__(self, skeleton: Skeleton, options: ChromaticOptions) -> None:
+        super().__init__(skeleton, options)
         check_partitions(options.partitions, self.num_edges)
         self.num_weights = options.partitions
         self.space = self.design_space = Space(length=self.num_edges, choices=options.partitions)
@@ -76,7 +78,7 @@ class Chromatic(Gather):
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
         """Freeze the colours (E,); theta is the same M weights and biases."""
         colors = self._check_design(design)
-        return Frozen(self.sizes, colors, self.num_weights), theta
+        return Frozen(self.skeleton, colors, self.num_weights), theta
 
     def _map(self, design: Design) -> tuple[Integers, Integers | None]:
         return design, None

@@ -8,34 +8,23 @@ n = max(rows, columns) and truncate it:
 
 from __future__ import annotations
 
-import numpy as np
-
 from compactrl.compressions.base import Options
-from compactrl.compressions.gather import Gather, stack
-from compactrl.types import Integers
-
-
-def pattern(rows: int, columns: int) -> Integers:
-    """Return the index map of one matrix, shape (rows, columns).
-
-    Example:
-        >>> pattern(2, 3)
-        array([[0, 1, 2],
-               [2, 0, 1]])
-    """
-    return (np.arange(columns) - np.arange(rows)[:, None]) % max(rows, columns)
+from compactrl.compressions.gather import Gather
+from compactrl.policies import patterns
+from compactrl.policies.patterns import stack
+from compactrl.policies.skeleton import Skeleton
 
 
 class Circulant(Gather):
     """One weight a wrapped diagonal.
 
     Example:
-        >>> Circulant((17, 41, 6), Options()).num_weights
+        >>> Circulant(Skeleton.tanh((17, 41, 6)), Options()).num_weights
         82
     """
 
     name = "circulant"
 
-    def __init__(self, sizes: tuple[int, ...], options: Options) -> None:
-        super().__init__(sizes, options)
-        self.index, self.num_weights = stack(pattern, self.shapes)
+    def __init__(self, skeleton: Skeleton, options: Options) -> None:
+        super().__init__(skeleton, options)
+        self.index, self.num_weights = stack(patterns.circulant, self.shapes)

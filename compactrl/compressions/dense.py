@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from compactrl.compressions.base import Options
-from compactrl.compressions.gather import Gather, stack
-from compactrl.types import Integers
-
-
-def pattern(rows: int, columns: int) -> Integers:
-    """Return the index map of one matrix, shape (rows, columns)."""
-    return np.arange(rows * columns).reshape(rows, columns)
+from compactrl.compressions.gather import Gather
+from compactrl.policies import patterns
+from compactrl.policies.patterns import stack
+from compactrl.policies.skeleton import Skeleton
 
 
 class Dense(Gather):
     """One weight an edge.
 
     Example:
-        >>> policy = Dense((17, 41, 6), Options())
+        >>> import numpy as np
+        >>> policy = Dense(Skeleton.tanh((17, 41, 6)), Options())
         >>> policy.size(np.zeros(0, dtype=np.int64)).bits
         31488
     """
 
     name = "dense"
 
-    def __init__(self, sizes: tuple[int, ...], options: Options) -> None:
-        super().__init__(sizes, options)
-        self.index, self.num_weights = stack(pattern, self.shapes)
+    def __init__(self, skeleton: Skeleton, options: Options) -> None:
+        super().__init__(skeleton, options)
+        self.index, self.num_weights = stack(patterns.dense, self.shapes)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from compactrl.compressions.base import Options, coloring_bits, mask_bits
+from compactrl.compressions.base import Options
 from compactrl.compressions.gather import Gather
+from compactrl.policies.sharing import mask_index
+from compactrl.policies.size import coloring_bits, mask_bits
+from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Design, Integers, Size
 
 
@@ -13,7 +14,7 @@ class Frozen(Gather):
     """A settled colouring or mask, with theta = [weights | biases].
 
     Args:
-        sizes: widths of observation, hidden layers, action.
+        skeleton: of the network.
         index: (E,), the weight of each edge.
         num_weights: how many weights there are, used or not.
         mask: (E,) of zeros and ones, or None for a colouring.
@@ -22,15 +23,16 @@ class Frozen(Gather):
         ValueError: not one index, or one mask bit, for every edge, or an index out of range.
 
     Example:
-        >>> policy = Frozen((2, 1), np.array([1, 0]), num_weights=2)
+        >>> import numpy as np
+        >>> policy = Frozen(Skeleton.tanh((2, 1)), np.array([1, 0]), num_weights=2)
         >>> policy.expand(np.array([0.5, -0.5]), np.zeros(0, dtype=np.int64))[0].weight
         array([[-0.5,  0.5]])
     """
 
     name = "frozen"
 
-    def __init__(self, sizes: tuple[int, ...], index: Integers, num_weights: int, mask: Integers | None = None) -> None:
-        super().__init__(sizes, Options())
+    def __init__(self, skeleton: Skeleton, index: Integers, num_weights: int, mask: Integers | None = None) -> None:
+        super().__init__(skeleton, Options())
         for values in (index,) if mask is None else (index, mask):
             if values.shape != (self.num_edges,):
                 raise ValueError(f"expected one number for each of the {self.num_edges} edges, got {values.shape}")
@@ -49,7 +51,6 @@ class Frozen(Gather):
         return self.index, self.mask
 
 
-def freeze_mask(sizes: tuple[int, ...], mask: Integers) -> Frozen:
+def freeze_mask(skeleton: Skeleton, mask: Integers) -> Frozen:
     """Freeze a mask (E,): the kept edges take the weights 0, 1, … in order, the others none."""
-    kept = mask.astype(bool)
-    return Frozen(sizes, np.where(kept, np.cumsum(kept) - 1, 0), int(kept.sum()), mask)
+    return Frozen(skeleton, mask_index(mask), int(mask.astype(bool).sum()), mask)

@@ -6,16 +6,12 @@ weight it takes; dense, Toeplitz, circulant, chromatic and masked policies diffe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from compactrl.compressions.base import START, Compression
-from compactrl.types import Design, Floats, Integers, Layer, Layers
-
-Shapes = tuple[tuple[int, int], ...]
+from compactrl.compressions.base import START, Compact, Compression
+from compactrl.types import Design, Floats, Integers, Layers
 
 
 def like(array: Any, reference: Any) -> Any:
@@ -46,33 +42,6 @@ def gather(weights: Any, index: Integers, mask: Integers | None = None) -> Any:
     return edges if mask is None else edges * like(mask, edges).to(edges.dtype)
 
 
-def split(edges: Any, biases: Any, shapes: Shapes) -> Layers:
-    """Cut edges (E,) or (N, E) and hidden biases (B,) or (N, B) into layers of weight shape (outputs, inputs)."""
-    layers, edge, bias = [], 0, 0
-    for number, (outputs, inputs) in enumerate(shapes):
-        weight = edges[..., edge : edge + outputs * inputs].reshape(*edges.shape[:-1], outputs, inputs)
-        hidden = number < len(shapes) - 1
-        layers.append(Layer(weight, biases[..., bias : bias + outputs] if hidden else None))
-        edge, bias = edge + outputs * inputs, bias + outputs
-    return tuple(layers)
-
-
-def stack(pattern: Callable[[int, int], Integers], shapes: Shapes) -> tuple[Integers, int]:
-    """Lay one pattern over every layer, each with weights of its own.
-
-    Args:
-        pattern: (rows, columns) → index map with this shape, whose largest entry is the number of weights less one.
-        shapes: (rows, columns) of every layer.
-
-    Returns:
-        The index map of all layers, (E,), and the number of weights.
-    """
-    maps = [pattern(rows, columns).ravel() for rows, columns in shapes]
-    ends = list(accumulate(int(each.max()) + 1 for each in maps))
-    starts = [0, *ends[:-1]]
-    return np.concatenate([each + start for each, start in zip(maps, starts, strict=True)]), ends[-1]
-
-
 class Gather(Compression):
     """A compression that is an index map; a subclass sets `index` and `num_weights`, or overrides `_map`."""
 
@@ -94,7 +63,7 @@ class Gather(Compression):
             raise ValueError(f"expected a design for each theta, got {len(decisions)} designs and {len(theta)} thetas")
         index, mask = self._map(decisions)
         biases = theta[..., self._num_trained : self._num_trained + self.num_biases]
-        return split(gather(self._weights(theta), index, mask), biases, self.shapes)
+        return self.skeleton.layers(gather(self._weights(theta), index, mask), biases)
 
     def initial(self, generator: np.random.Generator) -> Floats:
         """Draw the first theta, (P,): weights normal with standard deviation `START`, biases zero."""
@@ -102,9 +71,15 @@ class Gather(Compression):
         theta[: self._num_trained] = START * generator.standard_normal(self._num_trained)
         return theta
 
-    def index_map(self) -> tuple[Integers, Integers | None]:
-        """Return which weight each edge takes, (E,), and the mask, (E,) or None, of a settled or fixed pattern."""
-        return self._map(np.zeros(0, np.int64))
+    def compact(self, theta: Floats, design: Design) -> Compact:
+        """Return what ships of theta (P,) with this design (D,); see `Compression.compact`."""
+        settled, numbers = self.settle(theta, design)
+        if not isinstance(settled, Gather):
+            raise TypeError(f"expected {self.name} to settle on an index map, got {type(settled).__name__}")
+        index, mask = settled._map(np.zeros(0, np.int64))
+        weights, biases = numbers[: settled.num_weights], numbers[settled.num_weights :]
+        own = mask is None and np.array_equal(index, np.arange(len(weights)))
+        return Compact(settled.skeleton, weights, None if own else index, mask, biases)
 
     @property
     def _num_trained(self) -> int:

@@ -5,9 +5,7 @@ section III: one theta gives a policy for every architecture there is. Settling 
 whose weights the hypernetwork writes one last time.
 
 What it departs in from the paper: node features are normalised and say where a node stands (`--width-features raw`
-has the paper's), and the decoder is bilinear (`--decoder dense` has the paper's); see `hypernets/`.
-Critics are told the architecture (`--no-tell-critics` has the paper's), and half of every meta-batch is the same one
-(`--anchor-share 0` has the paper's); see `learners/off_policy.py`.
+has the paper's), and the decoder is bilinear (`--decoder dense` has the paper's); see `hypernetworks/`.
 """
 
 from __future__ import annotations
@@ -18,19 +16,19 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
 
-from compactrl.compressions.base import Compression, Options
+from compactrl.compressions.base import Compact, Compression, Options
 from compactrl.compressions.plain import Plain, join
 from compactrl.hypernetworks import graph
 from compactrl.networks.layout import Layout
 from compactrl.policies.architectures import (
     MAX_LAYERS,
     WIDTHS,
+    ArchitectureSpace,
     Widths,
     depths_of,
-    designs_of,
     enumerate_architectures,
-    widths_of,
 )
+from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Design, Designs, Floats, Layer, Layers, Size
 from controllers.base import Space
 
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
     from compactrl.hypernetworks.lowrank import Batch
 
 PlainOptions = Options
-ANCHOR_WIDTH, ANCHOR_LAYERS = 256, 2
-"""Of the anchor, at most where there are such widths: what plain off-policy learning is done with."""
 
 
 def _widths(value: Any) -> Any:
@@ -67,20 +63,6 @@ class HypernetOptions(Options):
         description="What a node of the graph is told: normalized numbers with its place, or the paper's raw width.",
     )
     rank: int = Field(32, ge=1, description="Length of the bilinear decoder's codes.")
-    meta_batch: int = Field(
-        8, ge=1, description="Policies that act and learn at a time, each in an environment of its own."
-    )
-    tell_critics: bool = Field(
-        True, description="Tell the critics whose actions they value: the architecture is an input of theirs."
-    )
-    anchor_share: float = Field(
-        0.5,
-        ge=0,
-        lt=1,
-        description="Share of every meta-batch, in whole policies, that is the same architecture, from whose "
-        "experience all learn: two layers of the widest up to 256, or of the narrowest. 0 for none.",
-    )
-    resample_updates: int = Field(8, ge=1, description="Updates after which the next architectures learn; about.")
     graph_size: int = Field(32, ge=1, description="Numbers of a graph node's state; the paper's public code has 16.")
 
     @field_validator("widths")
@@ -96,11 +78,11 @@ class Hypernet(Compression):
     (`architectures.py`).
 
     Args:
-        sizes: observation and output; hidden layers are the design's.
+        skeleton: observation and output; hidden layers are the design's.
         options: of the hypernetwork.
 
     Example:
-        >>> hypernet = Hypernet((17, 6), HypernetOptions())
+        >>> hypernet = Hypernet(Skeleton.relu((17, 6)), HypernetOptions())
         >>> hypernet.space.count
         4680
         >>> hypernet.size(np.array([7, 7, 0, 0])).parameters
@@ -108,51 +90,32 @@ class Hypernet(Compression):
     """
 
     name = "hypernet"
-    activation: ClassVar[str] = "relu"
+    container: ClassVar[str] = "mixed"
     Options = HypernetOptions
     options: HypernetOptions
 
-    def __init__(self, sizes: tuple[int, ...], options: HypernetOptions) -> None:
-        super().__init__(sizes, options)
-        if len(sizes) != 2:
-            raise ValueError(f"expected sizes (observation, action): hidden layers are the design's; got {sizes}")
+    def __init__(self, skeleton: Skeleton, options: HypernetOptions) -> None:
+        super().__init__(skeleton, options)
+        if len(skeleton.sizes) != 2:
+            raise ValueError(
+                f"expected sizes (observation, action): hidden layers are the design's; got {skeleton.sizes}"
+            )
         observation, outputs = self.sizes
-        self.meta_batch, self.resample_updates = options.meta_batch, options.resample_updates
         self.widths, self.max_layers, self._kind = options.widths, options.max_layers, options.width_features
         self.architectures = enumerate_architectures(observation, outputs, self.widths, self.max_layers)
-        designs = designs_of(self.architectures, self.widths, self.max_layers)
+        self.architecture_space: ArchitectureSpace = ArchitectureSpace(self.widths, self.max_layers)
+        designs = self.architecture_space.designs_of(self.architectures)
         self.space = self.design_space = Space(
             length=self.max_layers, choices=len(self.widths) + 1, rows=designs, strata=depths_of(designs)
         )
-        count = min(round(options.anchor_share * options.meta_batch), options.meta_batch - 1)
-        self.anchors = np.repeat(designs_of([self._anchor()], self.widths, self.max_layers), count, axis=0)
         self.num_weights = 0  # of what ships, it depends on the design: see `size`
         self._decoder_arguments = (observation, outputs, max(self.widths), options.graph_size, options.rank)
         self._last: tuple[Any, tuple[Floats, Floats, Batch]] | None = None
-
-    def _anchor(self) -> Widths:
-        """Return the architecture of the anchors: large enough to get far soon, small enough to be updated soon."""
-        narrow = [width for width in self.widths if width <= ANCHOR_WIDTH]
-        return (max(narrow) if narrow else min(self.widths),) * min(ANCHOR_LAYERS, self.max_layers)
 
     @property
     def summary(self) -> str:
         """What is searched, in words."""
         return f"{len(self.architectures):,} architectures of {self.sizes[0]} observations"
-
-    def described(self, designs: Designs) -> Floats:
-        """Return what critics are told of each design (n, D), (n, D + 2): widths, the narrowest of them, depth.
-
-        Widths as places among all widths in order, from -1 (no such layer) to 1 (the widest); depth from its share of
-        the most layers. Designs of one architecture have one description. (n, 0) with `--no-tell-critics`.
-        """
-        if not self.options.tell_critics:
-            return super().described(designs)
-        architectures = [widths_of(design, self.widths) for design in designs]
-        places = designs_of(architectures, sorted(self.widths), self.max_layers)
-        most = len(self.widths)
-        narrowest = np.where(places > 0, places, most).min(axis=1)
-        return 2 * np.column_stack([places / most, narrowest / most, depths_of(places) / self.max_layers]) - 1
 
     @property
     def num_parameters(self) -> int:
@@ -231,7 +194,7 @@ class Hypernet(Compression):
         from compactrl.hypernetworks import gnn
         from compactrl.hypernetworks.lowrank import Batch
 
-        architectures = [widths_of(design, self.widths) for design in designs]
+        architectures = [self.architecture_space.widths_of(design) for design in designs]
         nodes, lengths = graph.batch(architectures, self.sizes[0], self.sizes[1], self._kind)
         closed = gnn.closed_gates(lengths, nodes.shape[1])
         order = Batch(architectures, self.sizes[0], theta.dtype, theta.device)
@@ -242,9 +205,20 @@ class Hypernet(Compression):
         self.design_space.check(design[None])
         return self._plain(design).size(np.zeros(0, np.int64))
 
+    def compact(self, theta: Floats, design: Design) -> Compact:
+        """Return what ships of theta (P,) for this architecture (D,): a plain network."""
+        plain, numbers = self.settle(theta, design)
+        return plain.compact(numbers, np.zeros(0, np.int64))
+
+    @classmethod
+    def skeleton_of(cls, sizes: tuple[int, ...]) -> Skeleton:
+        """Return ReLUs with biases on every layer; the hidden ones are the design's."""
+        return Skeleton.relu(sizes)
+
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
         """Freeze an architecture (D,): a plain network with the weights that the hypernetwork writes for it."""
         return self._plain(design), join(self.expand(theta, design))
 
     def _plain(self, design: Design) -> Plain:
-        return Plain((self.sizes[0], *widths_of(design, self.widths), self.sizes[1]), PlainOptions())
+        sizes = (self.sizes[0], *self.architecture_space.widths_of(design), self.sizes[1])
+        return Plain(Skeleton.relu(sizes), PlainOptions())

@@ -24,10 +24,12 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from compactrl.compressions.base import Compression, coloring_bits
+from compactrl.compressions.base import Compression
 from compactrl.compressions.chromatic import ChromaticOptions, check_partitions
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather, like
+from compactrl.policies.size import coloring_bits
+from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Design, Designs, Floats, Integers, Size
 from controllers.base import Space
 
@@ -61,7 +63,7 @@ class Latent(Gather):
         ValueError: no partition, or more than edges.
 
     Example:
-        >>> policy = Latent((3, 1), LatentOptions(partitions=3))
+        >>> policy = Latent(Skeleton.tanh((3, 1)), LatentOptions(partitions=3))
         >>> policy.design_of(np.array([-1.0, 0.1, 1.0]))
         array([0, 1, 2])
     """
@@ -69,8 +71,8 @@ class Latent(Gather):
     name = "latent"
     Options = LatentOptions
 
-    def __init__(self, sizes: tuple[int, ...], options: LatentOptions) -> None:
-        super().__init__(sizes, options)
+    def __init__(self, skeleton: Skeleton, options: LatentOptions) -> None:
+        super().__init__(skeleton, options)
         check_partitions(options.partitions, self.num_edges)
         self.num_weights = options.partitions
         self.spread = options.palette_spread or automatic_spread(options.partitions)
@@ -96,7 +98,7 @@ class Latent(Gather):
         """Freeze the colours (E,); of theta the palette and the biases are left."""
         self._check_theta(theta)
         colors = self._check_design(design)
-        return Frozen(self.sizes, colors, self.num_weights), np.concatenate(
+        return Frozen(self.skeleton, colors, self.num_weights), np.concatenate(
             [self._weights(theta), theta[self.num_edges :]]
         )
 

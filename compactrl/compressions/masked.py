@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from compactrl.compressions.base import Compression, Options, mask_bits
+from compactrl.compressions.base import Compression, Options
 from compactrl.compressions.frozen import freeze_mask
 from compactrl.compressions.gather import Gather
+from compactrl.policies.size import mask_bits
+from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Design, Designs, Floats, Integers, Size
 from controllers.base import Space
 
@@ -51,7 +53,7 @@ class Masked(Gather):
     `num_weights` is E; how many ship depends on the design, and `size` counts the kept.
 
     Example:
-        >>> policy = Masked((2, 1), MaskedOptions())
+        >>> policy = Masked(Skeleton.tanh((2, 1)), MaskedOptions())
         >>> theta = np.array([0.5, -0.5, 1.0, -1.0])
         >>> policy.design_of(theta)
         array([1, 0])
@@ -62,8 +64,8 @@ class Masked(Gather):
     name = "masked"
     Options = MaskedOptions
 
-    def __init__(self, sizes: tuple[int, ...], options: MaskedOptions) -> None:
-        super().__init__(sizes, options)
+    def __init__(self, skeleton: Skeleton, options: MaskedOptions) -> None:
+        super().__init__(skeleton, options)
         self.target = min(1.0, options.kept_weights / self.num_edges)
         self._kept_weights = options.kept_weights
         self._beta, self._annealed_by = options.beta, options.annealed_by
@@ -116,7 +118,7 @@ class Masked(Gather):
         self._check_theta(theta)
         mask = self._check_design(design)
         weights, biases = theta[: self.num_edges], theta[self.num_edges : self.num_edges + self.num_biases]
-        return freeze_mask(self.sizes, mask), np.concatenate([weights[mask.astype(bool)], biases])
+        return freeze_mask(self.skeleton, mask), np.concatenate([weights[mask.astype(bool)], biases])
 
     def _map(self, design: Design) -> tuple[Integers, Integers | None]:
         return self.index, design

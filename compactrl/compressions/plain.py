@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from compactrl.compressions.base import Compression, Options
-from compactrl.types import Design, Floats, Layer, Layers, Size
+from compactrl.compressions.base import Compact, Compression, Options
+from compactrl.policies.skeleton import Skeleton
+from compactrl.types import Design, Designs, Floats, Layer, Layers, Size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,17 +23,23 @@ class Plain(Compression):
     """An ordinary network.
 
     Example:
-        >>> Plain((17, 256, 256, 6), Options()).size(np.zeros(0, np.int64)).parameters
+        >>> Plain(Skeleton.relu((17, 256, 256, 6)), Options()).size(np.zeros(0, np.int64)).parameters
         71942
     """
 
     name = "plain"
-    activation: ClassVar[str] = "relu"
+    container: ClassVar[str] = "mixed"
 
-    def __init__(self, sizes: tuple[int, ...], options: Options) -> None:
-        super().__init__(sizes, options)
+    def __init__(self, skeleton: Skeleton, options: Options) -> None:
+        super().__init__(skeleton, options)
+        if skeleton.activation != "relu" or not all(skeleton.biased):
+            raise ValueError(f"expected ReLUs and a bias on every layer for {self.name}, got {skeleton}")
         self.num_weights = self.num_edges
-        self.num_biases = sum(self.sizes[1:])
+
+    @classmethod
+    def skeleton_of(cls, sizes: tuple[int, ...]) -> Skeleton:
+        """Return ReLUs with biases on every layer."""
+        return Skeleton.relu(sizes)
 
     @property
     def num_parameters(self) -> int:
@@ -53,6 +60,10 @@ class Plain(Compression):
             start = end
         return tuple(layers)
 
+    def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
+        """Return the MLP of theta (P,), once for each of n empty designs (n, 0)."""
+        return [self.expand(theta, designs[0])] * len(designs)
+
     def initial(self, generator: np.random.Generator) -> Floats:
         """Draw the first theta, (P,)."""
         parts = []
@@ -64,6 +75,13 @@ class Plain(Compression):
     def size(self, design: Design) -> Size:  # noqa: ARG002
         """Return the exact size."""
         return self._size(self.num_weights, dictionary=0)
+
+    def compact(self, theta: Floats, design: Design) -> Compact:
+        """Return what ships of theta (P,): all of it."""
+        layers = self.expand(theta, design)
+        weights = np.concatenate([np.ravel(layer.weight) for layer in layers])
+        biases = np.concatenate([np.ravel(layer.bias) for layer in layers if layer.bias is not None])
+        return Compact(self.skeleton, weights, None, None, biases)
 
     def network(self, theta: Tensor, designs: Any) -> PlainNetwork:  # noqa: ARG002  (there is one design)
         """Return the network of a torch theta (P,) as a function that can be trained."""
@@ -87,9 +105,3 @@ class PlainNetwork:
 def join(layers: Layers) -> Floats:
     """Return theta (P,) of layers without a leading axis, every one with its bias."""
     return np.concatenate([np.ravel(part) for layer in layers for part in layer if part is not None])
-
-
-def crop(layers: Layers, outputs: int) -> Layers:
-    """Return layers with only the first rows of the last one: what ships of outputs that training has more of."""
-    *before, (weight, bias) = layers
-    return (*before, Layer(weight[:outputs], None if bias is None else bias[:outputs]))

@@ -8,34 +8,23 @@ the sizes are those of "Chromatic networks" (ICLR 2020 NAS workshop), appendix D
 
 from __future__ import annotations
 
-import numpy as np
-
 from compactrl.compressions.base import Options
-from compactrl.compressions.gather import Gather, stack
-from compactrl.types import Integers
-
-
-def pattern(rows: int, columns: int) -> Integers:
-    """Return the index map of one matrix, shape (rows, columns).
-
-    Example:
-        >>> pattern(2, 3)
-        array([[2, 1, 0],
-               [3, 2, 1]])
-    """
-    return np.arange(rows)[:, None] - np.arange(columns) + columns - 1
+from compactrl.compressions.gather import Gather
+from compactrl.policies import patterns
+from compactrl.policies.patterns import stack
+from compactrl.policies.skeleton import Skeleton
 
 
 class Toeplitz(Gather):
     """One weight a diagonal.
 
     Example:
-        >>> Toeplitz((17, 41, 6), Options()).num_weights
+        >>> Toeplitz(Skeleton.tanh((17, 41, 6)), Options()).num_weights
         103
     """
 
     name = "toeplitz"
 
-    def __init__(self, sizes: tuple[int, ...], options: Options) -> None:
-        super().__init__(sizes, options)
-        self.index, self.num_weights = stack(pattern, self.shapes)
+    def __init__(self, skeleton: Skeleton, options: Options) -> None:
+        super().__init__(skeleton, options)
+        self.index, self.num_weights = stack(patterns.toeplitz, self.shapes)

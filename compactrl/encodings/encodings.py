@@ -15,9 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.compressions import circulant, toeplitz
-from compactrl.compressions.gather import stack
 from compactrl.encodings.packing import bits_each, pack_bits, pack_digits
+from compactrl.policies.patterns import PATTERNS, stack
 from compactrl.policies.sharing import Sharing, Singles
 
 LARGEST_INT8 = 127
@@ -322,8 +321,8 @@ def codebook(sharing: Sharing) -> Encoding:
     if sharing.mask is not None:
         return Mask(sharing)
     shapes = tuple((outputs, inputs) for inputs, outputs in pairwise(sharing.shape))
-    for pattern, encoding in ((toeplitz.pattern, Diagonals), (circulant.pattern, Wrapped)):
-        if np.array_equal(stack(pattern, shapes)[0], sharing.index):
+    for name, encoding in (("toeplitz", Diagonals), ("circulant", Wrapped)):
+        if np.array_equal(stack(PATTERNS[name], shapes)[0], sharing.index):
             return encoding(sharing)
     return Palette(sharing)
 

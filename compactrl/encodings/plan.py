@@ -1,7 +1,7 @@
 """The plan of an export: the numbers that the C will hold, and the arithmetic it will do with them.
 
 `Plan.outputs` does that arithmetic in numpy, so that what is decided here (how the observation's normaliser is folded
-into the first layer) is decided by its effect on actions in states that the policy visits.
+into the first layer) is decided by its effect on actions in states as the policy has seen them.
 
 A policy computes, from an observation x,
 
@@ -30,13 +30,15 @@ from compactrl.encodings.formats import WeightFormat
 from compactrl.networks.batched import BatchedMLP
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
-from compactrl.policies.sharing import Sharing, Singles, own_weights
+from compactrl.policies.sharing import Sharing, Singles
 from compactrl.types import Floats, Layer, Layers, Stacked
 
 FOLD_TOLERANCE = 2e-6
 """What a folding may change tanh(output) by in the states it is tried on: a fifth of what actions may differ by."""
 ROWS = 512
 """Observations evaluated at a time."""
+STATES = 256
+"""Observations on which the ways to fold the normaliser are compared."""
 
 
 @dataclass(frozen=True)
@@ -158,11 +160,12 @@ def action_scale(action: ActionSpec) -> float:
     return 1.0 if bounds is None else max(1.0, float(bounds[1].max()))
 
 
-def make_plan(policy: Policy, sharing: Sharing, weights: WeightFormat, observations: Singles) -> Plan:
-    """Return the plan with the cheapest folding of the normaliser that is exact enough on these observations (B, O)."""
-    plans = list(_foldings(policy, sharing, weights))
+def make_plan(policy: Policy, weights: WeightFormat) -> Plan:
+    """Return the plan with the cheapest folding of the normaliser that is exact enough in usual states."""
+    plans = list(_foldings(policy, weights))
     if len(plans) == 1:
         return plans[0]
+    observations = usual_states(policy)
     wanted = np.tanh(_outputs(reference_policy(plans[-1]), observations))
     errors = [float(np.abs(np.tanh(plan.outputs(observations)) - wanted).max(initial=0.0)) for plan in plans]
     enough = [plan for plan, error in zip(plans, errors, strict=True) if error <= FOLD_TOLERANCE]
@@ -172,7 +175,7 @@ def make_plan(policy: Policy, sharing: Sharing, weights: WeightFormat, observati
 def reference_policy(plan: Plan) -> Policy:
     """Return the policy that the C must equal: the searched one, or for int8 the one with its rounded weights."""
     matrices = plan.format.encode(plan.sharing).matrices()
-    return replace(plan.policy, layers=tuple(map(Layer, matrices, _biases(plan.policy))))
+    return plan.policy.with_layers(tuple(map(Layer, matrices, _biases(plan.policy))))
 
 
 def _outputs(policy: Policy, observations: Singles) -> Singles:
@@ -186,8 +189,19 @@ def _biases(policy: Policy) -> tuple[Singles | None, ...]:
     return tuple(None if layer.bias is None else np.asarray(layer.bias, np.float32) for layer in policy.layers)
 
 
-def _foldings(policy: Policy, sharing: Sharing, weights: WeightFormat) -> Iterator[Plan]:
+def usual_states(policy: Policy) -> Singles:
+    """Return observations with the mean and the deviation that the policy's normaliser has, (`STATES`, O).
+
+    They follow from the policy alone, and so does what it takes in memory.
+    """
+    generator = np.random.default_rng(np.random.SeedSequence(STATES))
+    mean, std = policy.normalizer
+    return (mean + std * generator.standard_normal((STATES, len(mean)))).astype(np.float32)
+
+
+def _foldings(policy: Policy, weights: WeightFormat) -> Iterator[Plan]:
     """Yield the plans of the four ways, the cheapest first; one alone where there is nothing to normalise."""
+    sharing = policy.sharing
     encoding, biases = weights.encode(sharing), _biases(policy)
     mean, std = policy.normalizer
     kept = Plan(policy, sharing, weights, encoding, Inputs(), biases)
@@ -200,8 +214,7 @@ def _foldings(policy: Policy, sharing: Sharing, weights: WeightFormat) -> Iterat
     scale = None if (std == 1).all() else (1 / std).astype(np.float32)
     if sharing.own and weights.folds:
         layers = (Layer(first.astype(np.float32), None), *policy.layers[1:])
-        folded = own_weights(replace(policy, layers=layers))
-        yield replace(kept, encoding=weights.encode(folded), biases=moved)
+        yield replace(kept, encoding=weights.encode(policy.with_layers(layers).sharing), biases=moved)
     yield replace(kept, inputs=Inputs(scale=scale), biases=moved)
     high = mean.astype(np.float32)
     yield replace(kept, inputs=Inputs(mean=high, scale=scale))

@@ -16,6 +16,9 @@ class Evaluator(Protocol):
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode."""
 
+    def collect(self, trials: Trials) -> Outcomes:
+        """Let each trial act for the next steps of a standing environment, as its exploration says."""
+
     def state_dict(self) -> State:
         """Counts of resets: all that a lane's next episode depends on."""
 
@@ -24,3 +27,8 @@ class Evaluator(Protocol):
 
     def close(self) -> None:
         """Give the environments back."""
+
+
+def run_trials(evaluator: Evaluator, trials: Trials) -> Outcomes:
+    """Run trials: those with an exploration collect steps, others run whole episodes."""
+    return evaluator.evaluate(trials) if trials.exploration is None else evaluator.collect(trials)

@@ -194,12 +194,7 @@ class Standing:
 
 
 def explored(outputs: NDArray[np.float32], exploration: Exploration, step: int, lanes: Integers) -> Floats:
-    """Return the actions (n, A) in -1 … 1 of policies with these raw outputs, (A, n) or (2A, n)."""
+    """Return the actions (n, A) in -1 … 1 of policies with these raw outputs, (outputs, n)."""
     noise, given = exploration.noise[step, lanes], exploration.actions[step, lanes]
-    size = noise.shape[1]
-    raw = outputs.T.astype(np.float64)
-    if raw.shape[1] == 2 * size:
-        squashed = np.tanh(raw[:, :size] + np.exp(np.clip(raw[:, size:], *exploration.log_std)) * noise)
-    else:
-        squashed = np.clip(np.tanh(raw) + noise, -1, 1)
-    return np.asarray(np.where(np.isnan(given), squashed, given))
+    acted = exploration.distribution.act(outputs.T.astype(np.float64), noise)
+    return np.asarray(np.where(np.isnan(given), acted, given))

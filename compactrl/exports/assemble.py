@@ -27,7 +27,7 @@ from compactrl.exports.tanh import choose_tanh
 from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import golden, tolerance
 from compactrl.policies.policy import Policy
-from compactrl.policies.sharing import Singles, sharing_of
+from compactrl.policies.sharing import Singles
 from compactrl.runs.run import Run
 from compactrl.storage.files import read_json, write_atomically
 
@@ -79,12 +79,12 @@ def policy_of_run(run: Run, architecture: str = "") -> Policy:
 def _export_c(run: Run, out: Path, options: ExportOptions) -> Exported:
     check_free(out)
     policy = policy_of_run(run, options.architecture)
-    sharing = sharing_of(run, policy)
+    sharing = policy.sharing
     visited = visited_states(run, policy)
     weights = choose(options.weights, sharing)
 
     def program_for(weights: WeightFormat, options: ExportOptions) -> Program:
-        plan = make_plan(policy, sharing, weights, _evenly(visited, FOLDED_ON))
+        plan = make_plan(policy, weights)
         tanh = choose_tanh(options.tanh)
         program = Program(plan, tanh, golden(plan, visited), visited, options.name, provenance(run, policy))
         return optimized(program, options)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from compactrl.learners.base import Learner
+from compactrl.learners.base import Learner, LearnerContext
 from compactrl.learners.options import (
     DdpgOptions,
     DistillOptions,
@@ -14,15 +15,17 @@ from compactrl.learners.options import (
     SacOptions,
     Td3Options,
 )
+from compactrl.policies.distributions import Deterministic, Distribution, SquashedGaussian
 
 
 class Kind(NamedTuple):
-    """A learner: its options, where it is, and how many outputs of a policy it needs for each action."""
+    """A learner: its options, where it is, and what a policy's outputs mean to it."""
 
     Options: type[Options]
     place: str
     """Module in this package and class."""
-    heads: int = 1
+    distribution: Callable[[Any], Distribution] = lambda _: Deterministic()
+    """The learner's options → the action distribution, which says how many outputs a policy has."""
 
     def load(self) -> type[Learner]:
         """Import the learner."""
@@ -31,12 +34,16 @@ class Kind(NamedTuple):
         return learner
 
 
+def _squashed_gaussian(options: SacOptions) -> Distribution:
+    return SquashedGaussian(options.log_std_low, options.log_std_high)
+
+
 LEARNERS: dict[str, Kind] = {
     "evolution": Kind(EvolutionOptions, "evolution:EvolutionLearner"),
-    "sac": Kind(SacOptions, "sac:SacLearner", heads=2),
+    "sac": Kind(SacOptions, "sac:SacLearner", _squashed_gaussian),
     "td3": Kind(Td3Options, "td3:Td3Learner"),
     "ddpg": Kind(DdpgOptions, "td3:Td3Learner"),
     "distill": Kind(DistillOptions, "distill:DistillLearner"),
 }
 
-__all__ = ["LEARNERS", "Kind", "Learner"]
+__all__ = ["LEARNERS", "Kind", "Learner", "LearnerContext"]

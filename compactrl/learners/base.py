@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from compactrl.compressions import Compression
+from compactrl.compressions.base import Compact, Compression
+from compactrl.envs.spec import EnvironmentSpec
+from compactrl.learners.metabatch import MetaBatch
+from compactrl.policies.distributions import Distribution
+from compactrl.policies.policy import Policy
 from compactrl.types import Design, Designs, Floats, Layer, Layers, Metrics, Normalizer, Outcomes, Size, State, Trials
-
-if TYPE_CHECKING:
-    from compactrl.envs.spec import EnvironmentSpec
-    from compactrl.methods.settings import Settings
+from es.strategy import Options as StrategyOptions
 
 
 class Judgement(NamedTuple):
@@ -27,33 +29,54 @@ class Judgement(NamedTuple):
 class Shipped(NamedTuple):
     """What a policy is made of, as it ships."""
 
+    compact: Compact
     layers: Layers
+    """The same as a dense network in single precision."""
     design: Design
-    theta: Floats
-    """(P,) the distinct numbers that ship."""
     size: Size
+
+
+@dataclass(frozen=True)
+class LearnerContext:
+    """What a learner is told: its own options and what it learns in, not the whole search."""
+
+    method: str
+    """The row's name, for messages."""
+    compression: Compression
+    options: Any
+    """Of the learner, its own model."""
+    spec: EnvironmentSpec
+    lanes: int
+    """L, environments that its trials are dealt to."""
+    seed: np.random.SeedSequence
+    """Where all of its randomness comes from."""
+    distribution: Distribution
+    """What a policy's outputs mean while it explores."""
+    meta_batch: MetaBatch = MetaBatch()  # noqa: RUF009  (frozen)
+    """Who acts and learns together."""
+    steps: int = 0
+    """The search's budget, in environment steps."""
+    settle: float = 0.0
+    """Last share of the budget that is spent on one design."""
+    strategy: StrategyOptions | None = None
+    """Options of the evolution strategy, for who has one."""
+    teacher: Policy | None = None
+    """Whose policy is imitated, for who imitates."""
 
 
 class Learner(ABC):
     """Improves a compression's theta."""
 
     needs_transitions: ClassVar[bool]
-    """Whether `ask`'s trials are to be collected in standing environments, or evaluated for whole episodes."""
+    """Whether `ask`'s trials carry an exploration, and so are collected in standing environments."""
     compression: Compression
     settled: Design | None
     """The design that is frozen, once one is."""
 
     @classmethod
     @abstractmethod
-    def build(
-        cls, settings: Settings, compression: Compression, spec: EnvironmentSpec, seed: np.random.SeedSequence
-    ) -> Self:
-        """Make a learner of resolved settings."""
-
-    @classmethod
-    @abstractmethod
-    def check(cls, settings: Settings, compression: Compression, spec: EnvironmentSpec) -> None:
-        """Say what will not do, before anything is written.
+    def build(cls, context: LearnerContext) -> Self:
+        """Make a learner, before anything of a search is written.
 
         Raises:
             InputError: an environment or options that this learner cannot serve.
@@ -106,19 +129,6 @@ class Learner(ABC):
 def shipped_theta(state: State) -> Floats:
     """Return theta as it ships, (P,), of a learner's state; runs of earlier versions shipped the last one."""
     return np.asarray(state["average_theta"] if "average_theta" in state else state["theta"])
-
-
-def normalizer_of(count: float, total: Floats, square: Floats) -> Normalizer:
-    """Return the normaliser of so many observations with these sums (O,); it changes nothing before there are two."""
-    if count < 2:
-        return Normalizer(np.zeros_like(total), np.ones_like(total))
-    mean = total / count
-    std = np.sqrt(np.maximum(square / count - mean * mean, 0.0))
-    return Normalizer(mean, np.where(std < SMALLEST_STD, 1.0, std))
-
-
-SMALLEST_STD = 1e-6
-"""An observation that varies less than this is taken as constant and only centred."""
 
 
 def single(layers: Layers) -> Layers:

@@ -10,70 +10,34 @@ The student observes through the teacher's normaliser.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
-
 import numpy as np
-import torch
 
 from compactrl.buffers import ReplayBuffer
-from compactrl.compressions import Compression
 from compactrl.errors import InputError
-from compactrl.learners.base import Judgement
+from compactrl.learners.base import Judgement, LearnerContext
 from compactrl.learners.gradient import NOTHING, GradientLearner, Means
 from compactrl.learners.options import DistillOptions
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.policy import Policy
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
 
-if TYPE_CHECKING:
-    from compactrl.envs.spec import EnvironmentSpec
-    from compactrl.methods.settings import Settings
-
 
 class DistillLearner(GradientLearner):
     """Imitates a teacher.
 
     Args:
-        compression: that can be trained by gradients.
-        options: of the learner.
-        spec: the environment.
-        lanes: L.
-        seed: where all of its randomness comes from.
-        teacher: who is imitated.
+        context: what it is told, a teacher too.
+
+    Raises:
+        InputError: an environment or a teacher that will not do.
     """
 
     options: DistillOptions
 
-    def __init__(
-        self,
-        compression: Compression,
-        options: DistillOptions,
-        spec: EnvironmentSpec,
-        lanes: int,
-        seed: np.random.SeedSequence,
-        teacher: Policy,
-    ) -> None:
-        super().__init__(compression, options, spec, lanes, seed)
-        self.teacher = teacher
-        self.buffer = ReplayBuffer(options.replay_size, spec.observation_size, self.actions)
-
-    @classmethod
-    def build(
-        cls, settings: Settings, compression: Compression, spec: EnvironmentSpec, seed: np.random.SeedSequence
-    ) -> Self:
-        """Make a learner of resolved settings.
-
-        Raises:
-            InputError: an environment or a teacher that will not do.
-        """
-        cls.check(settings, compression, spec)
-        return cls(compression, settings.learner, spec, settings.lanes, seed, _teacher(settings, spec))
-
-    @classmethod
-    def check(cls, settings: Settings, compression: Compression, spec: EnvironmentSpec) -> None:
-        """Raise InputError where this environment or this teacher will not do."""
-        super().check(settings, compression, spec)
-        _teacher(settings, spec)
+    def __init__(self, context: LearnerContext) -> None:
+        super().__init__(context)
+        self.teacher = _checked(context)
+        self.buffer = ReplayBuffer(self.options.replay_size, context.spec.observation_size, self.actions)
 
     @property
     def normalizer(self) -> Normalizer:
@@ -88,7 +52,7 @@ class DistillLearner(GradientLearner):
     def _explore(self, steps: int) -> Exploration:
         shape = (steps, self.lanes, self.actions)
         noise = self.options.teacher_noise * self.generator.standard_normal(shape)
-        return Exploration(noise, np.full(shape, np.nan), (0.0, 0.0))
+        return Exploration(noise, np.full(shape, np.nan), self.distribution)
 
     def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:  # noqa: ARG002
         """Keep what the teacher saw and would have done; learn from it."""
@@ -114,7 +78,7 @@ class DistillLearner(GradientLearner):
         actions = self._tensor(drawn.action.reshape(shape))
         for observation, action in zip(observations, actions, strict=True):
             network = self.trained.network(self._theta, NOTHING[None])
-            loss = (torch.tanh(network(observation)) - action).square().mean()
+            loss = (self.distribution.mode(network(observation)) - action).square().mean()
             self._descend(loss)
             means.add("actor_loss", loss)
         return means
@@ -134,20 +98,18 @@ class DistillLearner(GradientLearner):
         self._restore_buffer(self.buffer, state["buffer"])
 
 
-def _teacher(settings: Settings, spec: EnvironmentSpec) -> Policy:
-    """Return the policy of --teacher.
+def _checked(context: LearnerContext) -> Policy:
+    """Return the teacher.
 
     Raises:
-        InputError: none is named, or it is for another environment.
+        InputError: there is none, or it is for another environment.
     """
-    from compactrl.runs.run import Run
-
-    if not settings.learner.teacher:
+    teacher, spec = context.teacher, context.spec
+    if teacher is None:
         raise InputError("--method distill needs a --teacher: the folder of a run whose policy is to be imitated")
-    teacher = Run(settings.learner.teacher).policy
     if (teacher.shape[0], teacher.shape[-1]) != (spec.observation_size, spec.action.size):
         raise InputError(
-            f"--teacher {settings.learner.teacher} is a policy for {teacher.env}, with {teacher.shape[0]} observations "
+            f"--teacher {context.options.teacher} is a policy for {teacher.env}, with {teacher.shape[0]} observations "
             f"and {teacher.shape[-1]} actions; {spec.id} has {spec.observation_size} and {spec.action.size}"
         )
     return teacher

@@ -12,30 +12,17 @@ It also keeps the running moments of all observations; they take effect from the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
-from compactrl.compressions import Compression
-from compactrl.learners.base import SMALLEST_STD, Judgement, Learner, Shipped, normalizer_of, single
-from compactrl.types import (
-    Design,
-    Designs,
-    Floats,
-    Integers,
-    Metrics,
-    Normalizer,
-    Outcomes,
-    Stacked,
-    State,
-    Trials,
-)
+from compactrl.compressions.base import Compression
+from compactrl.learners.base import Judgement, Learner, LearnerContext, Shipped, single
+from compactrl.learners.moments import SMALLEST_STD, RunningMoments, identity
+from compactrl.learners.options import EvolutionOptions
+from compactrl.types import Design, Designs, Floats, Integers, Metrics, Normalizer, Outcomes, Stacked, State, Trials
 from es import STRATEGIES
 from es.strategy import Options
-
-if TYPE_CHECKING:
-    from compactrl.envs.spec import EnvironmentSpec
-    from compactrl.methods.settings import Settings
 
 
 class EvolutionLearner(Learner):
@@ -79,30 +66,28 @@ class EvolutionLearner(Learner):
         self.settled: Design | None = None
         theta = compression.initial(np.random.default_rng(initial))
         self.strategy = STRATEGIES[strategy](theta, population, options, searching)
-        size = compression.sizes[0]
-        self._count, self._total, self._square = 0.0, np.zeros(size), np.zeros(size)
+        self._moments = RunningMoments(compression.sizes[0])
 
     @classmethod
-    def build(
-        cls, settings: Settings, compression: Compression, spec: EnvironmentSpec, seed: np.random.SeedSequence
-    ) -> Self:
-        """Make a learner of resolved settings."""
-        options = settings.learner
-        bonus = spec.alive_bonus if options.alive_bonus is None else options.alive_bonus
-        return cls(
-            compression, options.es, options.settle_es, options.population, settings.strategy, bonus,
-            options.normalize_observations, options.normalize_rewards, seed,
+    def build(cls, context: LearnerContext) -> Self:
+        """Make a learner.
+
+        Raises:
+            ValueError: a strategy cannot have this population.
+        """
+        options: EvolutionOptions = context.options
+        bonus = context.spec.alive_bonus if options.alive_bonus is None else options.alive_bonus
+        if context.strategy is None:
+            raise ValueError(f"expected options of the evolution strategy {options.es}")
+        made = cls(
+            context.compression, options.es, options.settle_es, options.population, context.strategy, bonus,
+            options.normalize_observations, options.normalize_rewards, context.seed,
         )  # fmt: skip
-
-    @classmethod
-    def check(cls, settings: Settings, compression: Compression, spec: EnvironmentSpec) -> None:  # noqa: ARG003
-        """Raise ValueError where a strategy cannot have this population."""
-        options, seed = settings.learner, np.random.SeedSequence(0)
-        theta = np.zeros(compression.num_parameters)
-        STRATEGIES[options.es](theta, options.population, settings.strategy, seed)
-        if settings.search.settle and options.settle_es != options.es:
+        if context.settle and options.settle_es != options.es:  # it must have this population, too
             other = STRATEGIES[options.settle_es]
-            other(theta, options.population, other.Options(), seed)
+            theta = np.zeros(context.compression.num_parameters)
+            other(theta, options.population, other.Options(), np.random.SeedSequence(0))
+        return made
 
     @property
     def num_designs(self) -> int:
@@ -112,7 +97,7 @@ class EvolutionLearner(Learner):
     @property
     def normalizer(self) -> Normalizer:
         """The observation normaliser of the present generation."""
-        return normalizer_of(self._count if self._normalize else 0.0, self._total, self._square)
+        return self._moments.normalizer if self._normalize else identity(self._searched.sizes[0])
 
     def ask(self, designs: Designs) -> Trials:
         """Return this generation's trials for the controller's designs (num_designs, D)."""
@@ -126,9 +111,7 @@ class EvolutionLearner(Learner):
         """Learn from the outcomes; progress is the share of the budget that is spent, in [0, 1]."""
         metrics = self.strategy.tell(self._objective(trials, outcomes, progress))
         if self._normalize:
-            self._count += float(outcomes.moments.seen.sum())
-            self._total = self._total + outcomes.moments.total.sum(axis=0)
-            self._square = self._square + outcomes.moments.square.sum(axis=0)
+            self._moments.add(outcomes.moments)
         usage = self.compression.usage(trials.designs)
         if usage is not None:
             metrics["usage"] = float(usage.mean())
@@ -174,10 +157,9 @@ class EvolutionLearner(Learner):
     def ship(self, proposed: Design) -> Shipped:
         """Return theta without noise with this design (D,), as it would ship."""
         design = self.design(proposed)
-        layers = single(self.compression.expand(self.theta(), design))
-        _, theta = self.compression.settle(self.theta(), design)
         shown = design if self.settled is None else self.settled
-        return Shipped(layers, shown, theta, self.compression.size(design))
+        layers = single(self.compression.expand(self.theta(), design))
+        return Shipped(self.compression.compact(self.theta(), design), layers, shown, self.compression.size(design))
 
     def settle(self, proposed: Design) -> None:
         """Freeze a design: from here on only its weights are improved, by a strategy begun anew."""
@@ -198,9 +180,7 @@ class EvolutionLearner(Learner):
         return {
             "strategy": self.strategy.state_dict(),
             "settled": self.settled,
-            "count": self._count,
-            "total": self._total,
-            "square": self._square,
+            **self._moments.state_dict(),
             "return_moments": self._return_moments,
         }
 
@@ -210,8 +190,7 @@ class EvolutionLearner(Learner):
             # Which weights are left depends on the design alone; their values come with the strategy.
             self._freeze(np.zeros(self._searched.num_parameters), np.asarray(state["settled"], np.int64))
         self.strategy.load_state_dict(state["strategy"])
-        self._count = float(state["count"])
-        self._total, self._square = np.asarray(state["total"]), np.asarray(state["square"])
+        self._moments.load_state_dict(state)
         self._return_moments = np.asarray(state.get("return_moments", np.zeros(3)))
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from compactrl.buffers import ReplayBuffer
-from compactrl.compressions import Compression, Plain
-from compactrl.compressions import Options as CompressionOptions
-from compactrl.compressions.plain import crop, join
+from compactrl.compressions.base import Compact, Compression
+from compactrl.compressions.trainable import Trainable
 from compactrl.errors import CompactrlError, InputError
-from compactrl.learners.base import Learner, Shipped, normalizer_of, shipped_theta, single
+from compactrl.learners.base import Learner, LearnerContext, Shipped, shipped_theta, single
+from compactrl.learners.metabatch import MetaBatch
+from compactrl.learners.moments import identity
 from compactrl.learners.options import GradientOptions
 from compactrl.networks.adam import Adam
 from compactrl.networks.perceptrons import single_threaded_torch
+from compactrl.policies.size import size_of
 from compactrl.types import (
     Design,
     Designs,
@@ -33,10 +36,6 @@ from compactrl.types import (
     State,
     Trials,
 )
-
-if TYPE_CHECKING:
-    from compactrl.envs.spec import EnvironmentSpec
-    from compactrl.methods.settings import Settings
 
 NOTHING: Design = np.zeros(0, np.int64)
 
@@ -64,83 +63,57 @@ class GradientLearner(Learner):
 
     In an iteration n designs act for `num_steps` steps in every lane (lane l runs design l mod n); then `num_parts`
     times n designs, first those that acted, are trained for `updates_per_part` updates. Some of the n are the same each
-    time (`Compression.anchors`), the others the controller's. Who acts changes less often than who learns: a policy
+    time (`MetaBatch.anchors`), the others the controller's. Who acts changes less often than who learns: a policy
     that hands its episode on after a few steps never sees where it gets by itself.
 
     Args:
-        compression: (theta, design) → ReLU MLP, with `heads` outputs for each action.
-        options: of the learner.
-        spec: the environment.
-        lanes: L.
-        seed: where all of its randomness comes from.
+        context: what it is told; its compression can be trained by gradients.
+
+    Raises:
+        InputError: an environment or options that will not do.
     """
 
     needs_transitions = True
-    heads: ClassVar[int] = 1
-    """Outputs of a policy for each action while training; the first A ship."""
 
-    def __init__(
-        self,
-        compression: Compression,
-        options: GradientOptions,
-        spec: EnvironmentSpec,
-        lanes: int,
-        seed: np.random.SeedSequence,
-    ) -> None:
-        initial, own = seed.spawn(2)
-        self.options, self.lanes, self.actions = options, lanes, spec.action.size
+    def __init__(self, context: LearnerContext) -> None:
+        check(context)
+        initial, own = context.seed.spawn(2)
+        options: GradientOptions = context.options
+        self.options, self.lanes, self.actions = options, context.lanes, context.spec.action.size
+        self.distribution = context.distribution
         self.device = device_of(options.device)
         self.generator = np.random.default_rng(own)
-        self._searched = compression
+        self._searched, self._searched_batch = context.compression, context.meta_batch
         self.settled: Design | None = None
-        self._begin(compression, compression.initial(np.random.default_rng(initial)))
+        first = context.compression.initial(np.random.default_rng(initial))
+        self._begin(context.compression, context.meta_batch, first)
 
-    def _begin(self, compression: Compression, theta: Floats) -> None:
+    @classmethod
+    def build(cls, context: LearnerContext) -> Self:
+        """Make a learner.
+
+        Raises:
+            InputError: an environment or options that will not do.
+        """
+        return cls(context)
+
+    def _begin(self, compression: Compression, batch: MetaBatch, theta: Floats) -> None:
         """Train this compression from this theta (P,)."""
-        self.compression = compression
-        self.trained: Any = compression  # with `network`, which not every compression has
+        if not isinstance(compression, Trainable):
+            raise InputError(f"--method {compression.name} has no gradients: it is for evolution")
+        self.compression, self.trained, self.batch = compression, compression, batch
         self._theta = torch.as_tensor(theta, dtype=torch.float32, device=self.device).clone().requires_grad_()
         self._average = self._theta.detach().clone()
         self._adam = Adam(self._theta, self.options.actor_learning_rate, self.options.weight_decay)
-        self._asked: Designs = np.zeros((self.num_parts, self.meta_batch, compression.space.length), np.int64)
-
-    @classmethod
-    def check(cls, settings: Settings, compression: Compression, spec: EnvironmentSpec) -> None:
-        """Raise InputError where this environment or these options will not do."""
-        device_of(settings.learner.device)
-        if spec.action.kind == "box" and spec.action.bounds is None:
-            raise InputError(
-                f"{spec.id} has actions without bounds: --method {settings.search.method} scales actions to bounds; "
-                "evolved methods do not (compactrl methods)"
-            )
-        if spec.action.kind != "box":
-            raise InputError(
-                f"{spec.id} has discrete actions: --method {settings.search.method} needs others. Evolved methods "
-                "take both (compactrl methods)"
-            )
-        meta, lanes = compression.meta_batch, settings.lanes
-        if meta > lanes:
-            raise InputError(
-                f"--meta-batch {meta} is more than the {lanes} lanes: each architecture has one of its own; "
-                f"give --lanes {meta} or more"
-            )
-        if meta > settings.learner.batch_size:
-            raise InputError(
-                f"--meta-batch {meta} is more than --batch-size {settings.learner.batch_size}, which is split among it"
-            )
+        self._asked: Designs = np.zeros((self.num_parts, batch.size, compression.space.length), np.int64)
 
     # How an iteration is divided.
-
-    @property
-    def meta_batch(self) -> int:
-        """How many designs act and learn at a time, n."""
-        return self.compression.meta_batch
 
     @property
     def _steps_per_part(self) -> int:
         """Steps in every lane for the updates of one part."""
         options = self.options
-        resample = self.compression.resample_updates / options.updates_per_step or options.iteration_steps
+        resample = self.batch.resample_updates / options.updates_per_step or options.iteration_steps
         return max(1, round(resample / self.lanes))
 
     @property
@@ -161,26 +134,23 @@ class GradientLearner(Learner):
     @property
     def num_designs(self) -> int:
         """How many designs `ask` needs, beside the anchors."""
-        return self.num_parts * (self.meta_batch - len(self.compression.anchors))
+        return self.num_parts * (self.batch.size - len(self.batch.anchors))
 
     def parts(self, designs: Designs) -> Designs:
         """Return who learns with whom, (num_parts, n, D), of the controller's designs (num_designs, D)."""
-        anchors = np.broadcast_to(self.compression.anchors, (self.num_parts, *self.compression.anchors.shape))
-        others = designs.reshape(self.num_parts, self.meta_batch - anchors.shape[1], designs.shape[1])
-        return np.concatenate([anchors, others], axis=1)
+        return self.batch.joined(designs, self.num_parts)
 
     # Acting.
 
     @property
     def normalizer(self) -> Normalizer:
         """The observation normaliser; by default it changes nothing."""
-        size = self._searched.sizes[0]
-        return normalizer_of(0.0, np.zeros(size), np.zeros(size))
+        return identity(self._searched.sizes[0])
 
     def ask(self, designs: Designs) -> Trials:
         """Return this iteration's trials for the controller's designs (num_designs, D)."""
         self._asked = self.parts(designs)
-        acting, of = self._asked[0], np.arange(self.lanes) % self.meta_batch
+        acting, of = self._asked[0], np.arange(self.lanes) % self.batch.size
         with single_threaded_torch():
             policies = tuple(self._acting(acting))
         return Trials(Mixed(policies, of), self.normalizer, acting[of], self._explore(self.num_steps))
@@ -188,12 +158,11 @@ class GradientLearner(Learner):
     def _acting(self, designs: Designs) -> Iterator[Layers]:
         """Return the MLPs of these designs (n, D)."""
         theta = self._theta.detach().cpu().numpy()
-        expand_each = getattr(self.compression, "expand_each", None)
-        if expand_each is None:
-            return iter([self.compression.expand(theta, NOTHING)] * len(designs))
+        if not designs.shape[1]:
+            return iter(self.trained.expand_each(theta, designs))
         different, which = np.unique(designs, axis=0, return_inverse=True)
-        found = expand_each(theta, different)
-        return (found[number] for number in which.ravel())
+        networks = self.trained.expand_each(theta, different)
+        return (networks[number] for number in which.ravel())
 
     @abstractmethod
     def _explore(self, steps: int) -> Exploration:
@@ -271,18 +240,18 @@ class GradientLearner(Learner):
     def ship(self, proposed: Design) -> Shipped:
         """Return the plain network of a design (D,), its outputs as many as there are actions."""
         with single_threaded_torch():
-            plain, numbers = self.compression.settle(self.theta(), proposed)
-        layers = crop(plain.expand(numbers, NOTHING), self.actions)
-        deployed = Plain((*plain.sizes[:-1], self.actions), CompressionOptions())
+            compact = self.compression.compact(self.theta(), proposed)
+        deployed = first_outputs(compact, self.actions)
         design = proposed if self.settled is None else self.settled
-        return Shipped(single(layers), design, join(layers), deployed.size(NOTHING))
+        layers = single(deployed.skeleton.layers(deployed.weights, deployed.biases))
+        return Shipped(deployed, layers, design, size_of(deployed.skeleton, len(deployed.weights)))
 
     def settle(self, proposed: Design) -> None:
         """Freeze a design: from here on only its weights are improved, as a plain network."""
         with single_threaded_torch():
             plain, numbers = self._searched.settle(self.theta(), proposed)
         self.settled = proposed
-        self._begin(plain, numbers)
+        self._begin(plain, MetaBatch(), numbers)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
@@ -303,6 +272,41 @@ class GradientLearner(Learner):
         self._average.copy_(torch.as_tensor(shipped_theta(state)))
         self._adam.load_state_dict(state["adam"])
         self.generator.bit_generator.state = state["generator"]
+
+
+def check(context: LearnerContext) -> None:
+    """Raise InputError where this environment or these options will not do."""
+    spec, method, meta = context.spec, context.method, context.meta_batch.size
+    device_of(context.options.device)
+    if spec.action.kind == "box" and spec.action.bounds is None:
+        raise InputError(
+            f"{spec.id} has actions without bounds: --method {method} scales actions to bounds; "
+            "evolved methods do not (compactrl methods)"
+        )
+    if spec.action.kind != "box":
+        raise InputError(
+            f"{spec.id} has discrete actions: --method {method} needs others. Evolved methods "
+            "take both (compactrl methods)"
+        )
+    if meta > context.lanes:
+        raise InputError(
+            f"--meta-batch {meta} is more than the {context.lanes} lanes: each architecture has one of its own; "
+            f"give --lanes {meta} or more"
+        )
+    if meta > context.options.batch_size:
+        raise InputError(
+            f"--meta-batch {meta} is more than --batch-size {context.options.batch_size}, which is split among it"
+        )
+
+
+def first_outputs(compact: Compact, outputs: int) -> Compact:
+    """Return a plain network with only its first outputs: what ships of those that training has more of."""
+    skeleton = compact.skeleton
+    inner, last = skeleton.sizes[:-1], skeleton.sizes[-1]
+    dropped = last - outputs
+    edges, biases = skeleton.num_edges - dropped * inner[-1], skeleton.num_biases - dropped
+    smaller = replace(skeleton, sizes=(*inner, outputs))
+    return Compact(smaller, compact.weights[:edges], None, None, compact.biases[:biases])
 
 
 def device_of(name: str) -> torch.device:

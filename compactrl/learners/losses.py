@@ -10,32 +10,8 @@ Letters: B rows, A actions, C critics.
 
 from __future__ import annotations
 
-from math import log, pi
-
 import torch
 from torch import Tensor
-
-
-def squashed(outputs: Tensor, noise: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
-    """Return actions and log probabilities of a tanh-squashed normal distribution.
-
-        a = tanh(u),  u = mean + std · noise,  log p(a) = Σ log N(u) - log(1 - tanh²(u))
-
-    Args:
-        outputs: (…, 2A), means and then logarithms of standard deviations.
-        noise: (…, A), standard normal.
-        low: the logarithms are clamped to low … high.
-        high: see low.
-
-    Returns:
-        Actions (…, A) in -1 … 1, log probabilities (…,).
-    """
-    mean, log_std = outputs.chunk(2, dim=-1)
-    log_std = log_std.clamp(low, high)
-    raw = torch.addcmul(mean, log_std.exp(), noise)
-    # log(1 - tanh²(u)) = 2 (log 2 - u - softplus(-2u)), which does not round to log 0
-    terms = noise.square().mul(-0.5) - log_std - 2 * (log(2) - raw - torch.nn.functional.softplus(-2 * raw))
-    return torch.tanh(raw), terms.sum(-1) - noise.shape[-1] * 0.5 * log(2 * pi)
 
 
 def bellman_target(reward: Tensor, terminated: Tensor, next_value: Tensor, discount: float) -> Tensor:

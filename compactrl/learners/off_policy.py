@@ -11,37 +11,35 @@ actions over its updates.
 Departures: collecting and learning alternate in larger pieces than the public code's single steps (rlkit's do so too),
 and who acts changes with every piece, not with who learns; updates begin after the random steps; critics are told
 whose actions they value, Q(observation, action, design); and half of every meta-batch is the same architecture
-(`Compression.anchors`). In the paper critics are not told, and learn what the mixture is worth, so that no policy gets
+(`MetaBatch.anchors`). In the paper critics are not told, and learn what the mixture is worth, so that no policy gets
 far ahead of it: a plain policy that is trained against such critics alone, once they are finished, gets no further
 than the mixture's best. Told critics alone are slow where returns are high: what thousands of policies do by turns is
 poor experience for the able ones. One that acts and learns all the time goes ahead as a plain policy does, and the
 others learn from where it gets. Errors that are large beside the others count by size, not squared (`critic_clip`):
-critics of thousands of policies have a tenth of them that is most of the squares (figures in `methods.py`).
+critics of thousands of policies have a tenth of them that is most of the squares (figures in `methods/rows.py`).
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from compactrl.buffers import Experience, HindsightBuffer, ReplayBuffer
-from compactrl.compressions import Compression
+from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
-from compactrl.learners.base import Judgement, normalizer_of
-from compactrl.learners.critics.mlp import Critics
+from compactrl.learners.base import Judgement, LearnerContext
+from compactrl.learners.critics.base import Critics
+from compactrl.learners.critics.mlp import MlpCritics
 from compactrl.learners.gradient import GradientLearner, Means
 from compactrl.learners.losses import bellman_target, critic_loss
+from compactrl.learners.moments import RunningMoments
 from compactrl.learners.options import OffPolicyOptions
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
-
-if TYPE_CHECKING:
-    from compactrl.envs.spec import EnvironmentSpec
-    from compactrl.methods.settings import Settings
 
 HINDSIGHT = 0.8
 """Share of relabelled transitions in environments with goals: four for each that stays as it was."""
@@ -64,33 +62,27 @@ class OffPolicyLearner(GradientLearner):
     """Learns theta from a replay buffer; a subclass says how policies act and what is the loss.
 
     Args:
-        compression: that can be trained by gradients.
-        options: of the learner.
-        spec: the environment.
-        lanes: L.
-        seed: where all of its randomness comes from.
+        context: what it is told; see `GradientLearner`.
     """
 
     options: OffPolicyOptions
     num_critics: ClassVar[int] = 2
 
-    def __init__(
-        self,
-        compression: Compression,
-        options: OffPolicyOptions,
-        spec: EnvironmentSpec,
-        lanes: int,
-        seed: np.random.SeedSequence,
-    ) -> None:
-        super().__init__(compression, options, spec, lanes, seed)
-        drawn = np.random.default_rng(seed.spawn(1)[0])
-        told = compression.described(np.zeros((1, compression.design_space.length), np.int64)).shape[1]
-        inputs = spec.observation_size + self.actions + told
-        self.critics = Critics(
-            inputs, options.critic_hidden, self._count_critics(), options.critic_learning_rate, drawn, self.device
+    def __init__(self, context: LearnerContext) -> None:
+        super().__init__(context)
+        spec, options = context.spec, self.options
+        check_off_policy(context)
+        drawn = np.random.default_rng(context.seed.spawn(1)[0])
+        self.critics: Critics = MlpCritics(
+            spec.observation_size + self.actions + self._told_of(self._asked[0][:1]).shape[1],
+            options.critic_hidden,
+            self._count_critics(),
+            options.critic_learning_rate,
+            drawn,
+            self.device,
         )
         self.buffer = self._make_buffer(spec)
-        self._count, self._total, self._square = 0.0, np.zeros(spec.observation_size), np.zeros(spec.observation_size)
+        self._moments = RunningMoments(spec.observation_size)
         self._lowest = (
             None if spec.goal is None or spec.goal.lowest is None else spec.goal.lowest / (1 - options.discount)
         )
@@ -108,45 +100,13 @@ class OffPolicyLearner(GradientLearner):
         share = HINDSIGHT if options.hindsight is None else options.hindsight
         return HindsightBuffer(size, spec.observation_size, self.actions, spec.goal, share, self.lanes)
 
-    @classmethod
-    def build(
-        cls, settings: Settings, compression: Compression, spec: EnvironmentSpec, seed: np.random.SeedSequence
-    ) -> Self:
-        """Make a learner of resolved settings.
-
-        Raises:
-            InputError: an environment or options that will not do.
-        """
-        cls.check(settings, compression, spec)
-        return cls(compression, settings.learner, spec, settings.lanes, seed)
-
-    @classmethod
-    def check(cls, settings: Settings, compression: Compression, spec: EnvironmentSpec) -> None:
-        """Raise InputError where this environment or these options will not do."""
-        super().check(settings, compression, spec)
-        options, steps = settings.learner, settings.search.steps
-        if options.hindsight and spec.goal is None:
-            raise InputError(
-                f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none"
-            )
-        if options.replay_size < options.batch_size:
-            raise InputError(
-                f"--replay-size {options.replay_size} is less than --batch-size {options.batch_size}: nothing would "
-                "ever be learned"
-            )
-        if steps < _needed(options):
-            raise InputError(
-                f"--steps {steps}: learning begins after {_needed(options)} steps (--random-steps "
-                f"{options.random_steps}, --batch-size {options.batch_size}): give more of the first, or fewer of these"
-            )
-
     @property
     def normalizer(self) -> Normalizer:
         """The observation normaliser of the present iteration."""
-        return normalizer_of(self._count if self.options.normalize_observations else 0.0, self._total, self._square)
+        return self._moments.normalizer if self.options.normalize_observations else super().normalizer
 
     def _steps_taken(self) -> int:
-        return int(self._count)
+        return int(self._moments.count)
 
     def _explore(self, steps: int) -> Exploration:
         """Return the noise of the next T steps: uniform actions first, then the learner's own."""
@@ -170,7 +130,7 @@ class OffPolicyLearner(GradientLearner):
         metrics |= self._anneal(progress)
         with single_threaded_torch():
             means = Means()
-            judged = [self._learn(designs, means)[len(self.compression.anchors) :] for designs in self._asked]
+            judged = [self._learn(designs, means)[len(self.batch.anchors) :] for designs in self._asked]
         self._judged = np.concatenate(judged)
         return metrics | self._finite(means) | {"updates": float(self._updates)}
 
@@ -179,9 +139,7 @@ class OffPolicyLearner(GradientLearner):
         if outcomes.transitions is None:
             raise ValueError("expected outcomes of collecting, with transitions")
         self.buffer.add(outcomes.transitions)
-        self._count += float(outcomes.moments.seen.sum())
-        self._total = self._total + outcomes.moments.total.sum(axis=0)
-        self._square = self._square + outcomes.moments.square.sum(axis=0)
+        self._moments.add(outcomes.moments)
         return self._episodes(outcomes)
 
     def _learn(self, designs: Designs, means: Means) -> Floats:
@@ -227,7 +185,7 @@ class OffPolicyLearner(GradientLearner):
             )
             if self._lowest is not None:
                 target.clamp_(self._lowest, 0.0)
-        values = self.critics(self._rows(told, batch.observation, batch.action), learn=True)
+        values = self.critics(batch.observation, batch.action, told, learn=True)
         loss = critic_loss(values, target, self.options.critic_clip)
         self.critics.descend(loss)
         means.add("critic_loss", loss)
@@ -259,18 +217,14 @@ class OffPolicyLearner(GradientLearner):
 
     def _valued(self, told: Tensor, observation: Tensor, actions: Tensor) -> Tensor:
         """Return the critics' values (C, n · rows) of actions (n, rows, A); no gradient goes to the critics."""
-        return self.critics(self._rows(told, observation, actions))
+        return self.critics(observation, actions, told)
 
     def _told(self, designs: Designs) -> Tensor:
         """Return what critics are told of designs (n, D), (n, F); of the one that is left, once it is settled."""
-        described = self._searched.described(designs if self.settled is None else self.settled[None])
-        return self._tensor(described.astype(np.float32))
+        return self._tensor(self._told_of(designs if self.settled is None else self.settled[None]).astype(np.float32))
 
-    @staticmethod
-    def _rows(told: Tensor, observation: Tensor, actions: Tensor) -> Tensor:
-        """Return the critics' input, (n · rows, O + A + F), of observations and actions (n, rows, …)."""
-        each = told[:, None].expand(-1, observation.shape[1], -1)
-        return torch.cat([observation, actions, each], -1).flatten(0, 1)
+    def _told_of(self, designs: Designs) -> Floats:
+        return self._searched_batch.told(designs)
 
     def judge(self, outcomes: Outcomes) -> Judgement:  # noqa: ARG002
         """Say of each design what the critics make of its actions."""
@@ -282,9 +236,7 @@ class OffPolicyLearner(GradientLearner):
             **super().state_dict(),
             "critics": self.critics.state_dict(),
             "buffer": self._saved_buffer(self.buffer),
-            "count": self._count,
-            "total": self._total,
-            "square": self._square,
+            **self._moments.state_dict(),
             "updates": self._updates,
         }
 
@@ -293,6 +245,22 @@ class OffPolicyLearner(GradientLearner):
         super().load_state_dict(state)
         self.critics.load_state_dict(state["critics"])
         self._restore_buffer(self.buffer, state["buffer"])
-        self._count = float(state["count"])
-        self._total, self._square = np.asarray(state["total"]), np.asarray(state["square"])
+        self._moments.load_state_dict(state)
         self._updates = int(state["updates"])
+
+
+def check_off_policy(context: LearnerContext) -> None:
+    """Raise InputError where nothing could be learned with these options."""
+    options, steps, spec = context.options, context.steps, context.spec
+    if options.hindsight and spec.goal is None:
+        raise InputError(f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none")
+    if options.replay_size < options.batch_size:
+        raise InputError(
+            f"--replay-size {options.replay_size} is less than --batch-size {options.batch_size}: nothing would "
+            "ever be learned"
+        )
+    if steps < _needed(options):
+        raise InputError(
+            f"--steps {steps}: learning begins after {_needed(options)} steps (--random-steps "
+            f"{options.random_steps}, --batch-size {options.batch_size}): give more of the first, or fewer of these"
+        )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from es import STRATEGIES
 
@@ -153,27 +154,38 @@ class Td3Options(OffPolicyOptions):
     action_penalty: float = Field(0.0, ge=0, description="Weight of the mean squared action in the policy's loss.")
 
 
-class DdpgOptions(Td3Options):
-    """DDPG as used with hindsight (Andrychowicz et al. 2017; the public code of Hegde & Sukhatme 2022)."""
+def _with_defaults(name: str, base: type[Td3Options], doc: str, **defaults: Any) -> type[Td3Options]:
+    """Return options that differ from others in their defaults alone."""
+    fields = {
+        option: (base.model_fields[option].annotation, _but(base, option, value)) for option, value in defaults.items()
+    }
+    return create_model(name, __base__=base, __doc__=doc, **fields)  # type: ignore[call-overload,no-any-return]
 
-    actor_learning_rate: float = Field(
-        1e-3, gt=0, description=GradientOptions.model_fields["actor_learning_rate"].description
-    )
-    critic_learning_rate: float = Field(
-        1e-3, gt=0, description=OffPolicyOptions.model_fields["critic_learning_rate"].description
-    )
-    discount: float = Field(0.98, ge=0, lt=1, description=OffPolicyOptions.model_fields["discount"].description)
-    random_steps: Count = Field(1000, ge=0, description=OffPolicyOptions.model_fields["random_steps"].description)
-    normalize_observations: bool = Field(
-        True, description=OffPolicyOptions.model_fields["normalize_observations"].description
-    )
-    exploration_noise: float = Field(0.2, ge=0, description=Td3Options.model_fields["exploration_noise"].description)
-    random_actions: float = Field(0.3, ge=0, le=1, description=Td3Options.model_fields["random_actions"].description)
-    target_noise: float = Field(0.0, ge=0, description=Td3Options.model_fields["target_noise"].description)
-    policy_delay: Count = Field(1, ge=1, description=Td3Options.model_fields["policy_delay"].description)
-    critics: Count = Field(1, ge=1, description=Td3Options.model_fields["critics"].description)
-    target_policy: bool = Field(False, description=Td3Options.model_fields["target_policy"].description)
-    action_penalty: float = Field(1.0, ge=0, description=Td3Options.model_fields["action_penalty"].description)
+
+def _but(base: type[BaseModel], option: str, default: Any) -> Any:
+    field = copy(base.model_fields[option])
+    field.default = default
+    return field
+
+
+DdpgOptions = _with_defaults(
+    "DdpgOptions",
+    Td3Options,
+    "DDPG as used with hindsight (Andrychowicz et al. 2017; the public code of Hegde & Sukhatme 2022).",
+    actor_learning_rate=1e-3,
+    critic_learning_rate=1e-3,
+    discount=0.98,
+    random_steps=1000,
+    normalize_observations=True,
+    exploration_noise=0.2,
+    random_actions=0.3,
+    target_noise=0.0,
+    policy_delay=1,
+    critics=1,
+    target_policy=False,
+    action_penalty=1.0,
+)
+"""TD3's with other defaults."""
 
 
 class DistillOptions(GradientOptions):

@@ -14,39 +14,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from compactrl.learners.base import LearnerContext
 from compactrl.learners.gradient import Means
-from compactrl.learners.losses import soft_actor_loss, squashed, temperature_loss
+from compactrl.learners.losses import soft_actor_loss, temperature_loss
 from compactrl.learners.off_policy import Improved, OffPolicyLearner
 from compactrl.learners.options import SacOptions
 from compactrl.networks.adam import Adam
+from compactrl.policies.distributions import SquashedGaussian
 from compactrl.types import Exploration, State
 
 
 class SacLearner(OffPolicyLearner):
     """Stochastic policies: a mean and a standard deviation for each action."""
 
-    heads = 2
     options: SacOptions
+    distribution: SquashedGaussian
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, context: LearnerContext) -> None:
+        super().__init__(context)
         self._log_alpha = torch.tensor(self.options.alpha, device=self.device).log().requires_grad_()
         self._alpha_adam = Adam(self._log_alpha, self.options.critic_learning_rate)
 
-    @property
-    def _log_std(self) -> tuple[float, float]:
-        return self.options.log_std_low, self.options.log_std_high
-
     def _noise(self, shape: tuple[int, ...]) -> Exploration:
-        return Exploration(self.generator.standard_normal(shape), np.full(shape, np.nan), self._log_std)
+        return Exploration(self.generator.standard_normal(shape), np.full(shape, np.nan), self.distribution)
 
     def _next_value(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
-        actions, log_probability = squashed(network(observation), noise, *self._log_std)
-        values = self.critics.targets(self._rows(told, observation, actions)).amin(0)
+        actions, log_probability = self.distribution.sample(network(observation), noise)
+        values = self.critics.targets(observation, actions, told).amin(0)
         return values - self._log_alpha.exp() * log_probability.reshape(-1)
 
     def _improve(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improved:
-        actions, log_probability = squashed(network(observation), noise, *self._log_std)
+        actions, log_probability = self.distribution.sample(network(observation), noise)
         values = self._valued(told, observation, actions)
         loss = soft_actor_loss(values, log_probability.reshape(-1), self._log_alpha.detach().exp())
         means.add("entropy", -log_probability.mean())

@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compactrl.compressions import Compression
+from compactrl.compressions.base import Compression
 from compactrl.learners.gradient import Means
 from compactrl.learners.losses import deterministic_actor_loss
+from compactrl.learners.metabatch import MetaBatch
 from compactrl.learners.off_policy import Improved, OffPolicyLearner
 from compactrl.learners.options import Td3Options
 from compactrl.types import Designs, Exploration, Floats, State
@@ -30,8 +31,8 @@ class Td3Learner(OffPolicyLearner):
 
     options: Td3Options
 
-    def _begin(self, compression: Compression, theta: Floats) -> None:
-        super()._begin(compression, theta)
+    def _begin(self, compression: Compression, batch: MetaBatch, theta: Floats) -> None:
+        super()._begin(compression, batch, theta)
         self._target_theta = self._theta.detach().clone()
 
     def _count_critics(self) -> int:
@@ -41,7 +42,7 @@ class Td3Learner(OffPolicyLearner):
         noise = self.options.exploration_noise * self.generator.standard_normal(shape)
         drawn = self.generator.uniform(-1, 1, shape)
         at_random = self.generator.random((*shape[:-1], 1)) < self.options.random_actions
-        return Exploration(noise, np.where(at_random, drawn, np.nan), (0.0, 0.0))
+        return Exploration(noise, np.where(at_random, drawn, np.nan), self.distribution)
 
     def _improves(self) -> bool:
         return (self._updates + 1) % self.options.policy_delay == 0
@@ -50,11 +51,11 @@ class Td3Learner(OffPolicyLearner):
         return self.trained.network(self._target_theta, designs) if self.options.target_policy else network
 
     def _next_value(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
-        actions = torch.tanh(network(observation))
+        actions = self.distribution.mode(network(observation))
         if self.options.target_noise:
             limit = self.options.target_noise_limit
             actions = (actions + (self.options.target_noise * noise).clamp(-limit, limit)).clamp(-1, 1)
-        return self.critics.targets(self._rows(told, observation, actions)).amin(0)
+        return self.critics.targets(observation, actions, told).amin(0)
 
     def _improve(
         self,
@@ -64,7 +65,7 @@ class Td3Learner(OffPolicyLearner):
         noise: Tensor,  # noqa: ARG002
         means: Means,  # noqa: ARG002
     ) -> Improved:
-        actions = torch.tanh(network(observation))
+        actions = self.distribution.mode(network(observation))
         values = self._valued(told, observation, actions)
         loss = deterministic_actor_loss(values, actions, self.options.action_penalty)
         return Improved(loss, values[0].detach().view(actions.shape[:-1]))

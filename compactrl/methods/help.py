@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.learners import LEARNERS
+from compactrl.learners.metabatch import MetaBatchOptions
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.rows import METHODS
 from controllers import CONTROLLERS
@@ -30,6 +31,7 @@ def describe_options() -> list[OptionHelp]:
     panels: list[tuple[str, list[tuple[str, type[BaseModel]]]]] = [
         ("Search", [("", SearchOptions)]),
         ("What is searched (--method)", [(name, kind.Options) for name, kind in COMPRESSIONS.items()]),
+        ("What learns together (--method ghp)", [("", MetaBatchOptions)]),
         ("Who chooses designs (--controller)", [(name, kind.Options) for name, kind in CONTROLLERS.items()]),
         ("Who improves the weights (--learner)", [(name, kind.Options) for name, kind in LEARNERS.items()]),
         ("Evolution strategy (--es)", [(name, kind.Options) for name, kind in STRATEGIES.items()]),
@@ -101,6 +103,9 @@ def owners() -> dict[str, list[str]]:
                 if all(option in COMPRESSIONS[c.compression].Options.model_fields for c in method.choices.values()):
                     owner = label
                 table.setdefault(option, []).append(owner)
+        if method.meta_batch:
+            for option in MetaBatchOptions.model_fields:
+                table.setdefault(option, []).append(f"--method {method.name}")
     for name, controller in CONTROLLERS.items():
         for option in controller.Options.model_fields:
             table.setdefault(option, []).append(f"--controller {name}")

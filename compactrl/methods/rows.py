@@ -22,8 +22,8 @@ class Choice:
 
     compression: str
     """A name in `compactrl.compressions.COMPRESSIONS`."""
-    controller: str = "random"
-    """A name in `controllers.CONTROLLERS`; over an empty space `random` proposes empty rows."""
+    controller: str = NO_CHOICE
+    """A name in `controllers.CONTROLLERS`."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Option → default where it differs from the part's own."""
     needs: str = ""
@@ -45,6 +45,8 @@ class Method:
     """The default in environments with goals, where it is another."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Presets that mean something else for this method."""
+    meta_batch: bool = False
+    """Whether several designs act and learn at a time."""
 
 
 def _row(name: str, summary: str, choices: dict[str, Choice], **fixed: Any) -> tuple[str, Method]:
@@ -58,10 +60,11 @@ def _gradient(
     learners: tuple[str, ...],
     goal_learner: str = "",
     paper: Mapping[str, Any] = MappingProxyType({}),
+    meta_batch: bool = False,
     **fixed: Any,
 ) -> tuple[str, Method]:
     settled, presets = MappingProxyType(fixed), MappingProxyType({"paper": paper})
-    return name, Method(name, summary, MappingProxyType(choices), settled, learners, goal_learner, presets)
+    return name, Method(name, summary, MappingProxyType(choices), settled, learners, goal_learner, presets, meta_batch)
 
 
 _SAMPLED = {"population": 320}
@@ -100,29 +103,8 @@ _HYPERNET = {
     "average_share": 0.03,
     "critic_clip": 2.0,
 }
-"""Codes and cores are of the order of 1, weights of a plain network of a tenth: what these learn well with is too slow.
-After 50,000 steps of HalfCheetah (one seed, 65 architectures, codes of rank 16) the median return was 1385 with 0.003,
-and 712 after 57,000 with 0.0003. In the end that is too fast. Of a search that was done after 300,000 steps at 0.003
-[256, 256] had 7687; going on for 2000 steps it had 8730 with 0.0003, 8447 with 0.001 (one seed; a trial by hand, the
-setting of `experiments.hypernets` for it is `ghp-constant-rate`).
-
-What ships is a mean of the last updates as well: whoever was not of the last batches is moved by what others learned,
-to and fro. Of a search that went on for 12,000 steps at 0.0003, after 300,000, [256, 256] had 9224, and 9353 of the
-mean over some 3000 updates; quartiles of 30 others 7965, 8324, 8611, and 8033, 8436, 8627. At 0.001: 9270 and 9332;
-7709, 8112, 8417, and 8011, 8494, 8658 (one seed, 3 episodes; by hand).
-
-Of the critics' errors at 216,000 steps the 12 % beyond twice the mean size were 79 % of the squares, the largest 1 % a
-half. They are of all states, of leaning ones three times as often. With these counted by size, [256, 256] had 8706
-after 213,000 steps, and 6937 without; the mean of 95 architectures below 1850 parameters 7218 and 5875, quartiles of
-30 others 7449, 7703, 8009 and 5954, 6424, 6595. (One seed, 3 episodes, the last theta; by hand.) At first runs are
-behind with it, for 80,000 to 220,000 steps of three seeds, and of seed 0 in the end (8762 and 9258): the rows of
-`ghp`, and of `ghp-squared` with neither the mean nor this.
-
-The decay is the public code's. Adam takes it in full steps where gradients are small: after 200,000 steps at 0.003 the
-codes of units 257 to 512, which only the widest layers have, were a twentieth of what they began with. Without it the
-search was slower all the same (one seed: the critics' mean value after 114,000 steps was 178 without, 199 with it):
-codes that shrink are moved further by the same steps."""
-
+"""The rate is larger than a plain network's, since codes and cores are. It falls, a mean of the last updates ships, and
+the critics' largest errors count by size. What each was measured to do is in `docs/trials.md`."""
 
 _HYPERNET_PAPER = {
     "decoder": "dense",
@@ -195,6 +177,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 learners=("sac", "td3", "ddpg"),
                 goal_learner="ddpg",
                 paper=_HYPERNET_PAPER,
+                meta_batch=True,
                 hidden=(),
             ),
             _gradient("sac", "a plain network by soft actor-critic (Haarnoja et al. 2018)", _PLAIN, learners=("sac",)),

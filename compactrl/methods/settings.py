@@ -1,44 +1,50 @@
-"""Options: one flat list of names for the user, one frozen pydantic model for each part that owns some.
+"""Settings: what the user gave, resolved: presets and defaults filled in, each option with the part that owns it.
 
-`resolve` turns what the user gave into a `Settings`: presets and defaults filled in, names checked, and
-an option of another method refused by the name of its owner.
+The user sees one flat list of names; an option of another method is refused by the name of its owner.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from compactrl.compressions import COMPRESSIONS
+from compactrl.compressions.base import Options as CompressionOptions
 from compactrl.errors import InputError, did_you_mean
 from compactrl.learners import LEARNERS
-from compactrl.learners.options import widths
+from compactrl.learners.metabatch import MetaBatchOptions
+from compactrl.learners.options import EvolutionOptions, widths
+from compactrl.learners.options import Options as LearnerOptions
 from compactrl.methods.help import owners
 from compactrl.methods.options import ALIASES, SearchOptions
 from compactrl.methods.presets import PRESETS
 from compactrl.methods.rows import METHODS, Choice, Method
 from controllers import CONTROLLERS
 from es import STRATEGIES
+from es.strategy import Options as StrategyOptions
 
 
-class Settings(BaseModel):
+@dataclass(frozen=True)
+class Settings:
     """Every option of a search, resolved, by the part that owns it."""
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
-
     search: SearchOptions
-    compression: Any
-    controller: Any
-    learner: Any
-    strategy: Any = None
+    compression: CompressionOptions
+    controller: BaseModel
+    learner: LearnerOptions
+    strategy: StrategyOptions | None = None
     """Of the evolution strategy, where the learner has one."""
+    meta_batch: MetaBatchOptions | None = None
+    """Of the meta-batches, where many architectures learn at once."""
 
     @property
     def lanes(self) -> int:
         """L, environments that the learner's trials are dealt to."""
-        return self.search.lanes or max(self.learner.default_lanes, getattr(self.compression, "meta_batch", 1))
+        least = 1 if self.meta_batch is None else self.meta_batch.meta_batch
+        return self.search.lanes or max(self.learner.default_lanes, least)
 
     @property
     def method(self) -> Method:
@@ -53,63 +59,109 @@ class Settings(BaseModel):
     def flat(self) -> dict[str, Any]:
         """Every option by its name, as JSON values."""
         merged: dict[str, Any] = {}
-        for part in (self.search, self.compression, self.controller, self.learner, self.strategy):
+        for part in (self.search, self.compression, self.controller, self.learner, self.strategy, self.meta_batch):
             merged |= {} if part is None else part.model_dump(mode="json")
         return merged
 
 
-def resolve(given: Mapping[str, Any]) -> Settings:
+def resolve(given: Mapping[str, Any], goals: bool = False) -> Settings:
     """Fill in presets and defaults, and check every name and value.
+
+    Args:
+        given: options by name; those that are None are not given.
+        goals: whether the environment has goals, for which a method may have another learner.
 
     Raises:
         InputError: an unknown name, an option of another method, or a value out of range.
     """
-    values = {ALIASES.get(key, key): value for key, value in given.items() if value is not None}
-    method = _named("method", values.get("method", SearchOptions.model_fields["method"].default), METHODS)
-    preset_name = values.get("preset", "default")
-    preset = _named("preset", preset_name, {**PRESETS, **method.presets})
-    for option in method.fixed.keys() & values.keys():
-        if _same(option, values[option], method.fixed[option]):
-            continue
-        raise InputError(
-            f"--{_flag(option)} is not for --method {method.name}: there it is {method.fixed[option] or 'none'}"
-        )
-    asked_for = next((name for name, choice in method.choices.items() if values.get(choice.needs)), None)
-    wanted = values.get("controller") or asked_for or preset.get("controller")
-    if wanted not in method.choices:
-        if values.get("controller"):
-            raise InputError(_unknown_controller(method, str(wanted)))
-        wanted = next(iter(method.choices))
-    choice = method.choices[wanted]
-    if choice.needs and not values.get(choice.needs):
-        raise InputError(f"--controller {wanted} needs --{_flag(choice.needs)}")
-    learner = str(values.get("learner") or method.learners[0])
+    values = named_values(given)
+    method = method_of(values)
+    preset = _named("preset", values.get("preset", "default"), {**PRESETS, **method.presets})
+    _refuse_fixed(method, values)
+    controller, choice = _controller(method, preset, values)
+    learner = str(values.get("learner") or (goals and method.goal_learner) or method.learners[0])
     if learner not in method.learners:
         raise InputError(_unknown_learner(method, learner))
-    parts: dict[str, type[BaseModel]] = {
-        "search": SearchOptions,
-        "compression": COMPRESSIONS[choice.compression].Options,
-        "controller": CONTROLLERS[choice.controller].Options,
-        "learner": LEARNERS[learner].Options,
-    }
-    decided = {"method": method.name, "controller": wanted, "learner": learner}
-    if learner == "evolution":
+    decided = {"method": method.name, "controller": controller, "learner": learner}
+    if LEARNERS[learner].Options is EvolutionOptions:
         decided["es"] = str(values.get("es") or preset.get("es") or choice.defaults.get("es", "pgpe"))
-        parts["strategy"] = _named("es", decided["es"], STRATEGIES).Options
         _named("settle-es", values.get("settle_es", "pgpe"), STRATEGIES)
+    parts = _parts(method, choice, decided)
     known = {option for part in parts.values() for option in part.model_fields}
     for option in values:
         if option not in known:
             raise InputError(_unknown_option(option, decided, known))
     merged = {**choice.defaults, **preset, **method.fixed, **values, **decided}
-    models: dict[str, Any] = {}
-    for name, part in parts.items():
-        chosen = {option: merged[option] for option in part.model_fields if option in merged}
-        try:
-            models[name] = part(**chosen)
-        except ValidationError as error:
-            raise InputError(_invalid(error)) from error
-    return Settings(**models)
+    return Settings(**{name: validated(part, merged) for name, part in parts.items()})
+
+
+def named_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, by their own names."""
+    return {ALIASES.get(key, key): value for key, value in given.items() if value is not None}
+
+
+def method_of(values: Mapping[str, Any]) -> Method:
+    """Return the row of the method that these options name.
+
+    Raises:
+        InputError: there is none.
+    """
+    method: Method = _named("method", values.get("method", SearchOptions.model_fields["method"].default), METHODS)
+    return method
+
+
+def validated(part: type[BaseModel], values: Mapping[str, Any]) -> Any:
+    """Return the part's model with those of these options that are its own.
+
+    Raises:
+        InputError: a value out of range.
+    """
+    try:
+        return part(**{option: values[option] for option in part.model_fields if option in values})
+    except ValidationError as error:
+        raise InputError(_invalid(error)) from error
+
+
+def _refuse_fixed(method: Method, values: Mapping[str, Any]) -> None:
+    """Raise InputError where an option is given that this method does not let be chosen."""
+    for option in method.fixed.keys() & values.keys():
+        if not _same(option, values[option], method.fixed[option]):
+            raise InputError(
+                f"--{_flag(option)} is not for --method {method.name}: there it is {method.fixed[option] or 'none'}"
+            )
+
+
+def _controller(method: Method, preset: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, Choice]:
+    """Return how the method finds its designs: as named, as an option that only one way needs says, or by default.
+
+    Raises:
+        InputError: this method has no such way, or what it needs is not given.
+    """
+    needing = next((name for name, choice in method.choices.items() if values.get(choice.needs)), None)
+    wanted = str(values.get("controller") or needing or preset.get("controller"))
+    if wanted not in method.choices:
+        if values.get("controller"):
+            raise InputError(_unknown_controller(method, wanted))
+        wanted = next(iter(method.choices))
+    choice = method.choices[wanted]
+    if choice.needs and not values.get(choice.needs):
+        raise InputError(f"--controller {wanted} needs --{_flag(choice.needs)}")
+    return wanted, choice
+
+
+def _parts(method: Method, choice: Choice, decided: Mapping[str, str]) -> dict[str, type[BaseModel]]:
+    """Return the option models of the parts that were decided on, by their names in `Settings`."""
+    parts: dict[str, type[BaseModel]] = {
+        "search": SearchOptions,
+        "compression": COMPRESSIONS[choice.compression].Options,
+        "controller": CONTROLLERS[choice.controller].Options,
+        "learner": LEARNERS[decided["learner"]].Options,
+    }
+    if "es" in decided:
+        parts["strategy"] = _named("es", decided["es"], STRATEGIES).Options
+    if method.meta_batch:
+        parts["meta_batch"] = MetaBatchOptions
+    return parts
 
 
 def _named(option: str, name: Any, table: Mapping[str, Any]) -> Any:

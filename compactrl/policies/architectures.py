@@ -20,11 +20,12 @@ figure 1
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise, product
 
 import numpy as np
 
-from compactrl.types import Design, Designs, Integers
+from compactrl.types import Design, Designs, Floats, Integers
 
 Widths = tuple[int, ...]
 """Widths of the hidden layers, in order."""
@@ -106,3 +107,30 @@ def widths_of(design: Design, widths: Sequence[int]) -> Widths:
 def depths_of(designs: Designs) -> Integers:
     """Return the number of hidden layers of each design (n, D), shape (n,)."""
     return np.asarray(np.maximum(np.count_nonzero(designs, axis=1), 1), np.int64)
+
+
+@dataclass(frozen=True)
+class ArchitectureSpace:
+    """All architectures of so many layers at most, with these widths."""
+
+    widths: Widths
+    max_layers: int
+
+    def designs_of(self, architectures: Iterable[Widths]) -> Designs:
+        """Return a row (D,) for each architecture, shape (n, D)."""
+        return designs_of(architectures, self.widths, self.max_layers)
+
+    def widths_of(self, design: Design) -> Widths:
+        """Return the widths of a design (D,)."""
+        return widths_of(design, self.widths)
+
+    def features(self, designs: Designs) -> Floats:
+        """Describe each design (n, D) by numbers in -1 … 1, (n, D + 2): widths, the narrowest of them, depth.
+
+        Widths as places among all widths in order, from -1 (no such layer) to 1 (the widest); depth from its share of
+        the most layers. Designs of one architecture have one description.
+        """
+        places = designs_of(map(self.widths_of, designs), sorted(self.widths), self.max_layers)
+        most = len(self.widths)
+        narrowest = np.where(places > 0, places, most).min(axis=1)
+        return 2 * np.column_stack([places / most, narrowest / most, depths_of(places) / self.max_layers]) - 1

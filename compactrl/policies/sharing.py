@@ -1,9 +1,4 @@
-"""Which numbers a policy consists of, and which edge takes which: what an export writes down instead of the MLP.
-
-The policy's file has theta (the distinct weights, then the hidden biases) and the design; the run's options say which
-compression made them. Its index map is derived from those, never from the expanded layers, and then checked against
-them: every weight of the MLP must come out bit for bit.
-"""
+"""Sharing: which edge takes which number. An index map and a mask over the weights of a policy."""
 
 from __future__ import annotations
 
@@ -14,11 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.compressions import COMPRESSIONS, Gather
-from compactrl.errors import DamagedFileError
-from compactrl.methods.settings import resolve
-from compactrl.policies.policy import Policy
-from compactrl.runs.run import Run
 from compactrl.types import Integers
 
 Singles = NDArray[np.float32]
@@ -45,18 +35,43 @@ class Sharing:
     @property
     def edges(self) -> Singles:
         """(E,), the weight of every edge, zero where the mask drops it."""
-        if not len(self.weights):
-            return np.zeros(len(self.index), np.float32)
-        taken = self.weights[self.index]
-        return taken if self.mask is None else np.where(self.mask > 0, taken, np.float32(0))
+        return shared_edges(self.weights, self.index, self.mask)
 
     def matrices(self) -> list[Singles]:
         """Return the weights of each layer, (outputs, inputs)."""
         return split_edges(self.edges, self.shape)
 
 
+def shared_edges(weights: NDArray[Any], index: Integers | None, mask: Integers | None) -> Singles:
+    """Return the weight of every edge, (E,), in single precision.
+
+    Args:
+        weights: (M,).
+        index: (E,), or None where every edge has a weight of its own, in order.
+        mask: (E,) of zeros and ones, or None where every edge is kept.
+    """
+    single: Singles = weights.astype(np.float32, copy=False)
+    if index is None:
+        return single
+    if not len(single):  # a mask may have dropped every edge
+        return np.zeros(len(index), np.float32)
+    taken = single[index]
+    return taken if mask is None else np.asarray(taken * mask.astype(np.float32))
+
+
+def mask_index(mask: Integers) -> Integers:
+    """Return the index map of a mask (E,): the kept edges take the weights 0, 1, … in order, the others 0.
+
+    Example:
+        >>> mask_index(np.array([0, 1, 0, 1]))
+        array([0, 0, 0, 1])
+    """
+    kept = mask.astype(bool)
+    return np.where(kept, np.cumsum(kept) - 1, 0)
+
+
 def split_edges(edges: NDArray[Any], shape: tuple[int, ...]) -> list[NDArray[Any]]:
-    """Cut (E,) into a matrix (outputs, inputs) a layer.
+    """Cut (E,) into a matrix (outputs, inputs) per layer.
 
     Example:
         >>> [part.shape for part in split_edges(np.arange(10), (3, 2, 2))]
@@ -67,36 +82,3 @@ def split_edges(edges: NDArray[Any], shape: tuple[int, ...]) -> list[NDArray[Any
         parts.append(edges[begin : begin + outputs * inputs].reshape(outputs, inputs))
         begin += outputs * inputs
     return parts
-
-
-def own_weights(policy: Policy) -> Sharing:
-    """Return a policy as one whose edges share nothing."""
-    edges = np.concatenate([np.asarray(layer.weight, np.float32).ravel() for layer in policy.layers])
-    return Sharing(policy.shape, edges, np.arange(len(edges)), None)
-
-
-def sharing_of(run: Run, policy: Policy) -> Sharing:
-    """Return what the edges of a run's policy share.
-
-    Raises:
-        DamagedFileError: theta and design do not give the policy's layers.
-    """
-    settings = resolve(run.config)
-    kind = COMPRESSIONS[settings.choice.compression]
-    if not issubclass(kind, Gather):  # weights that no index map makes: each edge has its own
-        return own_weights(policy)
-    compression = kind(policy.shape, settings.compression)
-    # What is left once the design is settled depends on the design alone, so that any theta will do to ask for it.
-    settled, _ = compression.settle(np.zeros(compression.num_parameters), policy.design)
-    if not isinstance(settled, Gather) or len(policy.theta) != settled.num_parameters:
-        return own_weights(policy)  # another learner's, whose theta is not this compression's
-    index, mask = settled.index_map()
-    weights = policy.theta[: settled.num_weights].astype(np.float32)
-    sharing = Sharing(policy.shape, weights, np.asarray(index, np.int64), mask)
-    for found, layer in zip(sharing.matrices(), policy.layers, strict=True):
-        if not np.array_equal(found, layer.weight):
-            raise DamagedFileError(
-                f"{run.path / 'policy.json'}: theta and design do not give the policy's weights; the file, or the "
-                "method in config.json, was altered"
-            )
-    return sharing

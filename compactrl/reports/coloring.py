@@ -56,11 +56,11 @@ def coloring_of(policy: Policy) -> Coloring:
 
     Patterns such as Toeplitz are found from the weights; so are masks, whose dropped edges weigh exactly nothing.
     """
-    edges = np.concatenate([np.asarray(layer.weight, np.float32).ravel() for layer in policy.layers])
-    shapes = tuple((layer.weight.shape[0], layer.weight.shape[1]) for layer in policy.layers)
-    design, theta = policy.design, policy.theta.astype(np.float32)
-    if len(design) == len(edges) and design.max() < len(theta) and np.array_equal(theta[design], edges):
-        return Coloring(design, policy.theta[: policy.size.weights], shapes)
+    edges = policy.sharing.edges
+    shapes = policy.skeleton.shapes
+    design = policy.design
+    if policy.index is not None and policy.mask is None and np.array_equal(policy.index, design):
+        return Coloring(design, np.asarray(policy.weights, np.float64), shapes)
     weights, colors = np.unique(edges, return_inverse=True)
     masked = len(design) == len(edges) and not edges[design == 0].any()
     if masked:

@@ -6,6 +6,7 @@ metrics.jsonl      a line an iteration
 events.out.*       the same for TensorBoard, over environment steps
 checkpoints/N/     the search's whole state after iteration N, rotated
 policy.*           what ships
+teacher.*          the policy that is imitated, where one is
 designs.*          the designs that led, where the method has any
 summary.json       what a person or a report wants first
 """
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
@@ -27,6 +29,8 @@ from compactrl.storage.files import read_json
 from compactrl.types import Floats
 
 DIRECTORY_FORMAT = "compactrl-run-1"
+TEACHER = "teacher"
+"""Stem of the files of the policy that is imitated."""
 EVALUATION_LANES = 128
 EVALUATION_STREAM = 0xE7A1
 """Spawn key of evaluation seeds: no lane of a search has them."""
@@ -170,6 +174,7 @@ class Run:
         return {
             **{key: self.summary[key] for key in fields},
             **self.policy.size._asdict(),
+            "bytes": stored_bytes(self.policy),
             "return_mean": evaluation.mean_return,
             "return_std": evaluation.std_return,
             "return_interval": [low, high],

@@ -14,10 +14,12 @@ from typing import IO, Any
 import numpy as np
 
 from compactrl.errors import DamagedFileError, InputError
+from compactrl.policies.files import save_policy
+from compactrl.policies.policy import Policy
 from compactrl.runs.checkpoints import KEPT_CHECKPOINTS, _checkpoints, _store, _sync_directory, load_checkpoint
 from compactrl.runs.events import EVENTS, PICTURE_SECONDS, EventsWriter
 from compactrl.runs.images import coloring_image
-from compactrl.runs.run import DIRECTORY_FORMAT, Run
+from compactrl.runs.run import DIRECTORY_FORMAT, TEACHER, Run
 from compactrl.storage.files import load_state, save_state, write_atomically, write_json
 from compactrl.types import Design, Floats, Metrics, State
 from compactrl.versions import versions
@@ -43,8 +45,13 @@ class RunWriter:
             ) from error
 
     @classmethod
-    def create(cls, path: Path, options: dict[str, Any]) -> RunWriter:
+    def create(cls, path: Path, options: dict[str, Any], teacher: Policy | None = None) -> RunWriter:
         """Start a new run.
+
+        Args:
+            path: its folder.
+            options: of the search, as JSON values.
+            teacher: whose policy is imitated; the run keeps a copy, so that it can be resumed without the other one.
 
         Raises:
             InputError: the directory holds something already, or cannot be written.
@@ -64,6 +71,8 @@ class RunWriter:
             writer = cls(path)
             write_json(path / "versions.json", versions())
             (path / "metrics.jsonl").touch()
+            if teacher is not None:
+                save_policy(path / TEACHER, teacher)
             # Last: a directory is a run once this file is there.
             write_json(path / "config.json", {"format": DIRECTORY_FORMAT, "options": options})
         except OSError as error:

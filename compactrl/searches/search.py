@@ -1,7 +1,7 @@
 """The one loop: a controller proposes designs, a learner makes policies of them, an evaluator runs them.
 
-Every method goes through `Search.run`; what differs between methods is in the parts that `_build` puts
-together from the method's row.
+Every method goes through `Search.run`; what differs between methods is in the parts that `prepare` puts together from
+the method's row.
 """
 
 from __future__ import annotations
@@ -14,77 +14,56 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compactrl.compressions import COMPRESSIONS
-from compactrl.envs.modules import load_module
-from compactrl.envs.registry import describe
-from compactrl.envs.spec import EnvironmentSpec
+from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import CompactrlError
-from compactrl.evaluation import Evaluator
+from compactrl.evaluation import Evaluator, run_trials
 from compactrl.evaluation.local import LocalEvaluator
-from compactrl.learners import LEARNERS
-from compactrl.methods.settings import Settings
-from compactrl.policies.files import policy_of, policy_state, save_policy
+from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.history import DesignHistory
 from compactrl.runs.writer import RunWriter
-from compactrl.searches.shipping import Leaders, race, score
+from compactrl.searches.prepare import Prepared
+from compactrl.searches.shipping import Leaders, Shipping
 from compactrl.storage.files import write_json
-from compactrl.types import Floats, Integers, Metrics, Outcomes, Size, State, Trials
+from compactrl.types import Design, Floats, Metrics, Outcomes, Size, State
 from controllers import CONTROLLERS, Ahead, Controller, Space
 
 if TYPE_CHECKING:
     from compactrl.evaluation.ray.workers import Workers
 
 OnIteration = Callable[[dict[str, float], "Search"], None]
+NOTHING: Design = np.zeros(0, np.int64)
 
 
 class Search:
     """A search: its parts, its counters, and the loop.
 
     Args:
-        settings: resolved options.
+        prepared: what it begins with.
         writer: where the run goes.
         workers: who evaluates, in place of this process; the search closes them.
     """
 
-    def __init__(self, settings: Settings, writer: RunWriter, workers: Workers | None = None) -> None:
-        self.settings, self.options, self.writer, self.workers = settings, settings.search, writer, workers
-        self.spec = environment(settings)
+    def __init__(self, prepared: Prepared, writer: RunWriter, workers: Workers | None = None) -> None:
+        self.settings, self.spec, self.learner = prepared.settings, prepared.spec, prepared.learner
+        self.options, self.writer, self.workers = prepared.settings.search, writer, workers
         if not self.spec.resumes_exactly:
             warnings.warn(
                 f"{self.spec.id} draws random numbers in EnvPool's steps: an interrupted search goes on with other "
                 "episodes than it would have had (--engine gymnasium: with the same, and slower)",
                 stacklevel=2,
             )
-        self._build(np.random.SeedSequence(self.options.seed))
-        self.leaders = Leaders(self.controller.space.length)
+        self._sizes, self._settled_seed = prepared.compression.sizes, prepared.seeds.settled
+        self.controller = _controller(prepared)
+        self.evaluator = self._evaluator(self.settings.lanes, prepared.seeds.training, "training")
+        selector = self._evaluator(self.options.selection_episodes, prepared.seeds.selecting, "selecting")
+        self.shipping = Shipping(
+            selector, self.options.selection_episodes, self.options.selections, self.controller.space.length
+        )
         self.history = DesignHistory()
-        self.shipped: Policy | None = None
-        self.shipped_returns: Floats = np.zeros(0)
-        self.iteration = self.env_steps = self.selections = 0
+        self.iteration = self.env_steps = 0
         self.seconds = 0.0
         self.settled = self._warned = False
-
-    def _build(self, seed: np.random.SeedSequence) -> None:
-        options, choice = self.options, self.settings.choice
-        controlling, learning, training, selecting, self._settled_controlling = seed.spawn(5)
-        compression = COMPRESSIONS[choice.compression](
-            network_sizes(self.settings, self.spec), self.settings.compression
-        )
-        self.learner = LEARNERS[options.learner].load().build(self.settings, compression, self.spec, learning)
-        controller = CONTROLLERS[choice.controller](compression.space, self.settings.controller, controlling)
-        ahead = compression.space.length and not controller.learns
-        self.controller: Controller | Ahead = Ahead(controller) if ahead else controller
-        self.evaluator, self._outcomes_of = self._training(self.settings.lanes, training)
-        self.selector = self._evaluator(options.selection_episodes, selecting, "selecting")
-
-    def _training(self, lanes: int, seed: np.random.SeedSequence) -> tuple[Evaluator, Callable[[Trials], Outcomes]]:
-        """Return who runs the learner's trials, and how: whole episodes, or steps of environments that stand here."""
-        if self.learner.needs_transitions:
-            here = LocalEvaluator(self.spec, lanes, seed, self.options.threads or None)
-            return here, here.collect
-        evaluator = self._evaluator(lanes, seed, "training")
-        return evaluator, evaluator.evaluate
 
     def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str) -> Evaluator:
         if self.workers is not None:
@@ -112,37 +91,25 @@ class Search:
             clock.lap("seconds_controller")
             trials = self.learner.ask(designs)
             clock.lap("seconds_strategy")
-            outcomes = self._outcomes_of(trials)
+            outcomes = run_trials(self.evaluator, trials)
             clock.lap("seconds_evaluate")
-            self._heed(outcomes)
+            self._check_failures(outcomes)
             metrics = self.learner.tell(trials, outcomes, self.progress)
             judged = self.learner.judge(outcomes)
             clock.lap("seconds_strategy")
             metrics |= self.controller.feedback(designs, judged.rewards)
             clock.lap("seconds_controller")
-            self.leaders.note(designs, judged.scores)
+            self.shipping.leaders.note(designs, judged.scores)
             self.iteration += 1
             self.env_steps += int(outcomes.steps.sum())
             design = self.history.note(self.iteration, self.env_steps, designs, judged.scores, self.learner.design)
-            if self.progress >= min(1.0, (self.selections + 1) / self.options.selections):
+            if self.shipping.due(self.progress):
                 metrics |= self._select()
                 clock.lap("seconds_select")
             self.seconds = time.perf_counter() - began
-            record: dict[str, float] = {
-                "iteration": self.iteration,
-                "env_steps": self.env_steps,
-                "seconds": self.seconds,
-                **_returns(outcomes.returns),
-                **_lengths(outcomes),
-                "failed": len(outcomes.failures),
-                "settled": float(self.settled),
-                **clock.laps,
-                **metrics,
-            }
+            record = self._record(outcomes, metrics, clock)
             self.writer.append_metrics(record)
-            self.writer.append_pictures(
-                self.env_steps, outcomes.returns, design, network_sizes(self.settings, self.spec)
-            )
+            self.writer.append_pictures(self.env_steps, outcomes.returns, design, self._sizes)
             if time.perf_counter() - saved >= self.options.checkpoint_seconds:
                 self.save()
                 saved = time.perf_counter()
@@ -150,7 +117,21 @@ class Search:
                 on_iteration(record, self)
         self.save()
 
-    def _heed(self, outcomes: Outcomes) -> None:
+    def _record(self, outcomes: Outcomes, metrics: Metrics, clock: _Clock) -> dict[str, float]:
+        """Return an iteration's line of metrics.jsonl."""
+        return {
+            "iteration": self.iteration,
+            "env_steps": self.env_steps,
+            "seconds": self.seconds,
+            **_returns(outcomes.returns),
+            **_lengths(outcomes),
+            "failed": len(outcomes.failures),
+            "settled": float(self.settled),
+            **clock.laps,
+            **metrics,
+        }
+
+    def _check_failures(self, outcomes: Outcomes) -> None:
         """Warn of the first failed evaluations; a generation of nothing else ends the search."""
         failures, evaluations, seen = outcomes.failures, len(outcomes.returns), outcomes.transitions
         if not failures:
@@ -175,68 +156,49 @@ class Search:
         due = self.options.settle and self.progress >= 1 - self.options.settle
         if self.settled or not due or not self.learner.compression.design_space.length:
             return
-        leader = self._lead() if self.controller.space.length else np.zeros(0, np.int64)
+        leader = NOTHING
+        if self.controller.space.length:
+            leader, steps = self.shipping.lead(self._candidates())
+            self.env_steps += steps
         self.learner.settle(leader)
         self.settled = True
-        left = self.learner.ship(np.zeros(0, np.int64)).size.weights
-        if self.shipped is not None and self.shipped.size.weights > left:
-            self.shipped, self.shipped_returns = None, np.zeros(0)  # a mask larger than was asked for
+        self.shipping.drop_larger(self.learner.ship(NOTHING).size.weights)
         self._drop_choice()
 
     def _drop_choice(self) -> None:
-        empty = Space(0, 1)
-        self.controller = CONTROLLERS["random"](empty, CONTROLLERS["random"].Options(), self._settled_controlling)
-        self.leaders = Leaders(0)
-
-    def _lead(self) -> Integers:
-        """Return the design (D,) that wins a race of the leading ones."""
-        won = race(self._candidates(), self.selector, self.options.selection_episodes)
-        self.env_steps += won.steps
-        return won.policy.design
+        kind = CONTROLLERS["none"]
+        self.controller = kind(Space(0, 1), kind.Options(), self._settled_seed)
+        self.shipping.leaders = Leaders(0)
 
     def _candidates(self) -> list[Policy]:
-        """Return the policies of the leading designs, and of the one that would ship, with the weights of now."""
-        designs = list(self.leaders.designs)
-        if self.shipped is not None and self.shipped.design.shape == (self.controller.space.length,):
-            designs.insert(0, self.shipped.design)  # first: a race has room for so many
-        different = {design.tobytes(): design for design in designs or self.controller.propose(1)}
-        return [self.policy(design) for design in different.values()]
+        """Return the policies that may ship, with the weights of now."""
+        designs = self.shipping.candidates(self.controller.space.length, self.controller.propose)
+        return [self.policy(design) for design in designs]
 
-    def policy(self, proposed: Integers) -> Policy:
+    def _select(self) -> Metrics:
+        """Let the leading designs race for what ships."""
+        metrics, steps = self.shipping.select(self._candidates(), self.progress)
+        self.env_steps += steps
+        return metrics
+
+    def policy(self, proposed: Design) -> Policy:
         """Return the noise-free policy of theta with this design (D,), as it would ship."""
         shipped = self.learner.ship(proposed)
+        compact = shipped.compact
         return Policy(
-            layers=shipped.layers,
+            skeleton=compact.skeleton,
+            weights=compact.weights,
+            index=compact.index,
+            mask=compact.mask,
+            biases=compact.biases,
             normalizer=self.learner.normalizer,
             action=self.spec.action,
             env=self.spec.id,
             method=self.options.method,
             size=shipped.size,
             design=shipped.design,
-            theta=shipped.theta,
-            activation=self.learner.compression.activation,
-        )
-
-    def _select(self) -> Metrics:
-        """Re-evaluate the leading designs; the winner ships if it beats what would have shipped on fresh episodes."""
-        self.selections = int(self.progress * self.options.selections + 1e-9)
-        won = race(self._candidates(), self.selector, self.options.selection_episodes)
-        self.env_steps += won.steps
-        self.leaders.clear()
-        if self.shipped is not None:
-            # The one before is run again too: what was picked for its score has been lucky with it.
-            again, taken = score([self.shipped], self.selector, self.options.selection_episodes)
-            self.env_steps += taken
-            self.shipped_returns = np.concatenate([self.shipped_returns, again[0]])
-        before = self.shipped
-        if self.shipped is None or won.mean_return > _mean(self.shipped_returns):
-            self.shipped, self.shipped_returns = won.policy, won.returns
-        changed = before is None or not np.array_equal(before.design, self.shipped.design)
-        return {
-            "policy_return_mean": won.mean_return,
-            "shipped_return_mean": _mean(self.shipped_returns),
-            "shipped_design_changed": float(changed),
-        }
+            container=self.learner.compression.container,
+        ).evaluated_as(shipped.layers)
 
     def save(self) -> None:
         """Write checkpoint, policy and summary."""
@@ -249,16 +211,17 @@ class Search:
 
     def _of_now(self) -> Policy | None:
         """Return what a search that ends here leaves: what won the last race, or before the first what leads."""
-        if self.shipped is not None:
-            return self.shipped
+        leaders = self.shipping.leaders.designs
+        if self.shipping.shipped is not None:
+            return self.shipping.shipped
         if not self.controller.space.length:
-            return self.policy(np.zeros(0, np.int64))
-        return self.policy(self.leaders.designs[0]) if len(self.leaders.designs) else None
+            return self.policy(NOTHING)
+        return self.policy(leaders[0]) if len(leaders) else None
 
     def summary(self) -> dict[str, Any]:
         """Return what the search has come to, as JSON values; `finish` says when it is finished."""
-        shipped = self.shipped
-        valid = self.shipped_returns[np.isfinite(self.shipped_returns)]
+        shipped = self.shipping.shipped
+        valid = self.shipping.returns[np.isfinite(self.shipping.returns)]
         sizes = shipped.size._asdict() if shipped else dict.fromkeys(Size._fields)
         return {
             "method": self.options.method,
@@ -270,6 +233,7 @@ class Search:
             "iterations": self.iteration,
             "finished": False,
             **sizes,
+            "bytes": stored_bytes(shipped) if shipped else None,
             "return_mean": float(valid.mean()) if len(valid) else None,
             "return_std": float(valid.std(ddof=1)) if len(valid) > 1 else None,
             "episodes": len(valid),
@@ -281,43 +245,42 @@ class Search:
             "options": json.dumps(self.settings.flat()),
             "iteration": self.iteration,
             "env_steps": self.env_steps,
-            "selections": self.selections,
             "seconds": self.seconds,
             "settled": self.settled,
             "controller": self.controller.state_dict(),
             "learner": self.learner.state_dict(),
             "evaluator": self.evaluator.state_dict(),
-            "selector": self.selector.state_dict(),
-            "leaders": self.leaders.state_dict(),
             "history": self.history.state_dict(),
-            "shipped_returns": self.shipped_returns,
-            "shipped": None if self.shipped is None else policy_state(self.shipped),
+            **self.shipping.state_dict(),
         }
 
     def load_state_dict(self, state: State) -> None:
         """Restore what `state_dict` returned."""
         self.iteration, self.env_steps = int(state["iteration"]), int(state["env_steps"])
-        self.selections, self.seconds = int(state["selections"]), float(state["seconds"])
-        self.settled = bool(state["settled"])
+        self.seconds, self.settled = float(state["seconds"]), bool(state["settled"])
         if self.settled:
             self._drop_choice()
         self.learner.load_state_dict(state["learner"])
         self.controller.load_state_dict(state["controller"])
         self.evaluator.load_state_dict(state["evaluator"])
-        self.selector.load_state_dict(state["selector"])
-        self.leaders.load_state_dict(state["leaders"])
+        self.shipping.load_state_dict(state)
         if "history" in state:  # not in checkpoints from before there were traces
             self.history.load_state_dict(state["history"])
-        self.shipped = None if state["shipped"] is None else policy_of(state["shipped"])
-        self.shipped_returns = np.asarray(state["shipped_returns"])
 
     def close(self) -> None:
         """Give environments and directory back."""
         self.evaluator.close()
-        self.selector.close()
+        self.shipping.evaluator.close()
         if self.workers is not None:
             self.workers.close()
         self.writer.close()
+
+
+def _controller(prepared: Prepared) -> Controller | Ahead:
+    """Return who proposes designs; who learns nothing samples the next while the present ones are evaluated."""
+    settings, space = prepared.settings, prepared.compression.space
+    controller = CONTROLLERS[settings.choice.controller](space, settings.controller, prepared.seeds.controller)
+    return Ahead(controller) if space.length and not controller.learns else controller
 
 
 class _Clock:
@@ -345,22 +308,3 @@ def _returns(returns: Floats) -> Metrics:
     if not len(known):
         return dict.fromkeys(("return_mean", "return_max", "return_std"), float("nan"))
     return {"return_mean": float(known.mean()), "return_max": float(known.max()), "return_std": float(known.std())}
-
-
-def _mean(returns: Floats) -> float:
-    valid = returns[np.isfinite(returns)]
-    return float(valid.mean()) if len(valid) else -np.inf
-
-
-def environment(settings: Settings) -> EnvironmentSpec:
-    """Look the search's environment up, in the user's own module where it is from one."""
-    options = settings.search
-    if options.env_module:
-        load_module(options.env_module)
-    return describe(options.env, options.engine, options.max_episode_steps, options.env_options)
-
-
-def network_sizes(settings: Settings, spec: EnvironmentSpec) -> tuple[int, ...]:
-    """Return the sizes that a compression is told: observation, hidden layers, outputs while training."""
-    heads = LEARNERS[settings.search.learner].heads
-    return (spec.observation_size, *settings.search.hidden, heads * spec.action.size)

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.compressions import Compression
+from compactrl.compressions.base import Compression
+from compactrl.compressions.chromatic import TransferredOptions
 from compactrl.errors import InputError
-from compactrl.methods.settings import Settings
+from compactrl.methods.settings import Settings, validated
 from compactrl.runs.history import load_trace
 from compactrl.runs.run import Run
 from compactrl.types import Designs
@@ -39,28 +40,31 @@ def best_colorings(run: Run, top: int) -> Designs:
     return np.stack(list(different.values())[:top])
 
 
-def with_colorings(given: Mapping[str, Any], source: str, top: int) -> dict[str, Any]:
-    """Return a search's options with the colourings of another run, and with its network where none is given.
+def with_colorings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a search's options, with the colourings of another run where one is named, and with its network.
 
     Args:
-        given: options as the user gave them.
-        source: folder of the run that the colourings are taken from.
-        top: how many, at most.
+        values: options as the user gave them; a network given here goes before that of the other run. Where they have
+            colourings already, as a run's record does, these stay.
 
     Raises:
         InputError: there is no run, or none with colourings.
     """
-    run = Run(source)
-    designs = best_colorings(run, top)
-    if len(designs) < top:
+    source = values.get("colorings_from")
+    if not source or "controller_designs" in values:
+        return dict(values)
+    options: TransferredOptions = validated(TransferredOptions, values)
+    run = Run(options.colorings_from)
+    designs = best_colorings(run, options.top)
+    if len(designs) < options.top:
         warnings.warn(
-            f"{source} has recorded {len(designs)} different colourings, fewer than --top {top}: it begins with those",
+            f"{source} has recorded {len(designs)} different colourings, fewer than --top {options.top}: it begins "
+            "with those",
             stacklevel=2,
         )
     taken_over = {"partitions": run.config["partitions"], "hidden": tuple(run.config["hidden"])}
     rows = tuple(tuple(map(int, design)) for design in designs)
-    named = {key: value for key, value in given.items() if value is not None}
-    return {**taken_over, **named, "controller_designs": rows}
+    return {**taken_over, **values, "controller_designs": rows}
 
 
 def check_designs(settings: Settings, compression: Compression) -> None:
@@ -70,7 +74,7 @@ def check_designs(settings: Settings, compression: Compression) -> None:
         InputError: they have another number of edges, or more colours.
     """
     rows = getattr(settings.controller, "controller_designs", ())
-    if not rows:
+    if not rows or not isinstance(settings.compression, TransferredOptions):
         return
     source, sizes = settings.compression.colorings_from, "-".join(map(str, compression.sizes))
     for row in rows:

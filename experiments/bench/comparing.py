@@ -15,9 +15,10 @@ from compactrl.methods.settings import resolve
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
+from compactrl.policies.skeleton import Skeleton
 from compactrl.runs.run import DIRECTORY_FORMAT
 from compactrl.storage.files import write_json
-from compactrl.types import Layer, Normalizer, Size
+from compactrl.types import Normalizer, Size
 from compactrl.versions import versions
 from experiments.bench.report import show, write
 
@@ -72,15 +73,13 @@ def make_run(path: Path, number: int, iterations: int) -> None:
 
 def _save_policy(path: Path, weights: int, size: Size, generator: np.random.Generator) -> None:
     design = generator.integers(weights, size=943)
-    theta = np.concatenate([generator.standard_normal(weights), np.zeros(41)])
-    edges = theta[design].astype(np.float32)
-    layers = (
-        Layer(edges[:697].reshape(41, 17), np.zeros(41, np.float32)),
-        Layer(edges[697:].reshape(6, 41), None),
-    )
     action = ActionSpec("box", (-1.0,) * 6, (1.0,) * 6)
     normalizer = Normalizer(np.zeros(17), np.ones(17))
-    save_policy(path / "policy", Policy(layers, normalizer, action, "HalfCheetah-v5", "chromatic", size, design, theta))
+    policy = Policy(
+        Skeleton.tanh((17, 41, 6)), generator.standard_normal(weights), design, None, np.zeros(41), normalizer, action,
+        "HalfCheetah-v5", "chromatic", size, design,
+    )  # fmt: skip
+    save_policy(path / "policy", policy)
 
 
 def run(runs: int, iterations: int, repeats: int, out: Path | None) -> None:

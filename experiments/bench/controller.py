@@ -15,9 +15,10 @@ from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.evolution import EvolutionLearner
 from compactrl.learners.options import DEFAULT_LANES
+from compactrl.methods.rows import NO_CHOICE
 from compactrl.searches.api import start
 from compactrl.types import Outcomes
-from controllers import CONTROLLERS
+from controllers import CONTROLLERS, Controller
 from es import STRATEGIES
 from experiments.bench.report import show, timing, write
 
@@ -45,15 +46,20 @@ class _Stopwatch:
         self._last = time.perf_counter()
 
 
+def choosing() -> dict[str, type[Controller]]:
+    """Return the controllers that have something to choose."""
+    return {name: kind for name, kind in CONTROLLERS.items() if name != NO_CHOICE}
+
+
 def parts(count: int, threads: int, repeats: int) -> dict[str, list[float]]:
     """Time, in turn, each controller and strategy on a generation of `count`, and the generation's evaluation."""
     spec = describe(ENV)
     sizes = (spec.observation_size, HIDDEN, spec.action.size)
     kind = COMPRESSIONS["chromatic"]
-    compression = kind(sizes, kind.Options(partitions=PARTITIONS))
+    compression = kind(kind.skeleton_of(sizes), kind.Options(partitions=PARTITIONS))
     generator = np.random.default_rng(0)
     controllers = {
-        name: each(compression.space, each.Options(), np.random.SeedSequence(0)) for name, each in CONTROLLERS.items()
+        name: each(compression.space, each.Options(), np.random.SeedSequence(0)) for name, each in choosing().items()
     }
     learners = {
         name: EvolutionLearner(
@@ -137,7 +143,7 @@ def run(count: int, threads: int, repeats: int, generations: int, folder: Path |
     seconds = parts(count, threads, repeats)
     evaluate = median(seconds["evaluate"])
     timings = {name: timing(values) for name, values in seconds.items()}
-    for name in CONTROLLERS:
+    for name in choosing():
         both = [one + other for one, other in zip(seconds[f"{name} propose"], seconds[f"{name} feedback"], strict=True)]
         timings[f"{name} propose + feedback"] = {**timing(both), "share": median(both) / (median(both) + evaluate)}
     rows = [[name, row["median_seconds"], row.get("share")] for name, row in timings.items()]

@@ -15,18 +15,17 @@ import numpy as np
 import torch
 
 from compactrl.catalogs.evaluation import EPISODES, LANES, in_turn
-from compactrl.compressions import COMPRESSIONS, Hypernet, HypernetOptions
+from compactrl.compressions import Hypernet, HypernetOptions
 from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.gradient import Means
 from compactrl.learners.sac import SacLearner
-from compactrl.methods.settings import resolve
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.architectures import designs_of, parameters
-from compactrl.policies.policy import Policy
-from compactrl.searches.search import network_sizes
-from compactrl.searches.shipping import together
-from compactrl.types import Layer, Normalizer, Size, Transitions, Trials
+from compactrl.policies.policy import Policy, copies
+from compactrl.policies.skeleton import Skeleton
+from compactrl.searches.prepare import prepare
+from compactrl.types import Normalizer, Transitions, Trials
 from controllers import CONTROLLERS, Controller
 from experiments.bench.openloop import OpenLoop
 from experiments.bench.recording import record, repeat_commands
@@ -53,12 +52,12 @@ def transitions(steps: int, lanes: int, observation: int, action: int) -> Transi
 
 def learner(options: dict[str, Any]) -> tuple[SacLearner, Controller]:
     """Return a learner of these options with a buffer to learn from, and what chooses its designs."""
-    settings = resolve({"env": ENV, **options})
-    spec = describe(ENV)
-    compression = COMPRESSIONS[settings.choice.compression](network_sizes(settings, spec), settings.compression)
-    made = SacLearner(compression, settings.learner, spec, settings.lanes, np.random.SeedSequence(0))
+    prepared = prepare({"env": ENV, **options})
+    made, spec, settings = prepared.learner, prepared.spec, prepared.settings
+    if not isinstance(made, SacLearner):
+        raise TypeError(f"expected a learner of SAC, got {type(made).__name__}")
     made.buffer.add(transitions(STORED // made.lanes, made.lanes, spec.observation_size, made.actions))
-    space = compression.space
+    space = prepared.compression.space
     return made, CONTROLLERS[settings.choice.controller](space, settings.controller, np.random.SeedSequence(0))
 
 
@@ -110,7 +109,7 @@ def peer(repeats: int, count: int) -> list[float]:
 def policies(rounds: int) -> list[Policy]:
     """Return freshly drawn policies: rounds of architectures that run at once, spread over the whole space."""
     spec = describe(ENV)
-    hypernet = Hypernet((spec.observation_size, spec.action.size), HypernetOptions())
+    hypernet = Hypernet(Skeleton.relu((spec.observation_size, spec.action.size)), HypernetOptions())
     theta = hypernet.initial(np.random.default_rng(0)).astype(np.float32)
     size = spec.observation_size, spec.action.size
     every = in_turn(hypernet.architectures, lambda each: parameters(size[0], each, size[1]))
@@ -120,11 +119,8 @@ def policies(rounds: int) -> list[Policy]:
         [each for start in starts for each in every[start : start + AT_ONCE]], hypernet.widths, hypernet.max_layers
     )
     normalizer = Normalizer(np.zeros(spec.observation_size), np.ones(spec.observation_size))
-    nothing = Size(0, 0, 0, 0.0, 0)
     return [
-        Policy(
-            tuple(Layer(*layer) for layer in layers), normalizer, spec.action, ENV, "ghp", nothing, activation="relu"
-        )
+        Policy.of_layers(layers, normalizer, spec.action, "relu", "mixed", env=ENV, method="ghp")
         for layers in hypernet.expand_each(theta, chosen)
     ]
 
@@ -132,7 +128,7 @@ def policies(rounds: int) -> list[Policy]:
 def weights() -> float:
     """Return the seconds that the weights of every architecture take."""
     spec = describe(ENV)
-    hypernet = Hypernet((spec.observation_size, 2 * spec.action.size), HypernetOptions())
+    hypernet = Hypernet(Skeleton.relu((spec.observation_size, 2 * spec.action.size)), HypernetOptions())
     theta = hypernet.initial(np.random.default_rng(0)).astype(np.float32)
     rows = hypernet.space.rows
     if rows is None:
@@ -148,7 +144,7 @@ def evaluation(rounds: int, threads: int, repeats: int) -> dict[str, Any]:
     spec = describe(ENV)
     some = policies(rounds)
     count, episodes, lanes = len(some), EPISODES, LANES
-    trials = Trials(together(some, episodes), some[0].normalizer, np.zeros((count * episodes, 0), np.int64))
+    trials = Trials(copies(some, episodes), some[0].normalizer, np.zeros((count * episodes, 0), np.int64))
 
     def evaluator() -> LocalEvaluator:
         made = LocalEvaluator(spec, lanes, np.random.SeedSequence(0), threads)

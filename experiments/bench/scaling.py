@@ -47,7 +47,7 @@ CONTROLLERS = ("latent", "pointer")
 def policies(spec: EnvironmentSpec, count: int) -> Trials:
     """Return a first generation's trials of a chromatic search with 17 weights."""
     kind = COMPRESSIONS["chromatic"]
-    compression = kind((spec.observation_size, 41, spec.action.size), kind.Options(partitions=17))
+    compression = kind(kind.skeleton_of((spec.observation_size, 41, spec.action.size)), kind.Options(partitions=17))
     strategy = STRATEGIES["pgpe"]
     learner = EvolutionLearner(
         compression, "pgpe", "pgpe", count, strategy.Options(), 0.0, True, False, np.random.SeedSequence(0)

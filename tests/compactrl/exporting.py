@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from compactrl.compressions import COMPRESSIONS
 from compactrl.encodings.formats import choose
 from compactrl.encodings.plan import make_plan
 from compactrl.exports import cortex_m
@@ -18,12 +17,10 @@ from compactrl.exports.options import ExportOptions
 from compactrl.exports.tanh import TANHS
 from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import golden
-from compactrl.methods.settings import resolve
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
-from compactrl.policies.sharing import Sharing
-from compactrl.types import Layer, Normalizer, Size
+from compactrl.types import Layer, Normalizer
 
 needs_gcc = pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
 needs_cortex_m = pytest.mark.skipif(
@@ -58,20 +55,16 @@ KINDS = {
 
 def grow(run):
     """Give a run's policy random weights: after so short a search they are next to nothing."""
-    policy, settings = run.policy, resolve(run.config)
+    policy = run.policy
     generator = np.random.default_rng(7)
-    compression = COMPRESSIONS[settings.choice.compression](policy.shape, settings.compression)
-    settled, _ = compression.settle(np.zeros(compression.num_parameters), policy.design)
     theta = 0.7 * generator.standard_normal(len(policy.theta))
-    layers = tuple(
-        Layer(weight.astype(np.float32), None if bias is None else bias.astype(np.float32))
-        for weight, bias in settled.expand(theta, np.zeros(0, np.int64))
-    )
-    size = policy.shape[0]
+    count, size = len(policy.weights), policy.shape[0]
     normalizer = policy.normalizer
-    if settings.learner.normalize_observations:
+    if run.config["normalize_observations"]:
         normalizer = Normalizer(generator.standard_normal(size), generator.uniform(0.3, 3, size))
-    save_policy(run.path / "policy", replace(policy, theta=theta, layers=layers, normalizer=normalizer))
+    save_policy(
+        run.path / "policy", replace(policy, weights=theta[:count], biases=theta[count:], normalizer=normalizer)
+    )
 
 
 CHEETAH = (17, 41, 6)
@@ -90,17 +83,14 @@ def policy_of(shape, mean=None, std=None, scale=0.2, low=-1.0):
         np.zeros(shape[0]) if mean is None else np.full(shape[0], mean), np.ones(shape[0]) * (std or 1)
     )
     action = ActionSpec("box", (low,) * shape[-1], (1.0,) * shape[-1])
-    return Policy(layers, normalizer, action, env="", method="", size=Size(0, 0, 0, 0.0, 0))
+    return Policy.of_layers(layers, normalizer, action)
 
 
 def colored(policy, colors):
-    """Return a policy and its sharing, every edge with one of so many weights."""
+    """Return a policy whose edges take one of so many weights."""
     generator = np.random.default_rng(6)
-    edges = sum(layer.weight.size for layer in policy.layers)
     weights = generator.standard_normal(colors).astype(np.float32)
-    sharing = Sharing(policy.shape, weights, generator.integers(0, colors, edges), None)
-    layers = tuple(Layer(matrix, layer.bias) for matrix, layer in zip(sharing.matrices(), policy.layers, strict=True))
-    return replace(policy, layers=layers), sharing
+    return replace(policy, weights=weights, index=generator.integers(0, colors, policy.skeleton.num_edges))
 
 
 def seen(policy, count=300):
@@ -109,14 +99,19 @@ def seen(policy, count=300):
     return drawn.astype(np.float32)
 
 
-def program_of(policy, sharing, optimize="size", tanh="libm"):
+def dense(policy):
+    """Return the same network as one whose edges share nothing."""
+    return policy.with_layers(policy.layers)
+
+
+def program_of(policy, optimize="size", tanh="libm"):
     states = seen(policy)
-    plan = make_plan(policy, sharing, choose("auto", sharing), states)
+    plan = make_plan(policy, choose("auto", policy.sharing))
     program = Program(plan, TANHS[tanh], golden(plan, states), states, "policy", "a test")
     return optimized(program, ExportOptions(optimize=optimize))
 
 
-def measured(folder, *arguments, **options):
-    program = program_of(*arguments, **options)
+def measured(folder, policy, **options):
+    program = program_of(policy, **options)
     write_files(folder, TARGETS["cortex-m4"].files(program, options.get("optimize", "size")))
     return cortex_m.measure(folder, "policy", options.get("optimize", "size"))

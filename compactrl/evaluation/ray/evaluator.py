@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from compactrl.envs.spec import EnvironmentSpec
+from compactrl.errors import InputError
 from compactrl.evaluation.lanes import Results
 from compactrl.evaluation.local import lane_seeds
 from compactrl.evaluation.ray.work import Work
@@ -47,6 +48,17 @@ class RayEvaluator:
                 successes[work.trials] = np.nan if outcome.successes is None else outcome.successes
         self.resets += np.bincount(np.arange(num_trials) % self.num_lanes, minlength=self.num_lanes)
         return results.outcomes()._replace(successes=None if self.spec.goal is None else successes)
+
+    def collect(self, trials: Trials) -> Outcomes:
+        """Say that there is no collecting on workers yet.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            "steps of standing environments are not collected on Ray workers yet: leave --workers out (--threads says "
+            f"how many cores step the {len(trials.designs)} environments)"
+        )
 
     def shares(self, trials: Trials, workers: int) -> list[Work]:
         """Deal the lanes to workers, in turn, so that a last round of few trials is shared as well."""

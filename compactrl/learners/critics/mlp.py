@@ -1,7 +1,4 @@
-"""The critics: C networks that value actions, and their slowly following targets, each a flat vector.
-
-Q(observation, action, what is told of the policy) → value.
-"""
+"""Critics as plain networks of [observation | action | what is told of the policy]."""
 
 from __future__ import annotations
 
@@ -13,10 +10,11 @@ from compactrl.compressions.base import Options
 from compactrl.compressions.plain import Plain
 from compactrl.networks.adam import Adam
 from compactrl.networks.perceptrons import Stack
+from compactrl.policies.skeleton import Skeleton
 from compactrl.types import State
 
 
-class Critics:
+class MlpCritics:
     """C independent critics that learn together.
 
     Args:
@@ -38,7 +36,7 @@ class Critics:
         device: torch.device,
     ) -> None:
         self.sizes, self.count = (inputs, *hidden, 1), count
-        plain = Plain(self.sizes, Options())
+        plain = Plain(Skeleton.relu(self.sizes), Options())
         drawn = np.concatenate([plain.initial(generator) for _ in range(count)])
         self._weights = torch.as_tensor(drawn, dtype=torch.float32, device=device).requires_grad_()
         self._targets = self._weights.detach().clone()
@@ -46,13 +44,13 @@ class Critics:
         self._following = Stack(self._targets, self.sizes, count)
         self._adam = Adam(self._weights, learning_rate)
 
-    def __call__(self, rows: Tensor, learn: bool = False) -> Tensor:
-        """Return the values (C, B) of rows (B, I); gradients go to the weights only in order to learn."""
-        return self._learning(rows, learn)[..., 0]
+    def __call__(self, observation: Tensor, action: Tensor, told: Tensor, learn: bool = False) -> Tensor:
+        """Return the values (C, n · B); see `Critics`."""
+        return self._learning(_rows(observation, action, told), learn)[..., 0]
 
-    def targets(self, rows: Tensor) -> Tensor:
-        """Return the targets' values (C, B)."""
-        return self._following(rows, learn=False)[..., 0]
+    def targets(self, observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
+        """Return the targets' values (C, n · B)."""
+        return self._following(_rows(observation, action, told), learn=False)[..., 0]
 
     def descend(self, loss: Tensor) -> None:
         """Take a step of Adam down a loss."""
@@ -76,3 +74,9 @@ class Critics:
         self._weights.detach().copy_(torch.as_tensor(state["weights"]))
         self._targets.copy_(torch.as_tensor(state["targets"]))
         self._adam.load_state_dict(state["adam"])
+
+
+def _rows(observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
+    """Return the networks' input, (n · B, O + A + F)."""
+    each = told[:, None].expand(-1, observation.shape[1], -1)
+    return torch.cat([observation, action, each], -1).flatten(0, 1)

@@ -8,6 +8,9 @@ import pytest
 import torch
 
 from compactrl.compressions import COMPRESSIONS, ChromaticOptions, Dense, Gather, Options
+from compactrl.learners.base import single
+from compactrl.policies.sharing import shared_edges
+from compactrl.policies.skeleton import Skeleton
 
 SHAPES = [(17, 6), (17, 41, 6), (3, 5, 4, 2)]
 N = 7
@@ -18,10 +21,22 @@ def sizes(request):
     return request.param
 
 
+SKELETONS = {
+    "tanh": Skeleton.tanh,
+    "relu with output biases": Skeleton.relu,
+    "no biases": lambda sizes: Skeleton(sizes, "relu", (False,) * (len(sizes) - 1)),
+}
+
+
+@pytest.fixture(params=SKELETONS.values(), ids=SKELETONS)
+def skeleton(request, sizes):
+    return request.param(sizes)
+
+
 @pytest.fixture(params=[name for name, kind in COMPRESSIONS.items() if issubclass(kind, Gather)])
-def compression(request, sizes):
+def compression(request, skeleton):
     kind = COMPRESSIONS[request.param]
-    return kind(sizes, kind.Options())
+    return kind(skeleton, kind.Options())
 
 
 def thetas_and_designs(compression, n=N):
@@ -42,7 +57,7 @@ def check_equal(layers, others):
         np.testing.assert_array_equal(one, other)
 
 
-def test_layers_have_the_shapes_of_a_plain_mlp_with_hidden_biases_only(compression, sizes):
+def test_layers_have_the_shapes_and_the_biases_of_the_skeleton(compression, sizes):
     thetas, designs = thetas_and_designs(compression)
     for lead, layers in [
         ((), compression.expand(thetas[0], designs[0])),
@@ -53,8 +68,8 @@ def test_layers_have_the_shapes_of_a_plain_mlp_with_hidden_biases_only(compressi
         assert [layer.weight.shape for layer in layers] == [
             (*lead, outputs, inputs) for inputs, outputs in pairwise(sizes)
         ]
-        assert [layer.bias.shape for layer in layers[:-1]] == [(*lead, width) for width in sizes[1:-1]]
-        assert layers[-1].bias is None
+        for layer, width, biased in zip(layers, sizes[1:], compression.skeleton.biased, strict=True):
+            assert (layer.bias.shape == (*lead, width)) if biased else layer.bias is None
 
 
 def test_a_batch_equals_its_rows_bit_for_bit(compression):
@@ -109,7 +124,8 @@ def test_the_gradient_reaches_every_number_of_theta_that_is_used(compression):
 
 def test_theta_has_as_many_numbers_as_promised(compression, sizes):
     assert compression.initial(np.random.default_rng(0)).shape == (compression.num_parameters,)
-    assert compression.num_biases == sum(sizes[1:-1])
+    biased = compression.skeleton.biased
+    assert compression.num_biases == sum(width for width, has in zip(sizes[1:], biased, strict=True) if has)
     assert compression.num_edges == sum(a * b for a, b in pairwise(sizes))
 
 
@@ -130,6 +146,16 @@ def test_settling_leaves_the_network_and_the_size_as_they_were(compression):
     again, same = settled.settle(theta, nothing)
     assert again is settled
     np.testing.assert_array_equal(same, theta)
+
+
+def test_what_ships_gives_the_network_bit_for_bit(compression):
+    thetas, designs = thetas_and_designs(compression)
+    compact = compression.compact(thetas[0], designs[0])
+    size = compression.size(designs[0])
+    assert (len(compact.weights), len(compact.biases)) == (size.weights, size.biases)
+    edges = shared_edges(compact.weights, compact.index, compact.mask)
+    layers = compact.skeleton.layers(edges, compact.biases.astype(np.float32))
+    check_equal(layers, single(compression.expand(thetas[0], designs[0])))
 
 
 def test_expanding_changes_neither_theta_nor_design(compression):
@@ -170,12 +196,12 @@ def test_a_wrong_theta_or_design_is_refused_with_the_expected_shape(compression)
 @pytest.mark.parametrize("sizes", [(3,), (3, 0, 2), ()])
 def test_sizes_that_are_no_network_are_refused(sizes):
     with pytest.raises(ValueError, match="expected sizes \\(observation, hidden layers …, action\\)"):
-        Dense(sizes, Options())
+        Dense(Skeleton.tanh(sizes), Options())
 
 
 def test_options_of_another_compression_are_refused():
     with pytest.raises(TypeError, match="expected ChromaticOptions for chromatic, got Options"):
-        COMPRESSIONS["chromatic"]((3, 2), Options())
+        COMPRESSIONS["chromatic"](Skeleton.tanh((3, 2)), Options())
 
 
 def test_unknown_options_are_refused_and_known_ones_are_described():

@@ -16,6 +16,7 @@ from compactrl.compressions import (
     Toeplitz,
 )
 from compactrl.compressions.gather import gather
+from compactrl.policies.skeleton import Skeleton
 
 SHAPES = [(17, 6), (17, 41, 6), (3, 5, 4, 2)]
 NOTHING = np.zeros(0, dtype=np.int64)
@@ -27,7 +28,7 @@ def random_theta(compression):
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_dense_weights_are_theta_in_order(sizes):
-    policy = Dense(sizes, Options())
+    policy = Dense(Skeleton.tanh(sizes), Options())
     theta = random_theta(policy)
     layers = policy.expand(theta, NOTHING)
     weights = np.concatenate([layer.weight.ravel() for layer in layers])
@@ -37,7 +38,7 @@ def test_dense_weights_are_theta_in_order(sizes):
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_toeplitz_equals_scipy(sizes):
-    policy = Toeplitz(sizes, Options())
+    policy = Toeplitz(Skeleton.tanh(sizes), Options())
     theta, start = random_theta(policy), 0
     for layer in policy.expand(theta, NOTHING):
         rows, columns = layer.weight.shape
@@ -50,7 +51,7 @@ def test_toeplitz_equals_scipy(sizes):
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_circulant_equals_the_truncated_square_of_scipy(sizes):
-    policy = Circulant(sizes, Options())
+    policy = Circulant(Skeleton.tanh(sizes), Options())
     theta, start = random_theta(policy), 0
     for layer in policy.expand(theta, NOTHING):
         rows, columns = layer.weight.shape
@@ -63,7 +64,7 @@ def test_circulant_equals_the_truncated_square_of_scipy(sizes):
 
 @pytest.mark.parametrize("n", [3, 8])
 def test_circulant_is_toeplitz_with_wrapped_diagonals_tied(n):
-    circulant, toeplitz = Circulant((n, n), Options()), Toeplitz((n, n), Options())
+    circulant, toeplitz = Circulant(Skeleton.tanh((n, n)), Options()), Toeplitz(Skeleton.tanh((n, n)), Options())
     theta = random_theta(circulant)
     tied = theta[-(np.arange(2 * n - 1) - n + 1) % n]  # diagonal i - j carries theta[(j - i) mod n]
     np.testing.assert_array_equal(circulant.expand(theta, NOTHING)[0].weight, toeplitz.expand(tied, NOTHING)[0].weight)
@@ -71,7 +72,7 @@ def test_circulant_is_toeplitz_with_wrapped_diagonals_tied(n):
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_chromatic_equals_a_loop_over_edges(sizes):
-    policy = Chromatic(sizes, ChromaticOptions(partitions=5))
+    policy = Chromatic(Skeleton.tanh(sizes), ChromaticOptions(partitions=5))
     theta = random_theta(policy)
     colors = policy.space.sample(1, np.random.default_rng(3))[0]
     edge = 0
@@ -85,8 +86,8 @@ def test_chromatic_equals_a_loop_over_edges(sizes):
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_chromatic_with_a_colour_an_edge_is_dense(sizes):
-    dense = Dense(sizes, Options())
-    chromatic = Chromatic(sizes, ChromaticOptions(partitions=dense.num_edges))
+    dense = Dense(Skeleton.tanh(sizes), Options())
+    chromatic = Chromatic(Skeleton.tanh(sizes), ChromaticOptions(partitions=dense.num_edges))
     theta = random_theta(dense)
     for one, other in zip(
         dense.expand(theta, NOTHING), chromatic.expand(theta, np.arange(dense.num_edges)), strict=True
@@ -98,8 +99,8 @@ def test_chromatic_with_a_colour_an_edge_is_dense(sizes):
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_structured_policies_are_chromatic_with_their_index_as_the_colours(sizes):
     for kind in (Toeplitz, Circulant):
-        policy = kind(sizes, kind.Options())
-        chromatic = Chromatic(sizes, ChromaticOptions(partitions=policy.num_weights))
+        policy = kind(kind.skeleton_of(sizes), kind.Options())
+        chromatic = Chromatic(Skeleton.tanh(sizes), ChromaticOptions(partitions=policy.num_weights))
         theta = random_theta(policy)
         for one, other in zip(policy.expand(theta, NOTHING), chromatic.expand(theta, policy.index), strict=True):
             np.testing.assert_array_equal(one.weight, other.weight)
@@ -107,7 +108,7 @@ def test_structured_policies_are_chromatic_with_their_index_as_the_colours(sizes
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_a_mask_of_ones_is_dense_and_a_mask_of_zeros_is_zero(sizes):
-    dense, masked = Dense(sizes, Options()), Masked(sizes, MaskedOptions())
+    dense, masked = Dense(Skeleton.tanh(sizes), Options()), Masked(Skeleton.tanh(sizes), MaskedOptions())
     theta = random_theta(masked)
     ones = np.ones(dense.num_edges, dtype=np.int64)
     for one, kept, dropped in zip(
@@ -123,7 +124,7 @@ def test_a_mask_of_ones_is_dense_and_a_mask_of_zeros_is_zero(sizes):
 
 @pytest.mark.parametrize("kept", [0, 1, 2, 10])
 def test_a_settled_mask_has_the_kept_weights_only(kept):
-    masked = Masked((4, 3, 2), MaskedOptions())
+    masked = Masked(Skeleton.tanh((4, 3, 2)), MaskedOptions())
     theta = random_theta(masked)
     mask = np.random.default_rng(5).permutation(np.arange(masked.num_edges) < kept).astype(np.int64)
     settled, short = masked.settle(theta, mask)
@@ -137,7 +138,7 @@ def test_a_settled_mask_has_the_kept_weights_only(kept):
 
 
 def test_the_mask_of_a_new_policy_keeps_half_of_the_edges_and_follows_the_scores():
-    masked = Masked((100, 100), MaskedOptions())
+    masked = Masked(Skeleton.tanh((100, 100)), MaskedOptions())
     theta = masked.initial(np.random.default_rng(0))
     assert masked.usage(masked.design_of(theta[None])) == pytest.approx([0.5], abs=0.02)
     theta[-masked.num_edges :] = -1.0
@@ -149,22 +150,23 @@ def test_the_mask_of_a_new_policy_keeps_half_of_the_edges_and_follows_the_scores
 
 def test_a_new_chromatic_policy_has_its_weights_evenly_over_plus_minus_one():
     generator = np.random.default_rng(0)
-    five = Chromatic((3, 2), ChromaticOptions(partitions=5)).initial(generator)
+    five = Chromatic(Skeleton.tanh((3, 2)), ChromaticOptions(partitions=5)).initial(generator)
     np.testing.assert_array_equal(five, [-1, -0.5, 0, 0.5, 1])
-    np.testing.assert_array_equal(Chromatic((3, 2), ChromaticOptions(partitions=1)).initial(generator), [0])
+    one = Chromatic(Skeleton.tanh((3, 2)), ChromaticOptions(partitions=1)).initial(generator)
+    np.testing.assert_array_equal(one, [0])
 
 
 @pytest.mark.parametrize("partitions", [0, -1, 7])
 def test_a_number_of_partitions_without_sense_names_the_number_of_edges(partitions):
     with pytest.raises(ValueError, match=f"--partitions {partitions}: .* number of the network's edges, 6"):
-        Chromatic((3, 2), ChromaticOptions(partitions=partitions))
+        Chromatic(Skeleton.tanh((3, 2)), ChromaticOptions(partitions=partitions))
 
 
 def test_a_frozen_colouring_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="expected one number for each of the 6 edges"):
-        Frozen((3, 2), np.zeros(5, dtype=np.int64), 1)
+        Frozen(Skeleton.tanh((3, 2)), np.zeros(5, dtype=np.int64), 1)
     with pytest.raises(ValueError, match="expected indices of 2 weights, got 0 … 2"):
-        Frozen((3, 2), np.array([0, 1, 2, 0, 1, 2]), 2)
+        Frozen(Skeleton.tanh((3, 2)), np.array([0, 1, 2, 0, 1, 2]), 2)
 
 
 def test_gathered_edges_are_contiguous():
@@ -177,7 +179,7 @@ def test_gathered_edges_are_contiguous():
 
 
 def test_a_mask_is_cut_to_the_wanted_number_by_its_scores():
-    masked = Masked((3, 2), MaskedOptions(kept_weights=2))
+    masked = Masked(Skeleton.tanh((3, 2)), MaskedOptions(kept_weights=2))
     theta = np.array([0.0] * 6 + [0.1, -1.0, 0.3, 0.2, -0.5, 0.4])
     assert masked.fit(theta, masked.design_of(theta)).tolist() == [0, 0, 1, 0, 0, 1]
     few = np.array([0.0] * 6 + [-0.1, -1.0, 0.3, -0.2, -0.5, -0.4])

@@ -11,6 +11,7 @@ from compactrl.hypernetworks import gnn, graph
 from compactrl.hypernetworks.lowrank import _parts
 from compactrl.networks.layout import Layout
 from compactrl.policies.architectures import WIDTHS
+from compactrl.policies.skeleton import Skeleton
 
 SMALL = (4, 8, 16)
 SIZES = (5, 6)
@@ -22,7 +23,10 @@ kinds = pytest.mark.parametrize(
 
 
 def hypernet(options, sizes=SIZES):
-    return Hypernet(sizes, HypernetOptions(**{"widths": SMALL, "max_layers": 3, "rank": 4, "graph_size": 8, **options}))
+    return Hypernet(
+        Skeleton.relu(sizes),
+        HypernetOptions(**{"widths": SMALL, "max_layers": 3, "rank": 4, "graph_size": 8, **options}),
+    )
 
 
 def theta_of(compression, dtype=np.float64):
@@ -180,7 +184,7 @@ def test_settling_leaves_a_plain_network_with_the_same_layers(options):
 def test_all_policies_start_as_nearly_one_function():
     """Hidden layers pass on what they get: outputs are nearly those of the codes of observations and outputs alone.
     With random codes these correlations are nothing."""
-    compression = Hypernet((17, 12), HypernetOptions())
+    compression = Hypernet(Skeleton.relu((17, 12)), HypernetOptions())
     theta = compression.initial(np.random.default_rng(0))
     p = Layout(gnn.shapes(graph.FEATURES["normalized"], 32) | compression._parts[1].shapes()).views(theta)
     x = 5 * np.random.default_rng(1).standard_normal((1000, 17))
@@ -201,7 +205,7 @@ def test_observations_wider_than_any_layer_have_weights_of_their_own():
 
 
 def test_all_architectures_in_a_few_seconds():
-    compression = Hypernet((17, 12), HypernetOptions())
+    compression = Hypernet(Skeleton.relu((17, 12)), HypernetOptions())
     theta = compression.initial(np.random.default_rng(0)).astype(np.float32)
     designs = compression.space.rows
     count = 0
@@ -217,9 +221,11 @@ def test_all_architectures_in_a_few_seconds():
 
 
 def test_the_decoder_of_the_paper_is_as_large_as_it_says():
-    compression = Hypernet((17, 12), HypernetOptions(decoder="dense", graph_size=16, width_features="raw"))
+    compression = Hypernet(
+        Skeleton.relu((17, 12)), HypernetOptions(decoder="dense", graph_size=16, width_features="raw")
+    )
     assert 33.8e6 < compression.num_parameters < 34.0e6
-    assert Hypernet((17, 12), HypernetOptions()).num_parameters < 0.4e6
+    assert Hypernet(Skeleton.relu((17, 12)), HypernetOptions()).num_parameters < 0.4e6
 
 
 @pytest.mark.parametrize(
@@ -236,7 +242,7 @@ def test_one_design_at_a_time_and_no_hidden_sizes():
     with pytest.raises(ValueError, match=r"expected one design with shape \(3,\)"):
         hypernet({}).expand(theta_of(hypernet({})), DESIGNS)
     with pytest.raises(ValueError, match="hidden layers are the design's"):
-        Hypernet((3, 4, 5), HypernetOptions())
+        Hypernet(Skeleton.relu((3, 4, 5)), HypernetOptions())
     assert HypernetOptions(widths="4, 8").widths == (4, 8)
     assert HypernetOptions().widths == WIDTHS
 
@@ -250,7 +256,7 @@ def test_layers_of_similar_width_go_together():
 
 
 def test_a_plain_network_trains_as_it_expands():
-    plain = Plain((5, 8, 6), Options())
+    plain = Plain(Skeleton.relu((5, 8, 6)), Options())
     theta = plain.initial(np.random.default_rng(0))
     x = np.random.default_rng(1).standard_normal((2, 7, 5))
     found = plain.network(torch.as_tensor(theta), None)(torch.as_tensor(x)).numpy()

@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from compactrl.compressions import Chromatic, ChromaticOptions, Latent, LatentOptions
+from compactrl.policies.skeleton import Skeleton
 
 NOTHING = np.zeros(0, dtype=np.int64)
 
 
 def latent(sizes=(17, 41, 6), **options):
-    return Latent(sizes, LatentOptions(**options))
+    return Latent(Skeleton.tanh(sizes), LatentOptions(**options))
 
 
 def palette(policy, theta):
@@ -96,7 +97,7 @@ def test_settled_it_is_a_chromatic_policy(sizes):
     policy = latent(sizes)
     theta = policy.initial(np.random.default_rng(0))
     design = policy.design_of(theta)
-    chromatic = Chromatic(sizes, ChromaticOptions(partitions=17))
+    chromatic = Chromatic(Skeleton.tanh(sizes), ChromaticOptions(partitions=17))
     settled, short = policy.settle(theta, design)
     assert settled.size(NOTHING) == policy.size(design) == chromatic.size(design)
     for one, other, third in zip(

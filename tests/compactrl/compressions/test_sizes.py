@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from compactrl.compressions import COMPRESSIONS, ChromaticOptions, Latent, LatentOptions, Masked, MaskedOptions
+from compactrl.policies.skeleton import Skeleton
 
 SIZES = {"Striker": (23, 41, 7), "HalfCheetah": (17, 41, 6), "Hopper": (11, 41, 3), "Walker2d": (17, 41, 6)}
 TABLE_2 = [
@@ -34,9 +35,9 @@ def size_of(name, sizes, weights):
     """The size of a policy with so many weights, which a pattern counts by itself."""
     kind = COMPRESSIONS[name]
     if name == "chromatic":
-        policy = kind(sizes, ChromaticOptions(partitions=weights))
+        policy = kind(kind.skeleton_of(sizes), ChromaticOptions(partitions=weights))
         return policy.size(np.zeros(policy.num_edges, dtype=np.int64))
-    policy = kind(sizes, kind.Options())
+    policy = kind(kind.skeleton_of(sizes), kind.Options())
     if name == "masked":
         return policy.size((np.arange(policy.num_edges) < weights).astype(np.int64))
     return policy.size(np.zeros(0, dtype=np.int64))
@@ -53,7 +54,7 @@ def test_sizes_are_those_of_table_2(environment, name, weights, compression, bit
 
 
 def test_a_latent_colouring_costs_as_much_as_a_chromatic_one():
-    policy = Latent((17, 41, 6), LatentOptions(partitions=17))
+    policy = Latent(Skeleton.tanh((17, 41, 6)), LatentOptions(partitions=17))
     assert policy.size(np.zeros(943, dtype=np.int64)).bits == 6571
 
 
@@ -70,11 +71,11 @@ def test_a_mask_pays_at_least_a_bit_an_edge(kept, bits):
 
 
 def test_unused_colours_are_counted():
-    policy = COMPRESSIONS["chromatic"]((3, 2), ChromaticOptions(partitions=4))
+    policy = COMPRESSIONS["chromatic"](Skeleton.tanh((3, 2)), ChromaticOptions(partitions=4))
     same = np.zeros(6, dtype=np.int64)
     assert policy.size(same).weights == policy.settle(np.zeros(4), same)[0].size(same[:0]).weights == 4
 
 
 def test_the_size_of_a_mask_needs_the_whole_mask():
     with pytest.raises(ValueError, match=r"expected designs with shape \(n, 6\)"):
-        Masked((3, 2), MaskedOptions()).size(np.zeros(0, dtype=np.int64))
+        Masked(Skeleton.tanh((3, 2)), MaskedOptions()).size(np.zeros(0, dtype=np.int64))

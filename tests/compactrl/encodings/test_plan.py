@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from exporting import CHEETAH, colored, policy_of, seen
+from exporting import CHEETAH, colored, dense, policy_of, seen
 
 from compactrl.encodings.encodings import Diagonals, Mask, Palette, Quantized, Wrapped
 from compactrl.encodings.formats import FORMATS, choose
@@ -11,24 +11,23 @@ from compactrl.errors import InputError
 from compactrl.exports import vectors
 from compactrl.exports.observations import KNOWN, describe_observations
 from compactrl.exports.vectors import golden
-from compactrl.policies.sharing import own_weights, sharing_of
 
 
 @pytest.mark.parametrize("colors", [2, 3, 8, 17, 33, 50, 256])
 def test_a_colouring_takes_no_more_than_the_bits_that_the_search_reports(colors):
-    policy, sharing = colored(policy_of(CHEETAH), colors)
-    plan = make_plan(policy, sharing, choose("codebook", sharing), seen(policy))
+    policy = colored(policy_of(CHEETAH), colors)
+    plan = make_plan(policy, choose("codebook", policy.sharing))
     each = (colors - 1).bit_length()
     assert plan.table_bytes <= -(-(32 * (colors + 41) + 943 * each) // 8)
 
 
 def test_seventeen_colours_with_their_normaliser_are_a_quarter_of_dense_float32():
     plain = policy_of(CHEETAH, mean=0.3, std=2.0)
-    policy, sharing = colored(plain, 17)
-    ours = make_plan(policy, sharing, choose("codebook", sharing), seen(policy)).table_bytes
-    dense = make_plan(plain, own_weights(plain), FORMATS["float32"], seen(plain)).table_bytes
-    assert dense == 4 * (943 + 41)  # its normaliser is folded away
-    assert 4 * ours <= dense
+    policy = colored(plain, 17)
+    ours = make_plan(policy, choose("codebook", policy.sharing)).table_bytes
+    whole = make_plan(plain, FORMATS["float32"]).table_bytes
+    assert whole == 4 * (943 + 41)  # its normaliser is folded away
+    assert 4 * ours <= whole
 
 
 @pytest.mark.parametrize(
@@ -37,39 +36,39 @@ def test_seventeen_colours_with_their_normaliser_are_a_quarter_of_dense_float32(
 )
 def test_the_normaliser_is_folded_where_that_is_exact_enough(mean, std, left):
     policy = policy_of((3, 4, 2), mean, std)
-    plan = make_plan(policy, own_weights(policy), FORMATS["float32"], seen(policy))
+    plan = make_plan(policy, FORMATS["float32"])
     assert [table.name for table in plan.inputs.tables()] == left
     difference = np.abs(plan.actions(seen(policy)) - reference_policy(plan)(seen(policy)))
     assert difference.max() <= FOLD_TOLERANCE * 1.5
 
 
 def test_shared_weights_keep_the_scales_and_fold_the_means():
-    policy, sharing = colored(policy_of((3, 4, 2), 0.5, 2.0), 3)
-    plan = make_plan(policy, sharing, choose("auto", sharing), seen(policy))
+    policy = colored(policy_of((3, 4, 2), 0.5, 2.0), 3)
+    plan = make_plan(policy, choose("auto", policy.sharing))
     assert [table.name for table in plan.inputs.tables()] == ["scale"]
 
 
 def test_each_kind_of_sharing_has_its_form(runs):
     forms = {"chromatic latent": Palette, "masked": Mask, "toeplitz": Diagonals, "circulant": Wrapped}
     for kind, form in forms.items():
-        sharing = sharing_of(runs(kind), runs(kind).policy)
+        sharing = runs(kind).policy.sharing
         assert isinstance(choose("codebook", sharing).encode(sharing), form)
 
 
 def test_int8_rounds_to_half_a_step_and_keeps_the_largest_of_each_row():
     policy = policy_of((5, 7, 3))
-    encoding = Quantized(own_weights(policy))
+    encoding = Quantized(policy.sharing)
     for found, layer, scale in zip(encoding.matrices(), policy.layers, encoding.scales, strict=True):
         assert (np.abs(found - layer.weight) <= scale[:, None] * 0.5001).all()
         np.testing.assert_allclose(np.abs(found).max(axis=1), np.abs(layer.weight).max(axis=1), rtol=1e-6)
 
 
 def test_auto_takes_what_is_smaller():
-    policy, few = colored(policy_of((3, 4, 2)), 3)
-    assert choose("auto", few).name == "codebook"
-    _, many = colored(policy, 20)  # as many colours as edges: the colours alone would be an addition
-    assert choose("auto", many).name == "float32"
-    assert choose("auto", own_weights(policy)).name == "float32"
+    policy = policy_of((3, 4, 2))
+    assert choose("auto", colored(policy, 3).sharing).name == "codebook"
+    many = colored(policy, 20)  # as many colours as edges: the colours alone would be an addition
+    assert choose("auto", many.sharing).name == "float32"
+    assert choose("auto", policy.sharing).name == "float32"
 
 
 @pytest.mark.parametrize(
@@ -81,14 +80,14 @@ def test_auto_takes_what_is_smaller():
     ],
 )
 def test_a_format_that_is_not_for_the_policy_is_refused(name, shared, expected):
-    policy, sharing = colored(policy_of((3, 4, 2)), 3)
+    policy = colored(policy_of((3, 4, 2)), 3)
     with pytest.raises(InputError, match=expected.replace("?", r"\?")):
-        choose(name, sharing if shared else own_weights(policy))
+        choose(name, (policy if shared else dense(policy)).sharing)
 
 
 def test_golden_vectors_leave_out_where_single_precision_is_in_doubt(monkeypatch):
     policy = policy_of((3, 4, 2))
-    plan = make_plan(policy, own_weights(policy), FORMATS["float32"], seen(policy))
+    plan = make_plan(policy, FORMATS["float32"])
     assert len(golden(plan, seen(policy)).observations) == 16 + 7
     monkeypatch.setattr(vectors, "TOLERANCE", 1e-9)  # below what single precision can tell
     kept = golden(plan, seen(policy))

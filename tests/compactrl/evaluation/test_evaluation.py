@@ -16,7 +16,7 @@ from compactrl.evaluation.local import LocalEvaluator
 from compactrl.networks.forward import some_of
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
-from compactrl.types import Layer, Normalizer, Size, Stacked, Trials
+from compactrl.types import Layer, Normalizer, Stacked, Trials
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*not within the observation space")  # toys that fail on purpose
 WHOLE_STATE = {"exclude_current_positions_from_observation": False}
@@ -24,7 +24,7 @@ WHOLE_STATE = {"exclude_current_positions_from_observation": False}
 
 def policy_of(trials, k, spec):
     layers = tuple(Layer(weight[k], None if bias is None else bias[k]) for weight, bias in trials.networks.layers)
-    return Policy(layers, trials.normalizer, spec.action, spec.id, "none", Size(0, 0, 0, 0.0, 0))
+    return Policy.of_layers(layers, trials.normalizer, spec.action)
 
 
 def evaluator(spec, lanes, threads=1, blocks=None, seed=7):

@@ -9,8 +9,9 @@ from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.evaluation.standing import explored
 from compactrl.networks.mixed import COLUMNS, MixedMLP
+from compactrl.policies.distributions import Deterministic, SquashedGaussian
 from compactrl.policies.policy import Policy
-from compactrl.types import Exploration, Layer, Mixed, Normalizer, Size, Trials
+from compactrl.types import Exploration, Layer, Mixed, Normalizer, Trials
 
 LANES = 4
 
@@ -33,7 +34,8 @@ def make_trials(spec, steps, heads=2, seed=0, shapes=((5,), (3, 7), (16, 4, 4)))
     )
     given = np.full((steps, LANES, spec.action.size), np.nan)
     given[0, 1] = 0.5
-    exploration = Exploration(generator.standard_normal(given.shape), given, (-2.0, 0.5))
+    distribution = SquashedGaussian(-2.0, 0.5) if heads == 2 else Deterministic()
+    exploration = Exploration(generator.standard_normal(given.shape), given, distribution)
     normalizer = Normalizer(0.1 * generator.standard_normal(spec.observation_size), np.full(spec.observation_size, 1.5))
     return Trials(Mixed(policies, np.arange(LANES)), normalizer, np.zeros((LANES, 0), np.int64), exploration)
 
@@ -212,12 +214,13 @@ def test_what_cannot_be_dealt_to_the_lanes_is_refused():
 
 def test_actions_by_hand():
     noise, nan = np.array([[[1.0], [1.0], [1.0]]]), np.nan
-    exploration = Exploration(noise, np.array([[[nan], [nan], [0.25]]]), (-1.0, 1.0))
+    exploration = Exploration(noise, np.array([[[nan], [nan], [0.25]]]), SquashedGaussian(-1.0, 1.0))
     lanes = np.arange(3)
     outputs = np.array([[0.0, 1.0, 0.0], [0.0, 9.0, 0.0]], np.float32)
     expected = [[np.tanh(1)], [np.tanh(1 + np.e)], [0.25]]
     np.testing.assert_allclose(explored(outputs, exploration, 0, lanes), expected, rtol=1e-6)
-    np.testing.assert_allclose(explored(outputs[:1], exploration, 0, lanes), [[1], [1], [0.25]])
+    without = exploration._replace(distribution=Deterministic())
+    np.testing.assert_allclose(explored(outputs[:1], without, 0, lanes), [[1], [1], [0.25]])
 
 
 def alone(mixed, trials, x):
@@ -276,7 +279,7 @@ def test_a_relu_policy_acts_as_in_the_evaluator():
     spec = describe("compactrl/Target-v0")
     trials = make_trials(spec, 20, heads=1)
     layers = trials.networks.policies[1]
-    policy = Policy(layers, trials.normalizer, spec.action, spec.id, "sac", Size(0, 0, 0, 0.0, 0), activation="relu")
+    policy = Policy.of_layers(layers, trials.normalizer, spec.action, "relu", "mixed")
     quiet = trials.exploration._replace(noise=np.zeros_like(trials.exploration.noise))
     quiet.actions[:] = np.nan
     found = evaluator(spec).collect(trials._replace(exploration=quiet)).transitions

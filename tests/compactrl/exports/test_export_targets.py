@@ -9,7 +9,6 @@ from compactrl.errors import InputError
 from compactrl.exports import export
 from compactrl.exports.folder import write_files
 from compactrl.exports.targets import TARGETS
-from compactrl.policies.sharing import own_weights
 
 FIRMWARE = {
     "FreeRTOS.h": "#pragma once\n#define M2T(milliseconds) (milliseconds)\n",
@@ -60,7 +59,7 @@ int main(void)
 
 def folder_of(place, target, shape, **options):
     policy = policy_of(shape, **options)
-    program = program_of(policy, own_weights(policy))
+    program = program_of(policy)
     write_files(place, TARGETS[target].files(program, "size"))
     return policy
 

@@ -15,9 +15,10 @@ from compactrl.exports.folder import write_files
 from compactrl.exports.native import Native
 from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import TOLERANCE, is_certain
-from compactrl.policies.files import load_policy, save_policy
-from compactrl.policies.sharing import own_weights, sharing_of
+from compactrl.policies.files import load_policy, policy_state, save_policy
+from compactrl.policies.policy import Policy
 from compactrl.runs.run import Run
+from compactrl.storage.files import save_state
 
 pytestmark = needs_gcc
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -35,7 +36,7 @@ def native(folder, policy, scratch):
 
 
 def formats_for(run):
-    sharing = sharing_of(run, run.policy)
+    sharing = run.policy.sharing
     return [each.name for each in FORMATS.values() if each.for_shared is None or each.for_shared != sharing.own]
 
 
@@ -43,14 +44,14 @@ def formats_for(run):
 @pytest.mark.parametrize("optimize", ["size", "speed"])
 def test_the_c_gives_the_policys_actions_in_every_format(runs, tmp_path, kind, optimize):
     run, found = runs(kind), {}
-    policy, sharing = run.policy, sharing_of(run, run.policy)
+    policy = run.policy
     observations = observations_for(policy)
     for weights in formats_for(run):
         export(
             run, tmp_path / weights, weights=weights, optimize=optimize, tanh=one_of("libm rational", kind, optimize)
         )
         compiled = native(tmp_path / weights, policy, tmp_path / f"{weights}-library")
-        plan = make_plan(policy, sharing, FORMATS[weights], observations[:100])
+        plan = make_plan(policy, FORMATS[weights])
         assert_refuses_what_is_not_finite(compiled, neutral_action(plan))
         found[weights] = compiled.answer(observations)
         wanted = as_rows(reference_policy(plan)(observations))
@@ -81,7 +82,7 @@ def assert_refuses_what_is_not_finite(compiled, neutral):
 @every_kind
 def test_what_is_stored_is_the_distinct_numbers_and_gives_the_layers_exactly(runs, kind):
     policy = runs(kind).policy
-    sharing = sharing_of(runs(kind), policy)
+    sharing = policy.sharing
     assert len(sharing.weights) == policy.size.weights
     for matrix, layer in zip(sharing.matrices(), policy.layers, strict=True):
         assert np.array_equal(matrix, layer.weight)
@@ -91,8 +92,8 @@ def test_a_policy_whose_theta_is_not_that_of_its_layers_is_refused(runs, tmp_pat
     import shutil
 
     shutil.copytree(runs("chromatic latent").path, tmp_path / "run")
-    policy = load_policy(tmp_path / "run/policy")
-    save_policy(tmp_path / "run/policy", replace(policy, theta=policy.theta + 0.1))
+    state = policy_state(load_policy(tmp_path / "run/policy"))
+    save_state(tmp_path / "run/policy", {**state, "theta": state["theta"] + 0.1})
     with pytest.raises(DamagedFileError, match="theta and design do not give the policy's weights"):
         export(Run(tmp_path / "run"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -124,8 +125,8 @@ def test_relu_networks_with_a_bias_on_every_layer_are_the_policy_too(tmp_path, s
     layers = tuple(
         layer._replace(bias=generator.standard_normal(len(layer.weight)).astype(np.float32)) for layer in drawn.layers
     )
-    policy = replace(drawn, layers=layers, activation="relu")
-    write_files(tmp_path, TARGETS["generic"].files(program_of(policy, own_weights(policy), optimize), optimize))
+    policy = Policy.of_layers(layers, drawn.normalizer, drawn.action, "relu", "mixed")
+    write_files(tmp_path, TARGETS["generic"].files(program_of(policy, optimize), optimize))
     observations = observations_for(policy)
     found = native(tmp_path, policy, tmp_path / "library").answer(observations)
     assert not found.codes.any()

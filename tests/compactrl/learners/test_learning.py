@@ -9,6 +9,7 @@ import torch
 from compactrl.catalogs.catalog import open_catalog
 from compactrl.catalogs.evaluation import evaluate_all
 from compactrl.compressions import Hypernet, HypernetOptions, Plain
+from compactrl.policies.skeleton import Skeleton
 from compactrl.runs.run import Run
 from compactrl.searches.api import search
 
@@ -78,7 +79,7 @@ def test_a_student_does_as_its_teacher(tmp_path):
 
 def test_one_architecture_is_a_plain_network_by_other_parameters():
     """Loss and gradient with respect to the weights that are written are those of a plain network with these."""
-    hypernet = Hypernet((5, 4), HypernetOptions(widths=(8,), max_layers=1, rank=4, graph_size=8))
+    hypernet = Hypernet(Skeleton.relu((5, 4)), HypernetOptions(widths=(8,), max_layers=1, rank=4, graph_size=8))
     design = np.array([1])
     theta = torch.tensor(hypernet.initial(np.random.default_rng(0)), requires_grad=True)
     x = torch.randn(1, 64, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

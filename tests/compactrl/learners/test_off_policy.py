@@ -5,15 +5,12 @@ import pytest
 import torch
 
 from compactrl.buffers import Experience
-from compactrl.compressions import COMPRESSIONS, Hypernet, HypernetOptions
 from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
-from compactrl.learners import LEARNERS
+from compactrl.learners.critics.mlp import _rows as critic_rows
 from compactrl.learners.gradient import Means
-from compactrl.methods.settings import resolve
-from compactrl.policies.architectures import depths_of, widths_of
 from compactrl.searches.api import search
-from compactrl.searches.search import network_sizes
+from compactrl.searches.prepare import prepare
 
 OPTIONS = {
     "method": "ghp", "env": "compactrl/Target-v0", "widths": "4,8,16", "max_layers": 2, "rank": 4, "graph_size": 8,
@@ -24,11 +21,7 @@ DESIGNS = np.array([[1, 0], [3, 3], [2, 1], [1, 1]])
 
 
 def learner_of(**options):
-    settings = resolve({**OPTIONS, **options})
-    spec = describe(settings.search.env)
-    compression = COMPRESSIONS["hypernet"](network_sizes(settings, spec), settings.compression)
-    learner = LEARNERS[settings.search.learner].load()
-    return learner.build(settings, compression, spec, np.random.SeedSequence(0))
+    return prepare({**OPTIONS, **options}).learner
 
 
 REWARDS = [1.0, 0.0, -1.0, 2.0]
@@ -124,27 +117,13 @@ def test_anchors_are_part_of_every_meta_batch(share, count):
     np.testing.assert_array_equal(parts[:, count:].reshape(-1, 2), designs)
 
 
-@pytest.mark.parametrize(
-    ("options", "anchor"),
-    [
-        ({}, (256, 256)),
-        ({"widths": "8,64,16"}, (64, 64)),
-        ({"widths": "1024,512"}, (512, 512)),
-        ({"max_layers": 1}, (256,)),
-    ],
-)
-def test_what_the_anchors_are(options, anchor):
-    hypernet = Hypernet((17, 12), HypernetOptions(**options))
-    assert {widths_of(design, hypernet.widths) for design in hypernet.anchors} == {anchor}
-
-
 def test_critics_see_observation_action_and_architecture():
     learner = learner_of()
     batch = last_steps(learner)
-    rows = learner._rows(learner._told(DESIGNS), batch.observation, batch.action).view(4, ROWS, -1)
+    rows = critic_rows(batch.observation, batch.action, learner._told(DESIGNS)).view(4, ROWS, -1)
     seen = learner.trained.sizes[0] + learner.actions
     torch.testing.assert_close(rows[..., :seen], torch.cat([batch.observation, batch.action], -1))
-    expected = torch.as_tensor(learner.compression.described(DESIGNS), dtype=torch.float32)
+    expected = torch.as_tensor(learner.batch.told(DESIGNS), dtype=torch.float32)
     torch.testing.assert_close(rows[..., seen:], expected[:, None].expand(4, ROWS, 4).contiguous())
 
 
@@ -153,31 +132,6 @@ def test_once_settled_critics_are_told_the_architecture_that_is_left():
     before = learner._told(DESIGNS[2:3])
     learner.settle(DESIGNS[2])
     torch.testing.assert_close(learner._told(np.zeros((1, 0), np.int64)), before)
-
-
-def test_every_architecture_is_described_as_another_one():
-    hypernet = Hypernet((17, 12), HypernetOptions())
-    told = hypernet.described(hypernet.space.rows)
-    assert told.shape == (4680, 4 + 2)
-    assert len(np.unique(told, axis=0)) == 4680
-    assert np.abs(told).max() == 1
-    assert (np.diff(told[np.argsort(depths_of(hypernet.space.rows)), 5]) >= 0).all()
-    assert Hypernet((17, 12), HypernetOptions(tell_critics=False)).described(hypernet.space.rows).shape == (4680, 0)
-
-
-@pytest.mark.parametrize(
-    ("widths", "designs", "expected"),
-    [
-        ("4,8,16,32,64,128,256,512", [[8, 1, 0, 0]], [1, -0.75, -1, -1, -0.75, 0]),
-        ("4,8", [[1, 0, 2, 0], [1, 2, 0, 0], [0, 1, 0, 2]], [0, 1, -1, -1, 0, 0]),
-        ("4,8", [[0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], [0, -1, -1, -1, 0, -0.5]),
-        ("64,4,256,8", [[1, 3, 2, 0]], [0.5, 1, -0.5, -1, -0.5, 0.5]),
-    ],
-    ids=["widths, narrowest, depth", "gaps", "the row of zeros", "widths in any order"],
-)
-def test_a_description_by_hand(widths, designs, expected):
-    told = Hypernet((3, 2), HypernetOptions(widths=widths)).described(np.array(designs))
-    np.testing.assert_array_equal(told, [expected] * len(designs))
 
 
 @pytest.mark.parametrize(("method", "share"), [("ghp", 0.2), ("sac", 0.5), ("sac", 1.0)])

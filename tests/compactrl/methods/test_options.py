@@ -192,8 +192,9 @@ def test_the_paper_s_values_for_graph_hyper_policies_are_those_of_its_code():
     settings = resolve({"method": "ghp", "preset": "paper"})
     options, learner = settings.compression, settings.learner
     assert (options.decoder, options.width_features, options.graph_size) == ("dense", "raw", 16)
-    assert (options.meta_batch, options.resample_updates, learner.batch_size) == (8, 50, 256)
-    assert (settings.search.controller, options.tell_critics, options.anchor_share) == ("uniform", False, 0)
+    batch = settings.meta_batch
+    assert (batch.meta_batch, batch.resample_updates, learner.batch_size) == (8, 50, 256)
+    assert (settings.search.controller, batch.tell_critics, batch.anchor_share) == ("uniform", False, 0)
     assert learner.actor_final_rate_share == 1
     assert (learner.actor_learning_rate, learner.critic_learning_rate, learner.weight_decay) == (1e-3, 3e-4, 1e-5)
     assert (learner.alpha, learner.automatic_alpha, learner.discount, learner.target_rate) == (0.2, False, 0.99, 0.005)

@@ -14,7 +14,7 @@ from compactrl.evaluation.lanes import Block, Results
 from compactrl.networks.batched import BatchedMLP, normalize_into
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
-from compactrl.types import Layer, Normalizer, Size, Stacked, Trials
+from compactrl.types import Layer, Normalizer, Stacked, Trials
 
 SHAPES = [(3, 2), (17, 6), (11, 41, 3), (17, 41, 6), (5, 7, 4, 2), (111, 64, 64, 8)]
 every_shape = pytest.mark.parametrize("sizes", SHAPES, ids=str)
@@ -36,7 +36,7 @@ def make_policy(sizes, action, seed=0):
     generator = np.random.default_rng(seed)
     normalizer = Normalizer(generator.standard_normal(sizes[0]), generator.uniform(0.5, 2, sizes[0]))
     layers = tuple(Layer(weight[0], None if bias is None else bias[0]) for weight, bias in make_layers(1, sizes, seed))
-    return Policy(layers, normalizer, action, "none", "none", Size(0, 0, 0, 0.0, 0))
+    return Policy.of_layers(layers, normalizer, action)
 
 
 def outputs_of(layers, observations, slots=None):

@@ -10,10 +10,11 @@ from compactrl.methods.settings import resolve
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
+from compactrl.policies.skeleton import Skeleton
 from compactrl.runs.history import DesignHistory
 from compactrl.runs.run import DIRECTORY_FORMAT
 from compactrl.storage.files import write_json
-from compactrl.types import Layer, Normalizer, Size
+from compactrl.types import Normalizer, Size
 from compactrl.versions import versions
 
 SHAPES = ((4, 3), (2, 4))
@@ -28,14 +29,13 @@ def _no_waiting_for_the_disk(monkeypatch):
 
 
 def policy_with(design, weights, seed=0):
-    theta = np.concatenate([np.random.default_rng(seed).standard_normal(weights), np.zeros(4)])
-    edges = theta[design].astype(np.float32)
-    layers = (Layer(edges[:12].reshape(4, 3), np.zeros(4, np.float32)), Layer(edges[12:].reshape(2, 4), None))
+    drawn = np.random.default_rng(seed).standard_normal(weights)
     size = Size(weights, 4, weights + 4, 1 - (weights + 4) / 24, 32 * (weights + 4) + 20 * (weights - 1).bit_length())
     action = ActionSpec("box", (-1.0,) * 2, (1.0,) * 2)
     return Policy(
-        layers, Normalizer(np.zeros(3), np.ones(3)), action, "compactrl/Target-v0", "chromatic", size, design, theta
-    )
+        Skeleton.tanh((3, 4, 2)), drawn, design, None, np.zeros(4), Normalizer(np.zeros(3), np.ones(3)), action,
+        "compactrl/Target-v0", "chromatic", size, design,
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What a search found: the numbers of `analyze`, and its figures and those of architectures."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from compactrl.reports import analysis, architectures, coloring, figures, pictur
 from compactrl.reports.compare import compare
 from compactrl.reports.reading import read_record
 from compactrl.runs.history import load_trace
-from compactrl.types import Size
 
 
 def test_the_policy_s_colouring_is_measured(make_run):
@@ -53,10 +53,8 @@ def test_what_cannot_be_analysed_says_why(make_run, make_policy, tmp_path):
     with pytest.raises(InputError, match="holds no run"):
         compactrl.analyze(tmp_path / "nowhere")
     policy = make_policy(np.zeros(20, np.int64), 1)
-    empty = policy.__class__(
-        tuple(layer._replace(weight=0 * layer.weight) for layer in policy.layers), policy.normalizer, policy.action,
-        policy.env, "masked", Size(0, 4, 4, 0.8, 148), np.zeros(20, np.int64), np.zeros(0),
-    )  # fmt: skip
+    nothing = np.zeros(20, np.int64)
+    empty = replace(policy, weights=np.zeros(0), index=nothing, mask=nothing, design=nothing, method="masked")
     save_policy(path / "policy", empty)
     with pytest.raises(InputError, match="the mask has dropped every edge"):
         compactrl.analyze(path)

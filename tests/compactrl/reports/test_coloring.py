@@ -11,6 +11,8 @@ from sklearn.metrics import mutual_info_score, rand_score
 
 from compactrl.compressions import Circulant, Options, Toeplitz
 from compactrl.policies.policy import Policy
+from compactrl.policies.sharing import mask_index
+from compactrl.policies.skeleton import Skeleton
 from compactrl.reports.coloring import (
     coloring_of,
     displacement,
@@ -22,7 +24,6 @@ from compactrl.reports.coloring import (
     random_entropies,
     variation_of_information,
 )
-from compactrl.types import Layer, Size
 
 COLORINGS = st.integers(1, 30).flatmap(
     lambda edges: st.tuples(*2 * [arrays(np.int64, edges, elements=st.integers(0, 5))])
@@ -103,12 +104,12 @@ def test_an_unknown_structure_is_refused():
 
 
 def structured(kind):
-    compression = kind((3, 4, 2), Options())
+    compression = kind(Skeleton.tanh((3, 4, 2)), Options())
     theta = np.random.default_rng(0).standard_normal(compression.num_parameters)
-    layers = compression.expand(theta, np.zeros(0, np.int64))
-    layers = tuple(Layer(layer.weight.astype(np.float32), layer.bias) for layer in layers)
-    size = compression.size(np.zeros(0, np.int64))
-    return compression, Policy(layers, None, None, "", kind.name, size, np.zeros(0, np.int64), theta)
+    compact = compression.compact(theta, np.zeros(0, np.int64))
+    return compression, Policy(
+        compact.skeleton, compact.weights, compact.index, compact.mask, compact.biases, None, None, method=kind.name
+    )
 
 
 @pytest.mark.parametrize("kind", [Toeplitz, Circulant])
@@ -129,9 +130,8 @@ def test_a_colouring_keeps_its_colours_used_or_not(make_policy):
 
 def test_a_mask_drops_edges():
     mask = np.arange(20) % 2
-    weights = np.random.default_rng(0).standard_normal(20).astype(np.float32) * mask
-    layers = (Layer(weights[:12].reshape(4, 3), np.zeros(4)), Layer(weights[12:].reshape(2, 4), None))
-    policy = Policy(layers, None, None, "", "masked", Size(10, 4, 14, 0.4, 0), mask, weights[mask == 1])
+    weights = np.random.default_rng(0).standard_normal(10)
+    policy = Policy(Skeleton.tanh((3, 4, 2)), weights, mask_index(mask), mask, np.zeros(4), None, None, design=mask)
     found = coloring_of(policy)
     np.testing.assert_array_equal(found.colors == -1, mask == 0)
     assert len(found.weights) == 10

@@ -12,11 +12,12 @@ from compactrl.methods.settings import resolve
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.files import load_policy, save_policy
 from compactrl.policies.policy import Policy
+from compactrl.policies.skeleton import Skeleton
 from compactrl.runs.checkpoints import KEPT_CHECKPOINTS
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
 from compactrl.storage.files import save_state
-from compactrl.types import Layer, Normalizer, Size
+from compactrl.types import Normalizer, Size
 
 OPTIONS = resolve({"method": "linear", "env": "compactrl/Target-v0"}).flat()
 
@@ -169,13 +170,11 @@ def test_where_all_checkpoints_are_damaged_nothing_is_made_up(writer):
 
 def make_policy(action):
     generator = np.random.default_rng(0)
-    layers = (
-        Layer(generator.standard_normal((7, 5)).astype(np.float32), generator.standard_normal(7).astype(np.float32)),
-        Layer(generator.standard_normal((3, 7)).astype(np.float32), None),
-    )
     normalizer = Normalizer(generator.standard_normal(5), generator.uniform(0.5, 2, 5))
     size = Size(weights=4, biases=7, parameters=11, compression=0.8, bits=123)
-    return Policy(layers, normalizer, action, "Some-v0", "chromatic", size, np.arange(56) % 4, generator.random(11))
+    design, weights, biases = np.arange(56) % 4, generator.standard_normal(4), generator.standard_normal(7)
+    skeleton = Skeleton.tanh((5, 7, 3))
+    return Policy(skeleton, weights, design, None, biases, normalizer, action, "Some-v0", "chromatic", size, design)
 
 
 @pytest.mark.parametrize(

@@ -287,7 +287,7 @@ def test_losses_that_are_nan_end_the_search_and_leave_the_last_good_checkpoint(t
     assert np.isfinite(run.evaluate(4, 1).returns).all()  # it is the policy of the checkpoint, too
     again = reopen(tmp_path / "run")
     assert again.iteration == 5
-    np.testing.assert_array_equal(again.learner.ship(np.zeros(0, np.int64)).theta, run.policy.theta)
+    np.testing.assert_array_equal(again.policy(np.zeros(0, np.int64)).theta, run.policy.theta)
     again.close()
 
 
@@ -373,9 +373,9 @@ def test_what_is_settled_was_proposed_even_right_after_a_re_evaluation(tmp_path,
 def test_the_design_that_would_ship_races_again_and_none_races_twice(tmp_path):
     going = start(options_of("chromatic", "random"), tmp_path / "run")
     designs = going.controller.propose(LEADERS + 1)
-    going.leaders.note(designs[:LEADERS], np.arange(float(LEADERS)))
+    going.shipping.leaders.note(designs[:LEADERS], np.arange(float(LEADERS)))
     for shipped in designs[[-1, 0]]:
-        going.shipped = going.policy(shipped)
+        going.shipping.shipped = going.policy(shipped)
         raced = [policy.design.tobytes() for policy in going._candidates()]
         assert shipped.tobytes() in raced[:LEADERS]
         assert len(set(raced)) == len(raced)

@@ -8,7 +8,7 @@ from compactrl.envs.toy import Target
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.policies.policy import Policy
 from compactrl.searches.shipping import LEADERS, Leaders, Selected, race, score
-from compactrl.types import Layer, Normalizer, Size
+from compactrl.types import Layer, Normalizer
 
 SPEC = describe("compactrl/Target-v0")
 
@@ -16,7 +16,7 @@ SPEC = describe("compactrl/Target-v0")
 def policy(error):
     """The known best policy with every weight off by this much."""
     layers = (Layer((Target.MATRIX + error).astype(np.float32), None),)
-    return Policy(layers, Normalizer(np.zeros(3), np.ones(3)), SPEC.action, SPEC.id, "linear", Size(6, 0, 6, 0.0, 192))
+    return Policy.of_layers(layers, Normalizer(np.zeros(3), np.ones(3)), SPEC.action)
 
 
 @pytest.fixture

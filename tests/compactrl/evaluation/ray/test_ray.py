@@ -244,7 +244,7 @@ def theta_and_controller(run):
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_search_on_workers_is_that_of_one_process_even_when_one_is_killed(tmp_path, monkeypatch, workers, killed):
     finish(start({**SEARCH, "threads": 1}, tmp_path / "process"))
-    monkeypatch.setattr("compactrl.searches.api._workers", lambda _: workers)
+    monkeypatch.setattr("compactrl.searches.api.begin_workers", lambda _: workers)
     monkeypatch.setattr(Workers, "close", lambda _: None)  # other tests have them next
     if killed:
         after_sending(monkeypatch, 3, kill_worker)

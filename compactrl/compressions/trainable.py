@@ -1,0 +1,22 @@
+"""What a compression has, beside `expand`, that can be trained by gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from compactrl.types import Designs, Layers
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """Its policies are functions of torch's, differentiable in theta."""
+
+    def network(self, theta: Tensor, designs: Designs) -> Callable[[Tensor], Tensor]:
+        """Return the MLPs of theta (P,) and designs (n, D): observations (n, B, O) → raw outputs (n, B, outputs)."""
+
+    def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
+        """Return the MLPs of one theta (P,) and designs (n, D); their shapes may differ."""

@@ -1,0 +1,184 @@
+"""Action distributions: what a policy's raw outputs say of its actions, with noise and without.
+
+An evaluator acts with `act` in numpy, with noise that the learner has drawn beforehand; a learner asks the same object
+in torch. Actions of boxes are in -1 … 1 here; the environment's bounds come after.
+
+- `Deterministic`: a = tanh(u), plus noise, cut to -1 … 1 (DDPG, TD3).
+- `SquashedGaussian`: a = tanh(mean + std · noise), the deviation of each state among the outputs (SAC; Haarnoja et al.
+  2018), log p(a) = Σ log N(u) - log(1 - tanh²(u)).
+- `FreeGaussian`: the same with deviations that depend on no state, as PPO has them (Schulman et al. 2017).
+- `Categorical`: a number of a discrete action, by Gumbel noise: argmax(outputs + noise) has the softmax's probabilities
+  (Gumbel 1954).
+
+Letters: n samples, A actions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log, pi
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+
+from compactrl.types import Floats
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Distribution(Protocol):
+    """What a policy's outputs mean."""
+
+    def outputs(self, actions: int) -> int:
+        """Return how many outputs a policy needs for this many actions; the first ones ship."""
+
+    def act(self, outputs: Floats, noise: Floats) -> Floats:
+        """Return the actions (n, A) of raw outputs (n, outputs) with noise (n, A)."""
+
+    def mode(self, outputs: Tensor) -> Tensor:
+        """Return the actions (…, A) without noise of raw outputs (…, outputs)."""
+
+
+@runtime_checkable
+class Stochastic(Distribution, Protocol):
+    """A distribution with a density."""
+
+    def sample(self, outputs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions (…, A) of standard noise (…, A), and their log probabilities (…,)."""
+
+    def log_probability(self, outputs: Tensor, action: Tensor) -> Tensor:
+        """Return the log probabilities (…,) of actions (…, A)."""
+
+
+@dataclass(frozen=True)
+class Deterministic:
+    """tanh of the output, and noise beside it."""
+
+    def outputs(self, actions: int) -> int:
+        """Return one output per action."""
+        return actions
+
+    def act(self, outputs: Floats, noise: Floats) -> Floats:
+        """Return the actions (n, A)."""
+        return np.asarray(np.clip(np.tanh(outputs) + noise, -1, 1))
+
+    def mode(self, outputs: Tensor) -> Tensor:
+        """Return the actions (…, A) without noise."""
+        return outputs.tanh()
+
+
+@dataclass(frozen=True)
+class SquashedGaussian:
+    """A normal distribution through a tanh; the outputs are means, then logarithms of standard deviations."""
+
+    log_std_low: float = -20.0
+    """The logarithms are cut to these bounds."""
+    log_std_high: float = 2.0
+
+    def outputs(self, actions: int) -> int:
+        """Return a mean and a deviation per action."""
+        return 2 * actions
+
+    def act(self, outputs: Floats, noise: Floats) -> Floats:
+        """Return the actions (n, A)."""
+        size = noise.shape[-1]
+        std = np.exp(np.clip(outputs[:, size:], self.log_std_low, self.log_std_high))
+        return np.asarray(np.tanh(outputs[:, :size] + std * noise))
+
+    def mode(self, outputs: Tensor) -> Tensor:
+        """Return the actions (…, A) without noise."""
+        return outputs.chunk(2, dim=-1)[0].tanh()
+
+    def sample(self, outputs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions (…, A) of standard normal noise (…, A), and their log probabilities (…,)."""
+        import torch
+
+        mean, log_std = self._parts(outputs)
+        raw = torch.addcmul(mean, log_std.exp(), noise)
+        log_probability = self._density(raw, noise, log_std)  # first: gradients are summed in the order of operations
+        return torch.tanh(raw), log_probability
+
+    def log_probability(self, outputs: Tensor, action: Tensor) -> Tensor:
+        """Return the log probabilities (…,) of actions (…, A); those at ±1 are taken as just inside."""
+        import torch
+
+        inside = 1 - torch.finfo(action.dtype).eps
+        raw = torch.atanh(action.clamp(-inside, inside))
+        mean, log_std = self._parts(outputs)
+        return self._density(raw, (raw - mean) * (-log_std).exp(), log_std)
+
+    def _parts(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_std = outputs.chunk(2, dim=-1)
+        return mean, log_std.clamp(self.log_std_low, self.log_std_high)
+
+    @staticmethod
+    def _density(raw: Tensor, noise: Tensor, log_std: Tensor) -> Tensor:
+        """Return Σ log N(u) - log(1 - tanh²(u)), (…,), of u = mean + std · noise."""
+        from torch.nn.functional import softplus
+
+        # log(1 - tanh²(u)) = 2 (log 2 - u - softplus(-2u)), which does not round to log 0
+        terms = noise.square().mul(-0.5) - log_std - 2 * (log(2) - raw - softplus(-2 * raw))
+        return terms.sum(-1) - noise.shape[-1] * 0.5 * log(2 * pi)
+
+
+@dataclass(frozen=True)
+class FreeGaussian:
+    """A squashed normal distribution whose deviations depend on no state: they stand beside the network."""
+
+    log_std: Floats | Tensor
+    """(A,) or (…, A); numpy to act with, torch to learn."""
+    bounds: SquashedGaussian = SquashedGaussian()
+
+    def outputs(self, actions: int) -> int:
+        """Return one output per action."""
+        return actions
+
+    def act(self, outputs: Floats, noise: Floats) -> Floats:
+        """Return the actions (n, A)."""
+        log_std = np.broadcast_to(np.asarray(self.log_std), outputs.shape)
+        return self.bounds.act(np.concatenate([outputs, log_std], axis=-1), noise)
+
+    def mode(self, outputs: Tensor) -> Tensor:
+        """Return the actions (…, A) without noise."""
+        return outputs.tanh()
+
+    def sample(self, outputs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions (…, A) of standard normal noise (…, A), and their log probabilities (…,)."""
+        return self.bounds.sample(self._joined(outputs), noise)
+
+    def log_probability(self, outputs: Tensor, action: Tensor) -> Tensor:
+        """Return the log probabilities (…,) of actions (…, A)."""
+        return self.bounds.log_probability(self._joined(outputs), action)
+
+    def _joined(self, outputs: Tensor) -> Tensor:
+        import torch
+
+        log_std = torch.as_tensor(self.log_std, dtype=outputs.dtype, device=outputs.device)
+        return torch.cat([outputs, log_std.expand_as(outputs)], -1)
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """Discrete actions with the softmax of the outputs as probabilities; an action is one number, A = 1."""
+
+    def outputs(self, actions: int) -> int:
+        """Return one output per choice."""
+        return actions
+
+    def act(self, outputs: Floats, noise: Floats) -> Floats:
+        """Return the numbers of the actions (n, 1); noise is Gumbel's, one number per choice, (n, choices)."""
+        return np.asarray(np.argmax(outputs + noise, axis=-1)[:, None], np.float64)
+
+    def mode(self, outputs: Tensor) -> Tensor:
+        """Return the most probable actions (…, 1)."""
+        return outputs.argmax(-1, keepdim=True)
+
+    def sample(self, outputs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions (…, 1) of Gumbel noise (…, choices), and their log probabilities (…,)."""
+        action = (outputs + noise).argmax(-1, keepdim=True)
+        return action, self.log_probability(outputs, action)
+
+    def log_probability(self, outputs: Tensor, action: Tensor) -> Tensor:
+        """Return the log probabilities (…,) of actions (…, 1)."""
+        return outputs.log_softmax(-1).gather(-1, action.long())[..., 0]

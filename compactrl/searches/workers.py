@@ -1,0 +1,43 @@
+"""Ray workers for a search, where it asks for some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compactrl.envs.modules import load_module, module_folder
+from compactrl.errors import InputError
+from compactrl.learners import LEARNERS
+from compactrl.methods.settings import Settings
+from compactrl.searches.prepare import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from compactrl.evaluation.ray.workers import Workers
+
+
+def begin_workers(settings: Settings) -> Workers | None:
+    """Begin or join a Ray, where the search asks for one.
+
+    Raises:
+        InputError: the method cannot use workers, or there are more of them than lanes.
+    """
+    options = settings.search
+    if not options.workers and not options.ray_address:
+        return None
+    from compactrl.evaluation.ray.workers import Workers
+
+    if LEARNERS[options.learner].load().needs_transitions:
+        raise InputError(
+            f"--workers is for methods that learn from whole episodes: --method {options.method} trains in "
+            "environments of this process, where each step follows from the last update (--threads says how many cores)"
+        )
+    if options.workers > settings.lanes:
+        raise InputError(
+            f"--workers {options.workers}: a generation has {settings.lanes} lanes, and a worker needs at least one. "
+            f"Give --lanes {options.workers} (with --population at least as large; results depend on it), or fewer "
+            "workers"
+        )
+    environment = {name: getattr(options, name) for name in ENVIRONMENT}
+    if options.env_module:
+        load_module(options.env_module)
+        environment["module_folder"] = module_folder(options.env_module)
+    return Workers(environment, options.workers, options.ray_address, options.worker_timeout)
