@@ -14,6 +14,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Column, Table
 from rich.text import Text
 
+from compactrl.reports.words import duration
+
 if TYPE_CHECKING:
     from compactrl.runs.run import Run
     from compactrl.searches.search import Search
@@ -105,20 +107,6 @@ class _Steps(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Show completed and total."""
         return Text(f"{task.completed / 1e6:.2f}/{(task.total or 0) / 1e6:.2f} M steps")
-
-
-def duration(seconds: float) -> str:
-    """Write seconds for people.
-
-    Example:
-        >>> duration(75)
-        '1 min 15 s'
-    """
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
 
 
 def describe_sizes(values: dict[str, Any]) -> str:

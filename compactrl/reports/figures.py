@@ -22,6 +22,7 @@ from compactrl.reports.statistics import (
     profile_band,
 )
 from compactrl.reports.style import FAINT, INK, MOST, SERIES, canvas, legend_below, styled
+from compactrl.reports.words import plural
 from compactrl.types import Floats
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def learning_curves(settings: Sequence[Setting], places: Sequence[int] | None = 
         shade, name = _look(setting, index, places)
         grid, stacked = _together(curves)
         middle = interquartile_mean(stacked.T)
-        axes.plot(grid / 1e6, middle, color=shade, label=f"{name} ({_seeds(len(curves))})")
+        axes.plot(grid / 1e6, middle, color=shade, label=f"{name} ({plural(len(curves), 'seed')})")
         if len(curves) > 1:
             bounds = np.array([bootstrap_interval([column], resamples=500) for column in stacked.T])
             axes.fill_between(grid / 1e6, bounds[:, 0], bounds[:, 1], color=shade, alpha=0.15, linewidth=0)
@@ -92,7 +93,7 @@ def returns_against(settings: Sequence[Setting], cost: str = "bits", places: Seq
         axes.scatter(np.full(len(values), place), values, s=9, color=shade, alpha=0.55, linewidths=0)
         if len(values) > 1:
             axes.plot([place, place], bootstrap_interval([values]), color=shade, linewidth=1.2)
-        axes.scatter([place], [middle], s=38, color=shade, zorder=3, label=f"{name} ({_seeds(len(values))})")
+        axes.scatter([place], [middle], s=38, color=shade, zorder=3, label=f"{name} ({plural(len(values), 'seed')})")
     best = front([setting for _, setting in drawn], cost)
     costs = [setting.largest(cost) for setting in best]
     heights = [float(interquartile_mean(setting.values)) for setting in best]
@@ -129,7 +130,7 @@ def performance_profiles(settings: Sequence[Setting], places: Sequence[int] | No
     for index, setting in enumerate(settings):
         shade, name = _look(setting, index, places)
         values = setting.values
-        label = f"{name} ({_seeds(len(values))})"
+        label = f"{name} ({plural(len(values), 'seed')})"
         axes.step(thresholds, profile(values, thresholds), where="post", color=shade, label=label)
         if len(values) > 1:
             low, high = profile_band(values, thresholds, resamples=1000)
@@ -146,7 +147,9 @@ def improvement_matrix(settings: Sequence[Setting], places: Sequence[int] | None
     figure, axes = canvas(0.6 + 0.3 * count)
     for row, one in enumerate(settings[:count]):
         shade, name = _look(one, row, places)
-        axes.plot([], [], linestyle="none", marker="s", color=shade, label=f"{name} ({_seeds(len(one.scores))})")
+        axes.plot(
+            [], [], linestyle="none", marker="s", color=shade, label=f"{name} ({plural(len(one.scores), 'seed')})"
+        )
         for column, other in enumerate(settings[:count]):
             if row == column or min(len(one.scores), len(other.scores)) < 2:
                 continue
@@ -180,7 +183,7 @@ def usage_curves(settings: Sequence[Setting], places: Sequence[int] | None = Non
         for number, record in enumerate(setting.records):
             steps, usage = record.metrics["env_steps"] / 1e6, record.metrics["usage"]
             valid = np.isfinite(usage)
-            label = f"{name} ({_seeds(len(setting.records))})" if not number else None
+            label = f"{name} ({plural(len(setting.records), 'seed')})" if not number else None
             axes.plot(steps[valid][_thin(valid)], usage[valid][_thin(valid)], color=shade, label=label)
             every = _thin(np.isfinite(steps))
             other.plot(steps[every], record.metrics["return_mean"][every], color=shade, alpha=0.45, linewidth=0.8)
@@ -241,10 +244,6 @@ def run_curve(record: Record) -> Figure:
 def _thin(valid: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> slice:
     """Return a slice that keeps at most so many points of those that are valid."""
     return slice(None, None, max(1, int(valid.sum()) // LINE_POINTS))
-
-
-def _seeds(count: int) -> str:
-    return f"{count} seed" if count == 1 else f"{count} seeds"
 
 
 def _shortened(label: str, most: int = 46) -> str:

@@ -15,6 +15,7 @@ from compactrl.reports.coloring import NO_EDGE, coloring_of
 from compactrl.reports.compare import Report, front
 from compactrl.reports.settings import Setting
 from compactrl.reports.style import MOST, SERIES, as_svg
+from compactrl.reports.words import number, plural
 from compactrl.runs.run import Run
 
 if TYPE_CHECKING:
@@ -171,9 +172,9 @@ def _of_setting(setting: Setting, draw: _Drawing) -> tuple[str, list[Shown]]:
     """Return what a setting's best seed came to, and its pictures."""
     record = setting.best
     came_to = (
-        f"Best of {tables.plural(len(setting.records), 'seed')}: seed {record.options.get('seed', 0)}, return "
-        f"{tables.number(record.score)} over {tables.plural(record.summary.get('episodes') or 0, 'episode')}, "
-        f"{tables.number(setting.largest('bits'))} bits."
+        f"Best of {plural(len(setting.records), 'seed')}: seed {record.options.get('seed', 0)}, return "
+        f"{number(record.score)} over {plural(record.summary.get('episodes') or 0, 'episode')}, "
+        f"{number(setting.largest('bits'))} bits."
     )
     found = _analysis(setting)
     if found is not None:
@@ -284,4 +285,4 @@ def _counts(settings: list[Setting]) -> str:
 
 def _range(values: set[int], unit: str) -> str:
     low, high = min(values), max(values)
-    return tables.plural(low, unit) if low == high else f"{low} to {high} {unit}s"
+    return plural(low, unit) if low == high else f"{low} to {high} {unit}s"

@@ -6,8 +6,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from compactrl.cli.display import duration
 from compactrl.reports.aggregate import Aggregate, aggregate
+from compactrl.reports.words import DASH, duration, number
 
 if TYPE_CHECKING:
     from compactrl.reports.compare import Report
@@ -22,7 +22,6 @@ MEANING = (
     "none. Sizes are the largest of the seeds'. Fewer: share of the parameters of an unstructured network that are "
     "saved. Steps and time are medians."
 )
-DASH = "–"
 WHOLE = frozenset({"weights", "parameters", "bits", "bytes", "episodes", "env_steps"})
 """Columns that are whole numbers, and floats only so that they can be missing."""
 
@@ -51,30 +50,6 @@ def _shown(row: dict[str, Any]) -> list[str]:
         DASH if math.isnan(row["env_steps"]) else f"{row['env_steps'] / 1e6:.3g} M",
         DASH if math.isnan(row["seconds"]) else duration(row["seconds"]),
     ]
-
-
-def number(value: float) -> str:
-    """Write a number for people: three digits at least, no digits that say nothing.
-
-    Example:
-        >>> [number(value) for value in (5397.8, 97.25, -3.14159, 0.0, float("nan"))]
-        ['5398', '97.2', '-3.14', '0', '–']
-    """
-    if math.isnan(value):
-        return DASH
-    if value == int(value) or abs(value) >= 1000:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
-
-
-def plural(count: int, unit: str) -> str:
-    """Write a count with its unit.
-
-    Example:
-        >>> plural(1, "seed"), plural(3, "seed")
-        ('1 seed', '3 seeds')
-    """
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 def markdown(report: Report) -> str:
