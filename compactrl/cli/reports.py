@@ -16,7 +16,7 @@ import typer
 from compactrl.errors import InputError
 
 if TYPE_CHECKING:
-    from compactrl.reports.compare import Report
+    from compactrl.reports.report import Report
 
 Runs = Annotated[
     list[str],
@@ -55,7 +55,7 @@ def report(
             raise InputError("--watch writes a page: leave --markdown, --latex and --json out")
         _watch(runs, html or WATCH_HTML, every)
         return
-    from compactrl.reports.compare import compare
+    from compactrl.reports.report import compare
 
     made = compare(runs)
     if html is not None:
@@ -92,7 +92,7 @@ def _show(made: Report, without_page: bool) -> None:
 
 def _watch(runs: list[str], html: Path, every: float) -> None:
     """Write the page again and again; when the user stops, once more without the line that has browsers reload it."""
-    from compactrl.reports.compare import compare
+    from compactrl.reports.report import compare
 
     print(f"writing {html} every {every:g} s; open it in a browser, stop with Ctrl-C", file=sys.stderr, flush=True)
     last, waiting = None, False

@@ -9,7 +9,7 @@ import numpy as np
 from compactrl.reports.statistics import Interval, bootstrap_interval, interquartile_mean
 
 if TYPE_CHECKING:
-    from compactrl.reports.compare import Report
+    from compactrl.reports.compare import Comparison
 
 
 class Aggregate(NamedTuple):
@@ -30,9 +30,9 @@ MEANING = (
 )
 
 
-def aggregate(report: Report) -> list[Aggregate]:
+def aggregate(comparison: Comparison) -> list[Aggregate]:
     """Return the settings that were run in every environment, best first; none where there is nothing to compare."""
-    ranked = {env: {setting.label: setting for setting in report.ranked(env)} for env in report.environments}
+    ranked = {env: {setting.label: setting for setting in comparison.ranked(env)} for env in comparison.environments}
     labels = set.intersection(*(set(settings) for settings in ranked.values())) if ranked else set()
     if len(ranked) < 2 or len(labels) < 2:
         return []

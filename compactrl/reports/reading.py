@@ -121,6 +121,25 @@ def find_runs(sources: Source | Iterable[Source]) -> tuple[list[Path], list[str]
     return list(found), notes
 
 
+def read_runs(sources: Source | Iterable[Source]) -> tuple[list[Record], list[str]]:
+    """Return the runs that paths, globs and runs stand for, and notes on those that cannot be read.
+
+    Raises:
+        InputError: there is no run that can be.
+    """
+    paths, notes = find_runs(sources)
+    records = []
+    for path in paths:
+        record = read_record(path)
+        if isinstance(record, str):
+            notes.append(record)
+        else:
+            records.append(record)
+    if not records:
+        raise InputError("no run could be read: " + "; ".join(notes))
+    return records, notes
+
+
 def _runs_at(place: Path) -> list[Path]:
     if (place / "config.json").exists():
         return [place]

@@ -10,8 +10,8 @@ import compactrl
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.files import save_policy
 from compactrl.reports import analysis, architectures, coloring, figures, pictures
-from compactrl.reports.compare import compare
 from compactrl.reports.reading import read_record
+from compactrl.reports.report import compare
 from compactrl.runs.history import load_trace
 from compactrl.types import Size
 

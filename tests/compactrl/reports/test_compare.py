@@ -10,7 +10,7 @@ import scipy.stats
 import compactrl
 from compactrl.errors import InputError
 from compactrl.reports.aggregate import aggregate
-from compactrl.reports.compare import compare
+from compactrl.reports.report import compare
 from compactrl.runs.run import Run
 
 MALICE = "<script>alert('x')</script>"

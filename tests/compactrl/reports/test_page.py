@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from compactrl.reports.compare import compare
+from compactrl.reports.report import compare
 
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
