@@ -26,7 +26,9 @@ import typer
 from compactrl.catalogs.catalog import Catalog, open_catalog
 from compactrl.catalogs.evaluation import EPISODES as TABLE_EPISODES
 from compactrl.catalogs.evaluation import evaluate_all
-from compactrl.catalogs.table import Row, report
+from compactrl.catalogs.shares import OF_MAXIMUM, least_value
+from compactrl.catalogs.summary import summarize
+from compactrl.catalogs.table import Row
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.methods.settings import resolve
 from compactrl.runs.run import EVALUATION_STREAM, Run
@@ -88,7 +90,7 @@ def measure(setting: str, seed: int, steps: int, episodes: int) -> dict[str, Any
         return found
     catalog = open_catalog(run)
     rows = evaluate_all(catalog, episodes)
-    brief = {"episodes": episodes, **report(rows), "fresh": fresh(catalog, rows)}
+    brief = {"episodes": episodes, **summarize(rows), "fresh": fresh(catalog, rows)}
     shares = [row["success_mean"] for row in rows if row.get("success_mean") is not None]
     if shares:
         brief["success_share"] = sum(share >= SUCCESS for share in shares) / len(rows)
@@ -110,11 +112,11 @@ def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
     try:
         best = first[int(np.nanargmax(returns(first, REMATCH).mean(axis=1)))]
         found = {"max": (best, returns([best], EPISODES)[0])}
-        enough = NEAR * float(found["max"][1].mean())
-        if enough > 0:
+        enough = least_value([found["max"][1].mean()], NEAR, OF_MAXIMUM)
+        if enough is not None:
             near = {tuple(row["widths"]) for row in known if row["return_mean"] >= (1 - MARGIN) * enough} - {best}
             smaller = sorted(near, key=lambda widths: (catalog.parameters(widths), widths))
-            found[f"{100 * NEAR:.0f}% of the maximum"] = _first(smaller, enough, returns) or found["max"]
+            found[f"{100 * NEAR:.0f}% {OF_MAXIMUM}"] = _first(smaller, enough, returns) or found["max"]
     finally:
         evaluator.close()
     return {

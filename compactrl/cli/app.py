@@ -181,7 +181,7 @@ def evaluate(
 def _evaluate_all(opened: Run, architectures: str, episodes: int | None, as_json: bool) -> None:
     from compactrl.catalogs.catalog import open_catalog
     from compactrl.catalogs.evaluation import EPISODES, evaluate_all
-    from compactrl.catalogs.table import report as report_of
+    from compactrl.catalogs.summary import summarize
     from compactrl.cli.display import CatalogProgress, describe_catalog
 
     if architectures != "all":
@@ -189,7 +189,7 @@ def _evaluate_all(opened: Run, architectures: str, episodes: int | None, as_json
     opened_catalog = open_catalog(opened)
     with CatalogProgress(len(opened_catalog.architectures)) as progress:
         rows = evaluate_all(opened_catalog, episodes or EPISODES, on_rows=progress.note)
-    report = report_of(rows)
+    report = summarize(rows)
     if as_json:
         print(json.dumps({**report, "architectures": rows}, indent=2))
     else:

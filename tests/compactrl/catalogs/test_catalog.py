@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from compactrl.catalogs import catalog, choice, evaluation, table
+from compactrl.catalogs import catalog, choice, evaluation, summary, table
 from compactrl.errors import DamagedFileError, InputError
 from compactrl.networks.mixed import padded
 from compactrl.policies.architectures import enumerate_architectures, parameters
@@ -134,19 +134,19 @@ def row(widths, parameters, returns, memory=0):
 
 def test_the_summary_by_hand():
     rows = [row([4], 10, 10.0), row([8], 20, 80.0), row([16], 30, 91.0), row([32], 40, 100.0), row([64], 50, None)]
-    chosen = table.report(rows)["chosen"]
+    chosen = summary.summarize(rows)["chosen"]
     assert chosen["max"]["widths"] == [32]
     assert chosen["90% of the maximum"]["widths"] == [16]  # 90
     assert chosen["80% of the maximum"]["widths"] == [8]  # 80
     assert chosen["90% from minimum to maximum"]["widths"] == [16]  # 91
     assert chosen["80% from minimum to maximum"]["widths"] == [16]  # 82
-    assert table.report(rows)["compared"] == "return_mean"
+    assert summary.summarize(rows)["compared"] == "return_mean"
 
 
 def test_the_way_from_the_minimum_begins_at_the_worst_positive_return():
     """As in the public code of the paper; of equal size the better one."""
     rows = [row([2], 5, -900.0), row([4], 10, 10.0), row([8], 20, 80.0), row([8, 8], 20, 85.0), row([32], 40, 100.0)]
-    chosen = table.report(rows)["chosen"]
+    chosen = summary.summarize(rows)["chosen"]
     assert chosen["80% from minimum to maximum"]["widths"] == [8, 8]  # 82; from -900 it would be 800 of 1000: -100
     assert chosen["80% of the maximum"]["widths"] == [8, 8]
 
@@ -154,19 +154,19 @@ def test_the_way_from_the_minimum_begins_at_the_worst_positive_return():
 def test_with_goals_the_success_rate_is_compared():
     rows = [row([4], 10, -9.0), row([8], 20, -8.0), row([16], 30, -7.0), row([32], 40, -6.0)]
     rows = [{**each, "success_mean": share} for each, share in zip(rows, (0.5, 0.9, 1.0, 1.0), strict=True)]
-    report = table.report(rows)
+    report = summary.summarize(rows)
     assert report["compared"] == "success_mean"
     assert report["chosen"]["max"]["widths"] == [16]
     assert report["chosen"]["90% of the maximum"]["widths"] == [8]
     assert report["chosen"]["80% from minimum to maximum"]["widths"] == [8]  # 0.9
     assert report["chosen"]["90% from minimum to maximum"]["widths"] == [16]  # 0.95
     assert report["without_evaluation"]["size, ratio"] == 1.0
-    alike = table.report([{**each, "success_mean": 1.0} for each in rows])
+    alike = summary.summarize([{**each, "success_mean": 1.0} for each in rows])
     assert set(alike["without_evaluation"].values()) == {1.0}
 
 
 def test_shares_of_a_maximum_that_is_not_positive_mean_nothing():
-    chosen = table.report([row([4], 10, -10.0), row([8], 20, -1.0)])["chosen"]
+    chosen = summary.summarize([row([4], 10, -10.0), row([8], 20, -1.0)])["chosen"]
     assert chosen["90% of the maximum"] is None
     assert chosen["90% from minimum to maximum"]["widths"] == [8]
 
@@ -180,8 +180,8 @@ def test_choice_without_evaluation_equals_a_loop_over_limits():
             range(60), sizes, generator.uniform(1, 9, 60), generator.integers(1, 40, 60), strict=True
         )
     ]
-    found = table.choice_without_evaluation(rows)
-    low, high, count = table.CUTOFFS
+    found = summary.choice_without_evaluation(rows)
+    low, high, count = summary.LIMITS
     by_size, by_memory = [], []
     for limit in np.random.default_rng(0).uniform(low, high, count):
         fitting = [each for each in rows if each["parameters"] < limit]

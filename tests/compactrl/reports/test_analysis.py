@@ -138,11 +138,15 @@ TABLE = {
 
 
 def test_the_smallest_architecture_with_a_share_of_the_return():
-    assert [architectures.smallest_reaching(TABLE, share) for share in (1.0, 0.9, 0.8)] == [3, 2, 1]
+    assert [architectures.leading(TABLE, share)["parameters"] for share in (1.0, 0.9, 0.8)] == [90, 25, 20]
     lowered = {
         "architectures": [{**row, "return_mean": (row["return_mean"] or 0) - 100} for row in TABLE["architectures"]]
     }
-    assert architectures.smallest_reaching(lowered, 0.9) == 2  # of the range from -100 to 0
+    assert architectures.leading(lowered, 0.9)["parameters"] == 25  # at least -10, on the way from -100 to 0
+    mixed = {"architectures": [{"parameters": 5, "return_mean": -50.0}, *TABLE["architectures"]]}
+    assert architectures.leading(mixed, 0.9)["parameters"] == 25  # 90; on the way from -50 it would be 85
+    failed = {"architectures": [{"parameters": 5, "return_mean": None}]}
+    assert architectures.leading(failed, 0.9) is None
 
 
 def test_every_architecture_is_a_point_and_the_leading_ones_are_curves():
