@@ -1,14 +1,4 @@
-"""Every architecture of a graph hyper policy: their returns, and the choice of one for a robot with so much memory.
-
-Hegde & Sukhatme 2022, section IV: each architecture is evaluated over 5 episodes; of interest are the best one, and the
-smallest that reach 90 % and 80 % of it. Their public code means 90 % of the way from the worst positive return to the
-best, which is not 90 % of the best: both are given by name. Table II asks what is lost by choosing without evaluation,
-by the largest memory dimension or by size, under random limits of parameters. In environments with goals it is the
-success rate that is compared.
-
-The table is saved in the run after every few architectures, and goes on where it was. About the smallest come first:
-in the order of the shapes that they are evaluated with, so that those running at once share their products.
-"""
+"""A trained hypernetwork as a catalogue of policies: one for every architecture, from a run's last checkpoint."""
 
 from __future__ import annotations
 
@@ -28,7 +18,7 @@ from compactrl.policies.policy import Policy
 from compactrl.runs.checkpoints import load_checkpoint
 from compactrl.runs.run import Run
 from compactrl.searches.search import environment, network_sizes
-from compactrl.types import Designs, Normalizer
+from compactrl.types import Design, Designs, Layers, Normalizer
 
 
 class Catalog(NamedTuple):
@@ -48,8 +38,7 @@ class Catalog(NamedTuple):
     @property
     def architectures(self) -> list[Widths]:
         """All there are, the smallest first."""
-        size = self.spec.observation_size, self.spec.action.size
-        return sorted(self.hypernet.architectures, key=lambda each: (parameters(size[0], each, size[1]), each))
+        return sorted(self.hypernet.architectures, key=lambda widths: (self.parameters(widths), widths))
 
     def parameters(self, widths: Widths) -> int:
         """Return the deployed parameters of an architecture."""
@@ -81,27 +70,25 @@ class Catalog(NamedTuple):
     def policies(self, architectures: Sequence[Widths]) -> list[Policy]:
         """Return the policies that the hypernetwork writes for these architectures."""
         designs = self.designs(architectures)
+        networks = self.hypernet.expand_each(self.theta, designs)
+        return [self._policy(design, layers) for design, layers in zip(designs, networks, strict=True)]
+
+    def _policy(self, design: Design, layers: Layers) -> Policy:
+        """Return what ships of a network (`layers`), which may have more outputs than actions while training."""
         actions = self.spec.action.size
-        found = []
-        for design, layers in zip(designs, self.hypernet.expand_each(self.theta, designs), strict=True):
-            deployed = crop(layers, actions)
-            theta = join(deployed)
-            sizes = (self.spec.observation_size, *widths_of(design, self.hypernet.widths), actions)
-            size = Plain(sizes, Options()).size(np.zeros(0, np.int64))
-            found.append(
-                Policy(
-                    deployed,
-                    self.normalizer,
-                    self.spec.action,
-                    self.spec.id,
-                    self.settings.search.method,
-                    size,
-                    design,
-                    theta.astype(float),
-                    "relu",
-                )
-            )
-        return found
+        shipped = crop(layers, actions)
+        shape = (self.spec.observation_size, *widths_of(design, self.hypernet.widths), actions)
+        return Policy(
+            layers=shipped,
+            normalizer=self.normalizer,
+            action=self.spec.action,
+            env=self.spec.id,
+            method=self.settings.search.method,
+            size=Plain(shape, Options()).size(np.zeros(0, np.int64)),
+            design=design,
+            theta=join(shipped).astype(float),
+            activation="relu",
+        )
 
 
 def open_catalog(run: Run) -> Catalog:
@@ -116,12 +103,12 @@ def open_catalog(run: Run) -> Catalog:
         raise InputError(
             f"{run.path} is a run of --method {settings.search.method}, with one architecture: this is for --method ghp"
         )
-    found = load_checkpoint(run.path, only=_needed)
-    if found is None:
+    checkpoint = load_checkpoint(run.path, only=_needed)
+    if checkpoint is None:
         raise CompactrlError(
             f"{run.path} has no checkpoint yet: let the search go on with `compactrl resume {run.path}`"
         )
-    iteration, state = found
+    iteration, state = checkpoint
     if state["settled"] is not None:
         raise InputError(f"{run.path} has settled on one architecture: evaluate it without --architectures")
     spec = environment(settings)
@@ -135,6 +122,6 @@ def open_catalog(run: Run) -> Catalog:
 
 
 def _needed(state: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a checkpoint a catalogue needs: not the replay buffer."""
+    """Return the part of a checkpoint that a catalogue needs; the replay buffer is not, and is large."""
     learner, names = state["learner"], ("settled", "theta", "average_theta", "count", "total", "square")
     return {"env_steps": state["env_steps"], **{name: learner[name] for name in names if name in learner}}

@@ -212,14 +212,14 @@ def select(
 ) -> None:
     """Choose the architecture of a graph hyper policy that fits a robot; it becomes the run's policy."""
     from compactrl.catalogs.catalog import open_catalog
-    from compactrl.catalogs.choice import BYTES
+    from compactrl.catalogs.choice import BYTES_PER_PARAMETER
     from compactrl.catalogs.choice import select as choose
     from compactrl.cli.display import describe_selection
     from compactrl.runs.run import load
 
     if (max_parameters is None) == (max_bytes is None):
         raise InputError("give one of --max-parameters and --max-bytes: what fits the robot")
-    limit = _whole("--max-parameters", max_parameters) or (_whole("--max-bytes", max_bytes) or 0) // BYTES
+    limit = _whole("--max-parameters", max_parameters) or (_whole("--max-bytes", max_bytes) or 0) // BYTES_PER_PARAMETER
     opened = load(run)
     result = choose(open_catalog(opened), limit, by)
     print(json.dumps(result, indent=2) if as_json else describe_selection(opened, result))
