@@ -223,7 +223,7 @@ def test_a_signal_ends_the_search_saved(call, monkeypatch):
         if len(notes) == 3:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr("compactrl.cli.display.SearchProgress.note", note)
+    monkeypatch.setattr("compactrl.cli.progress.SearchProgress.note", note)
     status, out, error = call("search", *CHROMATIC, "--out", "run")
     assert (status, out) == (128 + signal.SIGTERM, "")
     assert "saved; go on with: compactrl resume run" in error
@@ -262,7 +262,7 @@ def test_asked_twice_it_stops_at_once(call, tmp_path, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("compactrl.cli.display.SearchProgress.note", note)
+    monkeypatch.setattr("compactrl.cli.progress.SearchProgress.note", note)
     monkeypatch.setattr("os._exit", sys.exit)
     status, out, error = call("search", *CHROMATIC, "--out", "run")
     assert (status, out) == (128 + signal.SIGINT, "")
