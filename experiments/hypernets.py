@@ -85,9 +85,9 @@ def measure(setting: str, seed: int, steps: int, episodes: int) -> dict[str, Any
         teacher = str(options["teacher"])
         options["teacher"] = str(_train(teacher, seed, steps).path)
     run = _train(setting, seed, steps, options)
-    found = {**run.report(run.evaluate(EPISODES)), "seconds": round(run.summary["seconds"])}
+    result = {**run.report(run.evaluate(EPISODES)), "seconds": round(run.summary["seconds"])}
     if options["method"] != "ghp":
-        return found
+        return result
     catalog = open_catalog(run)
     rows = evaluate_all(catalog, episodes)
     brief = {"episodes": episodes, **summarize(rows), "fresh": fresh(catalog, rows)}
@@ -96,7 +96,7 @@ def measure(setting: str, seed: int, steps: int, episodes: int) -> dict[str, Any
         brief["success_share"] = sum(share >= SUCCESS for share in shares) / len(rows)
     known = sorted(row["return_mean"] for row in rows if row["return_mean"] is not None)
     brief["return_quartiles"] = [known[len(known) * part // 4] for part in (1, 2, 3)]
-    return {**found, "architectures": brief}
+    return {**result, "architectures": brief}
 
 
 def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
@@ -111,23 +111,23 @@ def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
 
     try:
         best = first[int(np.nanargmax(returns(first, REMATCH).mean(axis=1)))]
-        found = {"max": (best, returns([best], EPISODES)[0])}
-        enough = least_value([found["max"][1].mean()], NEAR, OF_MAXIMUM)
+        chosen = {"max": (best, returns([best], EPISODES)[0])}
+        enough = least_value([chosen["max"][1].mean()], NEAR, OF_MAXIMUM)
         if enough is not None:
             near = {tuple(row["widths"]) for row in known if row["return_mean"] >= (1 - MARGIN) * enough} - {best}
             smaller = sorted(near, key=lambda widths: (catalog.parameters(widths), widths))
-            found[f"{100 * NEAR:.0f}% {OF_MAXIMUM}"] = _first(smaller, enough, returns) or found["max"]
+            chosen[f"{100 * NEAR:.0f}% {OF_MAXIMUM}"] = _first(smaller, enough, returns) or chosen["max"]
     finally:
         evaluator.close()
     return {
         name: {
             "widths": list(widths),
             "parameters": catalog.parameters(widths),
-            "return_mean": float(each.mean()),
-            "return_std": float(each.std(ddof=1)),
+            "return_mean": float(values.mean()),
+            "return_std": float(values.std(ddof=1)),
             "episodes": EPISODES,
         }
-        for name, (widths, each) in found.items()
+        for name, (widths, values) in chosen.items()
     }
 
 
@@ -138,16 +138,16 @@ def _first(
     for start in range(0, len(architectures), LEADERS):
         some = architectures[start : start + LEADERS]
         for widths, mean in zip(some, returns(some, REMATCH).mean(axis=1), strict=True):
-            if mean >= enough and (each := returns([widths], EPISODES)[0]).mean() >= enough:
-                return widths, each
+            if mean >= enough and (values := returns([widths], EPISODES)[0]).mean() >= enough:
+                return widths, values
     return None
 
 
 def resolved(setting: str, steps: int) -> dict[str, Any]:
     """Return all of a setting's options but the seed, as JSON values: those by default may be others one day."""
     flat = resolve({**SETTINGS[setting], "steps": steps}).flat()
-    found: dict[str, Any] = json.loads(json.dumps({name: each for name, each in flat.items() if name != "seed"}))
-    return found
+    options: dict[str, Any] = json.loads(json.dumps({name: value for name, value in flat.items() if name != "seed"}))
+    return options
 
 
 def _train(setting: str, seed: int, steps: int, options: dict[str, Any] | None = None) -> Run:

@@ -39,7 +39,7 @@ def aggregate(comparison: Comparison) -> list[Aggregate]:
     limits = {
         env: np.concatenate([settings[label].values for label in sorted(labels)]) for env, settings in ranked.items()
     }
-    found = []
+    aggregates = []
     for label in sorted(labels):
         strata = [
             (settings[label].values - limits[env].min()) / (np.ptp(limits[env]) or 1.0)
@@ -47,5 +47,5 @@ def aggregate(comparison: Comparison) -> list[Aggregate]:
         ]
         scores = np.concatenate(strata)
         score = float(interquartile_mean(scores))
-        found.append(Aggregate(label, score, bootstrap_interval(strata), len(strata), len(scores)))
-    return sorted(found, key=lambda each: -each.score)
+        aggregates.append(Aggregate(label, score, bootstrap_interval(strata), len(strata), len(scores)))
+    return sorted(aggregates, key=lambda row: -row.score)

@@ -37,7 +37,7 @@ class Setting:
     """The seeds of one setting; either all of them are finished, or none is."""
 
     records: list[Record]
-    """In the order of their seeds, one a seed."""
+    """In the order of their seeds, one per seed."""
     label: str = ""
     """What tells it from the others of its environment."""
 
@@ -102,12 +102,12 @@ def group(records: Iterable[Record]) -> tuple[list[Setting], list[str]]:
     Runs with another version of MuJoCo are of another setting, since trajectories differ between versions. So are runs
     that are not finished: what they have come to is not comparable yet.
     """
-    found: dict[tuple[str, ...], list[Record]] = {}
+    records_of: dict[tuple[str, ...], list[Record]] = {}
     notes = []
     for record in records:
-        found.setdefault(_key(record), []).append(record)
+        records_of.setdefault(_key(record), []).append(record)
     settings = []
-    for alike in (part for key in sorted(found) for part in _apart(found[key])):
+    for alike in (part for key in sorted(records_of) for part in _apart(records_of[key])):
         seeds: dict[int, Record] = {}
         for record in alike:
             seed = int(record.options.get("seed", 0))
@@ -134,7 +134,7 @@ def _key(record: Record) -> tuple[str, ...]:
 def _apart(records: list[Record]) -> list[list[Record]]:
     """Split records by what their environment decided; what a run has not written down fits any other."""
     parts: list[list[Record]] = []
-    for record in sorted(records, key=lambda each: -len(_decided(each))):
+    for record in sorted(records, key=lambda record: -len(_decided(record))):
         fitting = [part for part in parts if all(_agree(_decided(record), _decided(other)) for other in part)]
         if len(fitting) == 1:
             fitting[0].append(record)
@@ -210,10 +210,10 @@ def _parts(options: Mapping[str, Any], common: Set[str]) -> list[str]:
 
 def _alike(settings: Sequence[Setting]) -> list[list[Setting]]:
     """Return the settings of one environment that are named alike."""
-    found: dict[tuple[str, str, bool], list[Setting]] = {}
+    named_alike: dict[tuple[str, str, bool], list[Setting]] = {}
     for setting in settings:
-        found.setdefault((setting.env, setting.label, setting.finished), []).append(setting)
-    return [alike for alike in found.values() if len(alike) > 1]
+        named_alike.setdefault((setting.env, setting.label, setting.finished), []).append(setting)
+    return [alike for alike in named_alike.values() if len(alike) > 1]
 
 
 def _differ(options: Sequence[Mapping[str, Any]], name: str) -> bool:
