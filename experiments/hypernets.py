@@ -2,14 +2,18 @@
 
     python -m experiments.hypernets [SETTING …] [--seeds 0,1,2] [--steps 3e5]
 
-Settings of one environment are compared at the same steps. One after the other; what was interrupted goes on where it
-was, what is done is not repeated. A setting's results are in `experiments/results/hypernets/SETTING-STEPS.json`,
-rewritten after every seed: the returns of all architectures in brief, or of the one there is over 100 fresh episodes.
+Settings of one environment are compared at the same steps. They run one after the other. An interrupted one resumes
+where it was, a finished one is not repeated. A setting's results are in
+`experiments/results/hypernets/SETTING-STEPS.json`, rewritten after every seed: a summary of the returns of all
+architectures, or the return of the only one over 100 fresh episodes.
 
 The highest of thousands of returns, each a mean of few episodes, is partly luck, and so is the smallest architecture
-that comes near it. So the `LEADERS` first meet again on fresh episodes (`REMATCH` each), and the best of these has
-`EPISODES` more. Then, from the smallest on, all meet again that the table has within `MARGIN` of 90 % of that; the
-smallest is the first with 90 % over `REMATCH` episodes and over `EPISODES` fresh ones after them.
+that comes near it. Both are therefore chosen on fresh episodes:
+
+1. The `LEADERS` of the table run `REMATCH` episodes each. The best of them runs `EPISODES` more: that is the maximum.
+2. Candidates are all architectures whose return in the table is at most `MARGIN` below 90 % of it. From the smallest
+   on, each runs `REMATCH` episodes, and if it has 90 % then, `EPISODES` more. The first with 90 % in both is the
+   smallest.
 """
 
 from __future__ import annotations

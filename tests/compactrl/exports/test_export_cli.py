@@ -61,8 +61,8 @@ def left(folder):
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(call, tmp_path, given, status, expected):
-    found, out, error = call("--out", "out", *given)
-    assert (found, out) == (status, "")
+    exit_status, out, error = call("--out", "out", *given)
+    assert (exit_status, out) == (status, "")
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert expected in error
