@@ -18,7 +18,7 @@ from compactrl.policies.policy import Policy
 from compactrl.runs.checkpoints import load_checkpoint
 from compactrl.runs.run import Run
 from compactrl.searches.search import environment, network_sizes
-from compactrl.types import Design, Designs, Layers, Normalizer
+from compactrl.types import Designs, Normalizer
 
 
 class Catalog(NamedTuple):
@@ -70,25 +70,27 @@ class Catalog(NamedTuple):
     def policies(self, architectures: Sequence[Widths]) -> list[Policy]:
         """Return the policies that the hypernetwork writes for these architectures."""
         designs = self.designs(architectures)
-        networks = self.hypernet.expand_each(self.theta, designs)
-        return [self._policy(design, layers) for design, layers in zip(designs, networks, strict=True)]
-
-    def _policy(self, design: Design, layers: Layers) -> Policy:
-        """Return what ships of a network (`layers`), which may have more outputs than actions while training."""
         actions = self.spec.action.size
-        shipped = crop(layers, actions)
-        shape = (self.spec.observation_size, *widths_of(design, self.hypernet.widths), actions)
-        return Policy(
-            layers=shipped,
-            normalizer=self.normalizer,
-            action=self.spec.action,
-            env=self.spec.id,
-            method=self.settings.search.method,
-            size=Plain(shape, Options()).size(np.zeros(0, np.int64)),
-            design=design,
-            theta=join(shipped).astype(float),
-            activation="relu",
-        )
+        found = []
+        for design, layers in zip(designs, self.hypernet.expand_each(self.theta, designs), strict=True):
+            deployed = crop(layers, actions)
+            theta = join(deployed)
+            sizes = (self.spec.observation_size, *widths_of(design, self.hypernet.widths), actions)
+            size = Plain(sizes, Options()).size(np.zeros(0, np.int64))
+            found.append(
+                Policy(
+                    deployed,
+                    self.normalizer,
+                    self.spec.action,
+                    self.spec.id,
+                    self.settings.search.method,
+                    size,
+                    design,
+                    theta.astype(float),
+                    "relu",
+                )
+            )
+        return found
 
 
 def open_catalog(run: Run) -> Catalog:
@@ -103,12 +105,12 @@ def open_catalog(run: Run) -> Catalog:
         raise InputError(
             f"{run.path} is a run of --method {settings.search.method}, with one architecture: this is for --method ghp"
         )
-    checkpoint = load_checkpoint(run.path, only=_needed)
-    if checkpoint is None:
+    found = load_checkpoint(run.path, only=_needed)
+    if found is None:
         raise CompactrlError(
             f"{run.path} has no checkpoint yet: let the search go on with `compactrl resume {run.path}`"
         )
-    iteration, state = checkpoint
+    iteration, state = found
     if state["settled"] is not None:
         raise InputError(f"{run.path} has settled on one architecture: evaluate it without --architectures")
     spec = environment(settings)

@@ -84,6 +84,39 @@ def in_turn(architectures: Sequence[Widths], parameters: Callable[[Widths], int]
     return sorted(architectures, key=lambda widths: (parameters(padded(widths)), padded(widths), widths))
 
 
+def _evaluate(catalog: Catalog, part: Sequence[Widths], evaluator: LocalEvaluator, episodes: int) -> list[Row]:
+    """Evaluate some architectures at once; returns their rows."""
+    policies = catalog.policies(part)
+    count = len(part) * episodes
+    trials = Trials(together(policies, episodes), catalog.normalizer, np.zeros((count, 0), np.int64))
+    outcomes = evaluator.evaluate(trials)
+    returns = outcomes.returns.reshape(len(part), episodes)
+    rows = [_row(catalog, widths, values) for widths, values in zip(part, returns, strict=True)]
+    if outcomes.successes is not None:
+        successes = outcomes.successes.reshape(len(part), episodes)
+        for row, reached in zip(rows, successes, strict=True):
+            row["success_mean"] = float(np.nanmean(reached)) if np.isfinite(reached).any() else None
+    return rows
+
+
+def _row(catalog: Catalog, widths: Widths, returns: Floats) -> Row:
+    """Return the row of an architecture with these returns (episodes,), NaN where an episode failed."""
+    known = returns[np.isfinite(returns)]
+    return {
+        "widths": list(widths),
+        "parameters": catalog.parameters(widths),
+        "memory_dimension": catalog.memory(widths),
+        "return_mean": float(known.mean()) if len(known) else None,
+        "return_std": float(known.std(ddof=1)) if len(known) > 1 else None,
+        "episodes": len(known),
+    }
+
+
+def _identity(catalog: Catalog, episodes: int) -> dict[str, Any]:
+    """Return what a table is of."""
+    return {"checkpoint": catalog.iteration, "env_steps": catalog.env_steps, "episodes": episodes}
+
+
 def _rows_to_go_on_with(catalog: Catalog, episodes: int, architectures: Sequence[Widths], part: int) -> list[Row]:
     """Return the rows of a table that was begun: all of them, or those of whole parts, since a part repeats its seeds.
 
@@ -124,39 +157,6 @@ def _saved_rows(catalog: Catalog, episodes: int) -> list[Row]:
     return list(table["architectures"]) if saved == wanted else []
 
 
-def _identity(catalog: Catalog, episodes: int) -> dict[str, Any]:
-    """Return what a table is of."""
-    return {"checkpoint": catalog.iteration, "env_steps": catalog.env_steps, "episodes": episodes}
-
-
 def _aside(identity: dict[str, Any]) -> str:
     """Return the name under which a table is kept while another one is the run's."""
     return f"architectures-{identity['checkpoint']}-{identity['episodes']}-episodes.json"
-
-
-def _evaluate(catalog: Catalog, part: Sequence[Widths], evaluator: LocalEvaluator, episodes: int) -> list[Row]:
-    """Evaluate some architectures at once; returns their rows."""
-    trials = Trials(
-        together(catalog.policies(part), episodes), catalog.normalizer, np.zeros((len(part) * episodes, 0), np.int64)
-    )
-    outcomes = evaluator.evaluate(trials)
-    returns = outcomes.returns.reshape(len(part), episodes)
-    rows = [_row(catalog, widths, values) for widths, values in zip(part, returns, strict=True)]
-    if outcomes.successes is not None:
-        successes = outcomes.successes.reshape(len(part), episodes)
-        for row, reached in zip(rows, successes, strict=True):
-            row["success_mean"] = float(np.nanmean(reached)) if np.isfinite(reached).any() else None
-    return rows
-
-
-def _row(catalog: Catalog, widths: Widths, returns: Floats) -> Row:
-    """Return the row of an architecture with these returns (episodes,), NaN where an episode failed."""
-    known = returns[np.isfinite(returns)]
-    return {
-        "widths": list(widths),
-        "parameters": catalog.parameters(widths),
-        "memory_dimension": catalog.memory(widths),
-        "return_mean": float(known.mean()) if len(known) else None,
-        "return_std": float(known.std(ddof=1)) if len(known) > 1 else None,
-        "episodes": len(known),
-    }
