@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from compactrl.exports import export
     from compactrl.reports.analysis import analyze
-    from compactrl.reports.compare import compare
     from compactrl.reports.film import play
+    from compactrl.reports.report import compare
     from compactrl.runs.run import Run, load
     from compactrl.searches.api import resume, search
 
@@ -34,7 +34,7 @@ _WHERE = {
     "Run": "compactrl.runs.run",
     "load": "compactrl.runs.run",
     "export": "compactrl.exports",
-    "compare": "compactrl.reports.compare",
+    "compare": "compactrl.reports.report",
     "analyze": "compactrl.reports.analysis",
     "play": "compactrl.reports.film",
 }

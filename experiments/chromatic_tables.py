@@ -21,7 +21,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 import compactrl
-from compactrl.reports.tables import number
+from compactrl.reports.words import number
 from compactrl.runs.run import Run
 from compactrl.storage.files import write_atomically, write_json
 from compactrl.versions import versions

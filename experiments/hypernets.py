@@ -2,14 +2,18 @@
 
     python -m experiments.hypernets [SETTING …] [--seeds 0,1,2] [--steps 3e5]
 
-Settings of one environment are compared at the same steps. One after the other; what was interrupted goes on where it
-was, what is done is not repeated. A setting's results are in `experiments/results/hypernets/SETTING-STEPS.json`,
-rewritten after every seed: the returns of all architectures in brief, or of the one there is over 100 fresh episodes.
+Settings of one environment are compared at the same steps. They run one after the other. An interrupted one resumes
+where it was, a finished one is not repeated. A setting's results are in
+`experiments/results/hypernets/SETTING-STEPS.json`, rewritten after every seed: a summary of the returns of all
+architectures, or the return of the only one over 100 fresh episodes.
 
 The highest of thousands of returns, each a mean of few episodes, is partly luck, and so is the smallest architecture
-that comes near it. So the `LEADERS` first meet again on fresh episodes (`REMATCH` each), and the best of these has
-`EPISODES` more. Then, from the smallest on, all meet again that the table has within `MARGIN` of 90 % of that; the
-smallest is the first with 90 % over `REMATCH` episodes and over `EPISODES` fresh ones after them.
+that comes near it. Both are therefore chosen on fresh episodes:
+
+1. The `LEADERS` of the table run `REMATCH` episodes each. The best of them runs `EPISODES` more: that is the maximum.
+2. Candidates are all architectures whose return in the table is at most `MARGIN` below 90 % of it. From the smallest
+   on, each runs `REMATCH` episodes, and if it has 90 % then, `EPISODES` more. The first with 90 % in both is the
+   smallest.
 """
 
 from __future__ import annotations
@@ -26,7 +30,9 @@ import typer
 from compactrl.catalogs.catalog import Catalog, open_catalog
 from compactrl.catalogs.evaluation import EPISODES as TABLE_EPISODES
 from compactrl.catalogs.evaluation import evaluate_all
-from compactrl.catalogs.table import Row, report
+from compactrl.catalogs.shares import OF_MAXIMUM, least_value
+from compactrl.catalogs.summary import summarize
+from compactrl.catalogs.table import Row
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.methods.settings import resolve
 from compactrl.runs.run import EVALUATION_STREAM, Run
@@ -83,18 +89,18 @@ def measure(setting: str, seed: int, steps: int, episodes: int) -> dict[str, Any
         teacher = str(options["teacher"])
         options["teacher"] = str(_train(teacher, seed, steps).path)
     run = _train(setting, seed, steps, options)
-    found = {**run.report(run.evaluate(EPISODES)), "seconds": round(run.summary["seconds"])}
+    result = {**run.report(run.evaluate(EPISODES)), "seconds": round(run.summary["seconds"])}
     if options["method"] != "ghp":
-        return found
+        return result
     catalog = open_catalog(run)
     rows = evaluate_all(catalog, episodes)
-    brief = {"episodes": episodes, **report(rows), "fresh": fresh(catalog, rows)}
+    brief = {"episodes": episodes, **summarize(rows), "fresh": fresh(catalog, rows)}
     shares = [row["success_mean"] for row in rows if row.get("success_mean") is not None]
     if shares:
         brief["success_share"] = sum(share >= SUCCESS for share in shares) / len(rows)
     known = sorted(row["return_mean"] for row in rows if row["return_mean"] is not None)
     brief["return_quartiles"] = [known[len(known) * part // 4] for part in (1, 2, 3)]
-    return {**found, "architectures": brief}
+    return {**result, "architectures": brief}
 
 
 def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
@@ -109,23 +115,23 @@ def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
 
     try:
         best = first[int(np.nanargmax(returns(first, REMATCH).mean(axis=1)))]
-        found = {"max": (best, returns([best], EPISODES)[0])}
-        enough = NEAR * float(found["max"][1].mean())
-        if enough > 0:
+        chosen = {"max": (best, returns([best], EPISODES)[0])}
+        enough = least_value([chosen["max"][1].mean()], NEAR, OF_MAXIMUM)
+        if enough is not None:
             near = {tuple(row["widths"]) for row in known if row["return_mean"] >= (1 - MARGIN) * enough} - {best}
             smaller = sorted(near, key=lambda widths: (catalog.parameters(widths), widths))
-            found[f"{100 * NEAR:.0f}% of the maximum"] = _first(smaller, enough, returns) or found["max"]
+            chosen[f"{100 * NEAR:.0f}% {OF_MAXIMUM}"] = _first(smaller, enough, returns) or chosen["max"]
     finally:
         evaluator.close()
     return {
         name: {
             "widths": list(widths),
             "parameters": catalog.parameters(widths),
-            "return_mean": float(each.mean()),
-            "return_std": float(each.std(ddof=1)),
+            "return_mean": float(values.mean()),
+            "return_std": float(values.std(ddof=1)),
             "episodes": EPISODES,
         }
-        for name, (widths, each) in found.items()
+        for name, (widths, values) in chosen.items()
     }
 
 
@@ -136,16 +142,16 @@ def _first(
     for start in range(0, len(architectures), LEADERS):
         some = architectures[start : start + LEADERS]
         for widths, mean in zip(some, returns(some, REMATCH).mean(axis=1), strict=True):
-            if mean >= enough and (each := returns([widths], EPISODES)[0]).mean() >= enough:
-                return widths, each
+            if mean >= enough and (values := returns([widths], EPISODES)[0]).mean() >= enough:
+                return widths, values
     return None
 
 
 def resolved(setting: str, steps: int) -> dict[str, Any]:
     """Return all of a setting's options but the seed, as JSON values: those by default may be others one day."""
     flat = resolve({**SETTINGS[setting], "steps": steps}).flat()
-    found: dict[str, Any] = json.loads(json.dumps({name: each for name, each in flat.items() if name != "seed"}))
-    return found
+    options: dict[str, Any] = json.loads(json.dumps({name: value for name, value in flat.items() if name != "seed"}))
+    return options
 
 
 def _train(setting: str, seed: int, steps: int, options: dict[str, Any] | None = None) -> Run:

@@ -18,7 +18,7 @@ import typer
 
 import compactrl
 from compactrl.reports import figures
-from compactrl.reports.compare import Report
+from compactrl.reports.report import Report
 from compactrl.reports.style import MOST, RC
 from compactrl.storage.files import write_json
 from compactrl.versions import versions

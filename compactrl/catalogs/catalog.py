@@ -1,14 +1,4 @@
-"""Every architecture of a graph hyper policy: their returns, and the choice of one for a robot with so much memory.
-
-Hegde & Sukhatme 2022, section IV: each architecture is evaluated over 5 episodes; of interest are the best one, and the
-smallest that reach 90 % and 80 % of it. Their public code means 90 % of the way from the worst positive return to the
-best, which is not 90 % of the best: both are given by name. Table II asks what is lost by choosing without evaluation,
-by the largest memory dimension or by size, under random limits of parameters. In environments with goals it is the
-success rate that is compared.
-
-The table is saved in the run after every few architectures, and goes on where it was. About the smallest come first:
-in the order of the shapes that they are evaluated with, so that those running at once share their products.
-"""
+"""A trained hypernetwork as a catalogue of policies: one for every architecture, from a run's last checkpoint."""
 
 from __future__ import annotations
 
@@ -51,8 +41,7 @@ class Catalog(NamedTuple):
     @property
     def architectures(self) -> list[Widths]:
         """All there are, the smallest first."""
-        size = self.spec.observation_size, self.spec.action.size
-        return sorted(self.hypernet.architectures, key=lambda each: (parameters(size[0], each, size[1]), each))
+        return sorted(self.hypernet.architectures, key=lambda widths: (self.parameters(widths), widths))
 
     def parameters(self, widths: Widths) -> int:
         """Return the deployed parameters of an architecture."""
@@ -133,6 +122,6 @@ def open_catalog(run: Run) -> Catalog:
 
 
 def _needed(state: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a checkpoint a catalogue needs: not the replay buffer."""
+    """Return the part of a checkpoint that a catalogue needs; the replay buffer is not, and is large."""
     learner, names = state["learner"], ("settled", "theta", "average_theta", "count", "total", "square")
     return {"env_steps": state["env_steps"], **{name: learner[name] for name in names if name in learner}}

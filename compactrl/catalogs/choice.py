@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from compactrl.catalogs.catalog import Catalog
@@ -10,11 +10,15 @@ from compactrl.catalogs.table import Row, table_of
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.architectures import Widths, by_memory
 from compactrl.policies.files import save_policy
+from compactrl.policies.policy import Policy
 from compactrl.runs.run import Run
 from compactrl.storage.files import write_json
 
-BYTES = 4
-"""Of a number."""
+BYTES_PER_PARAMETER = 4
+EPISODES = 100
+"""Fresh episodes behind what is said of a selected policy."""
+REPORTED = ("return_mean", "return_std", "return_interval", "episodes", "failed", "success_mean")
+"""What is said of it, where it is known."""
 
 
 def select(catalog: Catalog, limit: int, by: str) -> dict[str, Any]:
@@ -30,15 +34,37 @@ def select(catalog: Catalog, limit: int, by: str) -> dict[str, Any]:
     """
     if by not in ("return", "memory", "size"):
         raise InputError(f"--by {by}: expected return, memory or size")
-    every = catalog.architectures
-    fitting = [each for each in every if catalog.parameters(each) <= limit]
+    widths, why = _choose(catalog, _fitting(catalog, limit), by)
+    (policy,) = catalog.policies([widths])
+    summary = _ship(catalog, policy)
+    return {
+        "widths": list(widths),
+        "parameters": policy.size.parameters,
+        "bytes": BYTES_PER_PARAMETER * policy.size.parameters,
+        "memory_dimension": catalog.memory(widths),
+        "limit": limit,
+        "by": by,
+        "why": why,
+        **{key: summary[key] for key in REPORTED if key in summary},
+    }
+
+
+def _fitting(catalog: Catalog, limit: int) -> list[Widths]:
+    """Return the architectures of at most `limit` parameters, the smallest first."""
+    architectures = catalog.architectures
+    fitting = [widths for widths in architectures if catalog.parameters(widths) <= limit]
     if not fitting:
-        smallest = catalog.parameters(every[0])
+        smallest = catalog.parameters(architectures[0])
         raise InputError(
-            f"no architecture has at most {limit:,} parameters: the smallest, {_name(every[0])}, has {smallest:,} "
-            f"({BYTES * smallest:,} bytes)"
+            f"no architecture has at most {limit:,} parameters: the smallest, {_name(architectures[0])}, has "
+            f"{smallest:,} ({BYTES_PER_PARAMETER * smallest:,} bytes)"
         )
-    rows = {tuple(row["widths"]): row for row in _current(catalog)}
+    return fitting
+
+
+def _choose(catalog: Catalog, fitting: Sequence[Widths], by: str) -> tuple[Widths, str]:
+    """Return one of the architectures that fit, and what it is chosen for."""
+    rows = {tuple(row["widths"]): row for row in _rows_of_this_checkpoint(catalog)}
     if by == "return":
         widths = _best_return(catalog, fitting, rows)
         why = f"the highest mean return of the {len(fitting):,} that fit, over {rows[widths]['episodes']} episodes"
@@ -48,47 +74,37 @@ def select(catalog: Catalog, limit: int, by: str) -> dict[str, Any]:
     else:
         widths = fitting[-1]
         why = f"the most parameters of the {len(fitting):,} that fit; no return was looked at"
-    (policy,) = catalog.policies([widths])
-    save_policy(catalog.run.path / "policy", policy)
-    run = Run(catalog.run.path)
-    evaluation = run.evaluate(SELECTED_EPISODES, catalog.settings.search.threads)
-    summary = {**run.summary, **run.report(evaluation)}
-    write_json(run.path / "summary.json", summary)
-    return {
-        "widths": list(widths),
-        "parameters": policy.size.parameters,
-        "bytes": BYTES * policy.size.parameters,
-        "memory_dimension": catalog.memory(widths),
-        "limit": limit,
-        "by": by,
-        "why": why,
-        **{key: summary[key] for key in REPORTED if key in summary},
-    }
+    return widths, why
 
 
-REPORTED = ("return_mean", "return_std", "return_interval", "episodes", "failed", "success_mean")
-SELECTED_EPISODES = 100
-"""Fresh episodes behind what is said of a selected policy."""
-
-
-def _current(catalog: Catalog) -> list[Row]:
-    """Return the saved rows of this checkpoint, with however many episodes."""
+def _rows_of_this_checkpoint(catalog: Catalog) -> list[Row]:
+    """Return the saved rows, over any number of episodes; none where the table is of another checkpoint."""
     table = table_of(catalog.run.path)
     same = table.get("checkpoint") == catalog.iteration and table.get("env_steps") == catalog.env_steps
     return list(table["architectures"]) if same else []
 
 
-def _best_return(catalog: Catalog, fitting: Sequence[Widths], rows: dict[Widths, Row]) -> Widths:
-    missing = [each for each in fitting if each not in rows]
+def _best_return(catalog: Catalog, fitting: Sequence[Widths], rows: Mapping[Widths, Row]) -> Widths:
+    missing = [widths for widths in fitting if widths not in rows]
     if missing:
         raise InputError(
             f"--by return needs the returns of every architecture that fits, and {len(missing):,} of {len(fitting):,} "
             f"have none from this checkpoint: first `compactrl evaluate {catalog.run.path} --architectures all`"
         )
-    known = [each for each in fitting if rows[each]["return_mean"] is not None]
+    known = [widths for widths in fitting if rows[widths]["return_mean"] is not None]
     if not known:
         raise CompactrlError(f"every episode of the {len(fitting):,} architectures that fit failed")
-    return min(known, key=lambda each: (-rows[each]["return_mean"], catalog.parameters(each), each))
+    return min(known, key=lambda widths: (-rows[widths]["return_mean"], catalog.parameters(widths), widths))
+
+
+def _ship(catalog: Catalog, policy: Policy) -> dict[str, Any]:
+    """Write a policy as the run's, evaluate it, and return the run's new summary."""
+    save_policy(catalog.run.path / "policy", policy)
+    run = Run(catalog.run.path)
+    evaluation = run.evaluate(EPISODES, catalog.settings.search.threads)
+    summary = {**run.summary, **run.report(evaluation)}
+    write_json(run.path / "summary.json", summary)
+    return summary
 
 
 def _name(widths: Widths) -> str:

@@ -1,10 +1,14 @@
-"""Every architecture of a run evaluated, some at a time; the table is saved as it grows and goes on where it was."""
+"""Every architecture of a run evaluated; the table is saved as it grows, and goes on where it was.
+
+Architectures are evaluated in the order of the shapes that they are computed with, about the smallest first: those that
+run at once then share their products.
+"""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,13 +20,17 @@ from compactrl.policies.architectures import Widths
 from compactrl.policies.policy import copies
 from compactrl.runs.run import EVALUATION_STREAM
 from compactrl.storage.files import write_json
-from compactrl.types import Trials
+from compactrl.types import Floats, Trials
 
+if TYPE_CHECKING:
+    from compactrl.evaluation.local import LocalEvaluator
+
+EPISODES = 5
+"""Of each architecture, as in Hegde & Sukhatme 2022, section IV."""
 LANES = 160
 """About: lanes are a multiple of the episodes, so that those of an architecture run side by side."""
 ROUNDS = 4
 """Episodes of each lane between two savings of the table."""
-EPISODES = 5
 
 
 def evaluate_all(
@@ -39,6 +47,9 @@ def evaluate_all(
         threads: that step environments; 0 for every core.
         on_rows: called with how many architectures are done, and of how many.
 
+    Returns:
+        One row per architecture, the smallest first.
+
     Raises:
         InputError: fewer than one episode.
     """
@@ -46,26 +57,23 @@ def evaluate_all(
 
     if episodes < 1:
         raise InputError(f"--episodes {episodes}: expected at least 1")
-    every = in_turn(catalog.architectures, catalog.parameters)
+    architectures = in_turn(catalog.architectures, catalog.parameters)
     side_by_side = max(1, LANES // episodes)
-    rows = _begun(catalog, episodes)
-    if len(rows) < len(every) and [tuple(row["widths"]) for row in rows] != every[: len(rows)]:
-        rows = []  # begun in another order, by another version
-    rows = rows[: len(rows) // (side_by_side * ROUNDS) * side_by_side * ROUNDS] if len(rows) < len(every) else rows
-    if len(rows) == len(every):
+    rows = _rows_to_go_on_with(catalog, episodes, architectures, side_by_side * ROUNDS)
+    if len(rows) == len(architectures):
         return rows
     seed = np.random.SeedSequence(catalog.settings.search.seed, spawn_key=(EVALUATION_STREAM, 1))
     lanes = side_by_side * episodes
     evaluator = LocalEvaluator(catalog.spec, lanes, seed, threads or None)
     try:
         evaluator.load_state_dict({"resets": np.full(lanes, len(rows) // side_by_side)})
-        while len(rows) < len(every):
-            part = every[len(rows) : len(rows) + side_by_side * ROUNDS]
+        while len(rows) < len(architectures):
+            part = architectures[len(rows) : len(rows) + side_by_side * ROUNDS]
             rows += _evaluate(catalog, part, evaluator, episodes)
-            if len(rows) == len(every):
+            if len(rows) == len(architectures):
                 rows.sort(key=lambda row: (row["parameters"], row["widths"]))
             write_json(catalog.run.path / FILE, {**_identity(catalog, episodes), "architectures": rows})
-            on_rows(len(rows), len(every))
+            on_rows(len(rows), len(architectures))
     finally:
         evaluator.close()
     return rows
@@ -73,60 +81,82 @@ def evaluate_all(
 
 def in_turn(architectures: Sequence[Widths], parameters: Callable[[Widths], int]) -> list[Widths]:
     """Return architectures in the order in which they are evaluated; `parameters` counts those of one."""
-    return sorted(architectures, key=lambda each: (parameters(padded(each)), padded(each), each))
+    return sorted(architectures, key=lambda widths: (parameters(padded(widths)), padded(widths), widths))
 
 
-def _evaluate(catalog: Catalog, part: Sequence[Widths], evaluator: Any, episodes: int) -> list[Row]:
+def _evaluate(catalog: Catalog, part: Sequence[Widths], evaluator: LocalEvaluator, episodes: int) -> list[Row]:
+    """Evaluate some architectures at once; returns their rows."""
     policies = catalog.policies(part)
     count = len(part) * episodes
     trials = Trials(copies(policies, episodes), catalog.normalizer, np.zeros((count, 0), np.int64))
     outcomes = evaluator.evaluate(trials)
     returns = outcomes.returns.reshape(len(part), episodes)
-    rows = []
-    for number, (widths, each) in enumerate(zip(part, returns, strict=True)):
-        known = each[np.isfinite(each)]
-        row: Row = {
-            "widths": list(widths),
-            "parameters": catalog.parameters(widths),
-            "memory_dimension": catalog.memory(widths),
-            "return_mean": float(known.mean()) if len(known) else None,
-            "return_std": float(known.std(ddof=1)) if len(known) > 1 else None,
-            "episodes": len(known),
-        }
-        if outcomes.successes is not None:
-            reached = outcomes.successes.reshape(len(part), episodes)[number]
+    rows = [_row(catalog, widths, values) for widths, values in zip(part, returns, strict=True)]
+    if outcomes.successes is not None:
+        successes = outcomes.successes.reshape(len(part), episodes)
+        for row, reached in zip(rows, successes, strict=True):
             row["success_mean"] = float(np.nanmean(reached)) if np.isfinite(reached).any() else None
-        rows.append(row)
     return rows
 
 
+def _row(catalog: Catalog, widths: Widths, returns: Floats) -> Row:
+    """Return the row of an architecture with these returns (episodes,), NaN where an episode failed."""
+    known = returns[np.isfinite(returns)]
+    return {
+        "widths": list(widths),
+        "parameters": catalog.parameters(widths),
+        "memory_dimension": catalog.memory(widths),
+        "return_mean": float(known.mean()) if len(known) else None,
+        "return_std": float(known.std(ddof=1)) if len(known) > 1 else None,
+        "episodes": len(known),
+    }
+
+
 def _identity(catalog: Catalog, episodes: int) -> dict[str, Any]:
+    """Return what a table is of."""
     return {"checkpoint": catalog.iteration, "env_steps": catalog.env_steps, "episodes": episodes}
 
 
-def _begun(catalog: Catalog, episodes: int) -> list[Row]:
+def _rows_to_go_on_with(catalog: Catalog, episodes: int, architectures: Sequence[Widths], part: int) -> list[Row]:
+    """Return the rows of a table that was begun: all of them, or those of whole parts, since a part repeats its seeds.
+
+    Args:
+        catalog: what is evaluated.
+        episodes: of each architecture.
+        architectures: in the order in which they are evaluated.
+        part: how many architectures are evaluated between two savings.
+    """
+    rows = _saved_rows(catalog, episodes)
+    if len(rows) == len(architectures):
+        return rows
+    if [tuple(row["widths"]) for row in rows] != architectures[: len(rows)]:
+        return []  # begun in another order, by another version
+    return rows[: len(rows) // part * part]
+
+
+def _saved_rows(catalog: Catalog, episodes: int) -> list[Row]:
     """Return the rows of a table of this very checkpoint with as many episodes; none where there is no such table.
 
     Another table is not lost: it is kept aside.
     """
     path, wanted = catalog.run.path, _identity(catalog, episodes)
     table = table_of(path)
-    found = {key: table.get(key) for key in wanted}
-    if table and found != wanted:
-        kept = path / _aside(found)
-        (path / FILE).replace(kept)
+    saved = {key: table.get(key) for key in wanted}
+    if table and saved != wanted:
+        aside = path / _aside(saved)
+        (path / FILE).replace(aside)
         warnings.warn(
-            f"{path / FILE} was of {found['episodes']} episodes after {found['env_steps']} steps: it is kept as "
-            f"{kept.name}",
-            stacklevel=3,
+            f"{path / FILE} was of {saved['episodes']} episodes after {saved['env_steps']} steps: it is kept as "
+            f"{aside.name}",
+            stacklevel=4,
         )
         if (path / _aside(wanted)).exists():
             (path / _aside(wanted)).replace(path / FILE)
             table = table_of(path)
-            found = {key: table.get(key) for key in wanted}
-    return list(table["architectures"]) if found == wanted else []
+            saved = {key: table.get(key) for key in wanted}
+    return list(table["architectures"]) if saved == wanted else []
 
 
 def _aside(identity: dict[str, Any]) -> str:
-    """Return where a table is kept while another one is the run's."""
+    """Return the name under which a table is kept while another one is the run's."""
     return f"architectures-{identity['checkpoint']}-{identity['episodes']}-episodes.json"

@@ -18,15 +18,15 @@ def examine(workers: int = 0, ray_address: str = "") -> dict[str, Any]:
     Raises:
         InputError: the workers cannot be had.
     """
-    found = versions()
+    installed = versions()
     problems = []
-    if found.get("mujoco") != ENVPOOL_MUJOCO:
+    if installed.get("mujoco") != ENVPOOL_MUJOCO:
         problems.append(
-            f"mujoco is {found.get('mujoco', 'not installed')}: EnvPool bundles {ENVPOOL_MUJOCO}, and trajectories "
+            f"mujoco is {installed.get('mujoco', 'not installed')}: EnvPool bundles {ENVPOOL_MUJOCO}, and trajectories "
             f"differ between versions. Install with: pip install mujoco=={ENVPOOL_MUJOCO}"
         )
     for name in ("envpool", "torch", "gymnasium", "evotorch", "cma", "ray"):
-        if name not in found:
+        if name not in installed:
             problems.append(f"{name} is not installed: pip install -c constraints.txt -e .")
     machine: dict[str, Any] = {
         "cores": len(os.sched_getaffinity(0)),
@@ -34,7 +34,7 @@ def examine(workers: int = 0, ray_address: str = "") -> dict[str, Any]:
     }
     if not problems:
         problems += _try_engines()
-    report: dict[str, Any] = {"machine": machine, "versions": found, "problems": problems}
+    report: dict[str, Any] = {"machine": machine, "versions": installed, "problems": problems}
     if workers or ray_address:
         report["workers"] = _ask_workers(workers, ray_address, problems)
     return report
@@ -47,12 +47,12 @@ def _ask_workers(count: int, address: str, problems: list[str]) -> list[dict[str
     environment = {
         "env": "Pendulum-v1", "engine": "envpool", "max_episode_steps": 5, "env_options": {}, "env_module": "",
     }  # fmt: skip
-    with warnings.catch_warnings(record=True) as heard:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         workers = Workers(environment, count, address)
         reports = workers.reports
         workers.close()
-    problems += [str(warning.message) for warning in heard]
+    problems += [str(warning.message) for warning in caught]
     return reports
 
 
@@ -74,6 +74,6 @@ def _try_engines() -> list[str]:
             evaluator.evaluate(Trials(Stacked((layer,)), normalizer, np.zeros((1, 0), np.int64)))
             evaluator.close()
         except Exception as error:
-            # Whatever is broken there, the doctor's answer is to say so.
+            # Whatever is broken there, the doctor reports it.
             problems.append(f"{engine} cannot step Pendulum-v1: {type(error).__name__}: {error}")
     return problems

@@ -1,10 +1,10 @@
-"""What an export may be told, checked before anything is written."""
+"""What an export may be told, checked before anything is written; `compactrl export` takes its options from here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from compactrl.encodings.formats import AUTO, FORMATS
 from compactrl.errors import InputError, did_you_mean
@@ -16,38 +16,31 @@ from compactrl.exports.targets import TARGETS
 OUTPUTS = ("c", "onnx")
 
 
+def _option(default: Any, metavar: str, text: str) -> Any:
+    """Return a field with what the command line shows of it: what stands for its value, and its help."""
+    return field(default=default, metadata={"metavar": metavar, "help": text})
+
+
 @dataclass(frozen=True)
 class ExportOptions:
-    """Options of `compactrl export`.
+    """Options of `compactrl export`, in the order of its help.
 
     Raises:
         InputError: a name that is not there, or a limit below zero.
     """
 
-    format: str = "c"
-    """`c`: a folder of C99. `onnx`: one file."""
-    weights: str = AUTO
-    """A row of `FORMATS`, or auto for the smallest without loss."""
-    optimize: str = "size"
-    """`size` or `speed`."""
-    tanh: str = "libm"
-    """`libm` or `rational`."""
-    name: str = "policy"
-    """What the linker sees: NAME_step, NAME_selftest."""
-    architecture: str = ""
-    """Widths of the hidden layers, such as 16,8, where a run has many architectures; else the policy that ships."""
-    target: str = "generic"
-    """A row of `TARGETS`."""
-    max_flash: int | None = None
-    """Bytes that code, tables and what they need of the C library may take."""
-    max_ram: int | None = None
-    """Bytes that writable data and stack may take together."""
-    max_stack: int | None = None
-    """Bytes of stack."""
-    verify: bool = False
-    """Compile, run and compare before the folder is there."""
-    episodes: int = 100
-    """Episodes of the closed loop of `verify`."""
+    format: str = _option("c", "NAME", "c or onnx.")
+    weights: str = _option(AUTO, "NAME", "auto (the smallest without loss), float32, codebook or int8.")
+    optimize: str = _option("size", "NAME", "size or speed.")
+    tanh: str = _option("libm", "NAME", "libm, or rational: no C library is needed.")
+    name: str = _option("policy", "NAME", "Prefix of the functions, a C identifier.")
+    target: str = _option("generic", "NAME", "generic, cortex-m4, crazyflie or arduino.")
+    architecture: str = _option("", "WIDTHS", "Of a graph hyper policy, such as 16,8; by default the one selected.")
+    max_flash: int | None = _option(None, "BYTES", "Fail over so much flash, the C library included.")
+    max_ram: int | None = _option(None, "BYTES", "Fail over so much RAM, the stack included.")
+    max_stack: int | None = _option(None, "BYTES", "Fail over so much stack.")
+    verify: bool = _option(False, "", "Compile, compare with Python, drive the environment, measure in QEMU.")
+    episodes: int = _option(100, "COUNT", "Episodes of the verification.")
 
     def __post_init__(self) -> None:
         """Check every name and value."""
@@ -68,9 +61,36 @@ class ExportOptions:
 
     def _refuse_for_onnx(self) -> None:
         """Raise InputError where an option of the C is given for an ONNX file."""
-        given = {field.name for field in fields(self) if getattr(self, field.name) != field.default}
+        given = {option.name for option in fields(self) if getattr(self, option.name) != option.default}
         for option in sorted(given - {"format", "name", "verify"}):
             raise InputError(f"--{option.replace('_', '-')} is for --format c: an ONNX file has plain float32 weights")
+
+
+class OptionHelp(NamedTuple):
+    """What the command line shows of an option."""
+
+    name: str
+    kind: type
+    """`str`, `int` or `bool`; without a default it may also be None."""
+    default: Any
+    metavar: str
+    """What stands for its value; empty for a flag."""
+    help: str
+
+
+def describe_options() -> list[OptionHelp]:
+    """Return every option of an export."""
+    hints = get_type_hints(ExportOptions)
+    return [
+        OptionHelp(option.name, _kind(hints[option.name]), option.default, **option.metadata)
+        for option in fields(ExportOptions)
+    ]
+
+
+def _kind(hint: Any) -> type:
+    """Return the type in a hint that may allow None as well."""
+    kinds: list[type] = [kind for kind in get_args(hint) or (hint,) if kind is not type(None)]
+    return kinds[0]
 
 
 def options_of(given: dict[str, Any]) -> ExportOptions:
@@ -79,7 +99,7 @@ def options_of(given: dict[str, Any]) -> ExportOptions:
     Raises:
         InputError: an unknown name or a wrong value.
     """
-    known = [field.name for field in fields(ExportOptions)]
+    known = [option.name for option in fields(ExportOptions)]
     for name in given:
         if name not in known:
             raise InputError(f"unknown option '{name}' of an export.{did_you_mean(name, known)}")

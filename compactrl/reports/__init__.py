@@ -1,6 +1,7 @@
 """Reports: what runs came to beside each other, pictures of it, and what a search found.
 
-`reading` takes a run's files in, `settings` groups the seeds of one setting, `statistics` knows arrays only, `compare`
-makes tables and warnings of them, `figures` and `pictures` draw, `page` writes the HTML, `coloring` and `analysis`
-look into colourings.
+`reading` takes a run's files in, `settings` groups the seeds of one setting, `statistics` knows arrays only. `compare`
+makes a table of them, and `comparability` warns of what cannot be compared. `figures`, `pictures` and `architectures`
+draw; `tables` writes text, `page` the HTML. `report` puts data and renderings together: it is `compactrl.compare`.
+`coloring` and `analysis` look into colourings, `film` plays a policy before a camera.
 """

@@ -9,7 +9,7 @@ import numpy as np
 from compactrl.reports.statistics import Interval, bootstrap_interval, interquartile_mean
 
 if TYPE_CHECKING:
-    from compactrl.reports.compare import Report
+    from compactrl.reports.compare import Comparison
 
 
 class Aggregate(NamedTuple):
@@ -30,16 +30,16 @@ MEANING = (
 )
 
 
-def aggregate(report: Report) -> list[Aggregate]:
+def aggregate(comparison: Comparison) -> list[Aggregate]:
     """Return the settings that were run in every environment, best first; none where there is nothing to compare."""
-    ranked = {env: {setting.label: setting for setting in report.ranked(env)} for env in report.environments}
+    ranked = {env: {setting.label: setting for setting in comparison.ranked(env)} for env in comparison.environments}
     labels = set.intersection(*(set(settings) for settings in ranked.values())) if ranked else set()
     if len(ranked) < 2 or len(labels) < 2:
         return []
     limits = {
         env: np.concatenate([settings[label].values for label in sorted(labels)]) for env, settings in ranked.items()
     }
-    found = []
+    aggregates = []
     for label in sorted(labels):
         strata = [
             (settings[label].values - limits[env].min()) / (np.ptp(limits[env]) or 1.0)
@@ -47,5 +47,5 @@ def aggregate(report: Report) -> list[Aggregate]:
         ]
         scores = np.concatenate(strata)
         score = float(interquartile_mean(scores))
-        found.append(Aggregate(label, score, bootstrap_interval(strata), len(strata), len(scores)))
-    return sorted(found, key=lambda each: -each.score)
+        aggregates.append(Aggregate(label, score, bootstrap_interval(strata), len(strata), len(scores)))
+    return sorted(aggregates, key=lambda row: -row.score)

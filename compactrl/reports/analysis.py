@@ -99,11 +99,11 @@ def analyze(run: str | Path | Run) -> Analysis:
     """
     opened = run if isinstance(run, Run) else Run(run)
     policy = opened.policy
-    found = coloring_of(policy)
-    used = found.colors[found.colors != NO_EDGE]
+    coloring = coloring_of(policy)
+    used = coloring.colors[coloring.colors != NO_EDGE]
     if not len(used):
         raise InputError(f"{opened.path}: the mask has dropped every edge, there is nothing to analyse")
-    count = len(found.weights)
+    count = len(coloring.weights)
     layers = [
         Layer(
             layer.weight.shape,
@@ -115,7 +115,7 @@ def analyze(run: str | Path | Run) -> Analysis:
     trace = load_trace(opened.path)
     return Analysis(
         path=opened.path,
-        coloring=found,
+        coloring=coloring,
         entropy=measures.entropy(measures.frequencies(used, count)),
         random_entropies=measures.random_entropies(len(used), count),
         layers=layers,
@@ -137,13 +137,13 @@ def similarity_of(trace: Trace) -> Similarity:
 
 
 @styled
-def similarity_curves(found: Analysis) -> Figure:
+def similarity_curves(analysis: Analysis) -> Figure:
     """Draw RandIndex, variation of information and distance over the iterations of a search (figure 8)."""
     from matplotlib.figure import Figure
 
-    similarity = found.similarity
+    similarity = analysis.similarity
     if similarity is None:
-        raise InputError(f"{found.path} has recorded no colourings to compare")
+        raise InputError(f"{analysis.path} has recorded no colourings to compare")
     figure = Figure(figsize=(4.3, 4.0), layout="constrained")
     panels = figure.subplots(3, 1, sharex=True)
     for axes, values, name, shade in zip(
@@ -160,18 +160,18 @@ def similarity_curves(found: Analysis) -> Figure:
 
 
 @styled
-def entropy_histogram(found: Analysis) -> Figure:
+def entropy_histogram(analysis: Analysis) -> Figure:
     """Draw the entropies of the colourings that led the search, and that of a random colouring (figure 6)."""
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = canvas(2.5)
-    similarity = found.similarity
+    similarity = analysis.similarity
     if similarity is not None:
         axes.hist(similarity.entropies, bins=20, color=SERIES[0], alpha=0.7, label="colourings that led the search")
-    axes.axvline(found.entropy, color=INK, linewidth=1.4, label="the policy's colouring")
-    low, high = np.percentile(found.random_entropies, [2.5, 97.5])
+    axes.axvline(analysis.entropy, color=INK, linewidth=1.4, label="the policy's colouring")
+    low, high = np.percentile(analysis.random_entropies, [2.5, 97.5])
     axes.axvspan(low, high, color=SERIES[1], alpha=0.35, linewidth=0, label="95 % of random colourings")
-    axes.axvline(np.log(len(found.coloring.weights)), color=FAINT, linestyle=":", label="as even as can be")
+    axes.axvline(np.log(len(analysis.coloring.weights)), color=FAINT, linestyle=":", label="as even as can be")
     axes.set(xlabel="entropy of the colours' frequencies (nats)", ylabel="colourings")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below(figure, axes, columns=2)
@@ -179,9 +179,9 @@ def entropy_histogram(found: Analysis) -> Figure:
 
 
 @styled
-def rank_bars(found: Analysis) -> Figure:
+def rank_bars(analysis: Analysis) -> Figure:
     """Draw the displacement ranks of each weight matrix beside the highest possible ones (figure 7)."""
-    layers = found.layers[:MOST]
+    layers = analysis.layers[:MOST]
     figure, axes = canvas(2.5)
     width = 0.27
     places = np.arange(len(layers))

@@ -7,11 +7,12 @@ Their data are tables in the run, `architectures*.json`: `env_steps`, and a list
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from compactrl.catalogs.shares import MIN_TO_MAX, OF_MAXIMUM, smallest_with
 from compactrl.reports.style import SERIES, canvas, legend_below, styled
 from compactrl.types import Floats
 
@@ -29,16 +30,14 @@ def column(table: Table, name: str) -> Floats:
     return np.array([np.nan if value is None else float(value) for value in values])
 
 
-def smallest_reaching(table: Table, share: float) -> int:
-    """Return the place of the smallest architecture with at least this share of the highest return.
+def leading(table: Table, share: float) -> Mapping[str, Any] | None:
+    """Return the smallest architecture with at least this share of the highest return; None where none has a return.
 
-    Where returns are not all positive, shares are of the range from the lowest to the highest return.
+    Where no return is positive, it is a share of the way from the lowest return to the highest.
     """
-    returns, parameters = column(table, "return_mean"), column(table, "parameters")
-    low = min(0.0, float(np.nanmin(returns)))
-    wanted = low + share * (float(np.nanmax(returns)) - low)
-    reaching = np.flatnonzero(returns >= wanted - 1e-12 * abs(wanted))
-    return int(reaching[np.argmin(parameters[reaching])])
+    known = [row for row in table["architectures"] if row.get("return_mean") is not None]
+    smallest = smallest_with(known, share, OF_MAXIMUM, "return_mean")
+    return smallest or smallest_with(known, share, MIN_TO_MAX, "return_mean")
 
 
 @styled
@@ -64,11 +63,17 @@ def leading_architectures(tables: Sequence[Table]) -> Figure:
     above, below = figure.subplots(2, 1, sharex=True)
     steps = np.array([float(table["env_steps"]) for table in tables]) / 1e6
     for share, shade in zip(SHARES, SERIES, strict=False):
-        places = [smallest_reaching(table, share) for table in tables]
+        rows = [leading(table, share) for table in tables]
         label = "highest return" if share == 1 else f"smallest with {100 * share:.0f} % of it"
         for axes, name in ((above, "return_mean"), (below, "parameters")):
-            values = [column(table, name)[place] for table, place in zip(tables, places, strict=True)]
-            axes.plot(steps, values, color=shade, marker="o", markersize=3.5, label=label)
+            axes.plot(
+                steps,
+                [np.nan if row is None else row[name] for row in rows],
+                color=shade,
+                marker="o",
+                markersize=3.5,
+                label=label,
+            )
     above.set_ylabel("return")
     below.set(ylabel="parameters", yscale="log", xlabel="environment steps (millions)")
     legend_below(figure, above)

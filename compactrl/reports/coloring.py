@@ -65,9 +65,9 @@ def coloring_of(policy: Policy) -> Coloring:
     masked = len(design) == len(edges) and not edges[design == 0].any()
     if masked:
         kept = design.astype(bool)
-        weights, found = np.unique(edges[kept], return_inverse=True)
+        weights, kept_colors = np.unique(edges[kept], return_inverse=True)
         colors = np.full(len(edges), NO_EDGE)
-        colors[kept] = found
+        colors[kept] = kept_colors
     return Coloring(colors.astype(np.int64), weights.astype(np.float64), shapes)
 
 

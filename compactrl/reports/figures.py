@@ -22,11 +22,14 @@ from compactrl.reports.statistics import (
     profile_band,
 )
 from compactrl.reports.style import FAINT, INK, MOST, SERIES, canvas, legend_below, styled
+from compactrl.reports.words import plural
 from compactrl.types import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from compactrl.runs.history import Trace
 
 GRID_POINTS = 60
 BESIDE = 1.035
@@ -47,13 +50,13 @@ def learning_curves(settings: Sequence[Setting], places: Sequence[int] | None = 
     figure, axes = canvas()
     for index, setting in enumerate(settings):
         curves = [curve(record) for record in setting.records]
-        curves = [each for each in curves if len(each[0])]
+        curves = [(steps, values) for steps, values in curves if len(steps)]
         if not curves:
             continue
         shade, name = _look(setting, index, places)
         grid, stacked = _together(curves)
         middle = interquartile_mean(stacked.T)
-        axes.plot(grid / 1e6, middle, color=shade, label=f"{name} ({_seeds(len(curves))})")
+        axes.plot(grid / 1e6, middle, color=shade, label=f"{name} ({plural(len(curves), 'seed')})")
         if len(curves) > 1:
             bounds = np.array([bootstrap_interval([column], resamples=500) for column in stacked.T])
             axes.fill_between(grid / 1e6, bounds[:, 0], bounds[:, 1], color=shade, alpha=0.15, linewidth=0)
@@ -81,7 +84,7 @@ def _together(curves: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
 
 @styled
 def returns_against(settings: Sequence[Setting], cost: str = "bits", places: Sequence[int] | None = None) -> Figure:
-    """Draw return against `bits` or `parameters`: a point and an interval a setting, a dot a seed, the Pareto front."""
+    """Draw return against `bits` or `parameters`: point and interval per setting, dot per seed, Pareto front."""
     figure, axes = canvas(3.1)
     drawn = [(index, setting) for index, setting in enumerate(settings) if np.isfinite(setting.largest(cost))]
     for index, setting in drawn:
@@ -92,7 +95,7 @@ def returns_against(settings: Sequence[Setting], cost: str = "bits", places: Seq
         axes.scatter(np.full(len(values), place), values, s=9, color=shade, alpha=0.55, linewidths=0)
         if len(values) > 1:
             axes.plot([place, place], bootstrap_interval([values]), color=shade, linewidth=1.2)
-        axes.scatter([place], [middle], s=38, color=shade, zorder=3, label=f"{name} ({_seeds(len(values))})")
+        axes.scatter([place], [middle], s=38, color=shade, zorder=3, label=f"{name} ({plural(len(values), 'seed')})")
     best = front([setting for _, setting in drawn], cost)
     costs = [setting.largest(cost) for setting in best]
     heights = [float(interquartile_mean(setting.values)) for setting in best]
@@ -129,7 +132,7 @@ def performance_profiles(settings: Sequence[Setting], places: Sequence[int] | No
     for index, setting in enumerate(settings):
         shade, name = _look(setting, index, places)
         values = setting.values
-        label = f"{name} ({_seeds(len(values))})"
+        label = f"{name} ({plural(len(values), 'seed')})"
         axes.step(thresholds, profile(values, thresholds), where="post", color=shade, label=label)
         if len(values) > 1:
             low, high = profile_band(values, thresholds, resamples=1000)
@@ -146,7 +149,9 @@ def improvement_matrix(settings: Sequence[Setting], places: Sequence[int] | None
     figure, axes = canvas(0.6 + 0.3 * count)
     for row, one in enumerate(settings[:count]):
         shade, name = _look(one, row, places)
-        axes.plot([], [], linestyle="none", marker="s", color=shade, label=f"{name} ({_seeds(len(one.scores))})")
+        axes.plot(
+            [], [], linestyle="none", marker="s", color=shade, label=f"{name} ({plural(len(one.scores), 'seed')})"
+        )
         for column, other in enumerate(settings[:count]):
             if row == column or min(len(one.scores), len(other.scores)) < 2:
                 continue
@@ -180,10 +185,10 @@ def usage_curves(settings: Sequence[Setting], places: Sequence[int] | None = Non
         for number, record in enumerate(setting.records):
             steps, usage = record.metrics["env_steps"] / 1e6, record.metrics["usage"]
             valid = np.isfinite(usage)
-            label = f"{name} ({_seeds(len(setting.records))})" if not number else None
+            label = f"{name} ({plural(len(setting.records), 'seed')})" if not number else None
             axes.plot(steps[valid][_thin(valid)], usage[valid][_thin(valid)], color=shade, label=label)
-            every = _thin(np.isfinite(steps))
-            other.plot(steps[every], record.metrics["return_mean"][every], color=shade, alpha=0.45, linewidth=0.8)
+            thin = _thin(np.isfinite(steps))
+            other.plot(steps[thin], record.metrics["return_mean"][thin], color=shade, alpha=0.45, linewidth=0.8)
     axes.set(xlabel="environment steps (millions)", ylabel="share of edges in use (thick)", ylim=(0, None))
     other.set_ylabel("return of a generation (thin)")
     other.grid(visible=False)
@@ -207,44 +212,51 @@ def run_curve(record: Record) -> Figure:
         axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
     else:
         axes = strip = figure.subplots()
-    steps = record.metrics["env_steps"] / 1e6
-    every = _thin(np.isfinite(steps))
-    axes.plot(
-        steps[every], record.metrics["return_max"][every], color=SERIES[5], linewidth=0.6, label="best of a generation"
-    )
-    axes.plot(
-        steps[every], record.metrics["return_mean"][every], color=SERIES[0], linewidth=1.1, label="mean of a generation"
-    )
-    valid = np.isfinite(record.metrics["policy_return_mean"])
-    axes.plot(
-        steps[valid], record.metrics["policy_return_mean"][valid],
-        color=SERIES[1], marker="o", markersize=3.5, label="policy, without noise",
-    )  # fmt: skip
-    marks = steps[record.metrics["shipped_design_changed"] == 1]
-    for number, mark in enumerate(marks):
-        axes.axvline(mark, color=INK, linewidth=0.7, label="another design ships" if not number else None)
-    settled = np.flatnonzero(record.metrics["settled"] == 1)
-    if len(settled) and settled[0]:
-        axes.axvline(steps[settled[0]], color=FAINT, linewidth=1, linestyle=":", label="design settled")
+    _draw_returns(axes, record)
+    _draw_marks(axes, record)
     if trace and len(trace.designs) > 1:
-        changed = (trace.designs[1:] != trace.designs[:-1]).mean(axis=1)
-        strip.vlines(trace.env_steps[1:] / 1e6, 0, changed, color=INK, linewidth=0.6)
-        highest = float(np.ceil(100 * max(0.01, changed.max(initial=0.0))) / 100)
-        strip.set(ylabel="edges\nchanged", ylim=(0, highest))
-        strip.set_yticks((0, highest), ("0", f"{100 * highest:.0f} %"))
+        _draw_changes(strip, trace)
     axes.set_ylabel("return")
     strip.set_xlabel("environment steps (millions)")
     legend_below(figure, axes, columns=2)
     return figure
 
 
+def _draw_returns(axes: Axes, record: Record) -> None:
+    metrics = record.metrics
+    steps = metrics["env_steps"] / 1e6
+    thin = _thin(np.isfinite(steps))
+    axes.plot(steps[thin], metrics["return_max"][thin], color=SERIES[5], linewidth=0.6, label="best of a generation")
+    axes.plot(steps[thin], metrics["return_mean"][thin], color=SERIES[0], linewidth=1.1, label="mean of a generation")
+    valid = np.isfinite(metrics["policy_return_mean"])
+    axes.plot(
+        steps[valid], metrics["policy_return_mean"][valid],
+        color=SERIES[1], marker="o", markersize=3.5, label="policy, without noise",
+    )  # fmt: skip
+
+
+def _draw_marks(axes: Axes, record: Record) -> None:
+    """Draw lines where another design was to ship, and where the design was settled."""
+    steps = record.metrics["env_steps"] / 1e6
+    for number, mark in enumerate(steps[record.metrics["shipped_design_changed"] == 1]):
+        axes.axvline(mark, color=INK, linewidth=0.7, label="another design ships" if not number else None)
+    settled = np.flatnonzero(record.metrics["settled"] == 1)
+    if len(settled) and settled[0]:
+        axes.axvline(steps[settled[0]], color=FAINT, linewidth=1, linestyle=":", label="design settled")
+
+
+def _draw_changes(axes: Axes, trace: Trace) -> None:
+    """Draw bars: the share of edges that changed from one leading design to the next."""
+    changed = (trace.designs[1:] != trace.designs[:-1]).mean(axis=1)
+    axes.vlines(trace.env_steps[1:] / 1e6, 0, changed, color=INK, linewidth=0.6)
+    highest = float(np.ceil(100 * max(0.01, changed.max(initial=0.0))) / 100)
+    axes.set(ylabel="edges\nchanged", ylim=(0, highest))
+    axes.set_yticks((0, highest), ("0", f"{100 * highest:.0f} %"))
+
+
 def _thin(valid: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> slice:
     """Return a slice that keeps at most so many points of those that are valid."""
     return slice(None, None, max(1, int(valid.sum()) // LINE_POINTS))
-
-
-def _seeds(count: int) -> str:
-    return f"{count} seed" if count == 1 else f"{count} seeds"
 
 
 def _shortened(label: str, most: int = 46) -> str:

@@ -1,6 +1,6 @@
 """Play a run's policy in its environment and write what a camera sees: headless, as mp4 or gif.
 
-MuJoCo draws by EGL (a GPU, or Mesa's software) or by OSMesa; which of the two is there is found out before MuJoCo is
+MuJoCo draws by EGL (a GPU, or Mesa's software) or by OSMesa; which of the two is there must be known before MuJoCo is
 imported, since it reads `MUJOCO_GL` only once. Frames come from Gymnasium, which knows a camera for each environment.
 """
 
@@ -54,7 +54,7 @@ def play(
         run: a run, or its folder.
         video: file ending in .mp4 or .gif; by default `play.mp4` in the run's folder.
         episodes: how many, one after the other.
-        on_episode: told what is going on before each episode: without a GPU, one takes a minute.
+        on_episode: called with a line of text before each episode: without a GPU, one takes a minute.
 
     Raises:
         InputError: the file's kind, the number of episodes, or the place to write to will not do.
@@ -163,10 +163,10 @@ def _choose_library() -> None:
     """
     if os.environ.get("MUJOCO_GL"):
         return
-    found = [name for name, library in LIBRARIES.items() if ctypes.util.find_library(library)]
-    if not found:
+    available = [name for name, library in LIBRARIES.items() if ctypes.util.find_library(library)]
+    if not available:
         raise CompactrlError(INSTALL)
-    os.environ["MUJOCO_GL"] = found[0]
+    os.environ["MUJOCO_GL"] = available[0]
 
 
 def _draws_by_mujoco(error: Exception) -> bool:

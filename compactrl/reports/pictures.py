@@ -56,7 +56,7 @@ def coloring_grid(policy: Policy) -> Figure:
 
 @styled
 def network_drawing(policy: Policy) -> Figure:
-    """Draw the network: a column of units a layer, from the inputs on the left to the outputs on the right."""
+    """Draw the network: one column of units per layer, from the inputs on the left to the outputs on the right."""
     from matplotlib.collections import PathCollection
     from matplotlib.path import Path
 
@@ -75,8 +75,8 @@ def network_drawing(policy: Policy) -> Figure:
                 segments.setdefault(int(matrix[row, column]), []).append(ends)
     width = float(np.clip(400 / max(1, len(coloring.colors)), 0.3, 1.6))
     share = np.abs(coloring.weights) / (np.abs(coloring.weights).max(initial=0.0) or 1.0)
-    # One path a colour, so that a page of many drawings stays small; heavy edges are thick, and lie on top.
-    for number in sorted(segments, key=lambda each: float(share[each])):
+    # One path per colour, so that a page of many drawings stays small; heavy edges are thick, and lie on top.
+    for number in sorted(segments, key=lambda color: float(share[color])):
         points = np.array(segments[number]).reshape(-1, 2).round(3)
         codes = np.tile([Path.MOVETO, Path.LINETO], len(segments[number]))
         lines = PathCollection(
@@ -110,7 +110,7 @@ def _shades(coloring: Coloring) -> Floats:
 
 
 def _weight_strip(axes: Axes, coloring: Coloring, shades: Floats) -> None:
-    """Draw the legend: a field a weight in order, its value below it."""
+    """Draw the legend: one field per weight, in order, with its value below it."""
     order = np.argsort(coloring.weights, kind="stable")
     count = len(order)
     if count:

@@ -104,7 +104,7 @@ def find_runs(sources: Source | Iterable[Source]) -> tuple[list[Path], list[str]
         InputError: there is no run at all.
     """
     given = [sources] if isinstance(sources, str | Path | Run) else list(sources)
-    found: dict[Path, None] = {}
+    paths: dict[Path, None] = {}
     notes: list[str] = []
     for source in given:
         path = source.path if isinstance(source, Run) else Path(source)
@@ -112,13 +112,32 @@ def find_runs(sources: Source | Iterable[Source]) -> tuple[list[Path], list[str]
         runs = [run for place in places for run in _runs_at(place)]
         if not runs:
             notes.append(f"{path}: no run there" if places else f"{path}: there is no such folder")
-        found |= dict.fromkeys(runs)
-    if not found:
+        paths |= dict.fromkeys(runs)
+    if not paths:
         raise InputError(
             f"no runs to report on ({'; '.join(notes) or 'nothing was given'}): give the folders that searches wrote "
             "to, a folder with such folders in it, or a pattern such as 'runs/chromatic-*'"
         )
-    return list(found), notes
+    return list(paths), notes
+
+
+def read_runs(sources: Source | Iterable[Source]) -> tuple[list[Record], list[str]]:
+    """Return the runs that paths, globs and runs stand for, and notes on those that cannot be read.
+
+    Raises:
+        InputError: there is no run that can be.
+    """
+    paths, notes = find_runs(sources)
+    records = []
+    for path in paths:
+        record = read_record(path)
+        if isinstance(record, str):
+            notes.append(record)
+        else:
+            records.append(record)
+    if not records:
+        raise InputError("no run could be read: " + "; ".join(notes))
+    return records, notes
 
 
 def _runs_at(place: Path) -> list[Path]:

@@ -37,7 +37,7 @@ class Setting:
     """The seeds of one setting; either all of them are finished, or none is."""
 
     records: list[Record]
-    """In the order of their seeds, one a seed."""
+    """In the order of their seeds, one per seed."""
     label: str = ""
     """What tells it from the others of its environment."""
 
@@ -102,12 +102,12 @@ def group(records: Iterable[Record]) -> tuple[list[Setting], list[str]]:
     Runs with another version of MuJoCo are of another setting, since trajectories differ between versions. So are runs
     that are not finished: what they have come to is not comparable yet.
     """
-    found: dict[tuple[str, ...], list[Record]] = {}
+    records_of: dict[tuple[str, ...], list[Record]] = {}
     notes = []
     for record in records:
-        found.setdefault(_key(record), []).append(record)
+        records_of.setdefault(_key_of_setting(record), []).append(record)
     settings = []
-    for alike in (part for key in sorted(found) for part in _apart(found[key])):
+    for alike in (part for key in sorted(records_of) for part in _split_by_decided(records_of[key])):
         seeds: dict[int, Record] = {}
         for record in alike:
             seed = int(record.options.get("seed", 0))
@@ -118,11 +118,12 @@ def group(records: Iterable[Record]) -> tuple[list[Setting], list[str]]:
                 )
             seeds.setdefault(seed, record)
         settings.append(Setting([seeds[seed] for seed in sorted(seeds)]))
-    _label(settings)
+    _set_labels(settings)
     return settings, notes
 
 
-def _key(record: Record) -> tuple[str, ...]:
+def _key_of_setting(record: Record) -> tuple[str, ...]:
+    """Return what runs of one setting have in common; keys sort by environment, method and controller."""
     options = {**_defaults(record.options), **record.options}
     left_out = NO_PART_OF_A_SETTING | DECIDED_BY_ENVIRONMENT.keys()
     kept = {name: value for name, value in options.items() if name not in left_out}
@@ -131,10 +132,10 @@ def _key(record: Record) -> tuple[str, ...]:
     return (*map(str, first), str(not record.finished), json.dumps(kept, sort_keys=True), mujoco)
 
 
-def _apart(records: list[Record]) -> list[list[Record]]:
+def _split_by_decided(records: list[Record]) -> list[list[Record]]:
     """Split records by what their environment decided; what a run has not written down fits any other."""
     parts: list[list[Record]] = []
-    for record in sorted(records, key=lambda each: -len(_decided(each))):
+    for record in sorted(records, key=lambda record: -len(_decided(record))):
         fitting = [part for part in parts if all(_agree(_decided(record), _decided(other)) for other in part)]
         if len(fitting) == 1:
             fitting[0].append(record)
@@ -144,6 +145,7 @@ def _apart(records: list[Record]) -> list[list[Record]]:
 
 
 def _decided(record: Record) -> dict[str, Any]:
+    """Return the options that the environment decided, where the run has written them down."""
     options = {name: record.options.get(name, unwritten) for name, unwritten in DECIDED_BY_ENVIRONMENT.items()}
     return {name: value for name, value in options.items() if value != DECIDED_BY_ENVIRONMENT[name]}
 
@@ -164,7 +166,7 @@ def _defaults(options: Mapping[str, Any], *given: str) -> dict[str, Any]:
         return {}
 
 
-def _label(settings: Sequence[Setting]) -> None:
+def _set_labels(settings: Sequence[Setting]) -> None:
     """Name each setting by its method, who chooses its designs, and whatever is not as it is by default.
 
     What all settings of an environment have in common goes without saying.
@@ -172,26 +174,26 @@ def _label(settings: Sequence[Setting]) -> None:
     for setting in settings:
         others = [other.options for other in settings if other.env == setting.env]
         common = {name for name in setting.options if len(others) > 1 and not _differ(others, name)}
-        setting.label = " · ".join(_parts(setting.options, common))
+        setting.label = " · ".join(_label_parts(setting.options, common))
     for names in (("hidden",), ("steps",), None):  # only where it is needed to tell settings apart
-        for alike in _alike(settings):
+        for alike in _groups_named_alike(settings):
             options = [{**_defaults(setting.options), **setting.options} for setting in alike]
             differing = [name for name in sorted(set().union(*options)) if _differ(options, name)]
             wanted = [name for name in (names or differing) if name in differing and name not in UNNAMED]
             for setting, values in zip(alike, options, strict=True):
-                setting.label = " · ".join([setting.label, *(_named(name, values.get(name)) for name in wanted)])
-    for alike in _alike(settings):
+                setting.label = " · ".join([setting.label, *(_label_part(name, values.get(name)) for name in wanted)])
+    for alike in _groups_named_alike(settings):
         if len({tuple(setting.versions("mujoco")) for setting in alike}) > 1:
             for setting in alike:
                 setting.label += f" · MuJoCo {' '.join(setting.versions('mujoco')) or 'of unknown version'}"
-    for alike in _alike(settings):
+    for alike in _groups_named_alike(settings):
         for number, setting in enumerate(alike, 1):
             setting.label += f" ({number})"
     for setting in settings:
         setting.label += "" if setting.finished else " (not finished)"
 
 
-def _parts(options: Mapping[str, Any], common: Set[str]) -> list[str]:
+def _label_parts(options: Mapping[str, Any], common: Set[str]) -> list[str]:
     method, controller = str(options.get("method", "?")), str(options.get("controller", "none"))
     parts = [method]
     if method not in METHODS or len(METHODS[method].choices) > 1:
@@ -200,27 +202,27 @@ def _parts(options: Mapping[str, Any], common: Set[str]) -> list[str]:
         parts.append(f"{options['partitions']} weights")
     for name, given in (("preset", ("method", "controller")), ("es", ("method", "controller", "preset"))):
         if options.get(name) != _defaults(options, *given).get(name, options.get(name)):
-            parts.append(_named(name, options[name]))
+            parts.append(_label_part(name, options[name]))
     usual = _defaults(options)
     for name in sorted(usual.keys() & options.keys() - common - NO_PART_OF_A_SETTING - NAMED_OTHERWISE - UNNAMED):
         if json.dumps(options[name]) != json.dumps(usual[name]):
-            parts.append(_named(name, options[name]))
+            parts.append(_label_part(name, options[name]))
     return parts
 
 
-def _alike(settings: Sequence[Setting]) -> list[list[Setting]]:
-    """Return the settings of one environment that are named alike."""
-    found: dict[tuple[str, str, bool], list[Setting]] = {}
+def _groups_named_alike(settings: Sequence[Setting]) -> list[list[Setting]]:
+    """Return groups of settings, each of one environment, that have the same label so far."""
+    named_alike: dict[tuple[str, str, bool], list[Setting]] = {}
     for setting in settings:
-        found.setdefault((setting.env, setting.label, setting.finished), []).append(setting)
-    return [alike for alike in found.values() if len(alike) > 1]
+        named_alike.setdefault((setting.env, setting.label, setting.finished), []).append(setting)
+    return [alike for alike in named_alike.values() if len(alike) > 1]
 
 
 def _differ(options: Sequence[Mapping[str, Any]], name: str) -> bool:
     return name not in NO_PART_OF_A_SETTING and len({repr(values.get(name)) for values in options}) > 1
 
 
-def _named(name: str, value: Any) -> str:
+def _label_part(name: str, value: Any) -> str:
     words = name.replace("_", " ")
     if isinstance(value, bool):
         return words if value else f"no {words}"

@@ -106,7 +106,7 @@ def as_svg(figure: Figure, name: str, description: str) -> str:
     Args:
         figure: drawn in this style.
         name: unique on the page: all of the figure's ids begin with it.
-        description: what a person who cannot see it is told.
+        description: what a person who cannot see it reads or hears instead.
     """
     import matplotlib
     from markupsafe import escape

@@ -6,11 +6,11 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from compactrl.cli.display import duration
 from compactrl.reports.aggregate import Aggregate, aggregate
+from compactrl.reports.words import DASH, duration, number
 
 if TYPE_CHECKING:
-    from compactrl.reports.compare import Report
+    from compactrl.reports.compare import Comparison
 
 HEADINGS = (
     "setting", "network", "weights", "parameters", "fewer", "bits", "seeds", "return", "95 % interval", "best seed",
@@ -22,14 +22,13 @@ MEANING = (
     "none. Sizes are the largest of the seeds'. Fewer: share of the parameters of an unstructured network that are "
     "saved. Steps and time are medians."
 )
-DASH = "–"
 WHOLE = frozenset({"weights", "parameters", "bits", "bytes", "episodes", "env_steps"})
 """Columns that are whole numbers, and floats only so that they can be missing."""
 
 
-def rows(report: Report, env: str) -> list[list[str]]:
+def rows(comparison: Comparison, env: str) -> list[list[str]]:
     """Return the rows of one environment as people read them, best first, in the order of `HEADINGS`."""
-    table = report.table[report.table["env"] == env]
+    table = comparison.table[comparison.table["env"] == env]
     order = table.sort_values(["finished", "return"], ascending=[False, False], na_position="last", kind="stable")
     return [_shown(row) for row in order.to_dict("records")]
 
@@ -53,63 +52,39 @@ def _shown(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def number(value: float) -> str:
-    """Write a number for people: three digits at least, no digits that say nothing.
-
-    Example:
-        >>> [number(value) for value in (5397.8, 97.25, -3.14159, 0.0, float("nan"))]
-        ['5398', '97.2', '-3.14', '0', '–']
-    """
-    if math.isnan(value):
-        return DASH
-    if value == int(value) or abs(value) >= 1000:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
-
-
-def plural(count: int, unit: str) -> str:
-    """Write a count with its unit.
-
-    Example:
-        >>> plural(1, "seed"), plural(3, "seed")
-        ('1 seed', '3 seeds')
-    """
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
-
-
-def markdown(report: Report) -> str:
+def markdown(comparison: Comparison) -> str:
     """Return tables, warnings and notes as Markdown."""
     lines = []
-    for env in report.environments:
-        lines += [f"### {_plain(env)}", "", _markdown_table(list(HEADINGS), rows(report, env)), ""]
-    together = aggregate(report)
-    if together:
+    for env in comparison.environments:
+        lines += [f"### {_plain(env)}", "", _markdown_table(list(HEADINGS), rows(comparison, env)), ""]
+    aggregates = aggregate(comparison)
+    if aggregates:
         lines += [
             "### All environments together",
             "",
-            _markdown_table(AGGREGATE_HEADINGS, aggregate_rows(together)),
+            _markdown_table(AGGREGATE_HEADINGS, aggregate_rows(aggregates)),
             "",
         ]
     lines += [MEANING, ""]
-    lines += [f"- **Warning:** {_plain(warning)}" for warning in report.warnings]
-    lines += [f"- Note: {_plain(note)}" for note in report.notes]
+    lines += [f"- **Warning:** {_plain(warning)}" for warning in comparison.warnings]
+    lines += [f"- Note: {_plain(note)}" for note in comparison.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
 AGGREGATE_HEADINGS = ["setting", "normalised return", "95 % interval", "environments", "seeds"]
 
 
-def aggregate_rows(together: list[Aggregate]) -> list[list[str]]:
+def aggregate_rows(aggregates: list[Aggregate]) -> list[list[str]]:
     """Return the rows of `AGGREGATE_HEADINGS`."""
     return [
         [
-            each.label,
-            f"{each.score:.3f}",
-            DASH if math.isnan(each.interval.low) else f"{each.interval.low:.3f} to {each.interval.high:.3f}",
-            str(each.environments),
-            str(each.seeds),
+            row.label,
+            f"{row.score:.3f}",
+            DASH if math.isnan(row.interval.low) else f"{row.interval.low:.3f} to {row.interval.high:.3f}",
+            str(row.environments),
+            str(row.seeds),
         ]
-        for each in together
+        for row in aggregates
     ]
 
 
@@ -126,14 +101,14 @@ def _plain(text: str) -> str:
     return flat
 
 
-def latex(report: Report) -> str:
-    """Return a booktabs table an environment; warnings and notes come first, as comments."""
+def latex(comparison: Comparison) -> str:
+    """Return one booktabs table per environment; warnings and notes come first, as comments."""
     import pandas
 
-    said = [*report.warnings, *report.notes]
-    lines = [f"% {' '.join(line.split())}" for line in said] + ["% needs \\usepackage{booktabs}"]
-    for env in report.environments:
-        frame = pandas.DataFrame(rows(report, env), columns=list(HEADINGS))
+    comments = [*comparison.warnings, *comparison.notes]
+    lines = [f"% {' '.join(line.split())}" for line in comments] + ["% needs \\usepackage{booktabs}"]
+    for env in comparison.environments:
+        frame = pandas.DataFrame(rows(comparison, env), columns=list(HEADINGS))
         caption = f"{env}: interquartile mean return over seeds, 95 % bootstrap interval."
         body = frame.to_latex(index=False, escape=True, column_format="ll" + "r" * (len(HEADINGS) - 2))
         lines += ["\\begin{table}", "\\centering", body.rstrip(), f"\\caption{{{_escaped(caption)}}}", "\\end{table}"]
@@ -146,14 +121,14 @@ def _escaped(text: str) -> str:
     return "".join(special.get(character, character) for character in text)
 
 
-def as_json(report: Report) -> str:
+def as_json(comparison: Comparison) -> str:
     """Return everything as JSON for programs."""
     content = {
         "settings": [
             {key: _whole(value) if key in WHOLE else value for key, value in row.items()}
-            for row in report.table.to_dict("records")
+            for row in comparison.table.to_dict("records")
         ],
-        "pareto": {cost: report.pareto(cost)["setting"].tolist() for cost in ("bits", "bytes", "parameters")},
+        "pareto": {cost: comparison.pareto(cost)["setting"].tolist() for cost in ("bits", "bytes", "parameters")},
         "comparisons": [
             {
                 "env": env,
@@ -166,12 +141,12 @@ def as_json(report: Report) -> str:
                 "seeds": result.seeds,
                 "paired": result.paired,
             }
-            for env in report.environments
-            for one, other, result in report.improvements(env)
+            for env in comparison.environments
+            for one, other, result in comparison.improvements(env)
         ],
-        "together": [each._asdict() for each in aggregate(report)],
-        "warnings": report.warnings,
-        "notes": report.notes,
+        "together": [row._asdict() for row in aggregate(comparison)],
+        "warnings": comparison.warnings,
+        "notes": comparison.notes,
     }
     return json.dumps(_valid(content), indent=2, ensure_ascii=False)
 

@@ -86,7 +86,15 @@ def test_every_file_says_what_it_is(file):
 
 @pytest.mark.parametrize(
     "module",
-    ["compactrl", "compactrl.methods.settings", "compactrl.runs.run", "compactrl.policies.policy", "controllers", "es"],
+    [
+        "compactrl",
+        "compactrl.cli",
+        "compactrl.methods.settings",
+        "compactrl.runs.run",
+        "compactrl.policies.policy",
+        "controllers",
+        "es",
+    ],
 )
 def test_importing_brings_in_nothing_heavy(module):
     heavy = ("torch", "envpool", "evotorch", "ray", "gymnasium", "mujoco", "cma", "matplotlib", "pandas")

@@ -19,9 +19,9 @@ def test_lucky_architectures_do_not_stay_the_best(tmp_path, monkeypatch):
     catalog = open_catalog(Run(tmp_path / "run"))
     rows = evaluate_all(catalog, episodes=2)
     true = {tuple(row["widths"]): row["return_mean"] for row in evaluate_all(catalog, episodes=40)}
-    found = hypernets.fresh(catalog, rows)
-    assert list(found) == ["max"]  # returns of this toy are negative: no share of them means anything
-    best = found["max"]
+    chosen = hypernets.fresh(catalog, rows)
+    assert list(chosen) == ["max"]  # returns of this toy are negative: no share of them means anything
+    best = chosen["max"]
     assert best["episodes"] == 12
     assert best["parameters"] == catalog.parameters(tuple(best["widths"]))
     spread = np.ptp(list(true.values()))
@@ -38,9 +38,9 @@ def test_the_smallest_that_comes_near_must_do_so_twice_on_fresh_episodes():
         means = [1.0 if lucky.get(widths) == episodes else true[widths] for widths in architectures]
         return np.repeat(np.array(means)[:, None], 2, axis=1)
 
-    widths, each = hypernets._first(list(true), 0.9, returns)
+    widths, finals = hypernets._first(list(true), 0.9, returns)
     assert widths == (90,)  # 41 was lucky in the rematch alone, 80 never got to the second
-    np.testing.assert_array_equal(each, [0.9, 0.9])
+    np.testing.assert_array_equal(finals, [0.9, 0.9])
     rematch, final = hypernets.REMATCH, hypernets.EPISODES
     assert asked == [(32, rematch), (32, rematch), (1, final), (32, rematch), (1, final)]
     assert hypernets._first(list(true), 2.0, returns) is None

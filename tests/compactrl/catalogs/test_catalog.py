@@ -1,4 +1,4 @@
-"""The table of all architectures: resumable, its summary by hand, and the choice of one that fits."""
+"""The table of all architectures: it can be interrupted and resumed; and the choice of one that fits."""
 
 import json
 import os
@@ -54,12 +54,12 @@ def test_every_architecture_has_a_row_in_order_of_size(opened):
 
 
 def test_architectures_in_turn_are_about_the_smallest_first_and_share_shapes():
-    every = enumerate_architectures(17, 6)
-    found = evaluation.in_turn(every, lambda each: parameters(17, each, 6))
-    assert sorted(found) == sorted(every)
-    rounds = [found[start : start + 16] for start in range(0, len(found), 16)]
-    assert np.mean([len({padded(each) for each in some}) for some in rounds]) < 4  # in order of size, 14
-    sizes = [parameters(17, each, 6) for each in found]
+    architectures = enumerate_architectures(17, 6)
+    ordered = evaluation.in_turn(architectures, lambda widths: parameters(17, widths, 6))
+    assert sorted(ordered) == sorted(architectures)
+    rounds = [ordered[start : start + 16] for start in range(0, len(ordered), 16)]
+    assert np.mean([len({padded(widths) for widths in part}) for part in rounds]) < 4  # in order of size, 14
+    sizes = [parameters(17, widths, 6) for widths in ordered]
     assert spearmanr(sizes, np.arange(len(sizes))).statistic > 0.95
 
 
@@ -128,78 +128,12 @@ def test_a_table_begun_in_another_order_is_begun_anew(opened, monkeypatch):
     assert evaluation.evaluate_all(opened, episodes=3) == whole
 
 
-def row(widths, parameters, returns, memory=0):
-    return {"widths": widths, "parameters": parameters, "return_mean": returns, "memory_dimension": memory}
-
-
-def test_the_summary_by_hand():
-    rows = [row([4], 10, 10.0), row([8], 20, 80.0), row([16], 30, 91.0), row([32], 40, 100.0), row([64], 50, None)]
-    chosen = table.report(rows)["chosen"]
-    assert chosen["max"]["widths"] == [32]
-    assert chosen["90% of the maximum"]["widths"] == [16]  # 90
-    assert chosen["80% of the maximum"]["widths"] == [8]  # 80
-    assert chosen["90% from minimum to maximum"]["widths"] == [16]  # 91
-    assert chosen["80% from minimum to maximum"]["widths"] == [16]  # 82
-    assert table.report(rows)["compared"] == "return_mean"
-
-
-def test_the_way_from_the_minimum_begins_at_the_worst_positive_return():
-    """As in the public code of the paper; of equal size the better one."""
-    rows = [row([2], 5, -900.0), row([4], 10, 10.0), row([8], 20, 80.0), row([8, 8], 20, 85.0), row([32], 40, 100.0)]
-    chosen = table.report(rows)["chosen"]
-    assert chosen["80% from minimum to maximum"]["widths"] == [8, 8]  # 82; from -900 it would be 800 of 1000: -100
-    assert chosen["80% of the maximum"]["widths"] == [8, 8]
-
-
-def test_with_goals_the_success_rate_is_compared():
-    rows = [row([4], 10, -9.0), row([8], 20, -8.0), row([16], 30, -7.0), row([32], 40, -6.0)]
-    rows = [{**each, "success_mean": share} for each, share in zip(rows, (0.5, 0.9, 1.0, 1.0), strict=True)]
-    report = table.report(rows)
-    assert report["compared"] == "success_mean"
-    assert report["chosen"]["max"]["widths"] == [16]
-    assert report["chosen"]["90% of the maximum"]["widths"] == [8]
-    assert report["chosen"]["80% from minimum to maximum"]["widths"] == [8]  # 0.9
-    assert report["chosen"]["90% from minimum to maximum"]["widths"] == [16]  # 0.95
-    assert report["without_evaluation"]["size, ratio"] == 1.0
-    alike = table.report([{**each, "success_mean": 1.0} for each in rows])
-    assert set(alike["without_evaluation"].values()) == {1.0}
-
-
-def test_shares_of_a_maximum_that_is_not_positive_mean_nothing():
-    chosen = table.report([row([4], 10, -10.0), row([8], 20, -1.0)])["chosen"]
-    assert chosen["90% of the maximum"] is None
-    assert chosen["90% from minimum to maximum"]["widths"] == [8]
-
-
-def test_choice_without_evaluation_equals_a_loop_over_limits():
-    generator = np.random.default_rng(0)
-    sizes = generator.integers(500, 900_000, 60)
-    rows = [
-        row([n], int(size), float(value), int(memory))
-        for n, size, value, memory in zip(
-            range(60), sizes, generator.uniform(1, 9, 60), generator.integers(1, 40, 60), strict=True
-        )
-    ]
-    found = table.choice_without_evaluation(rows)
-    low, high, count = table.CUTOFFS
-    by_size, by_memory = [], []
-    for limit in np.random.default_rng(0).uniform(low, high, count):
-        fitting = [each for each in rows if each["parameters"] < limit]
-        if fitting:
-            best = max(each["return_mean"] for each in fitting)
-            by_size.append(max(fitting, key=lambda each: each["parameters"])["return_mean"] / best)
-            largest = min(fitting, key=lambda each: (-each["memory_dimension"], each["parameters"]))
-            by_memory.append(largest["return_mean"] / best)
-    assert found["size, ratio"] == pytest.approx(np.mean(by_size))
-    assert found["memory, ratio"] == pytest.approx(np.mean(by_memory))
-
-
 @pytest.mark.parametrize("by", ["return", "memory", "size"])
 def test_what_is_selected_fits_and_becomes_the_policy(opened, by):
     rows = evaluation.evaluate_all(opened, episodes=3)
     result = choice.select(opened, 100, by)
-    fitting = [each for each in rows if each["parameters"] <= 100]
-    best = max(fitting, key=lambda each: each["return_mean"])
+    fitting = [row for row in rows if row["parameters"] <= 100]
+    best = max(fitting, key=lambda row: row["return_mean"])
     expected = {"return": best["widths"], "memory": [16], "size": fitting[-1]["widths"]}[by]
     assert result["widths"] == expected
     run = Run(opened.run.path)

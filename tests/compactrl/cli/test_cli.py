@@ -172,8 +172,8 @@ def test_a_kill_in_the_final_evaluation_loses_only_that(call, tmp_path, monkeypa
     status, out, _ = call("resume", "run")
     assert status == 0
     assert "over 100 fresh episodes" in out
-    found, expected = (Run(tmp_path / name).summary for name in ("run", "whole"))
-    assert {**found, "seconds": 0} == {**expected, "seconds": 0}
+    resumed, expected = (Run(tmp_path / name).summary for name in ("run", "whole"))
+    assert {**resumed, "seconds": 0} == {**expected, "seconds": 0}
     assert call("resume", "run")[0] == 2
 
 
@@ -185,9 +185,9 @@ def test_a_larger_budget_is_re_evaluated_on_its_way(call, run):
 
 
 def test_the_record_of_a_run_leaves_nothing_to_later_defaults(run):
-    found = Run(run).config
+    config = Run(run).config
     expected = {"engine": "gymnasium", "max_episode_steps": 20, "lanes": 8, "alive_bonus": 0.0}
-    assert {option: found[option] for option in expected} == expected
+    assert {option: config[option] for option in expected} == expected
 
 
 def test_failed_episodes_are_told(call, tmp_path):
@@ -223,7 +223,7 @@ def test_a_signal_ends_the_search_saved(call, monkeypatch):
         if len(notes) == 3:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr("compactrl.cli.display.SearchProgress.note", note)
+    monkeypatch.setattr("compactrl.cli.progress.SearchProgress.note", note)
     status, out, error = call("search", *CHROMATIC, "--out", "run")
     assert (status, out) == (128 + signal.SIGTERM, "")
     assert "saved; go on with: compactrl resume run" in error
@@ -262,7 +262,7 @@ def test_asked_twice_it_stops_at_once(call, tmp_path, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("compactrl.cli.display.SearchProgress.note", note)
+    monkeypatch.setattr("compactrl.cli.progress.SearchProgress.note", note)
     monkeypatch.setattr("os._exit", sys.exit)
     status, out, error = call("search", *CHROMATIC, "--out", "run")
     assert (status, out) == (128 + signal.SIGINT, "")
@@ -286,9 +286,9 @@ def test_listings_are_json_for_programs(call):
 def events(path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    found = EventAccumulator(str(path))
-    found.Reload()
-    return found
+    accumulator = EventAccumulator(str(path))
+    accumulator.Reload()
+    return accumulator
 
 
 def test_tensorboard_shows_every_iteration_once_after_a_resume(call, tmp_path, monkeypatch):

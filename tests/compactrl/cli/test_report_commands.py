@@ -100,8 +100,8 @@ def test_an_analysis_is_sentences_or_json(call):
     assert "20 of 20 edges in use, 3 of 3 weights" in out
     assert "displacement rank of layer 1 (4 × 3, at most 3): Toeplitz" in out
     assert "RandIndex: " in out
-    found = json.loads(call("analyze", "runs/three-0", "--json")[1])
-    assert len(found["similarity"]["rand_index"]) == len(found["similarity"]["entropies"]) - 1 > 1
+    analysis = json.loads(call("analyze", "runs/three-0", "--json")[1])
+    assert len(analysis["similarity"]["rand_index"]) == len(analysis["similarity"]["entropies"]) - 1 > 1
     toeplitz = call("analyze", "runs/plain-0")[1]
     assert "layer 1 (4 × 3, at most 3): Toeplitz 2 " in toeplitz
     assert "its search has recorded no designs" in toeplitz

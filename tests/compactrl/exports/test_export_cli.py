@@ -1,5 +1,7 @@
 """`compactrl export`: what it says and writes, and that bad input is one line that leaves nothing behind."""
 
+import dataclasses
+import inspect
 import json
 import shutil
 import subprocess
@@ -9,7 +11,9 @@ import pytest
 from exporting import needs_gcc
 
 from compactrl.cli import app as cli
+from compactrl.cli.exporting import export_command
 from compactrl.exports import cortex_m, export
+from compactrl.exports.options import ExportOptions, describe_options
 from compactrl.runs.run import Run
 
 
@@ -57,12 +61,18 @@ def left(folder):
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(call, tmp_path, given, status, expected):
-    found, out, error = call("--out", "out", *given)
-    assert (found, out) == (status, "")
+    exit_status, out, error = call("--out", "out", *given)
+    assert (exit_status, out) == (status, "")
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert expected in error
     assert left(tmp_path) == []
+
+
+def test_every_option_of_an_export_is_one_of_the_command_in_the_same_order():
+    names = [field.name for field in dataclasses.fields(ExportOptions)]
+    assert list(inspect.signature(export_command()).parameters) == ["run", "out", *names, "as_json"]
+    assert all(option.help.endswith(".") for option in describe_options())
 
 
 def test_a_folder_without_a_run_or_a_policy_is_refused(call, tmp_path):

@@ -58,12 +58,12 @@ def write_run(
     generator = np.random.default_rng(options["seed"])
     weights = options.get("partitions", 20)
     policy = policy_with(np.arange(EDGES) % weights, weights, options["seed"])
-    said = {
+    summary_by_default = {
         **{key: options[key] for key in ("method", "controller", "env", "seed")},
         "env_steps": 100 * iterations, "seconds": 60.0, "iterations": iterations, "finished": finished,
         **policy.size._asdict(), "return_mean": score, "return_std": 1.0, "episodes": 100, "failed": 0,
     }  # fmt: skip
-    write_json(path / "summary.json", said | (summary or {}))
+    write_json(path / "summary.json", summary_by_default | (summary or {}))
     lines = []
     trace = DesignHistory()
     for iteration in range(1, iterations + 1):

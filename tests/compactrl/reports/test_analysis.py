@@ -11,21 +11,21 @@ import compactrl
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.files import save_policy
 from compactrl.reports import analysis, architectures, coloring, figures, pictures
-from compactrl.reports.compare import compare
 from compactrl.reports.reading import read_record
+from compactrl.reports.report import compare
 from compactrl.runs.history import load_trace
 
 
 def test_the_policy_s_colouring_is_measured(make_run):
-    found = compactrl.analyze(make_run("run", partitions=3))
-    assert found.colors_used == 3
+    measured = compactrl.analyze(make_run("run", partitions=3))
+    assert measured.colors_used == 3
     shares = np.bincount(np.arange(20) % 3) / 20
-    assert found.entropy == pytest.approx(-(shares * np.log(shares)).sum(), abs=1e-12)
-    assert [layer.shape for layer in found.layers] == [(4, 3), (2, 4)]
-    assert all(0 <= rank <= min(layer.shape) for layer in found.layers for rank in layer.ranks.values())
-    said = found.to_dict()
-    assert said["entropy_random_interval"][0] < said["entropy_random_mean"] < said["entropy_even"]
-    assert json.loads(json.dumps(said)) == said
+    assert measured.entropy == pytest.approx(-(shares * np.log(shares)).sum(), abs=1e-12)
+    assert [layer.shape for layer in measured.layers] == [(4, 3), (2, 4)]
+    assert all(0 <= rank <= min(layer.shape) for layer in measured.layers for rank in layer.ranks.values())
+    values = measured.to_dict()
+    assert values["entropy_random_interval"][0] < values["entropy_random_mean"] < values["entropy_even"]
+    assert json.loads(json.dumps(values)) == values
 
 
 def test_each_proposal_is_compared_with_the_one_before(make_run):
@@ -41,11 +41,11 @@ def test_each_proposal_is_compared_with_the_one_before(make_run):
 
 
 def test_an_older_run_without_a_trace_is_analysed_without_one(make_run):
-    found = compactrl.analyze(make_run("run", history=False))
-    assert found.similarity is None
+    measured = compactrl.analyze(make_run("run", history=False))
+    assert measured.similarity is None
     with pytest.raises(InputError, match="has recorded no colourings to compare"):
-        analysis.similarity_curves(found)
-    assert isinstance(analysis.entropy_histogram(found), Figure)
+        analysis.similarity_curves(measured)
+    assert isinstance(analysis.entropy_histogram(measured), Figure)
 
 
 def test_what_cannot_be_analysed_says_why(make_run, make_policy, tmp_path):
@@ -115,8 +115,8 @@ def test_the_grid_and_the_network_show_every_edge_in_its_colour(make_policy):
     grid = pictures.coloring_grid(policy)
     images = [axes.images[0].get_array() for axes in grid.axes[:2]]
     assert [image.shape[:2] for image in images] == [(3, 4), (2, 4)]  # the longer side lies flat
-    found = {tuple(pixel[:3]) for image in images for pixel in image.reshape(-1, 4)}
-    assert len(found) == 3
+    shades = {tuple(pixel[:3]) for image in images for pixel in image.reshape(-1, 4)}
+    assert len(shades) == 3
     network = pictures.network_drawing(policy)
     (axes,) = network.axes
     paths = [path for collection in axes.collections[:3] for path in collection.get_paths()]
@@ -136,11 +136,15 @@ TABLE = {
 
 
 def test_the_smallest_architecture_with_a_share_of_the_return():
-    assert [architectures.smallest_reaching(TABLE, share) for share in (1.0, 0.9, 0.8)] == [3, 2, 1]
+    assert [architectures.leading(TABLE, share)["parameters"] for share in (1.0, 0.9, 0.8)] == [90, 25, 20]
     lowered = {
         "architectures": [{**row, "return_mean": (row["return_mean"] or 0) - 100} for row in TABLE["architectures"]]
     }
-    assert architectures.smallest_reaching(lowered, 0.9) == 2  # of the range from -100 to 0
+    assert architectures.leading(lowered, 0.9)["parameters"] == 25  # at least -10, on the way from -100 to 0
+    mixed = {"architectures": [{"parameters": 5, "return_mean": -50.0}, *TABLE["architectures"]]}
+    assert architectures.leading(mixed, 0.9)["parameters"] == 25  # 90; on the way from -50 it would be 85
+    failed = {"architectures": [{"parameters": 5, "return_mean": None}]}
+    assert architectures.leading(failed, 0.9) is None
 
 
 def test_every_architecture_is_a_point_and_the_leading_ones_are_curves():

@@ -40,7 +40,7 @@ def test_rand_index_is_scikit_learns(pair):
 @given(COLORINGS)
 def test_variation_of_information_is_that_of_scikit_learns_parts(pair):
     one, other = pair
-    entropies = [scipy.stats.entropy(np.bincount(each)) for each in pair]
+    entropies = [scipy.stats.entropy(np.bincount(coloring)) for coloring in pair]
     expected = sum(entropies) - 2 * mutual_info_score(one, other)
     assert variation_of_information(one, other) == pytest.approx(expected, abs=1e-9)
 
@@ -68,10 +68,10 @@ def test_entropy_is_scipys(design):
 
 
 def test_random_colourings_are_nearly_even():
-    found = random_entropies(943, 17, samples=200)
-    assert found.shape == (200,)
-    assert (found < np.log(17)).all()
-    assert (found > np.log(17) - 0.03).all()
+    entropies = random_entropies(943, 17, samples=200)
+    assert entropies.shape == (200,)
+    assert (entropies < np.log(17)).all()
+    assert (entropies > np.log(17) - 0.03).all()
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (6, 4), (3, 9), (41, 17), (6, 41)])
@@ -115,23 +115,23 @@ def structured(kind):
 @pytest.mark.parametrize("kind", [Toeplitz, Circulant])
 def test_the_colouring_of_a_fixed_pattern_is_that_pattern(kind):
     compression, policy = structured(kind)
-    found = coloring_of(policy)
-    assert rand_index(found.colors, compression.index) == 1.0
-    assert len(found.weights) == compression.num_weights
-    assert [matrix.shape for matrix in found.matrices] == [(4, 3), (2, 4)]
+    coloring = coloring_of(policy)
+    assert rand_index(coloring.colors, compression.index) == 1.0
+    assert len(coloring.weights) == compression.num_weights
+    assert [matrix.shape for matrix in coloring.matrices] == [(4, 3), (2, 4)]
 
 
 def test_a_colouring_keeps_its_colours_used_or_not(make_policy):
     design = np.arange(20) % 3
-    found = coloring_of(make_policy(design, weights=5))
-    np.testing.assert_array_equal(found.colors, design)
-    assert len(found.weights) == 5
+    coloring = coloring_of(make_policy(design, weights=5))
+    np.testing.assert_array_equal(coloring.colors, design)
+    assert len(coloring.weights) == 5
 
 
 def test_a_mask_drops_edges():
     mask = np.arange(20) % 2
     weights = np.random.default_rng(0).standard_normal(10)
     policy = Policy(Skeleton.tanh((3, 4, 2)), weights, mask_index(mask), mask, np.zeros(4), None, None, design=mask)
-    found = coloring_of(policy)
-    np.testing.assert_array_equal(found.colors == -1, mask == 0)
-    assert len(found.weights) == 10
+    coloring = coloring_of(policy)
+    np.testing.assert_array_equal(coloring.colors == -1, mask == 0)
+    assert len(coloring.weights) == 10

@@ -10,7 +10,7 @@ import scipy.stats
 import compactrl
 from compactrl.errors import InputError
 from compactrl.reports.aggregate import aggregate
-from compactrl.reports.compare import compare
+from compactrl.reports.report import compare
 from compactrl.runs.run import Run
 
 MALICE = "<script>alert('x')</script>"
@@ -32,20 +32,20 @@ def row(report, label):
     return report.table.set_index("setting").loc[label]
 
 
-def test_a_row_a_setting_with_statistics_by_hand(three_settings):
+def test_one_row_per_setting_with_statistics_by_hand(three_settings):
     report = compare(three_settings)
     assert list(report.table["setting"]) == [f"chromatic · latent · {n} weights" for n in (2, 3, 5)]
-    found = row(report, "chromatic · latent · 3 weights")
-    assert found["return"] == pytest.approx(300.0, abs=1e-9)  # the mean: of three, none is left out
-    assert (found["seeds"], found["episodes"], found["return_max"], found["return_ever"]) == (3, 100, 600.0, 600.0)
-    assert (found["weights"], found["parameters"], found["bits"], found["bytes"]) == (3, 7, 264, 33)
-    assert found["compression"] == pytest.approx(1 - 7 / 24, abs=1e-12)
-    assert (found["architecture"], found["env"], found["method"]) == ("3–4–2", "compactrl/Target-v0", "chromatic")
+    three = row(report, "chromatic · latent · 3 weights")
+    assert three["return"] == pytest.approx(300.0, abs=1e-9)  # the mean: of three, none is left out
+    assert (three["seeds"], three["episodes"], three["return_max"], three["return_ever"]) == (3, 100, 600.0, 600.0)
+    assert (three["weights"], three["parameters"], three["bits"], three["bytes"]) == (3, 7, 264, 33)
+    assert three["compression"] == pytest.approx(1 - 7 / 24, abs=1e-12)
+    assert (three["architecture"], three["env"], three["method"]) == ("3–4–2", "compactrl/Target-v0", "chromatic")
     scores = np.array([100.0, 200.0, 600.0])
     expected = scipy.stats.bootstrap(
         (scores,), np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(0)
     ).confidence_interval
-    np.testing.assert_allclose((found["return_low"], found["return_high"]), expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose((three["return_low"], three["return_high"]), expected, rtol=0, atol=1e-9)
 
 
 def test_of_five_seeds_the_outer_two_are_left_out(make_run, tmp_path):
@@ -66,10 +66,10 @@ def test_the_pareto_front_keeps_what_none_beats(three_settings):
 
 def test_settings_are_compared_seed_by_seed(three_settings):
     report = compare(three_settings)
-    found = {
+    improvements = {
         (one.label[-9:], other.label[-9:]): result for one, other, result in report.improvements(report.environments[0])
     }
-    result = found["3 weights", "5 weights"]
+    result = improvements["3 weights", "5 weights"]
     assert result.paired
     assert result.probability == pytest.approx(2 / 3, abs=1e-12)  # 100 > 40, 200 < 300, 600 > 260
     assert result.difference == pytest.approx(100.0, abs=1e-9)
@@ -77,9 +77,9 @@ def test_settings_are_compared_seed_by_seed(three_settings):
 
 def test_paths_globs_and_runs_are_taken_once_each(three_settings):
     run = Run(three_settings / "two-0")
-    found = compactrl.compare([str(three_settings / "t*-?"), three_settings / "two-0", run, str(three_settings)])
-    assert len(found.records) == 9
-    assert repr(found) == "Report(3 settings, 9 runs)"
+    report = compactrl.compare([str(three_settings / "t*-?"), three_settings / "two-0", run, str(three_settings)])
+    assert len(report.records) == 9
+    assert repr(report) == "Report(3 settings, 9 runs)"
     assert len(compactrl.compare(run).records) == 1
 
 
@@ -219,7 +219,7 @@ def test_a_damaged_run_is_noted_and_the_rest_is_reported(make_run, tmp_path, spo
     spoil(make_run("bad", 30.0, seed=1))
     report = compare(tmp_path)
     page = report.save(tmp_path / "page.html").read_text()
-    assert any(note in each for each in report.notes), report.notes
+    assert any(note in line for line in report.notes), report.notes
     assert "compactrl/Target-v0" in page
     assert 20.0 <= report.table["return"].max() <= 30.0
 

@@ -18,7 +18,7 @@ TINY = {
 }  # fmt: skip
 DRAWS = """
 import sys
-from compactrl.film import play
+from compactrl.reports.film import play
 played = play(sys.argv[1], sys.argv[2], 2)
 print(played.steps, [float(value) for value in played.returns])
 """
@@ -30,7 +30,7 @@ def run(tmp_path_factory):
 
 
 def can_draw():
-    program = "from compactrl.film import _choose_library; _choose_library(); import mujoco; "
+    program = "from compactrl.reports.film import _choose_library; _choose_library(); import mujoco; "
     program += "mujoco.GLContext(8, 8)"
     return subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0
 

@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from compactrl.reports.compare import compare
+from compactrl.reports.report import compare
 
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -32,24 +32,24 @@ class Figures(html.parser.HTMLParser):
         self.figures, self.titles, self.captions, self.labels, self.ids = 0, 0, 0, [], []
 
     def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
+        values = dict(attributes)
         self.figures += tag == "figure"
         self.titles += tag == "h4"
         self.captions += tag == "figcaption"
         if tag == "svg":
-            assert found["role"] == "img"
-            self.labels.append(found["aria-label"])
-        if "id" in found:
-            self.ids.append(found["id"])
+            assert values["role"] == "img"
+            self.labels.append(values["aria-label"])
+        if "id" in values:
+            self.ids.append(values["id"])
 
 
 def test_every_figure_is_labelled_and_says_how_many_seeds(page):
     text = page.read_text()
-    found = Figures()
-    found.feed(text)
-    assert found.figures == found.titles == found.captions == len(found.labels) > 40
-    assert all(len(label) > 20 for label in found.labels)
-    assert len(set(found.ids)) == len(found.ids)
+    counted = Figures()
+    counted.feed(text)
+    assert counted.figures == counted.titles == counted.captions == len(counted.labels) > 40
+    assert all(len(label) > 20 for label in counted.labels)
+    assert len(set(counted.ids)) == len(counted.ids)
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", text, re.DOTALL)
     assert all(re.search(r"[Ss]eed", caption) for caption in captions)
     titles = set(re.findall(r"<h4>(.*?)</h4>", text))

@@ -47,10 +47,10 @@ def test_the_bootstrap_of_one_stratum_is_scipys(count, statistic):
     expected = scipy.stats.bootstrap(
         (values,), along, n_resamples=2000, method="percentile", rng=np.random.default_rng(7), vectorized=True
     ).confidence_interval
-    found = bootstrap_interval(
+    interval = bootstrap_interval(
         [values], lambda drawn: interquartile_mean(drawn) if statistic is not np.mean else drawn.mean(-1), seed=7
     )
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(interval, expected, rtol=0, atol=1e-9)
 
 
 def test_strata_are_not_mixed():
@@ -97,35 +97,35 @@ def test_the_band_of_a_profile_holds_it_and_is_none_for_one_seed():
 @settings(deadline=None)
 @given(scores(), scores())
 def test_unpaired_probability_of_improvement_is_mann_and_whitneys_u(one, other):
-    found = probability_of_improvement(
+    improvement = probability_of_improvement(
         dict(enumerate(one)), {seed + 100: score for seed, score in enumerate(other)}, resamples=2
     )
     expected = scipy.stats.mannwhitneyu(one, other).statistic / (len(one) * len(other))
-    assert not found.paired
-    assert found.probability == pytest.approx(expected, abs=1e-9)
+    assert not improvement.paired
+    assert improvement.probability == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_same_seeds_are_compared_in_pairs_by_hand():
     one, other = {0: 10.0, 1: 20.0, 2: 30.0, 3: 5.0}, {3: 5.0, 2: 31.0, 1: 15.0, 0: 1.0}
-    found = probability_of_improvement(one, other)
-    assert (found.paired, found.seeds) == (True, 4)
-    assert found.probability == pytest.approx((1 + 1 + 0 + 0.5) / 4, abs=1e-12)
-    assert found.difference == pytest.approx((9 + 5 - 1 + 0) / 4, abs=1e-12)
+    improvement = probability_of_improvement(one, other)
+    assert (improvement.paired, improvement.seeds) == (True, 4)
+    assert improvement.probability == pytest.approx((1 + 1 + 0 + 0.5) / 4, abs=1e-12)
+    assert improvement.difference == pytest.approx((9 + 5 - 1 + 0) / 4, abs=1e-12)
 
 
 def test_pairs_are_resampled_as_pairs():
     """Every pair differs by exactly one: so does every resample of pairs, though seeds differ by much."""
     one = {seed: 100.0 * seed + 1 for seed in range(5)}
     other = {seed: 100.0 * seed for seed in range(5)}
-    found = probability_of_improvement(one, other)
-    assert found.difference_interval == (1.0, 1.0)
-    assert found.interval == (1.0, 1.0)
+    improvement = probability_of_improvement(one, other)
+    assert improvement.difference_interval == (1.0, 1.0)
+    assert improvement.interval == (1.0, 1.0)
     assert probability_of_improvement(one, {**other, 5: 0.0}).difference_interval != (1.0, 1.0)
 
 
 def test_one_seed_of_either_gives_no_interval():
-    found = probability_of_improvement({0: 1.0}, {0: 0.0})
-    assert found.probability == 1.0
-    assert np.isnan([*found.interval, *found.difference_interval]).all()
+    improvement = probability_of_improvement({0: 1.0}, {0: 0.0})
+    assert improvement.probability == 1.0
+    assert np.isnan([*improvement.interval, *improvement.difference_interval]).all()
     with pytest.raises(ValueError, match="at least one seed of both"):
         probability_of_improvement({}, {0: 0.0})

@@ -1,0 +1,86 @@
+"""`compactrl evaluate | select`: what a run's policy does, and which of its architectures is the policy."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from compactrl.cli.parameters import Json, RunPath, whole_number
+from compactrl.errors import InputError
+
+if TYPE_CHECKING:
+    from compactrl.runs.run import Run
+
+
+def evaluate(
+    run: RunPath,
+    episodes: Annotated[
+        Optional[str],  # noqa: UP045  (typer reads it)
+        typer.Option(metavar="COUNT", help="Fresh episodes: 100, or 5 of each architecture.", show_default=False),
+    ] = None,
+    architectures: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="all", help="Evaluate every architecture of a graph hyper policy.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a policy without noise on fresh seeds: mean, spread, 95 % interval, sizes."""
+    from compactrl.cli.sentences import describe_evaluation
+    from compactrl.runs.run import load
+
+    opened, count = load(run), whole_number("--episodes", episodes)
+    if architectures is not None:
+        _evaluate_all(opened, architectures, count, as_json)
+        return
+    result = opened.report(opened.evaluate(count or 100))
+    print(json.dumps(result, indent=2) if as_json else describe_evaluation(opened, result))
+
+
+def _evaluate_all(run: Run, architectures: str, episodes: int | None, as_json: bool) -> None:
+    from compactrl.catalogs.catalog import open_catalog
+    from compactrl.catalogs.evaluation import EPISODES, evaluate_all
+    from compactrl.catalogs.summary import summarize
+    from compactrl.cli.progress import CatalogProgress
+    from compactrl.cli.sentences import describe_catalog
+
+    if architectures != "all":
+        raise InputError(f"--architectures '{architectures}': expected all")
+    catalog = open_catalog(run)
+    with CatalogProgress(len(catalog.architectures)) as progress:
+        rows = evaluate_all(catalog, episodes or EPISODES, on_rows=progress.note)
+    summary = summarize(rows)
+    if as_json:
+        print(json.dumps({**summary, "architectures": rows}, indent=2))
+    else:
+        print(describe_catalog(run, rows, summary))
+
+
+def select(
+    run: RunPath,
+    max_parameters: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="COUNT", help="Weights and biases that fit.", show_default=False),
+    ] = None,
+    max_bytes: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="COUNT", help="The same in bytes, four a number.", show_default=False),
+    ] = None,
+    by: Annotated[str, typer.Option(help="return, memory (dimension) or size.")] = "return",
+    as_json: Json = False,
+) -> None:
+    """Choose the architecture of a graph hyper policy that fits a robot; it becomes the run's policy."""
+    from compactrl.catalogs import choice
+    from compactrl.catalogs.catalog import open_catalog
+    from compactrl.cli.sentences import describe_selection
+    from compactrl.runs.run import load
+
+    if (max_parameters is None) == (max_bytes is None):
+        raise InputError("give one of --max-parameters and --max-bytes: what fits the robot")
+    parameters = whole_number("--max-parameters", max_parameters)
+    if parameters is None:
+        parameters = (whole_number("--max-bytes", max_bytes) or 0) // choice.BYTES_PER_PARAMETER
+    opened = load(run)
+    result = choice.select(open_catalog(opened), parameters, by)
+    print(json.dumps(result, indent=2) if as_json else describe_selection(opened, result))

@@ -1,0 +1,67 @@
+"""`compactrl methods | envs | doctor`: what there is to search with, and whether this machine fits."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from compactrl.cli.parameters import Json, RayAddress, Workers, whole_number
+from compactrl.errors import InputError
+
+
+def methods(as_json: Json = False) -> None:
+    """List the methods, and what chooses their designs."""
+    from compactrl.cli.tables import print_table
+    from compactrl.methods.rows import METHODS
+
+    if as_json:
+        described = [
+            {
+                "method": method.name,
+                "summary": method.summary,
+                "controllers": list(method.choices),
+                "learners": list(method.learners),
+            }
+            for method in METHODS.values()
+        ]
+        print(json.dumps(described, indent=2))
+        return
+    rows = [
+        (method.name, method.summary, ", ".join(method.choices), ", ".join(method.learners))
+        for method in METHODS.values()
+    ]
+    print_table(("--method", "what it is", "--controller", "--learner"), rows)
+
+
+def envs(
+    pattern: Annotated[str, typer.Argument(help="Only ids with this in them.", show_default=False)] = "",
+    env_module: Annotated[str, typer.Option(help="Module that registers your own environments.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the environments that can be searched; with a pattern, all that match it."""
+    from compactrl.cli.tables import print_table
+    from compactrl.envs.modules import load_module
+    from compactrl.envs.registry import searchable
+
+    if env_module:
+        load_module(env_module)
+    rows = searchable(pattern)
+    if not rows:
+        raise InputError(f"no environment has '{pattern}' in its id: `compactrl envs` without it lists the usual ones")
+    if as_json:
+        print(json.dumps([row._asdict() for row in rows], indent=2))
+        return
+    print_table(("--env", "engine", "observations", "actions", "episode steps"), [tuple(map(str, row)) for row in rows])
+
+
+def doctor(workers: Workers = None, ray_address: RayAddress = None, as_json: Json = False) -> None:
+    """Say what this machine has and whether it fits; with workers, what each of them sees."""
+    from compactrl.cli.doctor import examine
+    from compactrl.cli.sentences import describe_checks
+
+    report = examine(whole_number("--workers", workers) or 0, ray_address or "")
+    print(json.dumps(report, indent=2) if as_json else describe_checks(report))
+    if report["problems"]:
+        raise typer.Exit(1)

@@ -1,0 +1,76 @@
+"""Arguments and options that several commands have, and how commands get parameters that are only known when called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Optional
+
+import typer
+
+from compactrl.errors import InputError
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.", show_default=False)]
+
+Workers = Annotated[
+    Optional[str],  # noqa: UP045  (typer reads it)
+    typer.Option(metavar="COUNT", help="Ray workers that step environments; 0 for none.", show_default=False),
+]
+RayAddress = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="NAME", help="Ray cluster to join, as HOST:PORT or auto.", show_default=False),
+]
+
+
+class Parameter(NamedTuple):
+    """A parameter of a command, as typer reads it from a function's signature."""
+
+    name: str
+    annotation: Any
+    default: Any = inspect.Parameter.empty
+
+
+def with_parameters(command: Callable[..., None], parameters: Sequence[Parameter]) -> Callable[..., None]:
+    """Give a function, which takes any keywords, a signature with these parameters; returns the function."""
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": None}
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                parameter.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=parameter.default,
+                annotation=parameter.annotation,
+            )
+            for parameter in parameters
+        ]
+    )
+    return command
+
+
+def flag_of(option: str) -> str:
+    """Return an option as it is typed.
+
+    Example:
+        >>> flag_of("max_flash")
+        '--max-flash'
+    """
+    return "--" + option.replace("_", "-")
+
+
+def whole_number(option: str, value: str | None) -> int | None:
+    """Read a whole number such as 20e6.
+
+    Raises:
+        InputError: it is none, or below 1.
+    """
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.5
+    if not number.is_integer() or number < 1:
+        raise InputError(f"{option} {value}: expected a whole number, at least 1")
+    return int(number)

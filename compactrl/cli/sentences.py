@@ -1,0 +1,161 @@
+"""What commands say of their results, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from compactrl.reports.words import DASH, duration
+
+if TYPE_CHECKING:
+    from compactrl.runs.run import Run
+
+
+def describe_sizes(values: dict[str, Any]) -> str:
+    """Say what a policy costs to store."""
+    fewer = f" ({100 * values['compression']:.0f} % fewer than unstructured)" if values["compression"] else ""
+    return (
+        f"{values['weights']} weights + {values['biases']} biases = {values['parameters']} parameters{fewer}, "
+        f"{values['bits']:,} bits = {-(-values['bits'] // 8):,} bytes"
+    )
+
+
+def describe_result(run: Run) -> str:
+    """Say what a search came to, and what to do next."""
+    summary = run.summary
+    failed = f"; {summary['failed']} more failed and are left out" if summary["failed"] else ""
+    return "\n".join(
+        (
+            f"{summary['method']} policy for {summary['env']}: {describe_sizes(summary)}",
+            f"return {summary['return_mean']:.1f} ± {summary['return_std'] or 0:.1f} (mean ± standard deviation over "
+            f"{summary['episodes']} fresh episodes, without noise{failed}){_success(summary)}",
+            f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}; "
+            f"policy in {run.path / 'policy.safetensors'}",
+            f"next: compactrl evaluate {run.path}",
+        )
+    )
+
+
+def _success(values: dict[str, Any]) -> str:
+    return f"; the goal reached in {100 * values['success_mean']:.0f} %" if "success_mean" in values else ""
+
+
+def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
+    """Say what an evaluation gave."""
+    low, high = result["return_interval"]
+    failed = f", {result['failed']} episodes failed and are left out" if result["failed"] else ""
+    return "\n".join(
+        (
+            f"{result['method']} policy for {result['env']} ({run.path}): {describe_sizes(result)}",
+            f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
+            f"{result['episodes']} fresh episodes, without noise{failed}){_success(result)}",
+            f"95 % interval of the mean: {low:.1f} to {high:.1f}",
+        )
+    )
+
+
+def _architecture(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return f"{DASH} (the highest is not positive)"
+    success = f", success {row['success_mean']:.2f}" if row.get("success_mean") is not None else ""
+    widths = ", ".join(map(str, row["widths"]))
+    return f"[{widths}], {row['parameters']:,} parameters, return {row['return_mean']:.1f}{success}"
+
+
+def describe_catalog(run: Run, rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> str:
+    """Say what the architectures of a graph hyper policy came to."""
+    known = [row["return_mean"] for row in rows if row["return_mean"] is not None]
+    lines = [
+        f"{len(rows):,} architectures, {rows[0]['parameters']:,} to {rows[-1]['parameters']:,} parameters; mean "
+        f"returns {min(known):.1f} to {max(known):.1f}"
+    ]
+    if "success_mean" in rows[0]:
+        succeeding = sum((row["success_mean"] or 0) >= 0.95 for row in rows)
+        lines.append(f"success at least 0.95: {succeeding:,} ({100 * succeeding / len(rows):.1f} %)")
+    compared = {"return_mean": "return", "success_mean": "success rate"}[summary["compared"]]
+    lines.append(f"by {compared}, the smallest with:")
+    lines += [f"{name:28} {_architecture(row)}" for name, row in summary["chosen"].items()]
+    for by in ("memory", "size"):
+        values = [summary["without_evaluation"].get(f"{by}, {kind}") for kind in ("ratio", "min-max")]
+        shown = [DASH if value is None else f"{value:.2f}" for value in values]
+        lines.append(
+            f"chosen by {by + ', untried:':18} {shown[0]} of the best {compared} that fits; {shown[1]} of its way "
+            "from the minimum (mean over random limits)"
+        )
+    lines.append(
+        f"the table is in {run.path / 'architectures.json'}; next: compactrl select {run.path} --max-parameters COUNT"
+    )
+    return "\n".join(lines)
+
+
+def describe_selection(run: Run, result: dict[str, Any]) -> str:
+    """Say what was chosen, why, and what it does."""
+    widths = ", ".join(map(str, result["widths"]))
+    failed = f", {result['failed']} failed and are left out" if result["failed"] else ""
+    return "\n".join(
+        (
+            f"[{widths}]: {result['parameters']:,} parameters = {result['bytes']:,} bytes, lossless memory dimension "
+            f"{result['memory_dimension']:,}",
+            f"chosen for {result['why']}",
+            f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
+            f"{result['episodes']} fresh episodes, without noise{failed}){_success(result)}",
+            f"policy in {run.path / 'policy.safetensors'}; next: compactrl evaluate {run.path}",
+        )
+    )
+
+
+def describe_analysis(analysis: dict[str, Any]) -> str:
+    """Say what an analysis found: of the colouring, of each layer, and of the designs that led the search."""
+    low, high = analysis["entropy_random_interval"]
+    lines = [
+        f"{analysis['run']}: {analysis['edges_used']} of {analysis['edges']} edges in use, "
+        f"{analysis['colors_used']} of {analysis['colors']} weights",
+        f"entropy of the weights' frequencies: {analysis['entropy']:.3f} nats; 95 % of random colourings: {low:.3f} to "
+        f"{high:.3f}; as even as can be: {analysis['entropy_even']:.3f}",
+    ]
+    lines += [_layer(number, layer) for number, layer in enumerate(analysis["layers"], 1)]
+    if analysis["similarity"] is None:
+        lines.append("its search has recorded no designs to compare with each other")
+    else:
+        lines += _similarity(analysis["similarity"])
+    return "\n".join(lines)
+
+
+def _layer(number: int, layer: dict[str, Any]) -> str:
+    rows, columns = layer["shape"]
+    ranks = ", ".join(
+        f"{kind} {rank} ({layer['rounded_ranks'][kind]} without entries below a tenth of the largest)"
+        for kind, rank in layer["ranks"].items()
+    )
+    return f"displacement rank of layer {number} ({rows} × {columns}, at most {min(rows, columns)}): {ranks}"
+
+
+def _similarity(similarity: dict[str, Any]) -> list[str]:
+    count = len(similarity["iterations"])
+    tenth = max(1, count // 10)
+    parts = (slice(0, tenth), slice(count // 2, count // 2 + tenth), slice(-tenth, None))
+    lines = [f"each of {count + 1} designs that led, beside the one before; first, middle and last tenth:"]
+    for key, name in (
+        ("rand_index", "RandIndex"),
+        ("variation_of_information", "variation of information (nats)"),
+        ("distance", "edges of another colour"),
+    ):
+        values_of_parts = [similarity[key][part] for part in parts]
+        means = ", ".join(f"{sum(values) / len(values):.3g}" for values in values_of_parts)
+        lines.append(f"  {name}: {means}")
+    return lines
+
+
+WORKER_VERSIONS = ("python", "compactrl", "envpool", "mujoco", "gymnasium", "numpy", "ray")
+"""What the doctor shows of a worker."""
+
+
+def describe_checks(report: dict[str, Any]) -> str:
+    """Say what the doctor found."""
+    lines = [f"{name:12} {value}" for name, value in {**report["machine"], **report["versions"]}.items()]
+    for number, worker in enumerate(report.get("workers", []), 1):
+        versions = ", ".join(f"{name} {worker['versions'].get(name, DASH)}" for name in WORKER_VERSIONS)
+        description = f"{worker['machine']}, {worker['cores']} cores, {worker['memory']}, {versions}"
+        lines.append(f"{f'worker {number}':12} {description}")
+    lines += [f"problem: {problem}" for problem in report["problems"]] or ["all well"]
+    return "\n".join(lines)

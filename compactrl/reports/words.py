@@ -1,0 +1,46 @@
+"""Numbers, counts and durations as people read them: in tables, on the page and in the terminal."""
+
+from __future__ import annotations
+
+import math
+
+DASH = "–"
+"""Stands for what is not there."""
+
+
+def number(value: float) -> str:
+    """Write a number with at least three digits, and none that say nothing.
+
+    Example:
+        >>> [number(value) for value in (5397.8, 97.25, -3.14159, 0.0, float("nan"))]
+        ['5398', '97.2', '-3.14', '0', '–']
+    """
+    if math.isnan(value):
+        return DASH
+    if value == int(value) or abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def plural(count: int, unit: str) -> str:
+    """Write a count with its unit.
+
+    Example:
+        >>> plural(1, "seed"), plural(3, "seed")
+        ('1 seed', '3 seeds')
+    """
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds in the two units that fit them.
+
+    Example:
+        >>> duration(75)
+        '1 min 15 s'
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
