@@ -4,7 +4,7 @@ On AMD processors torch's own matrix product (MKL) leaves half of the arithmetic
 with the same torch does not. On Intel's it is oneDNN that is slower, by a fifth for large products and several times
 for small ones. So on AMD processors products in single precision go to oneDNN's fused linear layer where torch has it,
 and everywhere else to torch's own. Gradients are written out, each into its place in one vector:
-`tests/compactrl/test_products.py` compares them with autograd's.
+`tests/compactrl/networks/test_perceptrons.py` compares them with autograd's.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from compactrl.networks.torch_private import Linear, onednn_linear
 
 SMALLEST = 1 << 16
 """Products with fewer multiplications than this are over before oneDNN has begun."""
@@ -33,8 +35,8 @@ def _is_amd() -> bool:
         return False
 
 
-onednn: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.enabled else None
-_fused: Any = onednn if _is_amd() else None
+_fused: Linear | None = onednn_linear() if _is_amd() else None
+"""What takes large products, where that is not torch's own."""
 
 
 @contextlib.contextmanager
@@ -55,17 +57,16 @@ def single_threaded_torch() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _suits(*tensors: Tensor) -> bool:
-    first = tensors[0]
-    size = first.shape[0] * first.shape[1] * tensors[1].shape[0]
-    return _fused is not None and size >= SMALLEST and first.dtype == torch.float32 and first.device.type == "cpu"
+def _is_large(first: Tensor, second: Tensor) -> bool:
+    """Return whether oneDNN gains on the product of (B, I) and (O, I): large, in single precision, on the CPU."""
+    size = first.shape[0] * first.shape[1] * second.shape[0]
+    return size >= SMALLEST and first.dtype == torch.float32 and first.device.type == "cpu"
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
     """Return x (B, I) times weight (O, I) transposed, plus bias (O,), rectified; no gradient is kept."""
-    if _suits(x, weight):
-        fused: Tensor = _fused(x, weight, bias, "relu" if relu else "none", [], "")
-        return fused
+    if _fused is not None and _is_large(x, weight):
+        return _fused(x, weight, bias, relu)
     y = torch.mm(x, weight.t())
     if bias is not None:
         y += bias  # `addmm` would first write the bias to all of y, and read it again
@@ -74,8 +75,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = F
 
 def multiply(a: Tensor, b: Tensor, out: Tensor) -> None:
     """Write the product of a (I, B) and b (B, J) to out (I, J); no gradient is kept."""
-    if _suits(a, b.t()):
-        out.copy_(_fused(a, b.t(), None, "none", [], ""))
+    if _fused is not None and _is_large(a, b.t()):
+        out.copy_(_fused(a, b.t(), None, False))
     else:
         torch.mm(a, b, out=out)
 

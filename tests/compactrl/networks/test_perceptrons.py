@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from compactrl.networks import perceptrons as products
+from compactrl.networks.torch_private import onednn_linear
 
 SIZES = (23, 64, 48, 3)
 BATCH = 96
@@ -12,9 +13,10 @@ BATCH = 96
 
 @pytest.fixture(params=["oneDNN", "torch"], autouse=True)
 def road(request, monkeypatch):
-    if request.param == "oneDNN" and products.onednn is None:
+    onednn = onednn_linear()
+    if request.param == "oneDNN" and onednn is None:
         pytest.skip("this torch has no oneDNN")
-    monkeypatch.setattr(products, "_fused", products.onednn if request.param == "oneDNN" else None)
+    monkeypatch.setattr(products, "_fused", onednn if request.param == "oneDNN" else None)
 
 
 def numbers(*shape, dtype=torch.float32, seed=0):
