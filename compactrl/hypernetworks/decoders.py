@@ -116,14 +116,14 @@ class Dense(Decoder):
         hidden = functional.linear(states, p["weight1_weight"], p["weight1_bias"]).relu()
         hidden = functional.linear(hidden, p["weight2_weight"], p["weight2_bias"]).relu()  # (n, S, 128)
         biases = functional.linear(states, p["bias1_weight"], p["bias1_bias"]).relu()
-        found = []
-        for each, codes, bias_codes in zip(batch.architectures, hidden, biases, strict=True):
+        networks = []
+        for widths, codes, bias_codes in zip(batch.architectures, hidden, biases, strict=True):
             layers: Matrices = []
             inputs = self.observation
-            for number, outputs in enumerate((*each, self.outputs)):
+            for number, outputs in enumerate((*widths, self.outputs)):
                 place = 1 + 2 * number
                 weight = p["matrix_weight"][:outputs, :inputs] @ codes[place] + p["matrix_bias"][:outputs, :inputs]
-                if number < len(each):
+                if number < len(widths):
                     bias = functional.linear(
                         bias_codes[place + 1], p["vector_weight"][:outputs], p["vector_bias"][:outputs]
                     )
@@ -132,8 +132,8 @@ class Dense(Decoder):
                     bias = functional.linear(vector, p["output_weight"], p["output_bias"])
                 layers.append(((2 / inputs) ** 0.5 * weight, torch.tanh(0.2 * bias)))
                 inputs = outputs
-            found.append(layers)
-        return found
+            networks.append(layers)
+        return networks
 
     def network(self, p: Parameters, states: Tensor, batch: Batch) -> EachNetwork:
         """Return the MLPs as one function."""
@@ -148,13 +148,13 @@ class EachNetwork:
 
     def __call__(self, observations: Tensor) -> Tensor:
         """Return the raw outputs."""
-        found = []
+        outputs = []
         for x, layers in zip(observations, self._networks, strict=True):
             for number, (weight, bias) in enumerate(layers):
                 x = torch.nn.functional.linear(x, weight, bias)
                 x = x.relu() if number < len(layers) - 1 else x
-            found.append(x)
-        return torch.stack(found)
+            outputs.append(x)
+        return torch.stack(outputs)
 
 
 class Bilinear(Decoder):
@@ -212,18 +212,18 @@ class Bilinear(Decoder):
     def matrices(self, p: Parameters, states: Tensor, batch: Batch) -> list[Matrices]:
         """Return every layer of every MLP, from the states of their nodes (n, S, H)."""
         cores, codes = self._decode(p, states, batch)
-        found: list[Matrices] = []
-        for each, (*places, last) in zip(batch.architectures, batch.places, strict=True):
+        networks: list[Matrices] = []
+        for widths, (*places, last) in zip(batch.architectures, batch.places, strict=True):
             layers: Matrices = []
             columns = p["inputs"]
-            for outputs, place in zip(each, places, strict=True):
+            for outputs, place in zip(widths, places, strict=True):
                 bias = torch.tanh(0.2 * (p["bias_rows"][:outputs] @ codes[place]))
                 layers.append((p["rows"][:outputs] @ cores[place] @ columns, bias))
                 columns = p["columns"][:, :outputs]
             bias = torch.tanh(0.2 * (p["bias_outputs"] @ codes[last]))
             layers.append((p["outputs"] @ cores[last] @ columns, bias))
-            found.append(layers)
-        return found
+            networks.append(layers)
+        return networks
 
     def network(self, p: Parameters, states: Tensor, batch: Batch) -> LowRankNetwork:
         """Return the MLPs as one function."""
@@ -250,4 +250,4 @@ def _bases(generator: np.random.Generator, count: int, size: int) -> Floats:
     return bases
 
 
-DECODERS: dict[str, type[Decoder]] = {each.name: each for each in (Bilinear, Dense)}
+DECODERS: dict[str, type[Decoder]] = {decoder.name: decoder for decoder in (Bilinear, Dense)}

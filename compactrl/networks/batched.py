@@ -25,7 +25,7 @@ ACTIVATIONS: dict[str, Callable[[NDArray[np.float32]], Any]] = {
     "tanh": lambda values: np.tanh(values, out=values),
     "relu": lambda values: np.maximum(values, 0, out=values),
 }
-"""Of hidden layers, by name, in place."""
+"""Activations of hidden layers by name; they change the values in place."""
 
 
 class BatchedMLP:

@@ -32,8 +32,8 @@ def padded(sizes: Sequence[int]) -> tuple[int, ...]:
         >>> padded((4, 64, 256, 300, 6))
         (8, 128, 256, 384, 8)
     """
-    most = WIDTHS[-1]
-    return tuple(next((width for width in WIDTHS if size <= width), -(-size // most) * most) for size in sizes)
+    widest = WIDTHS[-1]
+    return tuple(next((width for width in WIDTHS if size <= width), -(-size // widest) * widest) for size in sizes)
 
 
 class MixedMLP:
@@ -51,7 +51,7 @@ class MixedMLP:
         self._hold(np.zeros((mixed.policies[0][0].weight.shape[1], len(self._of)), SINGLE))
 
     def _hold(self, values: NDArray[np.float32]) -> None:
-        """Take inputs (inputs, slots), an empty one after them, and arrange the slots anew."""
+        """Take inputs (inputs, slots), add an empty column after them, and arrange the slots anew."""
         self._inputs = np.pad(values, ((0, 0), (0, 1)))
         self.input = self._inputs[:, :-1]
         self._output = np.zeros((self._policies[0][-1].weight.shape[0], values.shape[1]), SINGLE)
@@ -61,16 +61,17 @@ class MixedMLP:
         """Group slots by policy, and policies by padded shape."""
         order = np.argsort(self._of, kind="stable")
         starts = np.flatnonzero(np.diff(self._of[order], prepend=-1))
-        found: dict[tuple[int, ...], dict[int, Integers]] = {}
+        by_shape: dict[tuple[int, ...], dict[int, Integers]] = {}
+        """Padded shape → policy → the slots that run it."""
         for slots in np.split(order, starts[1:]):
             policy = int(self._of[slots[0]])
             shape = padded([len(layer.weight) for layer in self._policies[policy]])
-            found.setdefault(shape, {})[policy] = slots
+            by_shape.setdefault(shape, {})[policy] = slots
         self._stacks = {
             shape: self._stacks.get(shape) or _Stack(self._inputs.shape[0], shape, self._activate)
-            for shape in sorted(found)
+            for shape in sorted(by_shape)
         }
-        for shape, slots_of in found.items():
+        for shape, slots_of in by_shape.items():
             self._stacks[shape].hold(slots_of, self._policies, empty=len(self._of))
         self._arranged = True
 
@@ -78,7 +79,7 @@ class MixedMLP:
         """Let a slot run another trial of `mixed`."""
         if self._of[slot] != mixed.of[trial]:
             self._of[slot] = mixed.of[trial]
-            self._arranged = False  # done when next used
+            self._arranged = False  # until it is next used
 
     def compact(self, keep: Integers) -> None:
         """Go on with only these slots, in this order."""
@@ -144,8 +145,8 @@ class _Stack:
                 biases[row, 0, 0, :outputs] = bias
             units = weights.shape[-1]
             for part, begin in enumerate(range(0, outputs, units)):
-                some = weight[begin : begin + units]
-                weights[row, 0, part, :inputs, : len(some)] = some.T
+                rows = weight[begin : begin + units]
+                weights[row, 0, part, :inputs, : len(rows)] = rows.T
 
     def forward(self, inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> None:
         """Evaluate this stack's slots of inputs (inputs, slots + 1) into those of outputs (A, slots)."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ SMALLEST = 1 << 16
 """Products with fewer multiplications than this are over before oneDNN has begun."""
 
 TINY = torch.tensor(1e-20)
-"""Its square is 0 where such numbers are flushed: torch does not say whether they are."""
+"""Its square is 0 where torch flushes such numbers to 0; torch does not say whether it does."""
 
 
 def _is_amd() -> bool:
@@ -43,18 +42,18 @@ _fused: Linear | None = onednn_linear() if _is_amd() else None
 def single_threaded_torch() -> Iterator[None]:
     """Let torch compute on one thread, and numbers below 1e-38 be zero, in torch and in numpy.
 
-    These networks are small, and a second thread costs more than it gives. Numbers so small that they lose digits are
-    what units at rest leave in gradients and moments: after some thousand updates there are so many that processors,
-    which take a hundred times as long for each, need four times as long for an update.
+    These networks are small, and a second thread costs more than it gives. Inactive
+    units leave numbers so small that they lose digits in gradients and moments. A processor takes a hundred times as
+    long for each of these. After some thousand updates there are so many that an update takes four times as long.
     """
-    before, flushed = torch.get_num_threads(), not (TINY * TINY).item()
+    threads, flushed = torch.get_num_threads(), not (TINY * TINY).item()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_flush_denormal(flushed)
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
 
 
 def _is_large(first: Tensor, second: Tensor) -> bool:
@@ -97,27 +96,12 @@ def cut(flat: Tensor, sizes: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
     return [(next(parts).view(outputs, inputs), next(parts)) for inputs, outputs in pairwise(sizes)]
 
 
-class Cut(torch.autograd.Function):
-    """The parts of a flat vector, by their shapes; its gradient is put together in one piece."""
-
-    @staticmethod
-    def forward(ctx: Any, flat: Tensor, shapes: Sequence[tuple[int, ...]]) -> tuple[Tensor, ...]:  # noqa: ARG004
-        """Return a view for each shape."""
-        parts = torch.split(flat, [prod(shape) for shape in shapes])
-        return tuple(part.view(shape) for part, shape in zip(parts, shapes, strict=True))
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
-        """Return the gradient of the vector."""
-        return torch.cat([gradient.reshape(-1) for gradient in gradients]), None
-
-
 class Stack:
     """C ReLU networks of one shape: their flat parameters (C · P,), cut once into layers that follow its changes."""
 
     def __init__(self, flat: Tensor, sizes: tuple[int, ...], count: int = 1) -> None:
         self.flat, self.sizes, self.count = flat, sizes, count
-        self.layers = [cut(each, sizes) for each in flat.detach().chunk(count)]
+        self.layers = [cut(parameters, sizes) for parameters in flat.detach().chunk(count)]
 
     def __call__(self, x: Tensor, learn: bool = True) -> Tensor:
         """Return the outputs (C, B, sizes[-1]) for x (B, sizes[0]); gradients go to the parameters only to learn."""
@@ -132,46 +116,46 @@ class Perceptrons(torch.autograd.Function):
     def forward(ctx: Any, flat: Tensor | None, x: Tensor, stack: Stack) -> Tensor:  # noqa: ARG004
         """Return (C, B, sizes[-1])."""
         x = x.contiguous()  # rows that lie apart in memory would make its gradient thirty times slower
-        found = x.new_empty(stack.count, x.shape[0], stack.sizes[-1])
-        kept = [x]
-        for layers, y in zip(stack.layers, found, strict=True):
+        outputs = x.new_empty(stack.count, x.shape[0], stack.sizes[-1])
+        inputs_of_layers = [x]
+        for layers, y in zip(stack.layers, outputs, strict=True):
             values = x
             for weight, bias in layers[:-1]:
                 values = linear(values, weight, bias, relu=True)
-                kept.append(values)
+                inputs_of_layers.append(values)
             torch.addmm(layers[-1][1], values, layers[-1][0].t(), out=y)
         ctx.stack = stack
-        ctx.save_for_backward(*kept)
-        return found
+        ctx.save_for_backward(*inputs_of_layers)
+        return outputs
 
     @staticmethod
-    def backward(ctx: Any, d_found: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, d_outputs: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the parameters and of x."""
-        x, *kept = ctx.saved_tensors
-        learns, passes, _ = ctx.needs_input_grad
+        x, *hidden_values = ctx.saved_tensors
+        needs_d_flat, needs_d_x, _ = ctx.needs_input_grad
         stack: Stack = ctx.stack
         hidden = len(stack.sizes) - 2
-        d_flat = torch.empty_like(stack.flat, requires_grad=False) if learns else None
+        d_flat = torch.empty_like(stack.flat, requires_grad=False) if needs_d_flat else None
         d_x: Tensor | None = None
-        for each, (layers, d_y) in enumerate(zip(stack.layers, d_found, strict=True)):
-            values = [x, *kept[each * hidden : (each + 1) * hidden]]
-            places = cut(d_flat.chunk(stack.count)[each], stack.sizes) if d_flat is not None else []
+        for network, (layers, d_y) in enumerate(zip(stack.layers, d_outputs, strict=True)):
+            inputs = [x, *hidden_values[network * hidden : (network + 1) * hidden]]
+            d_layers = cut(d_flat.chunk(stack.count)[network], stack.sizes) if d_flat is not None else []
             for number in range(hidden, -1, -1):
                 weight = layers[number][0]
-                if learns:
-                    d_weight, d_bias = places[number]
+                if needs_d_flat:
+                    d_weight, d_bias = d_layers[number]
                     torch.sum(d_y, 0, out=d_bias)
-                    multiply(d_y.t(), values[number], d_weight)
+                    multiply(d_y.t(), inputs[number], d_weight)
                 if number:
                     d_y = linear(d_y, weight.t())
-                    rest(d_y, values[number])
-                elif passes:
+                    mask_inactive(d_y, inputs[number])
+                elif needs_d_x:
                     d_x = linear(d_y, weight.t()) if d_x is None else d_x.addmm_(d_y, weight)
         return d_flat, d_x, None
 
 
-def rest(gradient: Tensor, values: Tensor) -> None:
-    """Let no gradient through where a rectified value is 0, in place."""
+def mask_inactive(gradient: Tensor, values: Tensor) -> None:
+    """Set a gradient to 0 where the rectified value is 0, in place: the unit is inactive."""
     torch.ops.aten.threshold_backward.grad_input(gradient, values, 0, grad_input=gradient)
 
 
