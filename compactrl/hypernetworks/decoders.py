@@ -2,10 +2,10 @@
 
 Weights W (outputs, inputs) and biases b = tanh(0.2 · p) come from the states h of a layer's weight node and bias node.
 
-`dense`, the paper's: h → 64 → 128 → the largest matrix there is, cropped, times sqrt(2 / inputs) as in the public code
-of Hegde & Sukhatme 2022. Its last map is 99.8 % of 33.9 M parameters. Only what is cropped is computed. Observations
-wider than the widest layer get a matrix as wide as they are (the public code repeats the narrower one, which ties
-inputs).
+`dense`, the paper's: h → 64 → 128 → the largest matrix there is, cut to the layer's shape, times sqrt(2 / inputs) as in
+the public code of Hegde & Sukhatme 2022. Its last map is 99.8 % of 33.9 M parameters. Entries that the cut drops are
+not computed. Observations wider than the widest layer get a matrix as wide as they are (the public code repeats the
+narrower one, which ties inputs).
 
 `bilinear`, ours: a small core M (r, r) is decoded, and every row and every column of a matrix has a code of r numbers,
 
@@ -14,11 +14,11 @@ inputs).
 Units of hidden layers, observations and outputs have codes of their own. While training the matrix is never built:
 x → ((x C) Mᵀ) Rᵀ costs r (inputs + outputs) + r² a row in place of inputs · outputs.
 
-All shapes share the codes, so what one learns is of use to another only where the same codes do the same in both.
-That is what the scale and the start are for. The rows begin as orthogonal bases, the columns as the same, the cores
-near the identity; then Cᵀ relu(R z), a sum over the units whose linear half is inputs / 2 · z, comes back as z, and
-every policy, however deep or wide, begins as nearly one function, with narrow layers as its coarser samples. Weights
-of random codes at the scale sqrt(2 / inputs) make each policy another function to begin with.
+All shapes share the codes, so one shape learns something of use to another only where the same codes do the same in
+both. That is what the scale and the first values are for. The rows begin as orthogonal bases, the columns as the same
+bases, the cores near the identity. Then Cᵀ relu(R z), a sum over the units whose linear half is inputs / 2 · z, gives
+z back. Every policy, however deep or wide, begins as nearly one function, of which narrow layers are coarser samples.
+With random codes at the scale sqrt(2 / inputs) each policy would begin as another function.
 """
 
 from __future__ import annotations
@@ -135,12 +135,12 @@ class Dense(Decoder):
             networks.append(layers)
         return networks
 
-    def network(self, p: Parameters, states: Tensor, batch: Batch) -> EachNetwork:
+    def network(self, p: Parameters, states: Tensor, batch: Batch) -> NetworksInTurn:
         """Return the MLPs as one function."""
-        return EachNetwork(self.matrices(p, states, batch))
+        return NetworksInTurn(self.matrices(p, states, batch))
 
 
-class EachNetwork:
+class NetworksInTurn:
     """MLPs one after the other: observations (n, B, O) → (n, B, outputs)."""
 
     def __init__(self, networks: list[Matrices]) -> None:

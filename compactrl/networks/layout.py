@@ -1,7 +1,7 @@
 """A network's parameters as views of one flat vector, numpy or torch.
 
-One vector is what evolution strategies, Adam, target averages and checkpoints all take: each is then one operation
-on one array, and a compression stays a pure function of theta.
+Evolution strategies, Adam, target averages and checkpoints all take one vector. Each of them is then one operation on
+one array, and a compression stays a pure function of theta.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """MLPs of different shapes evaluated together: lanes that run the same policy share its matrix products.
 
 The counterpart of `BatchedMLP` for policies that gradient methods train: few different ones, larger, of any shapes.
-Small layers are padded with zeros to a few widths, and policies of one padded shape go through each layer in one call:
-with a call a policy, Python took longer than the arithmetic. A product always has `COLUMNS` observations, some of
-them empty, and a policy is always padded alike: BLAS then gives it the same bits in whatever column it stands and
-whatever stands beside it, so that blocks and threads change no return.
+Small layers are padded with zeros to a few widths, and policies of one padded shape go through each layer in one call.
+With a call for each policy, Python took longer than the arithmetic.
+
+A product always has `COLUMNS` observations, some of them empty, and a policy is always padded alike. BLAS then gives a
+policy the same bits in every column and in any company, and blocks and threads change no return.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from compactrl.types import Integers, Layers, Mixed
 SINGLE = np.float32
 COLUMNS = 8
 WIDTHS = (8, 32, 128)
-"""Layers are padded to the next of these numbers of units, wider ones to a multiple of the last, and are evaluated in
-parts of so many: OpenBLAS takes products of more than a million multiplications in another way, six times slower."""
+"""Layers are padded to the next of these numbers of units, and wider ones to a multiple of the last.
+
+Wide layers are evaluated in parts of so many units: OpenBLAS takes products of more than a million multiplications in
+another way, which is six times slower."""
 
 
 def padded(sizes: Sequence[int]) -> tuple[int, ...]:

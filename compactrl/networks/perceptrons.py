@@ -1,10 +1,12 @@
-"""Matrix products of networks that are trained, as fast as this machine's libraries do them.
+"""ReLU networks that are trained, with matrix products by whichever library is faster on this machine.
 
-On AMD processors torch's own matrix product (MKL) leaves half of the arithmetic units idle; the oneDNN that comes
-with the same torch does not. On Intel's it is oneDNN that is slower, by a fifth for large products and several times
-for small ones. So on AMD processors products in single precision go to oneDNN's fused linear layer where torch has it,
-and everywhere else to torch's own. Gradients are written out, each into its place in one vector:
-`tests/compactrl/networks/test_perceptrons.py` compares them with autograd's.
+On AMD processors torch's own matrix product (MKL) leaves half of the arithmetic units idle. The oneDNN that comes with
+the same torch does not. On Intel processors oneDNN is the slower one, by a fifth for large products and several times
+for small ones. So on AMD processors large products in single precision go to oneDNN's fused linear layer, where torch
+has it (`torch_private.py`). All others go to torch's own.
+
+Gradients are written out, each into its place in one vector. `tests/compactrl/networks/test_perceptrons.py` compares
+them with autograd's.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from torch import Tensor
 from compactrl.networks.torch_private import Linear, onednn_linear
 
 SMALLEST = 1 << 16
-"""Products with fewer multiplications than this are over before oneDNN has begun."""
+"""Products with fewer multiplications than this are done before oneDNN has begun."""
 
 TINY = torch.tensor(1e-20)
 """Its square is 0 where torch flushes such numbers to 0; torch does not say whether it does."""
@@ -97,7 +99,13 @@ def cut(flat: Tensor, sizes: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
 
 
 class Stack:
-    """C ReLU networks of one shape: their flat parameters (C · P,), cut once into layers that follow its changes."""
+    """C ReLU networks of one shape.
+
+    Args:
+        flat: their parameters (C · P,). It is cut once, into views: layers follow when it is changed in place.
+        sizes: of the layers, inputs first.
+        count: C.
+    """
 
     def __init__(self, flat: Tensor, sizes: tuple[int, ...], count: int = 1) -> None:
         self.flat, self.sizes, self.count = flat, sizes, count
