@@ -64,9 +64,9 @@ SUMMARY = {
 
 @pytest.fixture(autouse=True)
 def _light(monkeypatch):
-    """No waiting for the disk, and a tenth of the episodes at the end."""
+    """No waiting for the disk, and a fifth of the episodes at the end."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    monkeypatch.setattr(api, "FINAL_EPISODES", 10)
+    monkeypatch.setattr(api, "FINAL_EPISODES", 20)
 
 
 @functools.cache
@@ -142,10 +142,10 @@ def whole_run(method, controller):
 def run_in_pieces(path, options, pieces):
     """Search as in a process that ends after each of these numbers of generations, and is resumed in the next."""
     for index, generations in enumerate([*pieces, None]):
-        going = start(options, path) if index == 0 else reopen(path)
-        last = None if generations is None else going.iteration + generations
-        finish(going, should_stop=lambda going=going, last=last: going.iteration == last)
-        if going.progress >= 1:
+        running = start(options, path) if index == 0 else reopen(path)
+        last = None if generations is None else running.iteration + generations
+        finish(running, should_stop=lambda running=running, last=last: running.iteration == last)
+        if running.progress >= 1:
             break
     return Run(path)
 
@@ -295,15 +295,15 @@ def test_a_search_by_gradients_goes_on_where_environments_fail(tmp_path, fault, 
 
 def test_losses_that_are_nan_end_the_search_and_leave_the_last_good_checkpoint(tmp_path):
     options = options_of("sac", "none", checkpoint_seconds=0)
-    going = start(options, tmp_path / "run")
+    running = start(options, tmp_path / "run")
 
-    def spoil(record, going):
+    def spoil(record, running):
         if record["iteration"] == 5:
             with torch.no_grad():
-                going.learner._theta.fill_(float("nan"))
+                running.learner._theta.fill_(float("nan"))
 
     with pytest.raises(CompactrlError, match=r"(critic_loss|value|actor_loss|entropy) has become NaN|every evaluation"):
-        finish(going, spoil)
+        finish(running, spoil)
     run = Run(tmp_path / "run")
     assert len(run.metrics) == 5
     assert np.isfinite(run.evaluate(4, 1).returns).all()  # it is the policy of the checkpoint, too
@@ -363,30 +363,30 @@ def test_nothing_touches_the_global_random_states(tmp_path):
 def test_what_is_settled_was_proposed_even_right_after_a_re_evaluation(tmp_path, controller):
     proposed = set()
 
-    def note(_, going):
+    def note(_, running):
         nonlocal settled
         proposed.update(design.tobytes() for design in propose.made)
-        settled = going.learner.settled
+        settled = running.learner.settled
 
     settled = None
     options = options_of("chromatic", controller, settle=0.5, selections=2)
-    going = start(options, tmp_path / "run")
-    propose = _Recorded(going.controller)
-    finish(going, note)
+    running = start(options, tmp_path / "run")
+    propose = _Recorded(running.controller)
+    finish(running, note)
     assert settled is not None
     assert settled.tobytes() in proposed
 
 
 def test_the_design_that_would_ship_races_again_and_none_races_twice(tmp_path):
-    going = start(options_of("chromatic", "random"), tmp_path / "run")
-    designs = going.controller.propose(LEADERS + 1)
-    going.leaders.note(designs[:LEADERS], np.arange(float(LEADERS)))
+    running = start(options_of("chromatic", "random"), tmp_path / "run")
+    designs = running.controller.propose(LEADERS + 1)
+    running.leaders.note(designs[:LEADERS], np.arange(float(LEADERS)))
     for shipped in designs[[-1, 0]]:
-        going.shipped = going.policy(shipped)
-        raced = [policy.design.tobytes() for policy in going._candidates()]
+        running.shipped = running.policy(shipped)
+        raced = [policy.design.tobytes() for policy in running._candidates()]
         assert shipped.tobytes() in raced[:LEADERS]
         assert len(set(raced)) == len(raced)
-    going.close()
+    running.close()
 
 
 class _Recorded:
@@ -425,9 +425,9 @@ def test_a_resumed_run_may_get_a_larger_budget_and_else_says_that_it_is_over(tmp
 
 def test_a_run_of_an_earlier_version_is_told_what_is_new_to_it(tmp_path):
     path = tmp_path / "run"
-    going = start(options_of("ghp", "uniform"), path)
-    going.run(should_stop=lambda: going.iteration >= 2)
-    going.close()
+    running = start(options_of("ghp", "uniform"), path)
+    running.run(should_stop=lambda: running.iteration >= 2)
+    running.close()
     content = json.loads((path / "config.json").read_text())
     del content["options"]["anchor_share"]
     (path / "config.json").write_text(json.dumps(content))
@@ -451,8 +451,8 @@ def test_a_strategy_that_cannot_do_with_the_population_says_so_before_anything_i
 def test_on_iteration_sees_every_record(tmp_path):
     seen = []
 
-    def note(record, going):
-        seen.append((record["iteration"], going.iteration))
+    def note(record, running):
+        seen.append((record["iteration"], running.iteration))
 
     run = search(out=tmp_path / "run", on_iteration=note, **options_of("linear", "none"))
     assert seen == [(record["iteration"],) * 2 for record in run.metrics]
@@ -465,14 +465,14 @@ def test_the_mean_of_a_group_leaves_out_what_failed():
 
 
 def test_normalized_rewards_are_returns_in_running_standard_deviations(tmp_path):
-    going = start(options_of("unstructured", "none", normalize_rewards=True), tmp_path / "run")
+    running = start(options_of("unstructured", "none", normalize_rewards=True), tmp_path / "run")
     first, second = np.array([1.0, 3.0, np.nan]), np.array([5.0, 7.0])
-    assert going.learner._reward_scale(first) == pytest.approx(np.std([1.0, 3.0]))
-    assert going.learner._reward_scale(second) == pytest.approx(np.std([1.0, 3.0, 5.0, 7.0]))
-    going.close()
+    assert running.learner._reward_scale(first) == pytest.approx(np.std([1.0, 3.0]))
+    assert running.learner._reward_scale(second) == pytest.approx(np.std([1.0, 3.0, 5.0, 7.0]))
+    running.close()
 
 
 def test_constant_rewards_are_left_as_they_are(tmp_path):
-    going = start(options_of("unstructured", "none", normalize_rewards=True), tmp_path / "run")
-    assert going.learner._reward_scale(np.array([2.0, 2.0])) == 1.0
-    going.close()
+    running = start(options_of("unstructured", "none", normalize_rewards=True), tmp_path / "run")
+    assert running.learner._reward_scale(np.array([2.0, 2.0])) == 1.0
+    running.close()
