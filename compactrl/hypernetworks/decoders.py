@@ -2,10 +2,10 @@
 
 Weights W (outputs, inputs) and biases b = tanh(0.2 · p) come from the states h of a layer's weight node and bias node.
 
-`dense`, the paper's: h → 64 → 128 → the largest matrix there is, cropped, times sqrt(2 / inputs) as in the public code
-of Hegde & Sukhatme 2022. Its last map is 99.8 % of 33.9 M parameters. Only what is cropped is computed. Observations
-wider than the widest layer get a matrix as wide as they are (the public code repeats the narrower one, which ties
-inputs).
+`dense`, the paper's: h → 64 → 128 → the largest matrix there is, cut to the layer's shape, times sqrt(2 / inputs) as in
+the public code of Hegde & Sukhatme 2022. Its last map is 99.8 % of 33.9 M parameters. Entries that the cut drops are
+not computed. Observations wider than the widest layer get a matrix as wide as they are (the public code repeats the
+narrower one, which ties inputs).
 
 `bilinear`, ours: a small core M (r, r) is decoded, and every row and every column of a matrix has a code of r numbers,
 
@@ -14,11 +14,11 @@ inputs).
 Units of hidden layers, observations and outputs have codes of their own. While training the matrix is never built:
 x → ((x C) Mᵀ) Rᵀ costs r (inputs + outputs) + r² a row in place of inputs · outputs.
 
-All shapes share the codes, so what one learns is of use to another only where the same codes do the same in both.
-That is what the scale and the start are for. The rows begin as orthogonal bases, the columns as the same, the cores
-near the identity; then Cᵀ relu(R z), a sum over the units whose linear half is inputs / 2 · z, comes back as z, and
-every policy, however deep or wide, begins as nearly one function, with narrow layers as its coarser samples. Weights
-of random codes at the scale sqrt(2 / inputs) make each policy another function to begin with.
+All shapes share the codes, so one shape learns something of use to another only where the same codes do the same in
+both. That is what the scale and the first values are for. The rows begin as orthogonal bases, the columns as the same
+bases, the cores near the identity. Then Cᵀ relu(R z), a sum over the units whose linear half is inputs / 2 · z, gives
+z back. Every policy, however deep or wide, begins as nearly one function, of which narrow layers are coarser samples.
+With random codes at the scale sqrt(2 / inputs) each policy would begin as another function.
 """
 
 from __future__ import annotations
@@ -116,14 +116,14 @@ class Dense(Decoder):
         hidden = functional.linear(states, p["weight1_weight"], p["weight1_bias"]).relu()
         hidden = functional.linear(hidden, p["weight2_weight"], p["weight2_bias"]).relu()  # (n, S, 128)
         biases = functional.linear(states, p["bias1_weight"], p["bias1_bias"]).relu()
-        found = []
-        for each, codes, bias_codes in zip(batch.architectures, hidden, biases, strict=True):
+        networks = []
+        for widths, codes, bias_codes in zip(batch.architectures, hidden, biases, strict=True):
             layers: Matrices = []
             inputs = self.observation
-            for number, outputs in enumerate((*each, self.outputs)):
+            for number, outputs in enumerate((*widths, self.outputs)):
                 place = 1 + 2 * number
                 weight = p["matrix_weight"][:outputs, :inputs] @ codes[place] + p["matrix_bias"][:outputs, :inputs]
-                if number < len(each):
+                if number < len(widths):
                     bias = functional.linear(
                         bias_codes[place + 1], p["vector_weight"][:outputs], p["vector_bias"][:outputs]
                     )
@@ -132,15 +132,15 @@ class Dense(Decoder):
                     bias = functional.linear(vector, p["output_weight"], p["output_bias"])
                 layers.append(((2 / inputs) ** 0.5 * weight, torch.tanh(0.2 * bias)))
                 inputs = outputs
-            found.append(layers)
-        return found
+            networks.append(layers)
+        return networks
 
-    def network(self, p: Parameters, states: Tensor, batch: Batch) -> EachNetwork:
+    def network(self, p: Parameters, states: Tensor, batch: Batch) -> NetworksInTurn:
         """Return the MLPs as one function."""
-        return EachNetwork(self.matrices(p, states, batch))
+        return NetworksInTurn(self.matrices(p, states, batch))
 
 
-class EachNetwork:
+class NetworksInTurn:
     """MLPs one after the other: observations (n, B, O) → (n, B, outputs)."""
 
     def __init__(self, networks: list[Matrices]) -> None:
@@ -148,13 +148,13 @@ class EachNetwork:
 
     def __call__(self, observations: Tensor) -> Tensor:
         """Return the raw outputs."""
-        found = []
+        outputs = []
         for x, layers in zip(observations, self._networks, strict=True):
             for number, (weight, bias) in enumerate(layers):
                 x = torch.nn.functional.linear(x, weight, bias)
                 x = x.relu() if number < len(layers) - 1 else x
-            found.append(x)
-        return torch.stack(found)
+            outputs.append(x)
+        return torch.stack(outputs)
 
 
 class Bilinear(Decoder):
@@ -212,18 +212,18 @@ class Bilinear(Decoder):
     def matrices(self, p: Parameters, states: Tensor, batch: Batch) -> list[Matrices]:
         """Return every layer of every MLP, from the states of their nodes (n, S, H)."""
         cores, codes = self._decode(p, states, batch)
-        found: list[Matrices] = []
-        for each, (*places, last) in zip(batch.architectures, batch.places, strict=True):
+        networks: list[Matrices] = []
+        for widths, (*places, last) in zip(batch.architectures, batch.places, strict=True):
             layers: Matrices = []
             columns = p["inputs"]
-            for outputs, place in zip(each, places, strict=True):
+            for outputs, place in zip(widths, places, strict=True):
                 bias = torch.tanh(0.2 * (p["bias_rows"][:outputs] @ codes[place]))
                 layers.append((p["rows"][:outputs] @ cores[place] @ columns, bias))
                 columns = p["columns"][:, :outputs]
             bias = torch.tanh(0.2 * (p["bias_outputs"] @ codes[last]))
             layers.append((p["outputs"] @ cores[last] @ columns, bias))
-            found.append(layers)
-        return found
+            networks.append(layers)
+        return networks
 
     def network(self, p: Parameters, states: Tensor, batch: Batch) -> LowRankNetwork:
         """Return the MLPs as one function."""
@@ -250,4 +250,4 @@ def _bases(generator: np.random.Generator, count: int, size: int) -> Floats:
     return bases
 
 
-DECODERS: dict[str, type[Decoder]] = {each.name: each for each in (Bilinear, Dense)}
+DECODERS: dict[str, type[Decoder]] = {decoder.name: decoder for decoder in (Bilinear, Dense)}

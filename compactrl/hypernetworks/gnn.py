@@ -1,23 +1,24 @@
 """The gated graph network that reads an MLP's chain: one pass of messages forward, one backward.
 
 Zhang et al., "Graph hypernetworks for neural architecture search" (2018), with one round (T = 1) as in the public
-code of Hegde & Sukhatme 2022. Every node starts as a linear encoding of its features; then, along the chain and
-back,
+code of Hegde & Sukhatme 2022. Every node starts as a linear encoding of its features. Then messages go along the
+chain, and back:
 
     m_v = relu(W2 relu(W1 h_u + b1) + b2)        the message of the node before, u
     h_v <- GRU(input m_v, state h_v)             (r, z = sigmoid(…); n = tanh(W m + b + r (U h + c)); h = n + z (h - n))
 
-and a layer norm at the end. Both passes share all parameters.
+A layer norm ends it. Both passes share all parameters. `plain_pass` is these equations and nothing else.
 
-The recurrence is twenty dependent steps on a few numbers, where what counts is how long a library takes to begin an
-operation: numpy half as long as torch, and autograd doubles torch's. So `Embed` is one operation in numpy with its
-gradient written out (`tests/compactrl/hypernets/test_gnn.py` holds the plain loop that it must equal), on a GPU's
-machine too, where every step would be several launches. What depends only on a node's own state, U h + c, is taken out
-of the loop; biases are a last column of weights, their inputs a column of ones.
+The recurrence is twenty dependent steps on a few numbers. What counts is how long a library takes to begin an
+operation: numpy takes half as long as torch, and autograd doubles torch's time. So `Embed` is one operation in numpy,
+with its gradient written out; the tests compare both with `plain_pass` and autograd. On a GPU's machine it runs on the
+CPU, too, since every step would be several launches. What depends only on a node's own state, U h + c, is computed
+before the loop. Biases are a last column of weights, and their inputs a column of ones.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ NAMES = tuple(
 EPSILON = 1e-5
 """Of the layer norm, torch's own."""
 CLOSED = 1e4
-"""Added to the update gate of nodes that are padding: z is exactly 1, the node keeps its state, no gradient flows."""
+"""Added to the update gate of padding: z is exactly 1, the node keeps its state, and no gradient flows."""
 
 
 def shapes(features: int, size: int) -> dict[str, tuple[int, ...]]:
@@ -71,15 +72,14 @@ def initial(generator: np.random.Generator, features: int, size: int) -> dict[st
 
 
 def closed_gates(lengths: Integers, steps: int) -> Floats:
-    """Return what the way back adds to the update gates, (S - 1, n, 1): from each chain's last node on it moves
-    nothing.
+    """Return what the second pass adds to the update gates, (S - 1, n, 1): it changes no node after a chain's end.
 
     Args:
         lengths: numbers of nodes, (n,).
         steps: S, nodes of the longest chain.
     """
-    moves = np.arange(steps - 1)[:, None] < lengths - 1
-    return np.where(moves, 0.0, CLOSED)[::-1, :, None]
+    changes = np.arange(steps - 1)[:, None] < lengths - 1
+    return np.where(changes, 0.0, CLOSED)[::-1, :, None]
 
 
 def embed(parameters: dict[str, Tensor], nodes: Floats, closed: Floats) -> Tensor:
@@ -94,91 +94,171 @@ def embed(parameters: dict[str, Tensor], nodes: Floats, closed: Floats) -> Tenso
     return states
 
 
-class Walk:
-    """A pass of messages along k nodes, and its gradient.
+def plain_pass(parameters: Mapping[str, Tensor], states: Tensor) -> Tensor:
+    """Return the states (S, H) of one chain after one pass of messages: the equations, a node at a time.
+
+    Nothing uses it but the tests, which hold `Embed` to it. For the pass back, turn the states around.
+    """
+    p = parameters
+    after = [states[0]]
+    for state in states[1:]:
+        hidden = torch.relu(p["message1_weight"] @ after[-1] + p["message1_bias"])
+        message = torch.relu(p["message2_weight"] @ hidden + p["message2_bias"])
+        input_r, input_z, input_n = (p["input_weight"] @ message + p["input_bias"]).chunk(3)
+        state_r, state_z, state_n = (p["state_weight"] @ state + p["state_bias"]).chunk(3)
+        r, z = torch.sigmoid(input_r + state_r), torch.sigmoid(input_z + state_z)
+        n = torch.tanh(input_n + r * state_n)
+        after.append(n + z * (state - n))
+    return torch.stack(after)
+
+
+def walk_layers(weights: list[Floats]) -> list[Floats]:
+    """Return what a walk multiplies by.
 
     Args:
         weights: of both message layers and of the GRU's inputs, each with its bias as a last column.
+    """
+    layers = [np.ascontiguousarray(weight.T) for weight in weights]
+    gates = layers[-1]
+    gates[:, : gates.shape[1] // 3 * 2] *= 0.5  # of r and z: sigmoid(x) = (1 + tanh(x / 2)) / 2
+    return layers
+
+
+class Walk:
+    """A pass of messages along k nodes, of n chains at once.
+
+    Args:
+        layers: of `walk_layers`.
         start: states of the node where it begins, (n, H).
         states: of the nodes along the way, (k, n, H).
         gates: U h + c of these nodes, (k, n, 3H): of r, z and n.
     """
 
-    def __init__(self, weights: list[Floats], start: Floats, states: Floats, gates: Floats) -> None:
+    def __init__(self, layers: list[Floats], start: Floats, states: Floats, gates: Floats) -> None:
         k, n, size = states.shape
-        self._weights, self._states, self._gates = weights, states, gates
-        self._out = np.ones((k + 1, n, size + 1), states.dtype)
-        self._m1, self._m2 = (np.ones((k, n, size + 1), states.dtype) for _ in range(2))
-        self._rz, self._new = np.empty((k, n, 2 * size), states.dtype), np.empty_like(states)
-        w1, w2, wi = (np.ascontiguousarray(weight.T) for weight in weights)
-        wi[:, : 2 * size] *= 0.5  # sigmoid(x) = (1 + tanh(x / 2)) / 2
-        half = 0.5 * gates[..., : 2 * size]
-        message, inputs = np.empty_like(start), np.empty((n, 3 * size), states.dtype)
-        inputs_rz, inputs_n = inputs[:, : 2 * size], inputs[:, 2 * size :]
-        self._out[0, :, :-1] = start
-        steps = zip(
-            self._out[:-1], self._out[1:, :, :-1], self._m1, self._m1[..., :-1], self._m2, self._m2[..., :-1],
-            half, gates[..., 2 * size :], self._rz, self._rz[..., :size], self._rz[..., size:], self._new, states,
-            strict=True,
-        )  # fmt: skip
-        for before, after, m1, m1_in, m2, m2_in, g_rz, g_n, rz, r, z, new, state in steps:
-            np.dot(before, w1, out=message)
-            np.maximum(message, 0, out=m1_in)
-            np.dot(m1, w2, out=message)
-            np.maximum(message, 0, out=m2_in)
-            np.dot(m2, wi, out=inputs)
-            np.add(inputs_rz, g_rz, out=rz)
-            np.tanh(rz, out=rz)
-            np.multiply(rz, 0.5, out=rz)
-            np.add(rz, 0.5, out=rz)
-            np.multiply(r, g_n, out=new)
-            np.add(new, inputs_n, out=new)
-            np.tanh(new, out=new)
-            np.subtract(state, new, out=message)
-            np.multiply(message, z, out=message)
-            np.add(message, new, out=after)
+        dtype = states.dtype
+        self.old, self.gates_n = states, gates[..., 2 * size :]
+        # The new states (from the start on), and the two layers of each message; each with a column of ones.
+        self.chain = np.ones((k + 1, n, size + 1), dtype)
+        self.hidden, self.message = (np.ones((k, n, size + 1), dtype) for _ in range(2))
+        self.rz, self.candidate = np.empty((k, n, 2 * size), dtype), np.empty((k, n, size), dtype)
+        self.r, self.z = self.rz[..., :size], self.rz[..., size:]
+
+        self._chain_units, self._hidden_units, self._message_units = (
+            values[..., :-1] for values in (self.chain, self.hidden, self.message)
+        )
+        self._w1, self._w2, self._wi = layers
+        self._half_gates_rz = 0.5 * gates[..., : 2 * size]
+        self._scratch, inputs = np.empty((n, size), dtype), np.empty((n, 3 * size), dtype)
+        self._inputs, self._inputs_rz, self._inputs_n = inputs, inputs[:, : 2 * size], inputs[:, 2 * size :]
+
+        self._chain_units[0] = start
+        for step in range(k):
+            self._send(step)
+            self._gate(step)
+            self._update(step)
+
+    def _send(self, step: int) -> None:
+        """The message: relu(W2 relu(W1 h_u + b1) + b2)."""
+        scratch = self._scratch
+        np.dot(self.chain[step], self._w1, out=scratch)
+        np.maximum(scratch, 0, out=self._hidden_units[step])
+        np.dot(self.hidden[step], self._w2, out=scratch)
+        np.maximum(scratch, 0, out=self._message_units[step])
+
+    def _gate(self, step: int) -> None:
+        """The gates r and z, and beside them W m + b of the candidate."""
+        rz = self.rz[step]
+        np.dot(self.message[step], self._wi, out=self._inputs)
+        np.add(self._inputs_rz, self._half_gates_rz[step], out=rz)
+        np.tanh(rz, out=rz)
+        np.multiply(rz, 0.5, out=rz)
+        np.add(rz, 0.5, out=rz)
+
+    def _update(self, step: int) -> None:
+        """The candidate n = tanh(W m + b + r (U h + c)), and the new state n + z (h - n)."""
+        candidate, scratch = self.candidate[step], self._scratch
+        np.multiply(self.r[step], self.gates_n[step], out=candidate)
+        np.add(candidate, self._inputs_n, out=candidate)
+        np.tanh(candidate, out=candidate)
+        np.subtract(self.old[step], candidate, out=scratch)
+        np.multiply(scratch, self.z[step], out=scratch)
+        np.add(scratch, candidate, out=self._chain_units[step + 1])
 
     @property
     def states(self) -> Floats:
         """The new states, (k, n, H)."""
-        return self._out[1:, :, :-1]
+        return self._chain_units[1:]
 
-    def gradient(self, d_states: Floats) -> tuple[list[Floats], Floats, Floats, Floats]:
-        """Return the gradients of weights, start, states and gates for that of the new states (k, n, H)."""
+
+class WalkGradient:
+    """The gradient of a walk: its stages in reverse, from the last node to the first.
+
+    Args:
+        walk: the pass.
+        d_states: the gradient of its new states, (k, n, H).
+        matrices: of both message layers and of the GRU's inputs, without their biases.
+    """
+
+    weights: list[Floats]
+    """Of the matrices, each with its bias as a last column."""
+    start: Floats
+    """(n, H)"""
+    states: Floats
+    """(k, n, H), not through the gates."""
+    gates: Floats
+    """(k, n, 3H)"""
+
+    def __init__(self, walk: Walk, d_states: Floats, matrices: list[Floats]) -> None:
         k, n, size = d_states.shape
-        r, z, new = self._rz[..., :size], self._rz[..., size:], self._new
-        # What does not depend on the gradient that comes along the chain, for all nodes at once.
-        by_new = (1 - z) * (1 - new * new)
-        by_z = (self._states - new) * z * (1 - z)
-        by_r = self._gates[..., 2 * size :] * r * (1 - r)
-        alive_1, alive_2 = ((m[..., :-1] > 0).astype(r.dtype) for m in (self._m1, self._m2))
-        w1, w2, wi = (np.ascontiguousarray(weight[:, :-1]) for weight in self._weights)
-        d_inputs = np.empty((k, n, 3 * size), r.dtype)
-        d_m1, d_m2, d_all = (np.empty((k, n, size), r.dtype) for _ in range(3))
-        carried = np.zeros((n, size), r.dtype)
-        parts = (
-            d_inputs, d_inputs[..., :size], d_inputs[..., size : 2 * size], d_inputs[..., 2 * size :],
-            d_m1, d_m2, d_all, d_states, by_new, by_z, by_r, alive_1, alive_2,
+        r, z, candidate, dtype = walk.r, walk.z, walk.candidate, walk.rz.dtype
+        # Derivatives that do not depend on the gradient that comes along the chain, for all nodes at once.
+        self._candidate_by_input = (1 - z) * (1 - candidate * candidate)
+        self._state_by_z_input = (walk.old - candidate) * z * (1 - z)
+        self._candidate_by_r_input = walk.gates_n * r * (1 - r)
+        self._hidden_active, self._message_active = (
+            (values[..., :-1] > 0).astype(dtype) for values in (walk.hidden, walk.message)
+        )
+        self._w1, self._w2, self._wi = matrices
+        self._d_inputs = np.empty((k, n, 3 * size), dtype)  # of W m + b: of r, z and n
+        self._d_r, self._d_z, self._d_n = (
+            self._d_inputs[..., part * size : (part + 1) * size] for part in range(3)
         )  # fmt: skip
-        for d_three, d_r, d_z, d_n, d_1, d_2, d, given, of_new, of_z, of_r, on_1, on_2 in zip(
-            *(part[::-1] for part in parts), strict=True
-        ):
-            np.add(given, carried, out=d)
-            np.multiply(d, of_new, out=d_n)
-            np.multiply(d, of_z, out=d_z)
-            np.multiply(d_n, of_r, out=d_r)
-            np.dot(d_three, wi, out=d_2)
-            np.multiply(d_2, on_2, out=d_2)
-            np.dot(d_2, w2, out=d_1)
-            np.multiply(d_1, on_1, out=d_1)
-            np.dot(d_1, w1, out=carried)
-        d_weights = [
-            d.reshape(k * n, -1).T @ inputs.reshape(k * n, -1)
-            for d, inputs in ((d_m1, self._out[:-1]), (d_m2, self._m1), (d_inputs, self._m2))
+        self._d_hidden, self._d_message, self._d_new = (np.empty((k, n, size), dtype) for _ in range(3))
+        self._d_states = d_states
+        self.start = np.zeros((n, size), dtype)  # of the node before, at every step
+
+        for step in range(k - 1, -1, -1):
+            self._update_and_gates(step)
+            self._send(step)
+
+        self.weights = [
+            d_outputs.reshape(k * n, -1).T @ inputs.reshape(k * n, -1)
+            for d_outputs, inputs in (
+                (self._d_hidden, walk.chain[:-1]),
+                (self._d_message, walk.hidden),
+                (self._d_inputs, walk.message),
+            )
         ]
-        d_gates = d_inputs
-        d_gates[..., 2 * size :] *= r
-        return d_weights, carried, d_all * z, d_gates
+        self._d_n *= r
+        self.states, self.gates = self._d_new * z, self._d_inputs
+
+    def _update_and_gates(self, step: int) -> None:
+        """From the new state, of which the next node's message may be made, to W m + b."""
+        d_new, d_n = self._d_new[step], self._d_n[step]
+        np.add(self._d_states[step], self.start, out=d_new)
+        np.multiply(d_new, self._candidate_by_input[step], out=d_n)
+        np.multiply(d_new, self._state_by_z_input[step], out=self._d_z[step])
+        np.multiply(d_n, self._candidate_by_r_input[step], out=self._d_r[step])
+
+    def _send(self, step: int) -> None:
+        """From W m + b to the state of the node before, through both layers of the message."""
+        d_message, d_hidden = self._d_message[step], self._d_hidden[step]
+        np.dot(self._d_inputs[step], self._wi, out=d_message)
+        np.multiply(d_message, self._message_active[step], out=d_message)
+        np.dot(d_message, self._w2, out=d_hidden)
+        np.multiply(d_hidden, self._hidden_active[step], out=d_hidden)
+        np.dot(d_hidden, self._w1, out=self.start)
 
 
 class Embed(torch.autograd.Function):
@@ -187,56 +267,66 @@ class Embed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, nodes: Floats, closed: Floats, *parameters: Tensor) -> Tensor:
         """Return the states (n, S, H)."""
-        like = parameters[0]
-        given = dict(zip(NAMES, (each.detach().cpu().numpy() for each in parameters), strict=True))
-        dtype = given["encoder_weight"].dtype
+        device = parameters[0].device
+        arrays = dict(zip(NAMES, (parameter.detach().cpu().numpy() for parameter in parameters), strict=True))
 
         def layer(name: str) -> Floats:
-            return np.concatenate([given[f"{name}_weight"], given[f"{name}_bias"][:, None]], axis=1)
+            return np.concatenate([arrays[f"{name}_weight"], arrays[f"{name}_bias"][:, None]], axis=1)
 
-        x = np.ones((*nodes.shape[1::-1], nodes.shape[2] + 1), dtype)  # (S, n, F + 1)
-        x[..., :-1] = nodes.transpose(1, 0, 2)
-        weights, state = [layer(name) for name in ("message1", "message2", "input")], layer("state")
-        h = x @ layer("encoder").T
-        there = Walk(weights, h[0], h[1:], h[1:] @ state[:, :-1].T + state[:, -1])
-        h1 = np.concatenate([h[:1], there.states])
-        gates = h1[-2::-1] @ state[:, :-1].T + state[:, -1]
-        size = h.shape[-1]
-        gates[..., size : 2 * size] += closed
-        back = Walk(weights, h1[-1], h1[-2::-1], gates)
-        h2 = np.concatenate([back.states[::-1], h1[-1:]])
-        centred = h2 - h2.mean(axis=-1, keepdims=True)
+        features = np.ones((*nodes.shape[1::-1], nodes.shape[2] + 1), arrays["encoder_weight"].dtype)  # (S, n, F + 1)
+        features[..., :-1] = nodes.transpose(1, 0, 2)
+        weights, state_layer = [layer(name) for name in ("message1", "message2", "input")], layer("state")
+
+        def gates(states: Floats) -> Floats:
+            own: Floats = states @ state_layer[:, :-1].T + state_layer[:, -1]
+            return own
+
+        encoded, layers = features @ layer("encoder").T, walk_layers(weights)
+        first = Walk(layers, encoded[0], encoded[1:], gates(encoded[1:]))
+        middle = np.concatenate([encoded[:1], first.states])
+        turned = middle[-2::-1]
+        second_gates, size = gates(turned), encoded.shape[-1]
+        second_gates[..., size : 2 * size] += closed
+        second = Walk(layers, middle[-1], turned, second_gates)
+        last = np.concatenate([second.states[::-1], middle[-1:]])
+
+        centred = last - last.mean(axis=-1, keepdims=True)
         scale = 1 / np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + EPSILON)
         normal = centred * scale
-        out = normal * given["norm_weight"] + given["norm_bias"]
-        ctx.kept = (x, h, h1, there, back, state, normal, scale, given["norm_weight"].copy(), like.device)
-        return torch.as_tensor(np.ascontiguousarray(out.transpose(1, 0, 2)), device=like.device)
+        out = normal * arrays["norm_weight"] + arrays["norm_bias"]
+        norm_weight = arrays["norm_weight"].copy()
+        ctx.kept = (features, encoded, middle, first, second, weights, state_layer, normal, scale, norm_weight, device)
+        return torch.as_tensor(np.ascontiguousarray(out.transpose(1, 0, 2)), device=device)
 
     @staticmethod
     def backward(ctx: Any, d_out: Tensor) -> tuple[Any, ...]:
         """Return the gradients of the parameters."""
-        x, h, h1, there, back, state, normal, scale, norm_weight, device = ctx.kept
+        features, encoded, middle, first, second, weights, state_layer, normal, scale, norm_weight, device = ctx.kept
+        size, matrices = encoded.shape[-1], [np.ascontiguousarray(weight[:, :-1]) for weight in weights]
+
+        def through_gates(states: Floats, d_gates: Floats) -> tuple[Floats, Floats]:
+            """Return the gradients of U with c, and of the states, for that of U h + c."""
+            flat = d_gates.reshape(-1, 3 * size)
+            d_layer = np.concatenate([flat.T @ states.reshape(-1, size), flat.sum(axis=0)[:, None]], axis=1)
+            return d_layer, d_gates @ state_layer[:, :-1]
+
         d = d_out.detach().cpu().numpy().transpose(1, 0, 2)
-        size = h.shape[-1]
         d_norm = np.stack([(d * normal).sum(axis=(0, 1)), d.sum(axis=(0, 1))])
         d = d * norm_weight
-        d = scale * (d - d.mean(axis=-1, keepdims=True) - normal * (d * normal).mean(axis=-1, keepdims=True))
+        d_last = scale * (d - d.mean(axis=-1, keepdims=True) - normal * (d * normal).mean(axis=-1, keepdims=True))
 
-        def own(before: Floats, d_gates: Floats) -> tuple[Floats, Floats]:
-            """Return the gradients of U with c, and of the states, through the gates."""
-            flat = d_gates.reshape(-1, 3 * size)
-            d_state = np.concatenate([flat.T @ before.reshape(-1, size), flat.sum(axis=0)[:, None]], axis=1)
-            return d_state, d_gates @ state[:, :-1]
+        of_second = WalkGradient(second, np.ascontiguousarray(d_last[-2::-1]), matrices)
+        d_state_layer, d_turned = through_gates(middle[-2::-1], of_second.gates)
+        d_turned = of_second.states + d_turned
+        d_middle = np.concatenate([d_turned[::-1], (d_last[-1] + of_second.start)[None]])
 
-        d_weights, d_start, d_before, d_gates = back.gradient(np.ascontiguousarray(d[-2::-1]))
-        d_state, through = own(h1[-2::-1], d_gates)
-        d_h1 = np.concatenate([(d_before + through)[::-1], (d[-1] + d_start)[None]])
-        d_weights_there, d_start, d_before, d_gates = there.gradient(d_h1[1:])
-        d_state_there, through = own(h[1:], d_gates)
-        d_h = np.concatenate([(d_h1[0] + d_start)[None], d_before + through])
-        d_encoder = d_h.reshape(-1, size).T @ x.reshape(-1, x.shape[-1])
-        layers = [d_encoder, *(one + two for one, two in zip(d_weights, d_weights_there, strict=True))]
-        found: list[Floats] = []
-        for layer in (*layers, d_state + d_state_there):
-            found += [layer[:, :-1], layer[:, -1]]
-        return None, None, *(torch.as_tensor(np.ascontiguousarray(each), device=device) for each in (*found, *d_norm))
+        of_first = WalkGradient(first, d_middle[1:], matrices)
+        d_state_layer_first, d_along = through_gates(encoded[1:], of_first.gates)
+        d_encoded = np.concatenate([(d_middle[0] + of_first.start)[None], of_first.states + d_along])
+
+        d_encoder = d_encoded.reshape(-1, size).T @ features.reshape(-1, features.shape[-1])
+        d_walks = [one + other for one, other in zip(of_second.weights, of_first.weights, strict=True)]
+        d_layers = [d_encoder, *d_walks, d_state_layer + d_state_layer_first]
+        in_order = [part for layer in d_layers for part in (layer[:, :-1], layer[:, -1])]
+        gradients = (*in_order, *d_norm)
+        return None, None, *(torch.as_tensor(np.ascontiguousarray(part), device=device) for part in gradients)

@@ -35,9 +35,9 @@ def chain(widths: Widths, observation: int, outputs: int, kind: str = "normalize
     sizes = (*widths, outputs)
     if kind == "raw":
         return np.array([0, *(size for size in sizes for _ in range(2))], float)[:, None]
-    before = (observation, *widths)
+    inputs_of_layers = (observation, *widths)
     rows = [[0.0] * FEATURES[kind]]
-    for number, (size, inputs) in enumerate(zip(sizes, before, strict=True)):
+    for number, (size, inputs) in enumerate(zip(sizes, inputs_of_layers, strict=True)):
         for weight in (1.0, 0.0):
             place = [float(number == 0), float(number == len(widths))]
             rows.append([np.log2(size) / 9, np.log2(inputs) / 9, weight, *place])
@@ -48,9 +48,9 @@ def batch(
     architectures: Sequence[Widths], observation: int, outputs: int, kind: str = "normalized"
 ) -> tuple[Floats, Integers]:
     """Return the nodes of n MLPs, (n, S, F) padded with zeros at the end, and their numbers of nodes, (n,)."""
-    chains = [chain(each, observation, outputs, kind) for each in architectures]
-    lengths = np.array([len(each) for each in chains])
+    chains = [chain(widths, observation, outputs, kind) for widths in architectures]
+    lengths = np.array([len(features) for features in chains])
     nodes = np.zeros((len(chains), lengths.max(), FEATURES[kind]))
-    for row, each in zip(nodes, chains, strict=True):
-        row[: len(each)] = each
+    for row, features in zip(nodes, chains, strict=True):
+        row[: len(features)] = features
     return nodes, lengths

@@ -1,9 +1,9 @@
 """MLPs of different shapes as one batch, with weights W = R M Cᵀ that are never built.
 
-Between layers an MLP is r numbers, Cᵀ of its units. Those MLPs that have a layer take theirs, go through it, and put
-the new ones back; to the others it does nothing. MLPs whose layers are of similar width go together, as wide as the
-widest of them: units that an MLP does not have get a bias so low that they are always at rest (`ABSENT`), which needs
-no operation of its own.
+Between layers an MLP is r numbers, Cᵀ of its units. At each layer the MLPs that have it take their numbers, go through
+it, and put the new ones back; the others stay as they are. MLPs whose layers are of similar width go together, as wide
+as the widest of them. Units that an MLP does not have get a bias so low that they are always inactive (`ABSENT`), which
+needs no operation of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from compactrl.networks.perceptrons import rest
+from compactrl.networks.perceptrons import mask_inactive
 from compactrl.policies.architectures import Widths
 
 ABSENT = -1e30
@@ -48,21 +48,21 @@ class Batch:
         self, architectures: Sequence[Widths], observation: int, dtype: torch.dtype, device: torch.device
     ) -> None:
         self.architectures = architectures
-        depths = [len(each) for each in architectures]
+        depths = [len(widths) for widths in architectures]
         self.groups: list[Group] = []
         order: list[tuple[int, int]] = []  # MLP and layer
         for layer in range(max(depths)):
             members = [number for number, depth in enumerate(depths) if depth > layer]
             members.sort(key=lambda number: -architectures[number][layer])
             for part in _parts([architectures[number][layer] for number in members]):
-                together = members[part]
-                place = slice(len(order), len(order) + len(together))
-                width = architectures[together[0]][layer]
-                self.groups.append(Group(torch.as_tensor(together, device=device), place, width))
-                order += [(number, layer) for number in together]
+                in_group = members[part]
+                place = slice(len(order), len(order) + len(in_group))
+                width = architectures[in_group[0]][layer]
+                self.groups.append(Group(torch.as_tensor(in_group, device=device), place, width))
+                order += [(number, layer) for number in in_group]
         hidden = [architectures[number][layer] for number, layer in order]
         order += [(number, depth) for number, depth in enumerate(depths)]
-        places = {each: place for place, each in enumerate(order)}
+        places = {number_and_layer: place for place, number_and_layer in enumerate(order)}
         self.places = [[places[number, layer] for layer in range(depth + 1)] for number, depth in enumerate(depths)]
         """Where each MLP's layers are."""
         inputs = [(observation, *architectures[number])[layer] for number, layer in order]
@@ -88,8 +88,8 @@ def _parts(widths: Sequence[int]) -> list[slice]:
 class Pass(torch.autograd.Function):
     """All layers as one operation, of observations (n, B, O); arguments as in `LowRankNetwork`.
 
-    The gradient is written out: as single operations on slices, each zeroed and summed a whole table a layer. Nothing
-    flows to the observations.
+    The gradient is written out. Autograd would, for every slice of a table, fill a whole table with zeros and add it.
+    Observations get no gradient.
     """
 
     @staticmethod
@@ -101,23 +101,23 @@ class Pass(torch.autograd.Function):
         n, batch, size = x.shape
         rank = inputs.shape[0]
         codes = linear(x.reshape(n * batch, size), inputs).view(n, batch, rank)
-        kept = []
+        saved = []
         for members, layers, width in order.groups:
             before = codes.index_select(0, members)
             mixed = torch.bmm(before, cores[layers].transpose(1, 2))
             units = linear(mixed.view(-1, rank), rows[:width])
             units.view(-1, batch, width).add_(biases[layers, None, :width]).relu_()
             codes.index_copy_(0, members, linear(units, columns[:, :width]).view_as(before))
-            kept += [before, mixed, units]
+            saved += [before, mixed, units]
         mixed = torch.bmm(codes, cores[-n:].transpose(1, 2))
         ctx.order = order
-        ctx.save_for_backward(x, inputs, columns, rows, outputs, cores, biases, codes, mixed, *kept)
+        ctx.save_for_backward(x, inputs, columns, rows, outputs, cores, biases, codes, mixed, *saved)
         return torch.baddbmm(output_biases[:, None], mixed, outputs.t().expand(n, -1, -1))
 
     @staticmethod
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all arguments but the first and the last."""
-        x, inputs, columns, rows, outputs, cores, biases, codes, mixed, *kept = ctx.saved_tensors
+        x, inputs, columns, rows, outputs, cores, biases, codes, mixed, *saved = ctx.saved_tensors
         order: Batch = ctx.order
         n, batch, size = x.shape
         rank = inputs.shape[0]
@@ -130,11 +130,11 @@ class Pass(torch.autograd.Function):
         d_codes = torch.bmm(d_mixed, cores[-n:])
         for number in range(len(order.groups) - 1, -1, -1):
             members, layers, width = order.groups[number]
-            before, mixed, units = kept[3 * number : 3 * number + 3]
+            before, mixed, units = saved[3 * number : 3 * number + 3]
             flat = d_codes.index_select(0, members).view(-1, rank)
             d_columns[:, :width].addmm_(flat.t(), units)
             d_units = flat @ columns[:, :width]
-            rest(d_units, units)
+            mask_inactive(d_units, units)
             d_biases[layers, :width] = d_units.view(-1, batch, width).sum(1)
             d_rows[:width].addmm_(d_units.t(), mixed.view(-1, rank))
             d_mixed = (d_units @ rows[:width]).view_as(mixed)

@@ -1,7 +1,6 @@
 """Adam on one flat vector (Kingma & Ba 2015), with a state of plain arrays.
 
-The step is the fused operation behind `torch.optim.Adam(fused=True)`; the class around it imports a compiler at its
-first step, which takes seconds. Weight decay is added to the gradient, as there.
+Weight decay is added to the gradient, as in `torch.optim.Adam`.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from compactrl.networks.torch_private import adam_step
 from compactrl.types import State
 
 
@@ -26,15 +26,12 @@ class Adam:
         self._vector = vector.detach()
         self.rate, self._decay = learning_rate, weight_decay
         self._first, self._second = torch.zeros_like(self._vector), torch.zeros_like(self._vector)
-        self.steps = torch.zeros((), dtype=torch.float32, device=vector.device)  # taken; where the vector is
+        self.steps = torch.zeros((), dtype=torch.float32, device=vector.device)  # taken so far
 
     def step(self, gradient: Tensor) -> None:
         """Take one step."""
         self.steps += 1
-        torch._fused_adam_(
-            [self._vector], [gradient], [self._first], [self._second], [], [self.steps],
-            lr=self.rate, beta1=0.9, beta2=0.999, weight_decay=self._decay, eps=1e-8, amsgrad=False, maximize=False,
-        )  # fmt: skip
+        adam_step(self._vector, gradient, self._first, self._second, self.steps, self.rate, self._decay)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""

@@ -1,7 +1,7 @@
 """MLPs of one shape, many at once: elementwise products, summed in one fixed order.
 
-Single precision, the batch on the last axis. numpy then gives each policy the same bits whatever its position in the
-batch and however many others run beside it, so workers, threads and batches never change a return.
+Arrays are in single precision and have the batch on the last axis. numpy then gives a policy the same bits at every
+position and in any company, and workers, threads and batches change no return.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ACTIVATIONS: dict[str, Callable[[NDArray[np.float32]], Any]] = {
     "tanh": lambda values: np.tanh(values, out=values),
     "relu": lambda values: np.maximum(values, 0, out=values),
 }
-"""Of hidden layers, by name, in place."""
+"""Activations of hidden layers by name; they change the values in place."""
 
 
 class BatchedMLP:

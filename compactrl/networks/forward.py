@@ -1,4 +1,4 @@
-"""Networks of either kind behind one call: who evaluates policies does not know which it has."""
+"""Networks of either container behind one call: who evaluates policies need not know which it has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def network(networks: Networks, slots: Integers | None = None) -> Network:
 def some_of(networks: Networks, chosen: Any) -> Networks:
     """Return the MLPs of some of N trials."""
     if isinstance(networks, Mixed):
-        used, of = np.unique(networks.of[chosen], return_inverse=True)
+        used, of = np.unique(networks.of[chosen], return_inverse=True)  # policies that nobody runs stay behind
         return networks._replace(policies=tuple(networks.policies[policy] for policy in used), of=of)
     layers = tuple(Layer(weight[chosen], None if bias is None else bias[chosen]) for weight, bias in networks.layers)
     return networks._replace(layers=layers)

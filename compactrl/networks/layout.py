@@ -1,7 +1,7 @@
 """A network's parameters as views of one flat vector, numpy or torch.
 
-One vector is what evolution strategies, Adam, target averages and checkpoints all take: each is then one operation
-on one array, and a compression stays a pure function of theta.
+Evolution strategies, Adam, target averages and checkpoints all take one vector. Each of them is then one operation on
+one array, and a compression stays a pure function of theta.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Layout:
         if isinstance(vector, np.ndarray):
             parts = np.split(vector, self._ends)
             return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
-        from compactrl.networks.perceptrons import Cut
+        from compactrl.networks.flat import Parts  # torch comes with it, and who has numpy arrays needs none
 
-        cut = Cut.apply(vector, list(self.shapes.values()))  # type: ignore[no-untyped-call]
-        return dict(zip(self.shapes, cut, strict=True))
+        views = Parts.apply(vector, list(self.shapes.values()))  # type: ignore[no-untyped-call]
+        return dict(zip(self.shapes, views, strict=True))
 
     def joined(self, parts: Mapping[str, Any]) -> Floats:
         """Return the vector (P,) of parts by name."""

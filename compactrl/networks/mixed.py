@@ -1,10 +1,11 @@
 """MLPs of different shapes evaluated together: lanes that run the same policy share its matrix products.
 
 The counterpart of `BatchedMLP` for policies that gradient methods train: few different ones, larger, of any shapes.
-Small layers are padded with zeros to a few widths, and policies of one padded shape go through each layer in one call:
-with a call a policy, Python took longer than the arithmetic. A product always has `COLUMNS` observations, some of
-them empty, and a policy is always padded alike: BLAS then gives it the same bits in whatever column it stands and
-whatever stands beside it, so that blocks and threads change no return.
+Small layers are padded with zeros to a few widths, and policies of one padded shape go through each layer in one call.
+With a call for each policy, Python took longer than the arithmetic.
+
+A product always has `COLUMNS` observations, some of them empty, and a policy is always padded alike. BLAS then gives a
+policy the same bits in every column and in any company, and blocks and threads change no return.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from compactrl.types import Integers, Layers, Mixed
 SINGLE = np.float32
 COLUMNS = 8
 WIDTHS = (8, 32, 128)
-"""Layers are padded to the next of these numbers of units, wider ones to a multiple of the last, and are evaluated in
-parts of so many: OpenBLAS takes products of more than a million multiplications in another way, six times slower."""
+"""Layers are padded to the next of these numbers of units, and wider ones to a multiple of the last.
+
+Wide layers are evaluated in parts of so many units: OpenBLAS takes products of more than a million multiplications in
+another way, which is six times slower."""
 
 
 def padded(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -32,8 +35,8 @@ def padded(sizes: Sequence[int]) -> tuple[int, ...]:
         >>> padded((4, 64, 256, 300, 6))
         (8, 128, 256, 384, 8)
     """
-    most = WIDTHS[-1]
-    return tuple(next((width for width in WIDTHS if size <= width), -(-size // most) * most) for size in sizes)
+    widest = WIDTHS[-1]
+    return tuple(next((width for width in WIDTHS if size <= width), -(-size // widest) * widest) for size in sizes)
 
 
 class MixedMLP:
@@ -51,7 +54,7 @@ class MixedMLP:
         self._hold(np.zeros((mixed.policies[0][0].weight.shape[1], len(self._of)), SINGLE))
 
     def _hold(self, values: NDArray[np.float32]) -> None:
-        """Take inputs (inputs, slots), an empty one after them, and arrange the slots anew."""
+        """Take inputs (inputs, slots), add an empty column after them, and arrange the slots anew."""
         self._inputs = np.pad(values, ((0, 0), (0, 1)))
         self.input = self._inputs[:, :-1]
         self._output = np.zeros((self._policies[0][-1].weight.shape[0], values.shape[1]), SINGLE)
@@ -61,16 +64,17 @@ class MixedMLP:
         """Group slots by policy, and policies by padded shape."""
         order = np.argsort(self._of, kind="stable")
         starts = np.flatnonzero(np.diff(self._of[order], prepend=-1))
-        found: dict[tuple[int, ...], dict[int, Integers]] = {}
+        by_shape: dict[tuple[int, ...], dict[int, Integers]] = {}
+        """Padded shape → policy → the slots that run it."""
         for slots in np.split(order, starts[1:]):
             policy = int(self._of[slots[0]])
             shape = padded([len(layer.weight) for layer in self._policies[policy]])
-            found.setdefault(shape, {})[policy] = slots
+            by_shape.setdefault(shape, {})[policy] = slots
         self._stacks = {
             shape: self._stacks.get(shape) or _Stack(self._inputs.shape[0], shape, self._activate)
-            for shape in sorted(found)
+            for shape in sorted(by_shape)
         }
-        for shape, slots_of in found.items():
+        for shape, slots_of in by_shape.items():
             self._stacks[shape].hold(slots_of, self._policies, empty=len(self._of))
         self._arranged = True
 
@@ -78,7 +82,7 @@ class MixedMLP:
         """Let a slot run another trial of `mixed`."""
         if self._of[slot] != mixed.of[trial]:
             self._of[slot] = mixed.of[trial]
-            self._arranged = False  # done when next used
+            self._arranged = False  # until it is next used
 
     def compact(self, keep: Integers) -> None:
         """Go on with only these slots, in this order."""
@@ -144,8 +148,8 @@ class _Stack:
                 biases[row, 0, 0, :outputs] = bias
             units = weights.shape[-1]
             for part, begin in enumerate(range(0, outputs, units)):
-                some = weight[begin : begin + units]
-                weights[row, 0, part, :inputs, : len(some)] = some.T
+                rows = weight[begin : begin + units]
+                weights[row, 0, part, :inputs, : len(rows)] = rows.T
 
     def forward(self, inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> None:
         """Evaluate this stack's slots of inputs (inputs, slots + 1) into those of outputs (A, slots)."""

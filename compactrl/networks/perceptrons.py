@@ -1,10 +1,12 @@
-"""Matrix products of networks that are trained, as fast as this machine's libraries do them.
+"""ReLU networks that are trained, with matrix products by whichever library is faster on this machine.
 
-On AMD processors torch's own matrix product (MKL) leaves half of the arithmetic units idle; the oneDNN that comes
-with the same torch does not. On Intel's it is oneDNN that is slower, by a fifth for large products and several times
-for small ones. So on AMD processors products in single precision go to oneDNN's fused linear layer where torch has it,
-and everywhere else to torch's own. Gradients are written out, each into its place in one vector:
-`tests/compactrl/test_products.py` compares them with autograd's.
+On AMD processors torch's own matrix product (MKL) leaves half of the arithmetic units idle. The oneDNN that comes with
+the same torch does not. On Intel processors oneDNN is the slower one, by a fifth for large products and several times
+for small ones. So on AMD processors large products in single precision go to oneDNN's fused linear layer, where torch
+has it (`torch_private.py`). All others go to torch's own.
+
+Gradients are written out, each into its place in one vector. `tests/compactrl/networks/test_perceptrons.py` compares
+them with autograd's.
 """
 
 from __future__ import annotations
@@ -12,18 +14,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from compactrl.networks.torch_private import Linear, onednn_linear
+
 SMALLEST = 1 << 16
-"""Products with fewer multiplications than this are over before oneDNN has begun."""
+"""Products with fewer multiplications than this are done before oneDNN has begun."""
 
 TINY = torch.tensor(1e-20)
-"""Its square is 0 where such numbers are flushed: torch does not say whether they are."""
+"""Its square is 0 where torch flushes such numbers to 0; torch does not say whether it does."""
 
 
 def _is_amd() -> bool:
@@ -33,39 +36,38 @@ def _is_amd() -> bool:
         return False
 
 
-onednn: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.enabled else None
-_fused: Any = onednn if _is_amd() else None
+_fused: Linear | None = onednn_linear() if _is_amd() else None
+"""What takes large products, where that is not torch's own."""
 
 
 @contextlib.contextmanager
 def single_threaded_torch() -> Iterator[None]:
     """Let torch compute on one thread, and numbers below 1e-38 be zero, in torch and in numpy.
 
-    These networks are small, and a second thread costs more than it gives. Numbers so small that they lose digits are
-    what units at rest leave in gradients and moments: after some thousand updates there are so many that processors,
-    which take a hundred times as long for each, need four times as long for an update.
+    These networks are small, and a second thread costs more than it gives. Inactive
+    units leave numbers so small that they lose digits in gradients and moments. A processor takes a hundred times as
+    long for each of these. After some thousand updates there are so many that an update takes four times as long.
     """
-    before, flushed = torch.get_num_threads(), not (TINY * TINY).item()
+    threads, flushed = torch.get_num_threads(), not (TINY * TINY).item()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_flush_denormal(flushed)
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
 
 
-def _suits(*tensors: Tensor) -> bool:
-    first = tensors[0]
-    size = first.shape[0] * first.shape[1] * tensors[1].shape[0]
-    return _fused is not None and size >= SMALLEST and first.dtype == torch.float32 and first.device.type == "cpu"
+def _is_large(first: Tensor, second: Tensor) -> bool:
+    """Return whether oneDNN gains on the product of (B, I) and (O, I): large, in single precision, on the CPU."""
+    size = first.shape[0] * first.shape[1] * second.shape[0]
+    return size >= SMALLEST and first.dtype == torch.float32 and first.device.type == "cpu"
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
     """Return x (B, I) times weight (O, I) transposed, plus bias (O,), rectified; no gradient is kept."""
-    if _suits(x, weight):
-        fused: Tensor = _fused(x, weight, bias, "relu" if relu else "none", [], "")
-        return fused
+    if _fused is not None and _is_large(x, weight):
+        return _fused(x, weight, bias, relu)
     y = torch.mm(x, weight.t())
     if bias is not None:
         y += bias  # `addmm` would first write the bias to all of y, and read it again
@@ -74,8 +76,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = F
 
 def multiply(a: Tensor, b: Tensor, out: Tensor) -> None:
     """Write the product of a (I, B) and b (B, J) to out (I, J); no gradient is kept."""
-    if _suits(a, b.t()):
-        out.copy_(_fused(a, b.t(), None, "none", [], ""))
+    if _fused is not None and _is_large(a, b.t()):
+        out.copy_(_fused(a, b.t(), None, False))
     else:
         torch.mm(a, b, out=out)
 
@@ -96,27 +98,18 @@ def cut(flat: Tensor, sizes: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
     return [(next(parts).view(outputs, inputs), next(parts)) for inputs, outputs in pairwise(sizes)]
 
 
-class Cut(torch.autograd.Function):
-    """The parts of a flat vector, by their shapes; its gradient is put together in one piece."""
-
-    @staticmethod
-    def forward(ctx: Any, flat: Tensor, shapes: Sequence[tuple[int, ...]]) -> tuple[Tensor, ...]:  # noqa: ARG004
-        """Return a view for each shape."""
-        parts = torch.split(flat, [prod(shape) for shape in shapes])
-        return tuple(part.view(shape) for part, shape in zip(parts, shapes, strict=True))
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
-        """Return the gradient of the vector."""
-        return torch.cat([gradient.reshape(-1) for gradient in gradients]), None
-
-
 class Stack:
-    """C ReLU networks of one shape: their flat parameters (C · P,), cut once into layers that follow its changes."""
+    """C ReLU networks of one shape.
+
+    Args:
+        flat: their parameters (C · P,). It is cut once, into views: layers follow when it is changed in place.
+        sizes: of the layers, inputs first.
+        count: C.
+    """
 
     def __init__(self, flat: Tensor, sizes: tuple[int, ...], count: int = 1) -> None:
         self.flat, self.sizes, self.count = flat, sizes, count
-        self.layers = [cut(each, sizes) for each in flat.detach().chunk(count)]
+        self.layers = [cut(parameters, sizes) for parameters in flat.detach().chunk(count)]
 
     def __call__(self, x: Tensor, learn: bool = True) -> Tensor:
         """Return the outputs (C, B, sizes[-1]) for x (B, sizes[0]); gradients go to the parameters only to learn."""
@@ -131,46 +124,46 @@ class Perceptrons(torch.autograd.Function):
     def forward(ctx: Any, flat: Tensor | None, x: Tensor, stack: Stack) -> Tensor:  # noqa: ARG004
         """Return (C, B, sizes[-1])."""
         x = x.contiguous()  # rows that lie apart in memory would make its gradient thirty times slower
-        found = x.new_empty(stack.count, x.shape[0], stack.sizes[-1])
-        kept = [x]
-        for layers, y in zip(stack.layers, found, strict=True):
+        outputs = x.new_empty(stack.count, x.shape[0], stack.sizes[-1])
+        inputs_of_layers = [x]
+        for layers, y in zip(stack.layers, outputs, strict=True):
             values = x
             for weight, bias in layers[:-1]:
                 values = linear(values, weight, bias, relu=True)
-                kept.append(values)
+                inputs_of_layers.append(values)
             torch.addmm(layers[-1][1], values, layers[-1][0].t(), out=y)
         ctx.stack = stack
-        ctx.save_for_backward(*kept)
-        return found
+        ctx.save_for_backward(*inputs_of_layers)
+        return outputs
 
     @staticmethod
-    def backward(ctx: Any, d_found: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, d_outputs: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the parameters and of x."""
-        x, *kept = ctx.saved_tensors
-        learns, passes, _ = ctx.needs_input_grad
+        x, *hidden_values = ctx.saved_tensors
+        needs_d_flat, needs_d_x, _ = ctx.needs_input_grad
         stack: Stack = ctx.stack
         hidden = len(stack.sizes) - 2
-        d_flat = torch.empty_like(stack.flat, requires_grad=False) if learns else None
+        d_flat = torch.empty_like(stack.flat, requires_grad=False) if needs_d_flat else None
         d_x: Tensor | None = None
-        for each, (layers, d_y) in enumerate(zip(stack.layers, d_found, strict=True)):
-            values = [x, *kept[each * hidden : (each + 1) * hidden]]
-            places = cut(d_flat.chunk(stack.count)[each], stack.sizes) if d_flat is not None else []
+        for network, (layers, d_y) in enumerate(zip(stack.layers, d_outputs, strict=True)):
+            inputs = [x, *hidden_values[network * hidden : (network + 1) * hidden]]
+            d_layers = cut(d_flat.chunk(stack.count)[network], stack.sizes) if d_flat is not None else []
             for number in range(hidden, -1, -1):
                 weight = layers[number][0]
-                if learns:
-                    d_weight, d_bias = places[number]
+                if needs_d_flat:
+                    d_weight, d_bias = d_layers[number]
                     torch.sum(d_y, 0, out=d_bias)
-                    multiply(d_y.t(), values[number], d_weight)
+                    multiply(d_y.t(), inputs[number], d_weight)
                 if number:
                     d_y = linear(d_y, weight.t())
-                    rest(d_y, values[number])
-                elif passes:
+                    mask_inactive(d_y, inputs[number])
+                elif needs_d_x:
                     d_x = linear(d_y, weight.t()) if d_x is None else d_x.addmm_(d_y, weight)
         return d_flat, d_x, None
 
 
-def rest(gradient: Tensor, values: Tensor) -> None:
-    """Let no gradient through where a rectified value is 0, in place."""
+def mask_inactive(gradient: Tensor, values: Tensor) -> None:
+    """Set a gradient to 0 where the rectified value is 0, in place: the unit is inactive."""
     torch.ops.aten.threshold_backward.grad_input(gradient, values, 0, grad_input=gradient)
 
 

@@ -8,7 +8,6 @@ import pytest
 from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.evaluation.standing import explored
-from compactrl.networks.mixed import COLUMNS, MixedMLP
 from compactrl.policies.distributions import Deterministic, SquashedGaussian
 from compactrl.policies.policy import Policy
 from compactrl.types import Exploration, Layer, Mixed, Normalizer, Trials
@@ -221,58 +220,6 @@ def test_actions_by_hand():
     np.testing.assert_allclose(explored(outputs, exploration, 0, lanes), expected, rtol=1e-6)
     without = exploration._replace(distribution=Deterministic())
     np.testing.assert_allclose(explored(outputs[:1], without, 0, lanes), [[1], [1], [0.25]])
-
-
-def alone(mixed, trials, x):
-    """Outputs (A, n) of trials, each evaluated by itself on its column of x."""
-    outputs = []
-    for column, trial in enumerate(trials):
-        network = MixedMLP(mixed, np.array([trial]))
-        network.input[:] = x[:, [column]]
-        outputs.append(network.forward()[:, 0])
-    return np.stack(outputs, axis=1)
-
-
-def test_networks_of_different_shapes_are_those_alone_in_every_column():
-    """To the bit: alone, in any company and at any place, more of one policy than fit one product included."""
-    generator = np.random.default_rng(0)
-    policies = tuple(
-        mlp(generator, (17, *widths, 12))
-        for widths in ((4,), (8,), (5,), (512, 64), (33, 8, 128), (128, 7, 40), (256, 256, 4, 512))
-    )
-    of = generator.integers(len(policies), size=6 * COLUMNS + 5)
-    x = generator.standard_normal((17, len(of))).astype(np.float32)
-    together = MixedMLP(Mixed(policies, of))
-    together.input[:] = x
-    outputs = together.forward().copy()
-    np.testing.assert_array_equal(outputs, alone(Mixed(policies, of), np.arange(len(of)), x))
-    for column, which in enumerate(of):
-        y = x[:, column].astype(np.float64)
-        for number, (weight, bias) in enumerate(policies[which]):
-            y = weight @ y + bias
-            y = np.maximum(y, 0) if number < len(policies[which]) - 1 else y
-        np.testing.assert_allclose(outputs[:, column], y, rtol=1e-3, atol=1e-3)
-    keep = np.array([5, 2, 11])
-    together.compact(keep)
-    np.testing.assert_array_equal(together.forward(), outputs[:, keep])
-
-
-def test_slots_that_change_their_policies_are_those_alone():
-    """Rows are taken over, stacks grow and shrink; nothing is left of the policies that were there before."""
-    generator = np.random.default_rng(0)
-    policies = tuple(mlp(generator, (5, width, 2)) for width in (4, 8, 3, 8, 5, 20, 9, 200, 150))
-    of = generator.integers(len(policies), size=400)
-    mixed, slots = Mixed(policies, of), np.arange(12)
-    some = MixedMLP(mixed, slots)
-    x = generator.standard_normal((5, 12)).astype(np.float32)
-    some.input[:] = x
-    for trial in range(12, 400):
-        slot = generator.integers(len(slots))
-        some.replace(int(slot), mixed, trial)
-        slots[slot] = trial
-        if trial % 3:
-            continue
-        np.testing.assert_array_equal(some.forward(), alone(mixed, slots, x))
 
 
 def test_a_relu_policy_acts_as_in_the_evaluator():

@@ -1,4 +1,4 @@
-"""The gated graph network equals a plain loop over nodes with torch's own GRU cell, its gradient autograd's."""
+"""The gated graph network equals its plain equations, those of torch's GRU cell; its gradient is autograd's."""
 
 import numpy as np
 import pytest
@@ -22,40 +22,49 @@ def embed(layout, theta, nodes, lengths):
     return gnn.embed(layout.views(theta), nodes, gnn.closed_gates(np.asarray(lengths), nodes.shape[1]))
 
 
-def naive(p, nodes):
-    """One chain (S, F), a node at a time."""
-    cell = torch.nn.GRUCell(SIZE, SIZE, dtype=nodes.dtype)
-    given = {"weight_ih": "input_weight", "bias_ih": "input_bias", "weight_hh": "state_weight", "bias_hh": "state_bias"}
+def plain_states(p, nodes):
+    """Of one chain (S, F): both passes and the layer norm."""
+    encoded = nodes @ p["encoder_weight"].T + p["encoder_bias"]
+    middle = gnn.plain_pass(p, encoded)
+    last = gnn.plain_pass(p, middle.flip(0)).flip(0)
+    return torch.nn.functional.layer_norm(last, (SIZE,), p["norm_weight"], p["norm_bias"])
 
-    def gru(message, state):
-        return torch.func.functional_call(cell, {name: p[ours] for name, ours in given.items()}, (message, state))
 
-    def message(h):
-        first = torch.relu(p["message1_weight"] @ h + p["message1_bias"])
-        return torch.relu(p["message2_weight"] @ first + p["message2_bias"])
-
-    h = [p["encoder_weight"] @ node + p["encoder_bias"] for node in nodes]
-    for v in range(1, len(h)):
-        h[v] = gru(message(h[v - 1]), h[v])
-    for v in range(len(h) - 2, -1, -1):
-        h[v] = gru(message(h[v + 1]), h[v])
-    return torch.nn.functional.layer_norm(torch.stack(h), (SIZE,), p["norm_weight"], p["norm_bias"])
+def test_the_plain_equations_are_those_of_torchs_cell():
+    layout, theta = parameters()
+    p = layout.views(theta)
+    cell = torch.nn.GRUCell(SIZE, SIZE, dtype=theta.dtype)
+    names = {"weight_ih": "input_weight", "bias_ih": "input_bias", "weight_hh": "state_weight", "bias_hh": "state_bias"}
+    weights = {theirs: p[ours] for theirs, ours in names.items()}
+    states = torch.randn(4, SIZE, generator=torch.Generator().manual_seed(0), dtype=theta.dtype)
+    expected = [states[0]]
+    for state in states[1:]:
+        hidden = torch.nn.functional.linear(expected[-1], p["message1_weight"], p["message1_bias"]).relu()
+        message = torch.nn.functional.linear(hidden, p["message2_weight"], p["message2_bias"]).relu()
+        expected.append(torch.func.functional_call(cell, weights, (message, state)))
+    torch.testing.assert_close(gnn.plain_pass(p, states), torch.stack(expected))
 
 
 @pytest.mark.parametrize("kind", graph.KINDS)
-def test_it_equals_a_loop_over_nodes_and_its_gradient_is_autograds(kind):
+def test_it_equals_the_plain_equations_and_its_gradient_is_autograds(kind):
     layout, theta = parameters(kind=kind)
     nodes, lengths = graph.batch(CHAINS, 17, 12, kind)
-    found = embed(layout, theta, nodes, lengths)
-    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(0), dtype=found.dtype)
-    (mine,) = torch.autograd.grad(
-        sum((found[i, :length] * weights[i, :length]).sum() for i, length in enumerate(lengths)), theta
+    states = embed(layout, theta, nodes, lengths)
+    plain = [plain_states(layout.views(theta), torch.tensor(graph.chain(widths, 17, 12, kind))) for widths in CHAINS]
+    for chain, length, expected in zip(states, lengths, plain, strict=True):
+        torch.testing.assert_close(chain[:length], expected)
+
+    factors = torch.randn(states.shape, generator=torch.Generator().manual_seed(0), dtype=states.dtype)
+    written_out, automatic = (
+        torch.autograd.grad(
+            sum(
+                (chain[:length] * of[:length]).sum() for chain, of, length in zip(chains, factors, lengths, strict=True)
+            ),
+            theta,
+        )
+        for chains in (states, plain)
     )
-    loops = [naive(layout.views(theta), torch.tensor(graph.chain(each, 17, 12, kind))) for each in CHAINS]
-    for i, loop in enumerate(loops):
-        torch.testing.assert_close(found[i, : lengths[i]], loop)
-    (theirs,) = torch.autograd.grad(sum((loop * weights[i, : len(loop)]).sum() for i, loop in enumerate(loops)), theta)
-    torch.testing.assert_close(mine, theirs)
+    torch.testing.assert_close(written_out, automatic)
 
 
 def test_the_gradient_is_that_of_finite_differences():
@@ -68,9 +77,9 @@ def test_padding_changes_nothing():
     layout, theta = parameters()
     nodes, lengths = graph.batch(CHAINS, 17, 12)
     together = embed(layout, theta, nodes, lengths)
-    for i, each in enumerate(CHAINS):
-        alone = embed(layout, theta, graph.chain(each, 17, 12)[None], lengths[i : i + 1])
-        torch.testing.assert_close(together[i, : lengths[i]], alone[0])
+    for widths, length, padded in zip(CHAINS, lengths, together, strict=True):
+        alone = embed(layout, theta, graph.chain(widths, 17, 12)[None], [length])
+        torch.testing.assert_close(padded[:length], alone[0])
 
 
 def test_the_chain_is_that_of_the_paper():
