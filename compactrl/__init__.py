@@ -13,8 +13,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from compactrl.versions import VERSION as __version__
+
 if TYPE_CHECKING:
     from compactrl.exports import export
+    from compactrl.policies.policy import Policy
     from compactrl.reports.analysis import analyze
     from compactrl.reports.film import play
     from compactrl.reports.report import compare
@@ -24,13 +27,13 @@ if TYPE_CHECKING:
 # OpenMP's threads spin while they wait by default, which starves the threads that step environments.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__version__ = "0.1.0"
-__all__ = ["Run", "analyze", "compare", "export", "load", "play", "resume", "search"]
+__all__ = ["Policy", "Run", "__version__", "analyze", "compare", "export", "load", "play", "resume", "search"]
 
 
 _WHERE = {
     "search": "compactrl.searches.api",
     "resume": "compactrl.searches.api",
+    "Policy": "compactrl.policies.policy",
     "Run": "compactrl.runs.run",
     "load": "compactrl.runs.run",
     "export": "compactrl.exports",

@@ -6,6 +6,8 @@ import contextlib
 import platform
 from importlib import metadata
 
+VERSION = "0.1.0"
+"""Of compactrl."""
 RECORDED = ("compactrl", "numpy", "torch", "envpool", "gymnasium", "mujoco", "evotorch", "cma", "ray")
 
 

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import compactrl
 from compactrl.encodings.formats import WeightFormat, choose
 from compactrl.encodings.plan import make_plan
 from compactrl.errors import CompactrlError, InputError
@@ -30,6 +29,7 @@ from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.runs.run import Run
 from compactrl.storage.files import read_json, write_atomically
+from compactrl.versions import VERSION
 
 VISITED = (4, 500)
 """Episodes, and steps of each at most, from which golden vectors and the ranges of observations are taken."""
@@ -180,7 +180,7 @@ def provenance(run: Run, policy: Policy) -> str:
 def _identity(run: Run, policy: Policy, name: str) -> dict[str, Any]:
     """Return which policy this is, of what versions, as JSON values."""
     return {
-        "compactrl": compactrl.__version__,
+        "compactrl": VERSION,
         "name": name,
         "env": policy.env,
         "method": policy.method,

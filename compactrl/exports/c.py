@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-import compactrl
 from compactrl.encodings.encodings import Table
 from compactrl.encodings.plan import Plan, bounds_of
 from compactrl.errors import InputError
@@ -24,6 +23,7 @@ from compactrl.exports.tanh import CLAMP, DENOMINATOR, NUMERATOR, Tanh, horner
 from compactrl.exports.vectors import Vectors, tolerance
 from compactrl.policies.sharing import Singles
 from compactrl.types import Floats
+from compactrl.versions import VERSION
 
 RESERVED = """auto break case char const continue default do double else enum extern float for goto if inline int long
 register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
@@ -82,7 +82,7 @@ class Program:
         declared, rest = split_declarations(named)
         return {
             "title": f"The policy {self.name} for {plan.policy.env}",
-            "version": compactrl.__version__,
+            "version": VERSION,
             "provenance": self.provenance,
             "name": self.name,
             "upper": self.name.upper(),

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-import compactrl
 from compactrl.encodings.plan import action_scale, as_rows, bounds_of
 from compactrl.errors import CompactrlError, InputError
 from compactrl.exports.vectors import TOLERANCE
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
+from compactrl.versions import VERSION
 
 HIGHEST_OPSET = 24
 """The newest that onnxruntime 1.31 says it supports."""
@@ -64,7 +64,7 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
         ),
         opset_imports=[helper.make_opsetid("", opset)],
         producer_name="compactrl",
-        producer_version=compactrl.__version__,
+        producer_version=VERSION,
         doc_string=provenance,
     )
     model.ir_version = helper.find_min_ir_version_for(model.opset_import)

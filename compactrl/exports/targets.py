@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-import compactrl
 from compactrl.encodings.plan import bounds_of
 from compactrl.errors import InputError
 from compactrl.exports import cortex_m
 from compactrl.exports.c import Program, comment, render
 from compactrl.exports.numbers import literal
+from compactrl.versions import VERSION
 
 CRAZYFLIE_ACTIONS = 4
 
@@ -40,7 +40,7 @@ def cortex_m4(program: Program, optimize: str) -> dict[str, str]:
             f"cortex_m4/{file}.j2",
             name=program.name,
             upper=program.name.upper(),
-            version=compactrl.__version__,
+            version=VERSION,
             action_size=program.action_size,
             flags=cortex_m.flags(optimize),
             link=cortex_m.LINK,
@@ -66,7 +66,7 @@ def crazyflie(program: Program, optimize: str) -> dict[str, str]:
     context = {
         "name": program.name,
         "upper": program.name.upper(),
-        "version": compactrl.__version__,
+        "version": VERSION,
         "env": comment(plan.policy.env),
         "observations": plan.shape[0],
         "low": [literal(value) for value in plan.action.low],
@@ -87,7 +87,7 @@ def arduino(program: Program, optimize: str) -> dict[str, str]:  # noqa: ARG001
     context = {
         "name": program.name,
         "upper": program.name.upper(),
-        "version": compactrl.__version__,
+        "version": VERSION,
         "env": comment(program.plan.policy.env),
         "observations": program.plan.shape[0],
         "actions": program.action_size,

@@ -42,6 +42,85 @@ def test_there_are_files():
     assert len(FILES) > 30
 
 
+FLOORS = (
+    "types", "errors", "versions", "storage", "networks", "policies", "hypernetworks", "compressions", "encodings",
+    "envs", "evaluation", "buffers", "learners", "methods", "runs", "searches", "catalogs", "exports", "reports",
+    "cli", "__main__",
+)  # fmt: skip
+"""The rooms of compactrl from the ground up: each imports those before it, and never one after it."""
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def graph_of(package):
+    """Every module with those of the package that it imports, inside functions and for types alone included."""
+    modules = {module_of(path): path for path in (ROOT / package).rglob("*.py")}
+    graph = {module: set() for module in modules}
+    for module, path in modules.items():
+        for node in nodes(path):
+            if isinstance(node, ast.Import):
+                graph[module] |= {alias.name for alias in node.names} & modules.keys()
+            elif isinstance(node, ast.ImportFrom):
+                base = node.module or ""
+                if node.level:
+                    above = module.split(".")[: len(module.split(".")) - node.level + (path.name == "__init__.py")]
+                    base = ".".join([*above, base] if base else above)
+                for alias in node.names:
+                    place = f"{base}.{alias.name}"
+                    graph[module] |= {place if place in modules else base} & modules.keys()
+        graph[module].discard(module)
+    return graph
+
+
+def circles(graph):
+    """The modules that are left when those that import nothing more are taken away, again and again."""
+    left = dict(graph)
+    while free := [module for module, imports in left.items() if not imports & left.keys()]:
+        for module in free:
+            del left[module]
+    return left.keys()
+
+
+@pytest.mark.parametrize("package", ["compactrl", "controllers", "es"])
+def test_no_imports_go_in_circles(package):
+    assert not circles(graph_of(package))
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}, "e": set()}) == {"a", "b", "c", "d"}
+    assert not circles({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+def test_rooms_import_what_is_below_them():
+    rooms = {"compactrl": len(FLOORS)} | {f"compactrl.{name}": floor for floor, name in enumerate(FLOORS)}
+
+    def room(module):
+        return ".".join(module.split(".")[:2])
+
+    assert {room(module) for module in graph_of("compactrl")} == rooms.keys()
+    upwards = [
+        (module, imported)
+        for module, imports in graph_of("compactrl").items()
+        for imported in imports
+        if rooms[room(imported)] > rooms[room(module)]
+    ]
+    assert not upwards
+
+
+def test_the_hall_holds_few_files():
+    assert {path.stem for path in (ROOT / "compactrl").glob("*.py")} == {
+        "__init__", "__main__", "errors", "types", "versions",
+    }  # fmt: skip
+
+
+def test_tests_mirror_the_tree():
+    inside = {path.relative_to(ROOT / "tests").parent for path in (ROOT / "tests" / "compactrl").rglob("test_*.py")}
+    assert not [folder for folder in inside if not (ROOT / folder).is_dir()]
+
+
 @every_file
 def test_controllers_and_strategies_know_nothing_of_the_rest(file):
     package = file.parts[0]
