@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from compactrl.versions import VERSION as __version__
+from compactrl.versions import VERSION
 
 if TYPE_CHECKING:
     from compactrl.exports import export
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 # OpenMP's threads spin while they wait by default, which starves the threads that step environments.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__all__ = ["Policy", "Run", "__version__", "analyze", "compare", "export", "load", "play", "resume", "search"]
+__version__ = VERSION
+__all__ = ["Policy", "Run", "analyze", "compare", "export", "load", "play", "resume", "search"]
 
 
 _WHERE = {
