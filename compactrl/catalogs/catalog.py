@@ -19,6 +19,7 @@ import numpy as np
 
 from compactrl.compressions import COMPRESSIONS, Hypernet, Options
 from compactrl.compressions.plain import Plain, crop, join
+from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError, InputError
 from compactrl.learners.base import normalizer_of, shipped_theta
@@ -27,7 +28,7 @@ from compactrl.policies.architectures import Widths, designs_of, memory_dimensio
 from compactrl.policies.policy import Policy
 from compactrl.runs.checkpoints import load_checkpoint
 from compactrl.runs.run import Run
-from compactrl.searches.search import environment, network_sizes
+from compactrl.searches.search import network_sizes
 from compactrl.types import Designs, Normalizer
 
 
@@ -124,7 +125,7 @@ def open_catalog(run: Run) -> Catalog:
     iteration, state = found
     if state["settled"] is not None:
         raise InputError(f"{run.path} has settled on one architecture: evaluate it without --architectures")
-    spec = environment(settings)
+    spec = environment_of(settings.flat())
     hypernet = COMPRESSIONS[Hypernet.name](network_sizes(settings, spec), settings.compression)
     if not isinstance(hypernet, Hypernet):
         raise TypeError(f"expected a hypernetwork, got {type(hypernet).__name__}")

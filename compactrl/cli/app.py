@@ -316,8 +316,7 @@ def envs(
     from compactrl.envs.modules import load_module
     from compactrl.envs.registry import searchable
 
-    if env_module:
-        load_module(env_module)
+    load_module(env_module)
     rows = searchable(pattern)
     if not rows:
         raise InputError(f"no environment has '{pattern}' in its id: `compactrl envs` without it lists the usual ones")

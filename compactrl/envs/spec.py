@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +13,6 @@ DEFAULT_EPISODE_STEPS = 1000
 """The cut for environments that set no limit of their own: an evaluation must end."""
 ALIVE_BONUS = {"Hopper": 1.0, "Walker2d": 1.0, "Ant": 1.0, "Humanoid": 5.0}
 """Reward a step for not having fallen, by family; ARS (Mania et al. 2018) leaves it out while training."""
-RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECASE)
-"""Ids whose steps are random in EnvPool: found by comparing starts after a whole episode and after a mere reset."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class EnvironmentSpec:
 
     id: str
     engine: str
-    """`envpool` or `gymnasium`."""
+    """Its name in `ENGINES`."""
     observation_size: int
     """O"""
     action: ActionSpec
@@ -33,16 +30,13 @@ class EnvironmentSpec:
     """Options given to the engine, `max_episode_steps` among them."""
     goal: Goal | None = field(default=None, compare=False)
     """Its goals, where it has some; the desired one is then the end of an observation."""
+    resumes_exactly: bool = True
+    """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
 
     @property
     def alive_bonus(self) -> float:
         """Reward a step for not having fallen; 0 where there is none or it is not known."""
         return ALIVE_BONUS.get(self.id.split("-")[0], 0.0)
-
-    @property
-    def resumes_exactly(self) -> bool:
-        """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
-        return self.engine != "envpool" or not RANDOM_STEPS.fullmatch(self.id)
 
 
 def action_spec(env: str, space: Any) -> ActionSpec:

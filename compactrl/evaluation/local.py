@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from compactrl.envs.engines.base import Engine
+from compactrl.envs.engines import ENGINES, make_engine
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Block, Results
 from compactrl.evaluation.standing import Collected, Standing
@@ -42,8 +42,8 @@ class LocalEvaluator:
         self.spec = spec
         self.num_lanes = num_lanes
         threads = threads or len(os.sched_getaffinity(0))
-        if spec.engine == "gymnasium":
-            threads = 1  # Python's lock lets one environment step at a time
+        if not ENGINES[spec.engine].threads_help:
+            threads = 1
         blocks = min(num_lanes, blocks or threads)
         seeds = lane_seeds(seed, num_lanes).tolist()
         edges = np.linspace(0, num_lanes, blocks + 1).astype(int)
@@ -118,14 +118,3 @@ class LocalEvaluator:
 def lane_seeds(seed: np.random.SeedSequence, num_lanes: int) -> Integers:
     """Return a seed for each lane (L,): 31 bits, which EnvPool and Gymnasium take on every platform."""
     return (seed.generate_state(num_lanes, np.uint32) >> 1).astype(np.int64)
-
-
-def make_engine(spec: EnvironmentSpec, seeds: list[int], threads: int) -> Engine:
-    """Make the environments of a block of lanes, one a seed."""
-    if spec.engine == "envpool":
-        from compactrl.envs.engines.envpool import EnvPoolEngine
-
-        return EnvPoolEngine(spec.id, seeds, threads, spec.kwargs)
-    from compactrl.envs.engines.gymnasium import GymnasiumEngine
-
-    return GymnasiumEngine(spec.id, seeds, spec.kwargs)

@@ -138,15 +138,12 @@ class Run:
         """
         if episodes < 1:
             raise InputError(f"--episodes {episodes}: expected at least 1")
-        from compactrl.envs.modules import load_module
-        from compactrl.envs.registry import describe
+        from compactrl.envs.registry import environment_of
         from compactrl.evaluation.local import LocalEvaluator
         from compactrl.types import Trials
 
         config, policy = self.config, self.policy
-        if config["env_module"]:
-            load_module(config["env_module"])
-        spec = describe(config["env"], config["engine"], config["max_episode_steps"], config["env_options"])
+        spec = environment_of(config)
         if (spec.observation_size, spec.action.size) != (policy.shape[0], policy.shape[-1]):
             raise InputError(
                 f"{config['env']} has now {spec.observation_size} observations and {spec.action.size} outputs; "

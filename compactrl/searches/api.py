@@ -12,6 +12,7 @@ import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.modules import load_module, module_folder
+from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import DamagedFileError, InputError
 from compactrl.learners import LEARNERS
@@ -20,7 +21,7 @@ from compactrl.methods.settings import Settings, resolve
 from compactrl.runs.checkpoints import MAY_CHANGE
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
-from compactrl.searches.search import OnIteration, Search, environment, network_sizes
+from compactrl.searches.search import OnIteration, Search, network_sizes
 from compactrl.searches.transfer import check_designs, with_colorings
 from compactrl.storage.files import write_json
 
@@ -44,7 +45,7 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
     settings = resolve(_with_learner(given))
     if getattr(settings.compression, "colorings_from", ""):
         settings = resolve(with_colorings(given, settings.compression.colorings_from, settings.compression.top))
-    spec = environment(settings)
+    spec = environment_of(settings.flat())
     _try(settings, spec)
     settings = _filled_in(settings, spec)
     with contextlib.ExitStack() as opened:
@@ -71,7 +72,7 @@ def _with_learner(given: dict[str, Any]) -> dict[str, Any]:
     if method is None or not method.goal_learner or given.get("learner"):
         return given
     asked = {name: given[name] for name in ("method", *ENVIRONMENT) if name in given}
-    return given if environment(resolve(asked)).goal is None else {**given, "learner": method.goal_learner}
+    return given if environment_of(resolve(asked).flat()).goal is None else {**given, "learner": method.goal_learner}
 
 
 def _workers(settings: Settings) -> Workers | None:

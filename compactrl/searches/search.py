@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
-from compactrl.envs.modules import load_module
-from compactrl.envs.registry import describe
+from compactrl.envs.engines import ENGINES
+from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError
 from compactrl.evaluation import Evaluator
@@ -49,11 +49,12 @@ class Search:
 
     def __init__(self, settings: Settings, writer: RunWriter, workers: Workers | None = None) -> None:
         self.settings, self.options, self.writer, self.workers = settings, settings.search, writer, workers
-        self.spec = environment(settings)
+        self.spec = environment_of(settings.flat())
         if not self.spec.resumes_exactly:
             warnings.warn(
-                f"{self.spec.id} draws random numbers in EnvPool's steps: an interrupted search goes on with other "
-                "episodes than it would have had (--engine gymnasium: with the same, and slower)",
+                f"{self.spec.id} draws random numbers in its steps on {self.spec.engine}: an interrupted search goes "
+                f"on with other episodes than it would have had (--engine {ENGINES[self.spec.engine].twin}: with the "
+                "same, and slower)",
                 stacklevel=2,
             )
         self._build(np.random.SeedSequence(self.options.seed))
@@ -350,14 +351,6 @@ def _returns(returns: Floats) -> Metrics:
 def _mean(returns: Floats) -> float:
     valid = returns[np.isfinite(returns)]
     return float(valid.mean()) if len(valid) else -np.inf
-
-
-def environment(settings: Settings) -> EnvironmentSpec:
-    """Look the search's environment up, in the user's own module where it is from one."""
-    options = settings.search
-    if options.env_module:
-        load_module(options.env_module)
-    return describe(options.env, options.engine, options.max_episode_steps, options.env_options)
 
 
 def network_sizes(settings: Settings, spec: EnvironmentSpec) -> tuple[int, ...]:

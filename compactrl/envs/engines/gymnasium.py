@@ -7,8 +7,66 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.engines.base import Answer
+from compactrl.envs.engines.base import Answer, reset_seed
+from compactrl.envs.goals import goal_of, has_goals
+from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec
+from compactrl.errors import InputError
 from compactrl.types import Integers
+
+
+def ids() -> frozenset[str]:
+    """Return every id that is registered, compactrl's own included."""
+    import gymnasium
+
+    import compactrl.envs.toy  # noqa: F401  (registers itself)
+
+    return frozenset(gymnasium.registry)
+
+
+def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
+    """See `EngineKind`."""
+    import gymnasium
+
+    import compactrl.envs.toy  # noqa: F401  (registers itself)
+    from compactrl.envs.wrappers import GoalObservation
+
+    try:
+        registered = gymnasium.spec(env)
+    except gymnasium.error.Error:
+        return None
+    given = max_episode_steps or options.get("max_episode_steps")
+    limit = given or registered.max_episode_steps or DEFAULT_EPISODE_STEPS
+    options = {**options, "max_episode_steps": limit}
+    try:
+        made = make_gymnasium(env, options)
+    except Exception as error:
+        raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+    size = int(np.prod(made.observation_space.shape))
+    action = action_spec(env, made.action_space)
+    goal = goal_of(made, made.goal_size) if isinstance(made, GoalObservation) else None
+    made.close()
+    return EnvironmentSpec(env, "gymnasium", size, action, limit, options, goal)
+
+
+def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> GymnasiumEngine:  # noqa: ARG001  (one is all there is)
+    """See `EngineKind`."""
+    return GymnasiumEngine(spec.id, seeds, spec.kwargs)
+
+
+def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
+    """Make a Gymnasium environment with a flat observation."""
+    import gymnasium
+
+    import compactrl.envs.toy  # noqa: F401  (registers itself)
+    from compactrl.envs.wrappers import GoalObservation
+
+    made = gymnasium.make(env, **options)
+    space = made.observation_space
+    if has_goals(space) and hasattr(made.unwrapped, "compute_reward"):
+        return GoalObservation(made)
+    if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
+        made = gymnasium.wrappers.FlattenObservation(made)
+    return made
 
 
 class GymnasiumEngine:
@@ -16,8 +74,7 @@ class GymnasiumEngine:
 
     An environment that raises does not end the search: its lane answers with the reason, and begins anew.
 
-    Every reset is seeded, by the lane's seed and its count of resets: an environment that draws random numbers in its
-    steps is then still where it should be after a fast-forward, however many steps its episodes had.
+    Every reset is seeded, by the lane's seed and its count of resets (`reset_seed`).
 
     Args:
         env: a registered id.
@@ -26,8 +83,6 @@ class GymnasiumEngine:
     """
 
     def __init__(self, env: str, seeds: list[int], kwargs: dict[str, Any]) -> None:
-        from compactrl.envs.registry import make_gymnasium
-
         self._envs = [make_gymnasium(env, kwargs) for _ in seeds]
         self._seeds = seeds
         self._resets = [0] * len(seeds)
@@ -54,7 +109,7 @@ class GymnasiumEngine:
             try:
                 if restart[position]:
                     self._resets[lane] += 1
-                    seen, _ = self._envs[lane].reset(seed=_seed(self._seeds[lane], self._resets[lane]))
+                    seen, _ = self._envs[lane].reset(seed=reset_seed(self._seeds[lane], self._resets[lane]))
                 else:
                     action = actions[position] if actions is not None else None
                     if isinstance(action, np.ndarray):
@@ -79,8 +134,3 @@ class GymnasiumEngine:
         """See `Engine`."""
         for env in self._envs:
             env.close()
-
-
-def _seed(lane: int, resets: int) -> int:
-    """Return the seed, 31 bits, of a lane's reset with this number."""
-    return int(np.random.SeedSequence((lane, resets)).generate_state(1)[0] >> 1)

@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from compactrl.envs.engines import ENGINES
 from compactrl.errors import CompactrlError, InputError
 
 CONNECT_SECONDS = 5.0
 LOOPBACK = "127.0.0.1"
 MUST_AGREE = ("compactrl", "mujoco")
-"""With another version of these a worker's episodes are others; and of the engine that steps them."""
+"""With another version of these a worker's episodes are others; and of its engine's package."""
 START = "Start one with `ray start --head` there (see the README, Many machines), or leave --ray-address out"
 
 
@@ -215,14 +216,14 @@ def unlike(report: dict[str, Any], engine: str) -> str:
 
     Args:
         report: of the worker.
-        engine: what steps the environments.
+        engine: what steps the environments, a name in `ENGINES`.
     """
     from compactrl.versions import versions
 
     ours, theirs = versions(), report["versions"]
     different = [
         f"{name} {theirs.get(name, 'not installed')} (here {ours.get(name, 'not installed')})"
-        for name in (*MUST_AGREE, engine)
+        for name in (*MUST_AGREE, ENGINES[engine].package)
         if theirs.get(name) != ours.get(name)
     ]
     if not different:
