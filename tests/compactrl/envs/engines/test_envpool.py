@@ -113,3 +113,10 @@ def test_the_private_parts_of_a_pool_are_there():
         pytest.fail(
             f"EnvPool {metadata.version('envpool')} has no {', '.join(gone)}: engines/envpool.py must do without"
         )
+
+
+def test_no_other_file_uses_what_is_private():
+    package = Path(__file__).parents[4] / "compactrl"
+    files = [path for path in package.rglob("*.py") if path.name != "envpool.py"]
+    used = [f"._pool.{name}" for name in PRIVATE] + ["_state_keys"]
+    assert not [path for path in files if any(name in path.read_text(encoding="utf-8") for name in used)]

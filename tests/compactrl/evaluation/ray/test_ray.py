@@ -95,9 +95,9 @@ def after_sending(monkeypatch, generation, action):
     """Call `action` when the work of this generation, counted from 1, is on its way."""
     sent, original = [], Workers._send
 
-    def send(self, waiting, going, shared):
-        first = bool(waiting) and not going
-        original(self, waiting, going, shared)
+    def send(self, waiting, running, shared):
+        first = bool(waiting) and not running
+        original(self, waiting, running, shared)
         if first:
             sent.append(1)
             if len(sent) == generation:
@@ -335,7 +335,7 @@ def test_an_evaluation_that_kills_or_hangs_its_workers_is_left_out_and_the_rest_
     assert_equal(again, expected[1])
 
 
-def test_work_istaken_apart_at_the_right_places():
+def test_work_is_taken_apart_at_the_right_places():
     spec = spec_of(CHEETAH)
     trials = make_trials(spec, 7)
     shared = SimpleNamespace()
@@ -435,9 +435,15 @@ def test_a_worker_with_another_version_is_refused_by_name(name):
 def test_what_ray_raises_is_one_line_that_says_what_to_do():
     from ray import exceptions
 
-    with pytest.raises(CompactrlError, match=r"object store is full: give it more.*compactrl resume"), cluster.told():
+    with (
+        pytest.raises(CompactrlError, match=r"object store is full: give it more.*compactrl resume"),
+        cluster.ray_errors_as_messages(),
+    ):
         raise exceptions.ObjectStoreFullError("long\nstory")
-    with pytest.raises(CompactrlError, match=r"Ray cannot go on: .*gone\. .*compactrl resume"), cluster.told():
+    with (
+        pytest.raises(CompactrlError, match=r"Ray cannot go on: .*gone\. .*compactrl resume"),
+        cluster.ray_errors_as_messages(),
+    ):
         raise exceptions.RaySystemError("gone")
     assert "out of memory" in cluster.reason_of(exceptions.OutOfMemoryError("Task was killed"))
     assert cluster.reason_of(exceptions.RayActorError(error_msg="it died")).startswith("its process ended")
