@@ -62,11 +62,11 @@ def select(catalog: Catalog, limit: int, by: str) -> dict[str, Any]:
         "limit": limit,
         "by": by,
         "why": why,
-        **{key: summary[key] for key in REPORTED if key in summary},
+        **{key: summary[key] for key in (*REPORTED, *evaluation.measure_means) if key in summary},
     }
 
 
-REPORTED = ("return_mean", "return_std", "return_interval", "episodes", "failed", "success_mean")
+REPORTED = ("return_mean", "return_std", "return_interval", "episodes", "failed")
 SELECTED_EPISODES = 100
 """Fresh episodes behind what is said of a selected policy."""
 

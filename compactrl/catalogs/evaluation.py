@@ -13,7 +13,7 @@ from compactrl.catalogs.table import FILE, Row, table_of
 from compactrl.errors import InputError
 from compactrl.networks.mixed import padded
 from compactrl.policies.architectures import Widths
-from compactrl.runs.run import EVALUATION_STREAM
+from compactrl.runs.run import EVALUATION_STREAM, mean_of_known
 from compactrl.searches.shipping import together
 from compactrl.storage.files import write_json
 from compactrl.types import Trials
@@ -93,9 +93,8 @@ def _evaluate(catalog: Catalog, part: Sequence[Widths], evaluator: Any, episodes
             "return_std": float(known.std(ddof=1)) if len(known) > 1 else None,
             "episodes": len(known),
         }
-        if outcomes.successes is not None:
-            reached = outcomes.successes.reshape(len(part), episodes)[number]
-            row["success_mean"] = float(np.nanmean(reached)) if np.isfinite(reached).any() else None
+        for name, values in outcomes.measures.items():
+            row[f"{name}_mean"] = mean_of_known(values.reshape(len(part), episodes)[number])
         rows.append(row)
     return rows
 

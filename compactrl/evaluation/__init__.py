@@ -16,6 +16,14 @@ class Evaluator(Protocol):
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode."""
 
+    def collect(self, trials: Trials) -> Outcomes:
+        """Let each of L trials act in its lane for the T steps that their exploration is for, and keep the transitions.
+
+        Raises:
+            ValueError: there are more or fewer trials than lanes, or no steps.
+            InputError: this evaluator runs whole episodes only.
+        """
+
     def state_dict(self) -> State:
         """Counts of resets: all that a lane's next episode depends on."""
 
@@ -24,3 +32,8 @@ class Evaluator(Protocol):
 
     def close(self) -> None:
         """Give the environments back."""
+
+
+def run(evaluator: Evaluator, trials: Trials) -> Outcomes:
+    """Run trials as they ask for: those with an exploration collect experience, others are whole episodes."""
+    return evaluator.evaluate(trials) if trials.exploration is None else evaluator.collect(trials)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,8 +41,18 @@ class Evaluation(NamedTuple):
     steps: NDArray[np.int64]
     """(episodes,)"""
     failures: dict[int, str]
-    successes: Floats | None = None
-    """(episodes,) 1 where the goal was reached at the end, 0 elsewhere, NaN as above; in environments with goals."""
+    measures: Mapping[str, Floats] = {}
+    """Name → (episodes,) what the environment reports beside the return, NaN as above."""
+
+    @property
+    def successes(self) -> Floats | None:
+        """(episodes,) 1 where the goal was reached at the end, 0 elsewhere, NaN as above; where that is reported."""
+        return self.measures.get("success")
+
+    @property
+    def measure_means(self) -> dict[str, float | None]:
+        """`NAME_mean` of each measure over the episodes of which it is known; None where that is none."""
+        return {f"{name}_mean": mean_of_known(values) for name, values in self.measures.items()}
 
     @property
     def episodes(self) -> int:
@@ -158,7 +169,7 @@ class Run:
             evaluator.close()
         if len(outcomes.failures) == episodes:
             raise CompactrlError(f"all {episodes} episodes failed: {next(iter(outcomes.failures.values()))}")
-        return Evaluation(outcomes.returns, outcomes.steps, outcomes.failures, outcomes.successes)
+        return Evaluation(outcomes.returns, outcomes.steps, outcomes.failures, outcomes.measures)
 
     def report(self, evaluation: Evaluation) -> dict[str, Any]:
         """Return an evaluation with the run's identity and sizes, as JSON values."""
@@ -172,8 +183,14 @@ class Run:
             "return_interval": [low, high],
             "episodes": evaluation.episodes,
             "failed": len(evaluation.failures),
-            **({} if evaluation.successes is None else {"success_mean": float(np.nanmean(evaluation.successes))}),
+            **evaluation.measure_means,
         }
+
+
+def mean_of_known(values: Floats) -> float | None:
+    """Return the mean of what is not NaN, None where all is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else None
 
 
 def load(path: str | Path) -> Run:

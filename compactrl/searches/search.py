@@ -19,7 +19,7 @@ from compactrl.envs.engines import ENGINES
 from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError
-from compactrl.evaluation import Evaluator
+from compactrl.evaluation import Evaluator, run
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners import LEARNERS
 from compactrl.methods.settings import Settings
@@ -29,7 +29,7 @@ from compactrl.runs.history import DesignHistory
 from compactrl.runs.writer import RunWriter
 from compactrl.searches.shipping import Leaders, race, score
 from compactrl.storage.files import write_json
-from compactrl.types import Floats, Integers, Metrics, Outcomes, Size, State, Trials
+from compactrl.types import Floats, Integers, Metrics, Outcomes, Size, State
 from controllers import CONTROLLERS, Ahead, Controller, Space
 
 if TYPE_CHECKING:
@@ -76,16 +76,8 @@ class Search:
         controller = CONTROLLERS[choice.controller](compression.space, self.settings.controller, controlling)
         ahead = compression.space.length and not controller.learns
         self.controller: Controller | Ahead = Ahead(controller) if ahead else controller
-        self.evaluator, self._outcomes_of = self._training(self.settings.lanes, training)
+        self.evaluator = self._evaluator(self.settings.lanes, training, "training")
         self.selector = self._evaluator(options.selection_episodes, selecting, "selecting")
-
-    def _training(self, lanes: int, seed: np.random.SeedSequence) -> tuple[Evaluator, Callable[[Trials], Outcomes]]:
-        """Return who runs the learner's trials, and how: whole episodes, or steps of environments that stand here."""
-        if self.learner.needs_transitions:
-            here = LocalEvaluator(self.spec, lanes, seed, self.options.threads or None)
-            return here, here.collect
-        evaluator = self._evaluator(lanes, seed, "training")
-        return evaluator, evaluator.evaluate
 
     def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str) -> Evaluator:
         if self.workers is not None:
@@ -113,9 +105,9 @@ class Search:
             clock.lap("seconds_controller")
             trials = self.learner.ask(designs)
             clock.lap("seconds_strategy")
-            outcomes = self._outcomes_of(trials)
+            outcomes = run(self.evaluator, trials)
             clock.lap("seconds_evaluate")
-            self._heed(outcomes)
+            self._check_failures(outcomes)
             metrics = self.learner.tell(trials, outcomes, self.progress)
             judged = self.learner.judge(outcomes)
             clock.lap("seconds_strategy")
@@ -135,6 +127,7 @@ class Search:
                 "seconds": self.seconds,
                 **_returns(outcomes.returns),
                 **_lengths(outcomes),
+                **_measures(outcomes),
                 "failed": len(outcomes.failures),
                 "settled": float(self.settled),
                 **clock.laps,
@@ -151,7 +144,7 @@ class Search:
                 on_iteration(record, self)
         self.save()
 
-    def _heed(self, outcomes: Outcomes) -> None:
+    def _check_failures(self, outcomes: Outcomes) -> None:
         """Warn of the first failed evaluations; a generation of nothing else ends the search."""
         failures, evaluations, seen = outcomes.failures, len(outcomes.returns), outcomes.transitions
         if not failures:
@@ -338,6 +331,12 @@ class _Clock:
 def _lengths(outcomes: Outcomes) -> dict[str, float]:
     """Return how long episodes are, where trials are whole episodes."""
     return {"episode_steps": float(outcomes.steps.mean())} if outcomes.transitions is None else {}
+
+
+def _measures(outcomes: Outcomes) -> Metrics:
+    """Return the means of what the environment reports of its episodes, where any has ended."""
+    known = {name: values[np.isfinite(values)] for name, values in outcomes.measures.items()}
+    return {f"{name}_mean": float(values.mean()) for name, values in known.items() if len(values)}
 
 
 def _returns(returns: Floats) -> Metrics:

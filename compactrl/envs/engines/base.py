@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -25,13 +26,23 @@ class Answer(NamedTuple):
     """(n,) the episode has ended other than by its limit of steps; who only wants returns need not know."""
     achieved: Floats | None = None
     """(n, G) the goals achieved, in environments with goals."""
+    measures: Mapping[str, Floats] = {}
+    """Name → (n,) the environment's own measures, of episodes that have ended; anything where they have not."""
 
 
 class Engine(Protocol):
     """A block of environments, each with its own seed; a command is sent, then its answer received."""
 
-    def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
-        """Command lanes (n,): those marked in restart (n,) begin a new episode, the others take their action."""
+    def send(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
+    ) -> None:
+        """Command lanes (n,): those marked in restart (n,) begin a new episode, the others take their action.
+
+        An episode that begins gets its lane's row of tasks (n, C), where there are tasks.
+
+        Raises:
+            InputError: there are tasks, and the environments take none.
+        """
 
     def receive(self) -> Answer:
         """Wait for the answer to the last command."""

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer
 from compactrl.envs.goals import distance_goal, has_goals
-from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec
+from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
-from compactrl.types import Integers
+from compactrl.types import Floats, Integers
 
 TESTED = ">=1.2.5,<1.3"
 """Versions of EnvPool that this file is for."""
@@ -84,6 +84,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
         limit,
         {**options, "max_episode_steps": limit},
         goal,
+        measure_names(env, (), goal),
         resumes_exactly=not RANDOM_STEPS.fullmatch(env),
     )
 
@@ -121,8 +122,15 @@ class EnvPoolEngine:
         self._lanes: Integers = np.zeros(0, np.int64)
         self._early: tuple[Integers, Answer] | None = None
 
-    def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
+    def send(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
+    ) -> None:
         """See `Engine`."""
+        if tasks is not None:
+            raise InputError(
+                "EnvPool's environments take no tasks: use an environment of Gymnasium's, which gets its task by "
+                'reset(options={"task": …}), or a batched one'
+            )
         self._lanes = lanes
         numbers: NDArray[np.int32] = np.asarray(lanes, np.int32)
         if restart.all():

@@ -72,12 +72,11 @@ class LaneWorker:
     def run(self, work: Work, normalizer: Normalizer) -> Outcomes:
         """Run each trial for one whole episode; failures are by position in this work."""
         block = self._block(work)
-        trials = Trials(work.networks, normalizer, np.zeros((len(work.trials), 0), np.int64))
-        goal = self.spec.goal
-        results = Results.empty(len(work.trials), self.spec.observation_size, goal.size if goal else 0)
+        trials = Trials(work.networks, normalizer, np.zeros((len(work.trials), 0), np.int64), tasks=work.tasks)
+        results = Results.of(len(work.trials), self.spec)
         with single_threaded_blas():
             block.run(trials, results)
-        return results.outcomes(goal)
+        return results.outcomes(self.spec.goal)
 
     def _block(self, work: Work) -> Block:
         """Return the work's lanes, at the work's counts of resets."""

@@ -15,7 +15,7 @@ class Scripted:
         self.script, self.log = script, []
         self.episode, self.time = dict.fromkeys(script, -1), dict.fromkeys(script, 0)
 
-    def send(self, lanes, actions, restart):
+    def send(self, lanes, actions, restart, tasks=None):  # noqa: ARG002
         self.log.append((lanes.tolist(), restart.tolist()))
         assert actions is None or np.isfinite(actions).all()
         self.command = (lanes, restart)

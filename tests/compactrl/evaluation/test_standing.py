@@ -194,11 +194,11 @@ def test_goals_are_in_the_observation_and_success_is_counted():
     np.testing.assert_array_equal(desired[0], desired[49])
     assert not np.array_equal(desired[49], desired[50])
     np.testing.assert_allclose(seen.reward, spec.goal.reward(seen.achieved, seen.next_observation[..., -3:]))
-    assert ((found.successes >= 0) & (found.successes <= 1)).all()
+    assert ((found.measures["success"] >= 0) & (found.measures["success"] <= 1)).all()
     outcomes = evaluator(spec, 2).evaluate(
         trials._replace(networks=Mixed(trials.networks.policies[:1], np.zeros(4, np.int64)))
     )
-    assert set(outcomes.successes) <= {0.0, 1.0}
+    assert set(outcomes.measures["success"]) <= {0.0, 1.0}
 
 
 def test_what_cannot_be_dealt_to_the_lanes_is_refused():
