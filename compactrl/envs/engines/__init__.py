@@ -61,6 +61,7 @@ ENGINES: dict[str, EngineKind] = {
     kind.name: kind
     for kind in (
         EngineKind("envpool", "envpool", "Pendulum-v1", threads_help=True, twin="gymnasium"),
+        EngineKind("batched", "numpy", "compactrl/PointMass-v0", threads_help=False),
         EngineKind("gymnasium", "gymnasium", "Pendulum-v1", threads_help=False),
     )
 }

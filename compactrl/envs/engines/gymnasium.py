@@ -18,7 +18,8 @@ def ids() -> frozenset[str]:
     """Return every id that is registered, compactrl's own included."""
     import gymnasium
 
-    import compactrl.envs.toy  # noqa: F401  (registers itself)
+    import compactrl.envs.toy
+    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
 
     return frozenset(gymnasium.registry)
 
@@ -27,7 +28,8 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     """See `EngineKind`."""
     import gymnasium
 
-    import compactrl.envs.toy  # noqa: F401  (registers itself)
+    import compactrl.envs.toy
+    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
     from compactrl.envs.wrappers import GoalObservation
 
     try:
@@ -58,7 +60,8 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     """Make a Gymnasium environment with a flat observation."""
     import gymnasium
 
-    import compactrl.envs.toy  # noqa: F401  (registers itself)
+    import compactrl.envs.toy
+    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
     from compactrl.envs.wrappers import GoalObservation
 
     made = gymnasium.make(env, **options)

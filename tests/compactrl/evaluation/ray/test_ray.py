@@ -352,6 +352,36 @@ def test_work_is_taken_apart_at_the_right_places():
             np.testing.assert_array_equal(part.networks.layers[0].weight, trials.networks.layers[0].weight[[number]])
 
 
+def test_collecting_on_workers_is_not_there_yet():
+    evaluator = RayEvaluator(spec_of(CHEETAH), 4, seed(), SimpleNamespace(), "group")
+    with pytest.raises(InputError, match="collecting experience on Ray workers is not there yet"):
+        evaluator.collect(make_trials(spec_of(CHEETAH), 4))
+
+
+def test_tasks_and_measures_travel_with_the_work_whole_or_taken_apart():
+    environment = {**CHEETAH, "env": "compactrl/PointMass-v0", "engine": "batched"}
+    spec = spec_of(environment)
+    trials = make_trials(spec, 9)._replace(tasks=np.random.default_rng(0).normal(size=(9, 2)))
+    (expected,) = in_process(environment, 4, trials)
+    worker = LaneWorker(**environment)
+
+    def run(works, normalizer):
+        return ((work, worker.run(work, normalizer)) for work in works)
+
+    def run_apart(works, normalizer):
+        return run([part for work in works for part in taken_apart(work)], normalizer)
+
+    for way in (run, run_apart):
+        evaluator = RayEvaluator(spec, 4, seed(), SimpleNamespace(run=way, renew=lambda: 3), "tasks")
+        found = evaluator.evaluate(trials)
+        assert_equal(found, expected)
+        assert found.measures.keys() == {"distance", "success"}
+        for name, values in expected.measures.items():
+            np.testing.assert_array_equal(found.measures[name], values)
+    with pytest.raises(ValueError, match="expected tasks"):
+        evaluator.evaluate(trials._replace(tasks=np.zeros((3, 2))))
+
+
 def test_any_worker_can_do_any_work():
     """Lanes at hand, lanes of another worker, lanes ahead or behind: the outcome is that of the work."""
     spec = spec_of(CHEETAH)
