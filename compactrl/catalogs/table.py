@@ -15,7 +15,7 @@ FILE = "architectures.json"
 CUTOFFS = (1000, 1_000_000, 5000)
 """Table II: limits from, to, and how many."""
 COLUMNS = {"widths", "parameters", "memory_dimension", "return_mean", "episodes"}
-"""Of every table; where there are goals, `success_mean` as well."""
+"""Of every table; and `NAME_mean` of what the environment measures, `success_mean` where there are goals."""
 
 
 Row = dict[str, Any]

@@ -18,10 +18,11 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
 
     Args:
         batched: the class, as it was registered.
+        render_mode: of no use, since batched environments have no camera; whoever renders is told so.
         options: of the environment.
     """
 
-    def __init__(self, batched: Any, **options: Any) -> None:
+    def __init__(self, batched: Any, render_mode: str | None = None, **options: Any) -> None:  # noqa: ARG002
         self._lane = batched(1, **options)
         self.observation_space, self.action_space = self._lane.observation_space, self._lane.action_space
         self.metadata = {"render_modes": [], **getattr(self._lane, "metadata", {})}
@@ -43,6 +44,10 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
         observation, reward, terminated, measures = parts_of(self._lane.step(LANE, actions))
         info = {name: float(values[0]) for name, values in measures.items()}
         return self._flat(observation), float(reward[0]), bool(terminated[0]), False, info
+
+    def render(self) -> None:
+        """Raise NotImplementedError."""
+        raise NotImplementedError("batched environments have no camera")
 
     def _flat(self, observation: Any) -> NDArray[Any]:
         space = self.observation_space

@@ -183,6 +183,14 @@ def test_names_of_measures_are_words_that_are_not_taken(walk, monkeypatch):
             describe(walk, "gymnasium")
 
 
+@pytest.mark.filterwarnings("ignore:.*WARN")
+def test_there_is_no_camera():
+    made = gymnasium.make("compactrl/PointMass-v0", render_mode="rgb_array")
+    made.reset()
+    with pytest.raises(NotImplementedError, match="batched environments have no camera"):
+        made.render()
+
+
 def test_a_shorter_limit_cuts_episodes():
     spec = describe("compactrl/PointMass-v0", max_episode_steps=7)
     found = outcomes_of(spec, 3, make_trials(spec, 5))
