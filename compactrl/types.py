@@ -5,6 +5,7 @@ N trials, D decisions, P parameters, O observation, A action, T time, L lanes, E
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -118,6 +119,8 @@ class Trials(NamedTuple):
     """(N, D), for the parts that learn from designs; evaluators read N alone."""
     exploration: Exploration | None = None
     """Where experience is collected."""
+    tasks: Floats | None = None
+    """(N, C) the task of each trial, given to its environment as an episode begins; where environments take tasks."""
 
 
 class Transitions(NamedTuple):
@@ -154,5 +157,7 @@ class Outcomes(NamedTuple):
     """Trial → why it failed."""
     transitions: Transitions | None = None
     """Where experience was collected."""
-    successes: Floats | None = None
-    """(N,) 1 where the episode ended at its goal, 0 elsewhere, NaN as in returns; in environments with goals."""
+    measures: Mapping[str, Floats] = {}
+    """Name → (N,) what the environment says of its episodes beside the return, at their ends; NaN as in returns.
+
+    In environments with goals `success`: 1 where the episode ended at its goal, 0 elsewhere."""

@@ -17,7 +17,7 @@ from compactrl.storage.files import write_json
 BYTES_PER_PARAMETER = 4
 EPISODES = 100
 """Fresh episodes behind what is said of a selected policy."""
-REPORTED = ("return_mean", "return_std", "return_interval", "episodes", "failed", "success_mean")
+REPORTED = ("return_mean", "return_std", "return_interval", "episodes", "failed")
 """What is said of it, where it is known."""
 
 
@@ -45,8 +45,13 @@ def select(catalog: Catalog, limit: int, by: str) -> dict[str, Any]:
         "limit": limit,
         "by": by,
         "why": why,
-        **{key: summary[key] for key in REPORTED if key in summary},
+        **{key: summary[key] for key in (*REPORTED, *_measures(summary)) if key in summary},
     }
+
+
+def _measures(summary: dict[str, Any]) -> list[str]:
+    """Return the keys of what the environment reports beside the return."""
+    return [key for key in summary if key.endswith("_mean") and key not in REPORTED]
 
 
 def _fitting(catalog: Catalog, limit: int) -> list[Widths]:

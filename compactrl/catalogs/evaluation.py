@@ -18,7 +18,7 @@ from compactrl.errors import InputError
 from compactrl.networks.mixed import padded
 from compactrl.policies.architectures import Widths
 from compactrl.policies.policy import copies
-from compactrl.runs.run import EVALUATION_STREAM
+from compactrl.runs.run import EVALUATION_STREAM, mean_of_known
 from compactrl.storage.files import write_json
 from compactrl.types import Floats, Trials
 
@@ -92,10 +92,9 @@ def _evaluate(catalog: Catalog, part: Sequence[Widths], evaluator: LocalEvaluato
     outcomes = evaluator.evaluate(trials)
     returns = outcomes.returns.reshape(len(part), episodes)
     rows = [_row(catalog, widths, values) for widths, values in zip(part, returns, strict=True)]
-    if outcomes.successes is not None:
-        successes = outcomes.successes.reshape(len(part), episodes)
-        for row, reached in zip(rows, successes, strict=True):
-            row["success_mean"] = float(np.nanmean(reached)) if np.isfinite(reached).any() else None
+    for name, measured in outcomes.measures.items():
+        for row, values in zip(rows, measured.reshape(len(part), episodes), strict=True):
+            row[f"{name}_mean"] = mean_of_known(values)
     return rows
 
 

@@ -6,6 +6,7 @@ import os
 import warnings
 from typing import Any
 
+from compactrl.envs.engines import ENGINES
 from compactrl.versions import versions
 
 ENVPOOL_MUJOCO = "3.6.0"
@@ -44,8 +45,9 @@ def _ask_workers(count: int, address: str, problems: list[str]) -> list[dict[str
     """Return what each worker sees of its machine; those that do not fit are a problem."""
     from compactrl.evaluation.ray.workers import Workers
 
+    first = next(iter(ENGINES.values()))
     environment = {
-        "env": "Pendulum-v1", "engine": "envpool", "max_episode_steps": 5, "env_options": {}, "env_module": "",
+        "env": first.example, "engine": first.name, "max_episode_steps": 5, "env_options": {}, "env_module": "",
     }  # fmt: skip
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -65,15 +67,15 @@ def _try_engines() -> list[str]:
     from compactrl.types import Layer, Normalizer, Stacked, Trials
 
     problems = []
-    for engine in ("envpool", "gymnasium"):
+    for kind in ENGINES.values():
         try:
-            spec = describe("Pendulum-v1", engine, 5)
+            spec = describe(kind.example, kind.name, 5)
             evaluator = LocalEvaluator(spec, 1, np.random.SeedSequence(0), 1)
             layer = Layer(np.zeros((1, spec.action.size, spec.observation_size), np.float32), None)
             normalizer = Normalizer(np.zeros(spec.observation_size), np.ones(spec.observation_size))
             evaluator.evaluate(Trials(Stacked((layer,)), normalizer, np.zeros((1, 0), np.int64)))
             evaluator.close()
         except Exception as error:
-            # Whatever is broken there, the doctor reports it.
-            problems.append(f"{engine} cannot step Pendulum-v1: {type(error).__name__}: {error}")
+            # Whatever is broken there, the doctor's answer is to say so.
+            problems.append(f"{kind.name} cannot step {kind.example}: {type(error).__name__}: {error}")
     return problems

@@ -28,7 +28,7 @@ def describe_result(run: Run) -> str:
         (
             f"{summary['method']} policy for {summary['env']}: {describe_sizes(summary)}",
             f"return {summary['return_mean']:.1f} ± {summary['return_std'] or 0:.1f} (mean ± standard deviation over "
-            f"{summary['episodes']} fresh episodes, without noise{failed}){_success(summary)}",
+            f"{summary['episodes']} fresh episodes, without noise{failed}){_measures(summary)}",
             f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}; "
             f"policy in {run.path / 'policy.safetensors'}",
             f"next: compactrl evaluate {run.path}",
@@ -36,8 +36,16 @@ def describe_result(run: Run) -> str:
     )
 
 
-def _success(values: dict[str, Any]) -> str:
-    return f"; the goal reached in {100 * values['success_mean']:.0f} %" if "success_mean" in values else ""
+def _measures(values: dict[str, Any]) -> str:
+    """Say what the environment reports beside the return: its means are `NAME_mean`."""
+    means = {key.removesuffix("_mean"): value for key, value in values.items() if key.endswith("_mean")}
+    text = ""
+    for name, mean in means.items():
+        if name == "success" and mean is not None:
+            text += f"; the goal reached in {100 * mean:.0f} %"
+        elif name != "return" and mean is not None:
+            text += f"; {name} {mean:.3g}"
+    return text
 
 
 def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
@@ -48,7 +56,7 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
         (
             f"{result['method']} policy for {result['env']} ({run.path}): {describe_sizes(result)}",
             f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
-            f"{result['episodes']} fresh episodes, without noise{failed}){_success(result)}",
+            f"{result['episodes']} fresh episodes, without noise{failed}){_measures(result)}",
             f"95 % interval of the mean: {low:.1f} to {high:.1f}",
         )
     )
@@ -98,7 +106,7 @@ def describe_selection(run: Run, result: dict[str, Any]) -> str:
             f"{result['memory_dimension']:,}",
             f"chosen for {result['why']}",
             f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
-            f"{result['episodes']} fresh episodes, without noise{failed}){_success(result)}",
+            f"{result['episodes']} fresh episodes, without noise{failed}){_measures(result)}",
             f"policy in {run.path / 'policy.safetensors'}; next: compactrl evaluate {run.path}",
         )
     )

@@ -33,6 +33,13 @@ class Goal:
     """The reward anywhere but at the goal, where that is one number, and 0 at it: it bounds what any policy can get."""
 
 
+def has_goals(space: Any) -> bool:
+    """Return whether a Gymnasium observation space is the dictionary of a goal environment."""
+    from gymnasium.spaces import Dict
+
+    return isinstance(space, Dict) and set(KEYS) <= set(space.spaces)
+
+
 def distance_goal(size: int, threshold: float, dense: bool) -> Goal:
     """Return goals that are points, reached within a distance: Fetch's.
 

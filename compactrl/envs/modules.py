@@ -13,11 +13,13 @@ from compactrl.errors import InputError
 
 
 def load_module(name: str) -> None:
-    """Import a user's module, which registers its environments with Gymnasium.
+    """Import a user's module, which registers its environments; no name, no module.
 
     Raises:
         InputError: there is no such module, or it raises.
     """
+    if not name:
+        return
     try:
         with _working_directory_importable():
             importlib.import_module(name)

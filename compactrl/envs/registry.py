@@ -1,11 +1,6 @@
-"""What compactrl knows of an environment: engine, sizes, bounds, limits; by id, the user's own included.
+"""Environments by id, the user's own included: looked up, described, listed.
 
-EnvPool is the engine where it knows the environment, Gymnasium for everything else.
-
-A few of EnvPool's environments draw random numbers while they are stepped (`RANDOM_STEPS`), from a generator that
-cannot be seeded anew at a reset as Gymnasium's can. A search in them is as reproducible as any, but one that is resumed
-meets other episodes than one that was not interrupted, and is warned of. `--engine gymnasium` is exact, where the
-environment's package (Box2D, MyoSuite) is installed.
+The engine is the first of `ENGINES` that knows the environment, unless one is named.
 """
 
 from __future__ import annotations
@@ -13,41 +8,23 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from functools import cache
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from compactrl.envs.goals import distance_goal, goal_of
-from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec
+from compactrl.envs.engines import CHOICES, ENGINES
+from compactrl.envs.modules import load_module
+from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError, did_you_mean
 
-OWN_OPTIONS = {"num_envs", "batch_size", "num_threads", "max_num_players", "thread_affinity_offset", "seed"}
-"""EnvPool's options for how it steps lanes, which are not the environment's."""
 
+def environment_of(options: Mapping[str, Any]) -> EnvironmentSpec:
+    """Look up the environment of a run's options, in the user's own module where it is from one.
 
-@cache
-def envpool_ids() -> frozenset[str]:
-    """Return every id that EnvPool knows."""
-    import envpool
-
-    return frozenset(envpool.list_all_envs())
-
-
-def make_gymnasium(env: str, kwargs: dict[str, Any]) -> Any:
-    """Make a Gymnasium environment with a flat observation."""
-    import gymnasium
-
-    import compactrl.envs.toy  # noqa: F401  (registers itself)
-    from compactrl.envs.wrappers import GoalObservation, has_goals
-
-    made = gymnasium.make(env, **kwargs)
-    space = made.observation_space
-    if has_goals(space) and hasattr(made.unwrapped, "compute_reward"):
-        return GoalObservation(made)
-    if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
-        made = gymnasium.wrappers.FlattenObservation(made)
-    return made
+    Raises:
+        InputError: there is no such module or environment, or it cannot be searched.
+    """
+    load_module(options["env_module"])
+    return describe(options["env"], options["engine"], options["max_episode_steps"], options["env_options"])
 
 
 def describe(
@@ -57,83 +34,42 @@ def describe(
 
     Args:
         env: its id, such as `HalfCheetah-v5`.
-        engine: `auto`, `envpool` or `gymnasium`.
+        engine: `auto`, or a name in `ENGINES`.
         max_episode_steps: a shorter or longer limit than the environment's own; 0 keeps its own.
         kwargs: options of the environment.
 
     Raises:
         InputError: unknown id, or spaces that a plain MLP cannot serve.
     """
-    options = dict(kwargs or {})
-    if engine not in ("auto", "envpool", "gymnasium"):
-        raise InputError(f"unknown engine '{engine}': use auto, envpool or gymnasium")
-    if engine != "gymnasium" and env in envpool_ids():
-        spec = _describe_envpool(env, max_episode_steps, options)
+    if engine not in ("auto", *ENGINES):
+        raise InputError(f"unknown engine '{engine}': expected one of {CHOICES}.{did_you_mean(engine, ENGINES)}")
+    kinds = list(ENGINES.values()) if engine == "auto" else [ENGINES[engine]]
+    for kind in kinds:
+        spec = kind.describe(env, max_episode_steps, dict(kwargs or {}))
         if spec is not None:
             return spec
-    if engine == "envpool":
-        raise InputError(f"EnvPool has no environment '{env}' with flat observations: use --engine auto")
-    return _describe_gymnasium(env, max_episode_steps, options)
+    raise InputError(_not_there(env, engine))
 
 
-def _describe_envpool(env: str, max_episode_steps: int, kwargs: dict[str, Any]) -> EnvironmentSpec | None:
-    import envpool
-    import gymnasium
-
-    from compactrl.envs.wrappers import has_goals
-
-    for option in OWN_OPTIONS & kwargs.keys():
-        raise InputError(f"--env-options: '{option}' is compactrl's own to set; see --lanes, --threads and --seed")
-    if max_episode_steps:
-        kwargs = {**kwargs, "max_episode_steps": max_episode_steps}
-    try:
-        with warnings.catch_warnings():  # of precision lost in bounds, which says nothing to a user
-            warnings.simplefilter("ignore")
-            spec = envpool.make_spec(env, **kwargs)
-            observation, action = spec.gymnasium_observation_space, spec.gymnasium_action_space
-    except Exception as error:
-        raise InputError(f"{env} does not take these options: {error}") from error
-    goal = None
-    if env.startswith("Fetch") and has_goals(observation):
-        goal = distance_goal(
-            int(observation["desired_goal"].shape[0]),
-            spec.config.distance_threshold,
-            spec.config.reward_type == "dense",
+def _not_there(env: str, engine: str) -> str:
+    """Say why no engine, or not the one that was named, has this environment."""
+    known = {name: kind.ids() for name, kind in ENGINES.items()}
+    every = sorted(set().union(*known.values()))
+    having = [name for name, ids in known.items() if env in ids]
+    if engine in having or (having and engine == "auto"):
+        return (
+            f"{env} has no flat observations in {' or '.join(having)}: install the package that registers it with "
+            "Gymnasium and name its module by --env-module"
         )
-        size = int(observation["observation"].shape[0]) + goal.size
-    elif isinstance(observation, gymnasium.spaces.Box) and len(observation.shape) == 1:
-        size = int(observation.shape[0])
-    else:
-        return None  # images and other dictionaries: Gymnasium flattens what can be flattened
-    limit = int(spec.config.max_episode_steps)
-    if not 0 < limit < 10**6:
-        limit = DEFAULT_EPISODE_STEPS
-    kwargs = {**kwargs, "max_episode_steps": limit}
-    return EnvironmentSpec(env, "envpool", size, action_spec(env, action), limit, kwargs, goal)
-
-
-def _describe_gymnasium(env: str, max_episode_steps: int, kwargs: dict[str, Any]) -> EnvironmentSpec:
-    import gymnasium
-
-    import compactrl.envs.toy  # noqa: F401  (registers itself)
-    from compactrl.envs.wrappers import GoalObservation
-
-    try:
-        registered = gymnasium.spec(env)
-    except gymnasium.error.Error as error:
-        raise InputError(_unknown_environment(env, list(gymnasium.registry))) from error
-    given = max_episode_steps or kwargs.get("max_episode_steps")
-    limit = given or registered.max_episode_steps or DEFAULT_EPISODE_STEPS
-    kwargs = {**kwargs, "max_episode_steps": limit}
-    try:
-        made = make_gymnasium(env, kwargs)
-    except Exception as error:
-        raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
-    size = int(np.prod(made.observation_space.shape))
-    action = action_spec(env, made.action_space)
-    goal = goal_of(made, made.goal_size) if isinstance(made, GoalObservation) else None
-    made.close()
-    return EnvironmentSpec(env, "gymnasium", size, action, limit, kwargs, goal)
+    if having:
+        return f"--engine {engine} has no environment '{env}': use --engine auto, or {' or '.join(having)}"
+    old = re.fullmatch(r"(.+)-v[0-4]", env)
+    if old and f"{old[1]}-v5" in every:
+        return f"unknown environment '{env}': versions before v5 are gone from MuJoCo's bindings; use '{old[1]}-v5'"
+    return (
+        f"unknown environment '{env}'.{did_you_mean(env, every)} `compactrl envs` lists what is there; your own "
+        "environment is registered by --env-module"
+    )
 
 
 class Searchable(NamedTuple):
@@ -155,11 +91,7 @@ USUAL = re.compile(
 
 def searchable(pattern: str = "") -> list[Searchable]:
     """Return the environments with `pattern` in their id (without one, the usual ones) that a plain MLP can serve."""
-    import gymnasium
-
-    import compactrl.envs.toy  # noqa: F401  (registers itself)
-
-    known = sorted({*envpool_ids(), *gymnasium.registry})
+    known = sorted(set().union(*(kind.ids() for kind in ENGINES.values())))
     wanted = [env for env in known if (pattern.lower() in env.lower() if pattern else USUAL.fullmatch(env))]
     rows = []
     for env in wanted:
@@ -169,19 +101,3 @@ def searchable(pattern: str = "") -> list[Searchable]:
             spec = describe(env)
             rows.append(Searchable(env, spec.engine, spec.observation_size, spec.action.size, spec.max_episode_steps))
     return rows
-
-
-def _unknown_environment(env: str, registered: list[str]) -> str:
-    old = re.fullmatch(r"(.+)-v[0-4]", env)
-    known = sorted({*registered, *envpool_ids()})
-    if env in known:
-        return (
-            f"{env} has no flat observations in EnvPool, and this Gymnasium does not know it: install the package that "
-            "registers it with Gymnasium and name its module by --env-module"
-        )
-    if old and f"{old[1]}-v5" in known:
-        return f"unknown environment '{env}': versions before v5 are gone from MuJoCo's bindings; use '{old[1]}-v5'"
-    return (
-        f"unknown environment '{env}'.{did_you_mean(env, known)} `compactrl envs` lists what is there; your own "
-        "environment is registered by --env-module"
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +13,9 @@ DEFAULT_EPISODE_STEPS = 1000
 """The cut for environments that set no limit of their own: an evaluation must end."""
 ALIVE_BONUS = {"Hopper": 1.0, "Walker2d": 1.0, "Ant": 1.0, "Humanoid": 5.0}
 """Reward a step for not having fallen, by family; ARS (Mania et al. 2018) leaves it out while training."""
-RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECASE)
-"""Ids whose steps are random in EnvPool: found by comparing starts after a whole episode and after a mere reset."""
+
+RESERVED = frozenset({"return", "policy_return", "shipped_return"})
+"""Names whose means are in every run's metrics."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class EnvironmentSpec:
 
     id: str
     engine: str
-    """`envpool` or `gymnasium`."""
+    """Its name in `ENGINES`."""
     observation_size: int
     """O"""
     action: ActionSpec
@@ -33,16 +33,15 @@ class EnvironmentSpec:
     """Options given to the engine, `max_episode_steps` among them."""
     goal: Goal | None = field(default=None, compare=False)
     """Its goals, where it has some; the desired one is then the end of an observation."""
+    measures: tuple[str, ...] = ()
+    """What it says of an episode beside the return, at its end; with goals `success` is one of them."""
+    resumes_exactly: bool = True
+    """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
 
     @property
     def alive_bonus(self) -> float:
         """Reward a step for not having fallen; 0 where there is none or it is not known."""
         return ALIVE_BONUS.get(self.id.split("-")[0], 0.0)
-
-    @property
-    def resumes_exactly(self) -> bool:
-        """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
-        return self.engine != "envpool" or not RANDOM_STEPS.fullmatch(self.id)
 
 
 def action_spec(env: str, space: Any) -> ActionSpec:
@@ -58,3 +57,20 @@ def action_spec(env: str, space: Any) -> ActionSpec:
     if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
         return ActionSpec("box", tuple(map(float, space.low)), tuple(map(float, space.high)))
     raise InputError(f"{env} has actions {space}: compactrl needs a flat Box or Discrete")
+
+
+def measure_names(env: str, names: Any, goal: Goal | None = None) -> tuple[str, ...]:
+    """Return the measures of an environment that names these itself, `success` among them where it has goals.
+
+    Raises:
+        InputError: they are no list of words, or are taken by what compactrl reports itself.
+
+    Example:
+        >>> measure_names("Robot-v0", ["distance"], Goal(2, reward=max, success=min))
+        ('distance', 'success')
+    """
+    if isinstance(names, str) or not all(isinstance(name, str) and name.isidentifier() for name in names):
+        raise InputError(f'{env} has measures {names!r}: expected a list of words, such as ["distance"]')
+    for name in RESERVED & set(names):
+        raise InputError(f"{env} has a measure named '{name}', which compactrl reports itself: give it another name")
+    return (*names, *(["success"] if goal is not None and "success" not in names else []))

@@ -4,8 +4,9 @@
 - `compactrl/BitFlip-v0`: a goal environment whose reward is sparse: without hindsight there is next to nothing to
 learn from.
 - `compactrl/Faulty-v0`: fails in a chosen way after a chosen number of steps, for trying out how failures are met.
+- `compactrl/PointMass-v0`: takes tasks, reports measures, and steps all lanes in one call (`toy_batched`).
 
-Importing this module registers them with Gymnasium; `compactrl.envs.registry.describe` imports it.
+Importing this module registers the first three with Gymnasium; who describes an environment imports it.
 
 Example:
     >>> import gymnasium

@@ -7,13 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from compactrl.envs.goals import KEYS
 from compactrl.types import Floats
-
-
-def has_goals(space: Any) -> bool:
-    """Return whether an observation space is the dictionary of a goal environment."""
-    return isinstance(space, gymnasium.spaces.Dict) and set(KEYS) <= set(space.spaces)
 
 
 class GoalObservation(gymnasium.ObservationWrapper):  # type: ignore[misc]

@@ -17,7 +17,12 @@ class Evaluator(Protocol):
         """Run each trial for one whole episode."""
 
     def collect(self, trials: Trials) -> Outcomes:
-        """Let each trial act for the next steps of a standing environment, as its exploration says."""
+        """Let each of L trials act in its lane for the T steps that their exploration is for, and keep the transitions.
+
+        Raises:
+            ValueError: there are more or fewer trials than lanes, or no steps.
+            InputError: this evaluator runs whole episodes only.
+        """
 
     def state_dict(self) -> State:
         """Counts of resets: all that a lane's next episode depends on."""
@@ -30,5 +35,5 @@ class Evaluator(Protocol):
 
 
 def run_trials(evaluator: Evaluator, trials: Trials) -> Outcomes:
-    """Run trials: those with an exploration collect steps, others run whole episodes."""
+    """Run trials as they ask for: those with an exploration collect experience, others are whole episodes."""
     return evaluator.evaluate(trials) if trials.exploration is None else evaluator.collect(trials)

@@ -8,23 +8,22 @@ queues: whole episodes, only steps that count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.evaluation.failures import DIVERGED, HUGE, NO_ACTION, diverged
 from compactrl.networks.batched import normalize_into
 from compactrl.networks.forward import network
 from compactrl.policies.actions import ActionSpec
 from compactrl.types import Floats, Integers, Moments, Outcomes, Trials
 
 if TYPE_CHECKING:
+    from compactrl.envs.engines.base import Answer, Engine
     from compactrl.envs.goals import Goal
-from compactrl.envs.engines.base import Engine
-
-HUGE = 1e10
-"""Observations beyond this mean that the simulation has diverged (MuJoCo's own limit for a bad state)."""
+    from compactrl.envs.spec import EnvironmentSpec
 
 
 @dataclass
@@ -39,9 +38,11 @@ class Results:
     achieved: Floats
     """(N, G) the goal achieved at an episode's end, and in `desired` the goal that was wanted."""
     desired: Floats
+    measures: dict[str, Floats] = field(default_factory=dict)
+    """Name → (N,)."""
 
     @classmethod
-    def empty(cls, trials: int, observation_size: int, goal_size: int = 0) -> Results:
+    def empty(cls, trials: int, observation_size: int, goal_size: int = 0, measures: tuple[str, ...] = ()) -> Results:
         """Return results for this many trials, all still to come."""
         return cls(
             returns=np.zeros(trials),
@@ -51,7 +52,13 @@ class Results:
             failures={},
             achieved=np.full((trials, goal_size), np.nan),
             desired=np.zeros((trials, goal_size)),
+            measures={name: np.full(trials, np.nan) for name in measures},
         )
+
+    @classmethod
+    def of(cls, trials: int, spec: EnvironmentSpec) -> Results:
+        """Return results for this many trials in an environment."""
+        return cls.empty(trials, spec.observation_size, spec.goal.size if spec.goal else 0, spec.measures)
 
     def take(self, trials: Integers, outcomes: Outcomes) -> None:
         """Take in what came of these trials (n,), evaluated elsewhere."""
@@ -59,6 +66,8 @@ class Results:
         self.steps[trials] = outcomes.steps
         self.total[trials] = outcomes.moments.total
         self.square[trials] = outcomes.moments.square
+        for name, values in outcomes.measures.items():
+            self.measures[name][trials] = values
         self.failures.update({int(trials[position]): reason for position, reason in outcomes.failures.items()})
 
     def outcomes(self, goal: Goal | None = None) -> Outcomes:
@@ -70,11 +79,18 @@ class Results:
         count = self.steps.astype(np.float64)
         count[failed] = 0.0
         moments = Moments(count, self.total, self.square)
-        successes = None
+        measures = dict(self.measures)
         if goal is not None:
-            successes = np.where(np.isfinite(self.returns), goal.success(self.achieved, self.desired), np.nan)
-        failures = dict(sorted(self.failures.items()))
-        return Outcomes(self.returns, self.steps, moments, failures, successes=successes)
+            measures["success"] = goal.success(self.achieved, self.desired)
+        known = np.isfinite(self.returns)
+        measures = {name: np.where(known, values, np.nan) for name, values in measures.items()}
+        return Outcomes(self.returns, self.steps, moments, dict(sorted(self.failures.items())), measures=measures)
+
+
+def check_tasks(trials: Trials) -> None:
+    """Raise ValueError where trials have tasks, but not one each."""
+    if trials.tasks is not None and (trials.tasks.ndim != 2 or len(trials.tasks) != len(trials.designs)):
+        raise ValueError(f"expected tasks ({len(trials.designs)}, C), one a trial: got shape {trials.tasks.shape}")
 
 
 class Block:
@@ -109,7 +125,8 @@ class Block:
         first = np.arange(self.offset, min(self.offset + self.count, num_trials))  # trial k < L is lane k's first
         if not len(first):
             return False
-        self._networks, self._normalizer, self._results = trials.networks, trials.normalizer, results
+        self._networks, self._normalizer, self._tasks = trials.networks, trials.normalizer, trials.tasks
+        self._results = results
         # One entry a slot of the batch of policies; a slot is a lane that is still running.
         self._lane = first - self.offset
         self._trial = first.copy()
@@ -122,77 +139,99 @@ class Block:
         self._network = network(self._networks, first)
         self._sent = np.arange(len(first))
         self.resets[self._lane] += 1
-        self.engine.send(self._lane, None, self._fresh)
+        self._send(None)
         return True
 
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is found below and kept with its reason
     def run(self, trials: Trials, results: Results) -> None:
         """Run this block's share of the trials to their ends."""
-        going = self.start(trials, results)
-        while going and not self.stopped:
-            going = self.advance()
+        more = self.start(trials, results)
+        while more and not self.stopped:
+            more = self.advance()
 
     def advance(self) -> bool:
         """Take the answer of every lane that is running and send the next command; False at the end."""
         answer = self.engine.receive()
-        observation, reward, done, errors = answer[:4]
-        sent = self._sent
-        stepped = ~self._fresh[sent]
-        if stepped.all():
-            self._return[sent] += reward
+        squared = answer.observation * answer.observation
+        over = self._score(answer, squared)
+        if len(self._sent) == len(self._running) and not over.any():
+            self._observe_all(answer.observation, squared)
         else:
+            self._observe(answer.observation, squared, ~over)
+            if not self._end_episodes(answer, over):
+                return False
+        return self._act()
+
+    def _score(self, answer: Answer, squared: Floats) -> NDArray[np.bool_]:
+        """Add rewards and steps; return whose episodes are over, (n,), failed ones included."""
+        sent, reward, done = self._sent, answer.reward, answer.done
+        stepped = ~self._fresh[sent]
+        if not stepped.all():
             reward = np.where(stepped, reward, 0.0)
-            self._return[sent] += reward
             done = done & stepped
+        self._return[sent] += reward
         self._steps[sent] += stepped
         self._fresh[sent] = False
-        squared = observation * observation
         # Two sums tell whether any number is NaN, infinite or huge; only then look closer.
-        if errors or not (squared.sum() < HUGE and abs(reward.sum()) < HUGE):
-            done = done | self._note_failures(sent, observation, reward, errors)
-        if len(sent) == len(self._running) and not done.any():
-            self._total += observation
-            self._square += squared
-            normalize_into(self._network.input[:, : len(sent)], observation, self._normalizer)
-        else:
-            going, seen = sent[~done], observation[~done]
-            self._total[going] += seen
-            self._square[going] += squared[~done]
-            normalized = np.empty((seen.shape[1], len(going)), np.float32)
-            normalize_into(normalized, seen, self._normalizer)
-            self._network.input[:, going] = normalized
-            if answer.achieved is not None:
-                over, goal_size = self._trial[sent[done]], answer.achieved.shape[1]
-                self._results.achieved[over] = answer.achieved[done]
-                self._results.desired[over] = observation[done, -goal_size:]
-            self._finish(sent[done])
-            if not self._running.any():
-                return False
-            if 2 * np.count_nonzero(self._running) <= len(self._running):
-                self._compact()
-            self._sent = np.flatnonzero(self._running)
+        if answer.errors or not (squared.sum() < HUGE and abs(reward.sum()) < HUGE):
+            done = done | self._note_failures(answer.observation, reward, answer.errors)
+        return done
+
+    def _note_failures(self, observation: Floats, reward: NDArray[Any], errors: dict[int, str]) -> NDArray[np.bool_]:
+        """Record why lanes failed; returns which of the answers did, shape (n,)."""
+        failed = diverged(observation, reward)
+        reasons = dict.fromkeys(np.flatnonzero(failed).tolist(), DIVERGED) | errors
+        for position, reason in reasons.items():
+            failed[position] = True
+            self._results.failures[int(self._trial[self._sent[position]])] = reason
+        return failed
+
+    def _observe_all(self, observation: Floats, squared: Floats) -> None:
+        """Show every policy its observation; the same as `_observe`, without choosing."""
+        self._total += observation
+        self._square += squared
+        normalize_into(self._network.input[:, : len(observation)], observation, self._normalizer)
+
+    def _observe(self, observation: Floats, squared: Floats, acting: NDArray[np.bool_]) -> None:
+        """Show the policies that are to act, (n,) of the lanes commanded, their observations."""
+        slots, seen = self._sent[acting], observation[acting]
+        self._total[slots] += seen
+        self._square[slots] += squared[acting]
+        normalized = np.empty((seen.shape[1], len(slots)), np.float32)
+        normalize_into(normalized, seen, self._normalizer)
+        self._network.input[:, slots] = normalized
+
+    def _end_episodes(self, answer: Answer, over: NDArray[np.bool_]) -> bool:
+        """Write what came of the episodes that are over, (n,), and begin the next; False where no lane is left."""
+        slots = self._sent[over]
+        trials = self._trial[slots]
+        if answer.achieved is not None:
+            self._results.achieved[trials] = answer.achieved[over]
+            self._results.desired[trials] = answer.observation[over, -answer.achieved.shape[1] :]
+        for name, values in answer.measures.items():
+            self._results.measures[name][trials] = values[over]
+        self._finish(slots)
+        if not self._running.any():
+            return False
+        if 2 * np.count_nonzero(self._running) <= len(self._running):
+            self._compact()
+        self._sent = np.flatnonzero(self._running)
+        return True
+
+    def _act(self) -> bool:
+        """Ask the policies, and send what they say; False where no lane is left."""
         outputs = self._network.forward()
         if not np.isfinite(outputs.sum()) and not self._drop_broken(outputs):
             return False
         actions = self.action.act(outputs)
         everyone = len(self._sent) == len(self._running)
-        actions = actions[: len(self._sent)] if everyone else actions[self._sent]
-        self.engine.send(self._lane[self._sent], actions, self._fresh[self._sent])
+        self._send(actions[: len(self._sent)] if everyone else actions[self._sent])
         return True
 
-    def _note_failures(
-        self, sent: Integers, observation: Floats, reward: NDArray[Any], errors: dict[int, str]
-    ) -> NDArray[np.bool_]:
-        """Record why lanes failed; returns which of the answers did, shape (n,)."""
-        bad = ~(np.abs(observation).max(axis=1) < HUGE) | ~(np.abs(reward) < HUGE)
-        reasons = {
-            int(position): "the environment returned NaN, infinite or huge numbers: the simulation diverged"
-            for position in np.flatnonzero(bad)
-        }
-        for position, reason in (reasons | errors).items():
-            bad[position] = True
-            self._results.failures[int(self._trial[sent[position]])] = reason
-        return np.asarray(bad)
+    def _send(self, actions: NDArray[Any] | None) -> None:
+        """Command the lanes in `_sent`, to begin an episode or to take their action."""
+        tasks = None if self._tasks is None else self._tasks[self._trial[self._sent]]
+        self.engine.send(self._lane[self._sent], actions, self._fresh[self._sent], tasks)
 
     def _drop_broken(self, outputs: NDArray[np.float32]) -> bool:
         """End the trials of policies whose outputs (A, width) are not finite: no such action reaches an environment.
@@ -202,7 +241,7 @@ class Block:
         acting = self._sent[~self._fresh[self._sent]]
         broken = acting[~np.isfinite(outputs[:, acting]).all(axis=0)]
         for slot in broken:
-            self._results.failures[int(self._trial[slot])] = "the policy gave NaN or infinite outputs"
+            self._results.failures[int(self._trial[slot])] = NO_ACTION
         self._finish(broken)
         self._sent = np.flatnonzero(self._running)
         return len(self._sent) > 0

@@ -12,16 +12,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from compactrl.envs.engines.base import Engine
+from compactrl.envs.engines import ENGINES, make_engine
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.evaluation.lanes import Block, Results
-from compactrl.evaluation.standing import Collected, Standing
+from compactrl.evaluation.lanes import Block, Results, check_tasks
+from compactrl.evaluation.standing import Collected, Episode, Standing
 from compactrl.networks.forward import single_threaded_blas
 from compactrl.types import Integers, Outcomes, State, Trials
 
 
 class LocalEvaluator:
-    """Evaluates plain MLPs, a whole episode each, in lanes of this process.
+    """Runs plain MLPs in lanes of this process: a whole episode each, or some steps in environments that stand.
 
     Args:
         spec: the environment.
@@ -42,14 +42,16 @@ class LocalEvaluator:
         self.spec = spec
         self.num_lanes = num_lanes
         threads = threads or len(os.sched_getaffinity(0))
-        if spec.engine == "gymnasium":
-            threads = 1  # Python's lock lets one environment step at a time
+        if not ENGINES[spec.engine].threads_help:
+            threads = 1
         blocks = min(num_lanes, blocks or threads)
         seeds = lane_seeds(seed, num_lanes).tolist()
         edges = np.linspace(0, num_lanes, blocks + 1).astype(int)
-        each = max(1, threads // blocks)
+        threads_of_each = max(1, threads // blocks)
         self._blocks = [
-            Block(make_engine(spec, seeds[low:high], each), int(low), int(high - low), num_lanes, spec.action)
+            Block(
+                make_engine(spec, seeds[low:high], threads_of_each), int(low), int(high - low), num_lanes, spec.action
+            )
             for low, high in pairwise(edges)
         ]
         self._standing = [Standing(block) for block in self._blocks]
@@ -57,33 +59,29 @@ class LocalEvaluator:
 
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode; the outcome does not depend on threads or blocks."""
-        goal = self.spec.goal
-        results = Results.empty(len(trials.designs), self.spec.observation_size, goal.size if goal else 0)
+        check_tasks(trials)
+        results = Results.of(len(trials.designs), self.spec)
         with single_threaded_blas():
             if len(self._blocks) == 1:
                 self._blocks[0].run(trials, results)
             else:
                 # Each writes results of its own trials; numpy and the engines let go of the interpreter's lock.
                 list(self._drivers.map(lambda block: block.run(trials, results), self._blocks))
-        return results.outcomes(goal)
+        return results.outcomes(self.spec.goal)
 
     def collect(self, trials: Trials) -> Outcomes:
-        """Let each of L trials act in its lane for the T steps that their exploration is for.
-
-        Raises:
-            ValueError: there are more or fewer trials than lanes, or no steps.
-        """
+        """See `Evaluator`; an episode goes on when a call ends, and has the task of the trial that began it."""
+        check_tasks(trials)
         steps = 0 if trials.exploration is None else len(trials.exploration.noise)
         if len(trials.designs) != self.num_lanes or not steps:
             raise ValueError(
                 f"expected a trial for each of the {self.num_lanes} lanes, and steps: got {len(trials.designs)} trials "
                 f"and {steps} steps"
             )
-        goal, spec = self.spec.goal, self.spec
-        collected = Collected(steps, self.num_lanes, spec.observation_size, spec.action.size, goal.size if goal else 0)
+        collected = Collected(steps, self.num_lanes, self.spec)
         with single_threaded_blas():
             list(self._drivers.map(lambda standing: standing.run(trials, collected), self._standing))
-        return collected.outcomes(goal)
+        return collected.outcomes(self.spec.goal)
 
     def close(self) -> None:
         """Give the environments back; an evaluation that was interrupted ends first."""
@@ -99,33 +97,30 @@ class LocalEvaluator:
         return np.concatenate([block.resets for block in self._blocks])
 
     def state_dict(self) -> State:
-        """A lane's state is its count of resets and, where an episode stands, the actions of it so far."""
-        actions = {str(lane): each for one in self._standing for lane, each in one.episodes().items()}
-        return {"resets": self.resets, "actions": actions}
+        """A lane's state is its count of resets and, where an episode stands, its actions so far and its task."""
+        episodes = {str(lane): episode for block in self._standing for lane, episode in block.episodes().items()}
+        return {
+            "resets": self.resets,
+            "actions": {lane: episode.actions for lane, episode in episodes.items()},
+            "tasks": {lane: episode.task for lane, episode in episodes.items() if episode.task is not None},
+        }
 
     def load_state_dict(self, state: State) -> None:
         """Bring fresh lanes to where those of `state_dict` were."""
         resets = np.asarray(state["resets"], np.int64)
         if resets.shape != (self.num_lanes,):
             raise ValueError(f"expected resets of {self.num_lanes} lanes, got shape {resets.shape}")
-        actions = {int(lane): np.asarray(each) for lane, each in state.get("actions", {}).items()}
-        stands = np.isin(np.arange(self.num_lanes), list(actions))  # their last reset is part of their episode
+        tasks = state.get("tasks", {})  # not in checkpoints from before trials had tasks
+        episodes = {
+            int(lane): Episode(np.asarray(actions), np.asarray(tasks[lane]) if lane in tasks else None)
+            for lane, actions in state.get("actions", {}).items()
+        }
+        stands = np.isin(np.arange(self.num_lanes), list(episodes))  # their last reset is part of their episode
         for block, standing in zip(self._blocks, self._standing, strict=True):
             block.fast_forward((resets - stands)[block.offset : block.offset + block.count])
-            standing.repeat(actions)
+            standing.repeat(episodes)
 
 
 def lane_seeds(seed: np.random.SeedSequence, num_lanes: int) -> Integers:
     """Return a seed for each lane (L,): 31 bits, which EnvPool and Gymnasium take on every platform."""
     return (seed.generate_state(num_lanes, np.uint32) >> 1).astype(np.int64)
-
-
-def make_engine(spec: EnvironmentSpec, seeds: list[int], threads: int) -> Engine:
-    """Make the environments of a block of lanes, one a seed."""
-    if spec.engine == "envpool":
-        from compactrl.envs.engines.envpool import EnvPoolEngine
-
-        return EnvPoolEngine(spec.id, seeds, threads, spec.kwargs)
-    from compactrl.envs.engines.gymnasium import GymnasiumEngine
-
-    return GymnasiumEngine(spec.id, seeds, spec.kwargs)

@@ -1,17 +1,18 @@
 """Standing environments: a trial for each lane acts in it for some steps, while the episodes go on.
 
 For learners that need transitions. Trial k of a call acts in lane k for T steps; an episode that ends is followed by
-the next. What a lane does depends only on its seed, its count of resets and the actions of its episode so far: these
-are a lane's checkpoint, and are repeated when it is restored.
+the next. What a lane does depends only on its seed, its count of resets, and the task and the actions of its episode so
+far: these are a lane's checkpoint, and are repeated when it is restored.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.evaluation.failures import DIVERGED, HUGE, NO_ACTION, diverged
 from compactrl.networks.batched import normalize_into
 from compactrl.networks.forward import network
 from compactrl.types import Exploration, Floats, Integers, Moments, Outcomes, Transitions, Trials
@@ -19,16 +20,14 @@ from compactrl.types import Exploration, Floats, Integers, Moments, Outcomes, Tr
 if TYPE_CHECKING:
     from compactrl.envs.engines.base import Answer
     from compactrl.envs.goals import Goal
+    from compactrl.envs.spec import EnvironmentSpec
     from compactrl.evaluation.lanes import Block
-
-HUGE = 1e10
-"""As in `lanes`: observations beyond this mean that the simulation has diverged."""
 
 
 class Collected:
     """Where blocks write what their lanes went through in T steps of L lanes."""
 
-    def __init__(self, steps: int, lanes: int, observation: int, action: int, goal: int) -> None:
+    def __init__(self, steps: int, lanes: int, spec: EnvironmentSpec) -> None:
         def numbers(*shape: int) -> Floats:
             return np.zeros((steps, lanes, *shape))
 
@@ -36,17 +35,19 @@ class Collected:
             return np.zeros((steps, lanes), bool)
 
         self.transitions = Transitions(
-            numbers(observation),
-            numbers(action),
-            numbers(),
-            numbers(observation),
-            flags(),
-            flags(),
-            flags(),
-            numbers(goal),
+            observation=numbers(spec.observation_size),
+            action=numbers(spec.action.size),
+            reward=numbers(),
+            next_observation=numbers(spec.observation_size),
+            terminated=flags(),
+            truncated=flags(),
+            valid=flags(),
+            achieved=numbers(spec.goal.size if spec.goal else 0),
         )
         self.returns = np.full((steps, lanes), np.nan)
-        """Of the episodes that ended at each step."""
+        """(T, L) of the episodes that ended at each step."""
+        self.measures = {name: np.full((steps, lanes), np.nan) for name in spec.measures}
+        """Name → (T, L) of the same episodes."""
         self.failures: dict[int, str] = {}
 
     def outcomes(self, goal: Goal | None) -> Outcomes:
@@ -54,12 +55,13 @@ class Collected:
         seen = self.transitions
         observed = np.where(seen.valid[..., None], seen.observation, 0.0)
         moments = Moments(seen.valid.sum(axis=0, dtype=float), observed.sum(axis=0), (observed * observed).sum(axis=0))
-        successes = None
+        measures = dict(self.measures)
         if goal is not None:
-            reached = goal.success(seen.achieved, seen.next_observation[..., -goal.size :])
-            successes = _mean(np.where(np.isfinite(self.returns), reached, np.nan))
+            measures["success"] = goal.success(seen.achieved, seen.next_observation[..., -goal.size :])
+        ended = np.isfinite(self.returns)
+        measures = {name: _mean(np.where(ended, values, np.nan)) for name, values in measures.items()}
         failures = dict(sorted(self.failures.items()))
-        return Outcomes(_mean(self.returns), seen.valid.sum(axis=0), moments, failures, seen, successes)
+        return Outcomes(_mean(self.returns), seen.valid.sum(axis=0), moments, failures, seen, measures)
 
 
 def _mean(values: Floats) -> Floats:
@@ -68,6 +70,15 @@ def _mean(values: Floats) -> Floats:
     return np.where(
         known.any(axis=0), np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
     )
+
+
+class Episode(NamedTuple):
+    """All that an episode that goes on depends on, beside its lane's seed and count of resets."""
+
+    actions: Floats
+    """(steps, A), in the environment's units."""
+    task: Floats | None
+    """(C,), where its trial had one."""
 
 
 class Standing:
@@ -80,6 +91,7 @@ class Standing:
         """Lanes that must begin a new episode."""
         self._return = np.zeros(block.count)
         self._actions: list[list[NDArray[Any]]] = [[] for _ in range(block.count)]
+        self._tasks: list[Floats | None] = [None] * block.count
         self._observation: Floats | None = None
 
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is found and kept with its reason
@@ -90,54 +102,56 @@ class Standing:
             raise ValueError("expected trials with an exploration: it says how many steps to collect")
         policies = network(trials.networks, self._block.offset + self._lanes)
         for step in range(len(exploration.noise)):
-            self._restart(collected)
+            self._restart(trials.tasks, collected)
             self._step(step, policies, trials, exploration, collected)
             if self._block.stopped:
                 return
 
-    def _restart(self, collected: Collected) -> None:
-        """Begin new episodes where they are due; a lane whose reset fails stays due."""
+    def _restart(self, tasks: Floats | None, collected: Collected) -> None:
+        """Begin new episodes where they are due, with tasks (N, C) if any; a lane whose reset fails stays due."""
         due = np.flatnonzero(self._fresh)
         if not len(due):
             return
         self._block.resets[due] += 1
-        self._block.engine.send(due, None, np.ones(len(due), bool))
+        given = None if tasks is None else tasks[self._block.offset + due]
+        self._block.engine.send(due, None, np.ones(len(due), bool), given)
         answer = self._block.engine.receive()
         if self._observation is None:
             self._observation = np.zeros((self._block.count, answer.observation.shape[1]))
         self._observation[due] = answer.observation
         self._return[due] = 0.0
-        for lane in due:
+        for position, lane in enumerate(due):
             self._actions[lane] = []
+            self._tasks[lane] = None if given is None else given[position].copy()
         self._fresh[due] = self._failed(answer, due, collected)
 
     def _step(self, step: int, policies: Any, trials: Trials, exploration: Exploration, collected: Collected) -> None:
         """Take one step in every lane that stands."""
-        going = np.flatnonzero(~self._fresh)
+        standing = np.flatnonzero(~self._fresh)
         observation = self._observation
-        if not len(going) or observation is None:
+        if not len(standing) or observation is None:
             return
-        lanes = self._block.offset + going
+        lanes = self._block.offset + standing
         normalize_into(policies.input[:, : len(observation)], observation, trials.normalizer)
-        outputs = policies.forward()[:, going]
+        outputs = policies.forward()[:, standing]
         actions = explored(outputs, exploration, step, lanes)
         sound = np.isfinite(actions).all(axis=1)
-        for lane in going[~sound]:
-            collected.failures[int(self._block.offset + lane)] = "the policy gave NaN or infinite outputs"
+        for lane in standing[~sound]:
+            collected.failures[int(self._block.offset + lane)] = NO_ACTION
             self._fresh[lane] = True
-        going, lanes, actions = going[sound], lanes[sound], actions[sound]
-        if not len(going):
+        standing, lanes, actions = standing[sound], lanes[sound], actions[sound]
+        if not len(standing):
             return
         scaled = self._block.action.scaled(actions)
-        self._block.engine.send(going, scaled, np.zeros(len(going), bool))
+        self._block.engine.send(standing, scaled, np.zeros(len(standing), bool))
         answer = self._block.engine.receive()
-        for lane, action in zip(going, scaled, strict=True):
+        for lane, action in zip(standing, scaled, strict=True):
             self._actions[lane].append(action)
-        valid = ~self._failed(answer, going, collected)
-        self._return[going] += answer.reward
+        valid = ~self._failed(answer, standing, collected)
+        self._return[standing] += answer.reward
         seen = collected.transitions
         terminated = answer.done if answer.terminated is None else answer.terminated
-        seen.observation[step, lanes] = observation[going]
+        seen.observation[step, lanes] = observation[standing]
         seen.action[step, lanes] = actions
         seen.reward[step, lanes] = answer.reward
         seen.next_observation[step, lanes] = answer.observation
@@ -146,50 +160,48 @@ class Standing:
         seen.valid[step, lanes] = valid
         if answer.achieved is not None:
             seen.achieved[step, lanes] = answer.achieved
-        collected.returns[step, lanes] = np.where(answer.done & valid, self._return[going], np.nan)
-        observation[going] = answer.observation
-        self._fresh[going] = answer.done | ~valid
+        for name, values in answer.measures.items():
+            collected.measures[name][step, lanes] = values
+        collected.returns[step, lanes] = np.where(answer.done & valid, self._return[standing], np.nan)
+        observation[standing] = answer.observation
+        self._fresh[standing] = answer.done | ~valid
 
     def _failed(self, answer: Answer, lanes: Integers, collected: Collected) -> NDArray[np.bool_]:
         """Record why lanes failed; returns which did, (n,)."""
-        sane = np.abs(answer.observation).max(axis=1) < HUGE
+        failed = diverged(answer.observation, answer.reward)
         if answer.achieved is not None:
-            sane &= np.abs(answer.achieved).max(axis=1) < HUGE
-        bad = ~sane | ~(np.abs(answer.reward) < HUGE)
-        reasons = dict.fromkeys(
-            np.flatnonzero(bad).tolist(),
-            "the environment returned NaN, infinite or huge numbers: the simulation diverged",
-        )
-        for position, reason in (reasons | answer.errors).items():
-            bad[position] = True
+            failed |= ~(np.abs(answer.achieved).max(axis=1) < HUGE)
+        for position, reason in (dict.fromkeys(np.flatnonzero(failed).tolist(), DIVERGED) | answer.errors).items():
+            failed[position] = True
             collected.failures[int(self._block.offset + lanes[position])] = reason
-        return np.asarray(bad)
+        return failed
 
-    def episodes(self) -> dict[int, Floats]:
-        """Return the actions (steps, A) of the episodes that stand, by lane."""
-        offset = self._block.offset
+    def episodes(self) -> dict[int, Episode]:
+        """Return the episodes that stand, by lane."""
         return {
-            offset + lane: np.stack(each) for lane, each in enumerate(self._actions) if each and not self._fresh[lane]
+            self._block.offset + lane: Episode(np.stack(actions), task)
+            for lane, (actions, task) in enumerate(zip(self._actions, self._tasks, strict=True))
+            if actions and not self._fresh[lane]
         }
 
-    def repeat(self, episodes: dict[int, Floats]) -> None:
+    def repeat(self, episodes: dict[int, Episode]) -> None:
         """Begin episodes and repeat their actions, in lanes that have had every reset but the one of this episode."""
         for lane in self._lanes:
-            actions = episodes.get(int(self._block.offset + lane))
-            if actions is None:
+            episode = episodes.get(int(self._block.offset + lane))
+            if episode is None:
                 continue
             one, no = np.array([lane]), np.zeros(1, bool)
             self._block.resets[lane] += 1
-            self._block.engine.send(one, None, ~no)
+            self._block.engine.send(one, None, ~no, None if episode.task is None else episode.task[None])
             self._block.engine.receive()
-            for action in actions:
+            for action in episode.actions:
                 self._block.engine.send(one, action[None], no)
                 answer = self._block.engine.receive()
                 self._return[lane] += answer.reward[0]
             if self._observation is None:
                 self._observation = np.zeros((self._block.count, answer.observation.shape[1]))
             self._observation[lane] = answer.observation[0]
-            self._actions[lane] = list(actions)
+            self._actions[lane], self._tasks[lane] = list(episode.actions), episode.task
             self._fresh[lane] = False
 
 

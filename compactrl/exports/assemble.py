@@ -21,7 +21,7 @@ from compactrl.exports.budget import alternatives, check_budget, estimate, optim
 from compactrl.exports.c import Program
 from compactrl.exports.folder import being_written, check_free, sha256, write_files, write_manifest
 from compactrl.exports.options import ExportOptions, options_of
-from compactrl.exports.rollouts import environment_of, roll_out
+from compactrl.exports.rollouts import environment_of_run, roll_out
 from compactrl.exports.tanh import choose_tanh
 from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import golden, tolerance
@@ -163,7 +163,7 @@ def _verified(
 def visited_states(run: Run, policy: Policy) -> Singles:
     """Return states that the policy visits, (B, O), in single precision."""
     episodes, steps = VISITED
-    seen = roll_out(environment_of(run, quick=True), run, policy, episodes, steps).observations
+    seen = roll_out(environment_of_run(run, quick=True), run, policy, episodes, steps).observations
     return seen.astype(np.float32)
 
 

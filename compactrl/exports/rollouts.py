@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,11 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.modules import load_module
-from compactrl.envs.registry import describe
+from compactrl.envs.engines import ENGINES, make_engine
+from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
-from compactrl.evaluation.local import make_engine
 from compactrl.runs.run import EVALUATION_STREAM, Run
 from compactrl.types import Floats
 
@@ -30,28 +30,24 @@ class Rollout(NamedTuple):
     """(B, O), what was seen, in the order of time."""
 
 
-def environment_of(run: Run, quick: bool = False) -> EnvironmentSpec:
+def environment_of_run(run: Run, quick: bool = False) -> EnvironmentSpec:
     """Return the run's environment.
 
     Args:
         run: says which.
-        quick: take Gymnasium's where it has the same one: importing EnvPool takes longer than an export.
+        quick: take its engine's twin where that has the same one: importing EnvPool takes longer than an export.
 
     Raises:
         InputError: it cannot be made here.
     """
-    config = run.config
-    if config["env_module"]:
-        load_module(config["env_module"])
-    given = (config["max_episode_steps"], config["env_options"])
-    if quick and config["engine"] != "gymnasium":
-        try:
-            spec = describe(config["env"], "gymnasium", *given)
+    kind = ENGINES.get(run.config["engine"])
+    twin = kind.twin if kind else ""
+    if quick and twin:
+        with contextlib.suppress(InputError):  # the twin has no such environment
+            spec = environment_of({**run.config, "engine": twin})
             if (spec.observation_size, spec.action) == (run.policy.shape[0], run.policy.action):
                 return spec
-        except InputError:  # EnvPool's own
-            pass
-    return describe(config["env"], config["engine"], *given)
+    return environment_of(run.config)
 
 
 def roll_out(

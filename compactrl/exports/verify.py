@@ -24,7 +24,7 @@ from compactrl.encodings.plan import as_rows, reference_policy
 from compactrl.errors import CompactrlError
 from compactrl.exports.c import Program
 from compactrl.exports.native import C99, STRICT, Native
-from compactrl.exports.rollouts import environment_of, roll_out
+from compactrl.exports.rollouts import environment_of_run, roll_out
 from compactrl.exports.tools import available, run, version
 from compactrl.exports.vectors import is_certain, tolerance
 from compactrl.policies.policy import Policy
@@ -94,7 +94,7 @@ def verify(program: Program, files: Path, run_: Run, episodes: int = EPISODES) -
         for compiler in compilers:
             compile_strictly(files, compiler, scratch)
         natives = [_native(program, files, compiler, scratch / compiler) for compiler in compilers]
-        spec = environment_of(run_)
+        spec = environment_of_run(run_)
         stride = max(1, 2 * episodes * spec.max_episode_steps // OBSERVATIONS)
         python = roll_out(spec, run_, plan.policy, episodes, stride=stride)
         observations = mixture(plan.policy, python.observations.astype(np.float32))

@@ -175,8 +175,6 @@ class GradientLearner(Learner):
         metrics: Metrics = {}
         if seen is not None and (ended := int((seen.terminated | seen.truncated).sum())):
             metrics["episodes"] = float(ended)
-        if outcomes.successes is not None and np.isfinite(outcomes.successes).any():
-            metrics["success_mean"] = float(np.nanmean(outcomes.successes))
         return metrics
 
     # Learning.

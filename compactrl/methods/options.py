@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from compactrl.envs.engines import CHOICES
 from compactrl.learners.options import Count, Hidden
 from compactrl.methods.presets import PRESETS
 
@@ -36,7 +37,7 @@ class SearchOptions(BaseModel):
     env_options: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(
         {}, description="Options of the environment, as a JSON object."
     )
-    engine: str = Field("auto", description="What steps the environment: auto, envpool or gymnasium.")
+    engine: str = Field("auto", description=f"What steps the environment: {CHOICES}.")
     max_episode_steps: Count = Field(
         0, ge=0, description="Cut episodes after this many environment steps; 0 keeps the environment's own limit."
     )

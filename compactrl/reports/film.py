@@ -117,11 +117,10 @@ def _environment(run: Run) -> Any:
     _choose_library()
     import gymnasium
 
+    from compactrl.envs.engines.gymnasium import make_gymnasium
     from compactrl.envs.modules import load_module
-    from compactrl.envs.registry import make_gymnasium
 
-    if config["env_module"]:
-        load_module(config["env_module"])
+    load_module(config["env_module"])
     options = {**config["env_options"], "render_mode": "rgb_array"}
     if config["max_episode_steps"]:
         options["max_episode_steps"] = config["max_episode_steps"]

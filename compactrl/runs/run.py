@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,8 +45,18 @@ class Evaluation(NamedTuple):
     steps: NDArray[np.int64]
     """(episodes,)"""
     failures: dict[int, str]
-    successes: Floats | None = None
-    """(episodes,) 1 where the goal was reached at the end, 0 elsewhere, NaN as above; in environments with goals."""
+    measures: Mapping[str, Floats] = {}
+    """Name → (episodes,) what the environment reports beside the return, NaN as above."""
+
+    @property
+    def successes(self) -> Floats | None:
+        """(episodes,) 1 where the goal was reached at the end, 0 elsewhere, NaN as above; where that is reported."""
+        return self.measures.get("success")
+
+    @property
+    def measure_means(self) -> dict[str, float | None]:
+        """`NAME_mean` of each measure over the episodes of which it is known; None where that is none."""
+        return {f"{name}_mean": mean_of_known(values) for name, values in self.measures.items()}
 
     @property
     def episodes(self) -> int:
@@ -142,15 +153,12 @@ class Run:
         """
         if episodes < 1:
             raise InputError(f"--episodes {episodes}: expected at least 1")
-        from compactrl.envs.modules import load_module
-        from compactrl.envs.registry import describe
+        from compactrl.envs.registry import environment_of
         from compactrl.evaluation.local import LocalEvaluator
         from compactrl.types import Trials
 
         config, policy = self.config, self.policy
-        if config["env_module"]:
-            load_module(config["env_module"])
-        spec = describe(config["env"], config["engine"], config["max_episode_steps"], config["env_options"])
+        spec = environment_of(config)
         if (spec.observation_size, spec.action.size) != (policy.shape[0], policy.shape[-1]):
             raise InputError(
                 f"{config['env']} has now {spec.observation_size} observations and {spec.action.size} outputs; "
@@ -165,7 +173,7 @@ class Run:
             evaluator.close()
         if len(outcomes.failures) == episodes:
             raise CompactrlError(f"all {episodes} episodes failed: {next(iter(outcomes.failures.values()))}")
-        return Evaluation(outcomes.returns, outcomes.steps, outcomes.failures, outcomes.successes)
+        return Evaluation(outcomes.returns, outcomes.steps, outcomes.failures, outcomes.measures)
 
     def report(self, evaluation: Evaluation) -> dict[str, Any]:
         """Return an evaluation with the run's identity and sizes, as JSON values."""
@@ -180,8 +188,14 @@ class Run:
             "return_interval": [low, high],
             "episodes": evaluation.episodes,
             "failed": len(evaluation.failures),
-            **({} if evaluation.successes is None else {"success_mean": float(np.nanmean(evaluation.successes))}),
+            **evaluation.measure_means,
         }
+
+
+def mean_of_known(values: Floats) -> float | None:
+    """Return the mean of what is not NaN, None where all is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else None
 
 
 def load(path: str | Path) -> Run:

@@ -17,8 +17,7 @@ import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.compressions.base import Compression
-from compactrl.envs.modules import load_module
-from compactrl.envs.registry import describe
+from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS, Learner, LearnerContext
@@ -111,9 +110,10 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     values = with_colorings(named_values(given))
     method, spec = method_of(values), None
     if method.goal_learner and not values.get("learner"):  # which options there are is the learner's to say
-        spec = environment(validated(SearchOptions, {name: values[name] for name in ENVIRONMENT if name in values}))
+        asked = validated(SearchOptions, {name: values[name] for name in ENVIRONMENT if name in values})
+        spec = environment_of(asked.model_dump())
     settings = resolve(values, goals=spec is not None and spec.goal is not None)
-    spec = spec or environment(settings.search)
+    spec = spec or environment_of(settings.search.model_dump())
     settings = _written_out(settings, spec)
     kind = COMPRESSIONS[settings.choice.compression]
     outputs = LEARNERS[settings.search.learner].distribution(settings.learner).outputs(spec.action.size)
@@ -124,13 +124,6 @@ def set_up(given: Mapping[str, Any]) -> Setup:
         raise InputError(str(error)) from error
     check_designs(settings, compression)
     return Setup(settings, spec, compression)
-
-
-def environment(options: SearchOptions) -> EnvironmentSpec:
-    """Look the search's environment up, in the user's own module where it is from one."""
-    if options.env_module:
-        load_module(options.env_module)
-    return describe(options.env, options.engine, options.max_episode_steps, options.env_options)
 
 
 def _written_out(settings: Settings, spec: EnvironmentSpec) -> Settings:

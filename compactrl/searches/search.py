@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compactrl.encodings.storage import stored_bytes
+from compactrl.envs.engines import ENGINES
 from compactrl.errors import CompactrlError
 from compactrl.evaluation import Evaluator, run_trials
 from compactrl.evaluation.local import LocalEvaluator
@@ -49,8 +50,9 @@ class Search:
         self.options, self.writer, self.workers = prepared.settings.search, writer, workers
         if not self.spec.resumes_exactly:
             warnings.warn(
-                f"{self.spec.id} draws random numbers in EnvPool's steps: an interrupted search goes on with other "
-                "episodes than it would have had (--engine gymnasium: with the same, and slower)",
+                f"{self.spec.id} draws random numbers in its steps on {self.spec.engine}: an interrupted search goes "
+                f"on with other episodes than it would have had (--engine {ENGINES[self.spec.engine].twin}: with the "
+                "same, and slower)",
                 stacklevel=2,
             )
         self._sizes, self._settled_seed = prepared.compression.sizes, prepared.seeds.settled
@@ -125,6 +127,7 @@ class Search:
             "seconds": self.seconds,
             **_returns(outcomes.returns),
             **_lengths(outcomes),
+            **_measures(outcomes),
             "failed": len(outcomes.failures),
             "settled": float(self.settled),
             **clock.laps,
@@ -300,6 +303,12 @@ class _Clock:
 def _lengths(outcomes: Outcomes) -> dict[str, float]:
     """Return how long episodes are, where trials are whole episodes."""
     return {"episode_steps": float(outcomes.steps.mean())} if outcomes.transitions is None else {}
+
+
+def _measures(outcomes: Outcomes) -> Metrics:
+    """Return the means of what the environment reports of its episodes, where any has ended."""
+    known = {name: values[np.isfinite(values)] for name, values in outcomes.measures.items()}
+    return {f"{name}_mean": float(values.mean()) for name, values in known.items() if len(values)}
 
 
 def _returns(returns: Floats) -> Metrics:

@@ -38,11 +38,13 @@ class RecordingEngine:
         self.commands: list[Command] = []
         self.answers: list[Answer] = []
 
-    def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
+    def send(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
+    ) -> None:
         """See `Engine`."""
         # Copies: a block goes on to use these arrays.
         self.commands.append((lanes.copy(), None if actions is None else actions.copy(), restart.copy()))
-        self.engine.send(lanes, actions, restart)
+        self.engine.send(lanes, actions, restart, tasks)
 
     def receive(self) -> Answer:
         """See `Engine`."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from compactrl.evaluation.local import LocalEvaluator
 from compactrl.types import Layer, Normalizer, Stacked, Trials
 
 
@@ -26,3 +27,19 @@ def assert_equal(found, expected):
     for part, other in zip(found.moments, expected.moments, strict=True):
         np.testing.assert_array_equal(part, other)
     assert found.failures == expected.failures
+
+
+def evaluator(spec, lanes, threads=1, blocks=None, seed=7):
+    return LocalEvaluator(spec, lanes, np.random.SeedSequence(seed), threads, blocks)
+
+
+def outcomes_of(spec, lanes, trials, **how):
+    one = evaluator(spec, lanes, **how)
+    try:
+        return one.evaluate(trials)
+    finally:
+        one.close()
+
+
+def seeds_of(lanes, seed=7):
+    return [int(state) for state in np.random.SeedSequence(seed).generate_state(lanes, np.uint32) >> 1]

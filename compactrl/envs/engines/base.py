@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.types import Floats, Integers
-
-if TYPE_CHECKING:
-    pass
 
 
 class Answer(NamedTuple):
@@ -28,16 +26,35 @@ class Answer(NamedTuple):
     """(n,) the episode has ended other than by its limit of steps; who only wants returns need not know."""
     achieved: Floats | None = None
     """(n, G) the goals achieved, in environments with goals."""
+    measures: Mapping[str, Floats] = {}
+    """Name → (n,) the environment's own measures, of episodes that have ended; anything where they have not."""
 
 
 class Engine(Protocol):
     """A block of environments, each with its own seed; a command is sent, then its answer received."""
 
-    def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
-        """Command lanes (n,): those marked in restart (n,) begin a new episode, the others take their action."""
+    def send(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
+    ) -> None:
+        """Command lanes (n,): those marked in restart (n,) begin a new episode, the others take their action.
+
+        An episode that begins gets its lane's row of tasks (n, C), where there are tasks.
+
+        Raises:
+            InputError: there are tasks, and the environments take none.
+        """
 
     def receive(self) -> Answer:
         """Wait for the answer to the last command."""
 
     def close(self) -> None:
         """Give the environments back."""
+
+
+def reset_seed(lane: int, resets: int) -> int:
+    """Return the seed, 31 bits, of a lane's reset with this number.
+
+    For engines that seed every reset, by the lane's seed and its count of resets. An environment that draws random
+    numbers in its steps is then still where it should be after a fast-forward, however many steps its episodes had.
+    """
+    return int(np.random.SeedSequence((lane, resets)).generate_state(1)[0] >> 1)

@@ -1,18 +1,97 @@
 """The EnvPool engine: a block of lanes in one pool of C++ threads.
 
-Uses the pool's array interface (`_send`, `_recv`) rather than its Gymnasium face, which rebuilds
-dictionaries on every step; the pinned range of EnvPool versions in pyproject.toml covers that.
+Uses the pool's array interface (`PRIVATE`) rather than its Gymnasium face, which rebuilds dictionaries on every step.
+No other file does, and a test says which versions of EnvPool that holds for (`TESTED`).
+
+A few of EnvPool's environments draw random numbers while they are stepped (`RANDOM_STEPS`), from a generator that
+cannot be seeded anew at a reset as Gymnasium's can. A search in them is as reproducible as any, but one that is resumed
+meets other episodes than one that was not interrupted, and is warned of. `--engine gymnasium` is exact, where the
+environment's package (Box2D, MyoSuite) is installed.
 """
 
 from __future__ import annotations
 
+import re
+import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer
-from compactrl.types import Integers
+from compactrl.envs.goals import distance_goal, has_goals
+from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
+from compactrl.errors import InputError
+from compactrl.types import Floats, Integers
+
+TESTED = ">=1.2.5,<1.3"
+"""Versions of EnvPool that this file is for."""
+PRIVATE = ("_send", "_recv", "_reset", "_state_keys")
+"""What of a pool is used here and is not promised to stay."""
+OWN_OPTIONS = {"num_envs", "batch_size", "num_threads", "max_num_players", "thread_affinity_offset", "seed"}
+"""EnvPool's options for how it steps lanes, which are not the environment's."""
+RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECASE)
+"""Ids whose steps are random: found by comparing starts after a whole episode and after a mere reset."""
+
+
+@cache
+def ids() -> frozenset[str]:
+    """Return every id that EnvPool knows."""
+    import envpool
+
+    return frozenset(envpool.list_all_envs())
+
+
+def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
+    """See `EngineKind`."""
+    if env not in ids():
+        return None
+    import envpool
+    import gymnasium
+
+    for option in OWN_OPTIONS & options.keys():
+        raise InputError(f"--env-options: '{option}' is compactrl's own to set; see --lanes, --threads and --seed")
+    if max_episode_steps:
+        options = {**options, "max_episode_steps": max_episode_steps}
+    try:
+        with warnings.catch_warnings():  # of precision lost in bounds, which says nothing to a user
+            warnings.simplefilter("ignore")
+            spec = envpool.make_spec(env, **options)
+            observation, action = spec.gymnasium_observation_space, spec.gymnasium_action_space
+    except Exception as error:
+        raise InputError(f"{env} does not take these options: {error}") from error
+    goal = None
+    if env.startswith("Fetch") and has_goals(observation):
+        goal = distance_goal(
+            int(observation["desired_goal"].shape[0]),
+            spec.config.distance_threshold,
+            spec.config.reward_type == "dense",
+        )
+        size = int(observation["observation"].shape[0]) + goal.size
+    elif isinstance(observation, gymnasium.spaces.Box) and len(observation.shape) == 1:
+        size = int(observation.shape[0])
+    else:
+        return None  # images and other dictionaries: Gymnasium flattens what can be flattened
+    limit = int(spec.config.max_episode_steps)
+    if not 0 < limit < 10**6:
+        limit = DEFAULT_EPISODE_STEPS
+    return EnvironmentSpec(
+        env,
+        "envpool",
+        size,
+        action_spec(env, action),
+        limit,
+        {**options, "max_episode_steps": limit},
+        goal,
+        measure_names(env, (), goal),
+        resumes_exactly=not RANDOM_STEPS.fullmatch(env),
+    )
+
+
+def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> EnvPoolEngine:
+    """See `EngineKind`."""
+    return EnvPoolEngine(spec.id, seeds, threads, spec.kwargs)
 
 
 class EnvPoolEngine:
@@ -43,8 +122,15 @@ class EnvPoolEngine:
         self._lanes: Integers = np.zeros(0, np.int64)
         self._early: tuple[Integers, Answer] | None = None
 
-    def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
+    def send(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
+    ) -> None:
         """See `Engine`."""
+        if tasks is not None:
+            raise InputError(
+                "EnvPool's environments take no tasks: use an environment of Gymnasium's, which gets its task by "
+                'reset(options={"task": …}), or a batched one'
+            )
         self._lanes = lanes
         numbers: NDArray[np.int32] = np.asarray(lanes, np.int32)
         if restart.all():

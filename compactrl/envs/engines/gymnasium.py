@@ -7,8 +7,70 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.engines.base import Answer
-from compactrl.types import Integers
+from compactrl.envs.engines.base import Answer, reset_seed
+from compactrl.envs.goals import goal_of, has_goals
+from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
+from compactrl.errors import InputError
+from compactrl.types import Floats, Integers
+
+
+def ids() -> frozenset[str]:
+    """Return every id that is registered, compactrl's own included."""
+    import gymnasium
+
+    import compactrl.envs.toy
+    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
+
+    return frozenset(gymnasium.registry)
+
+
+def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
+    """See `EngineKind`."""
+    import gymnasium
+
+    import compactrl.envs.toy
+    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
+    from compactrl.envs.wrappers import GoalObservation
+
+    try:
+        registered = gymnasium.spec(env)
+    except gymnasium.error.Error:
+        return None
+    given = max_episode_steps or options.get("max_episode_steps")
+    limit = given or registered.max_episode_steps or DEFAULT_EPISODE_STEPS
+    options = {**options, "max_episode_steps": limit}
+    try:
+        made = make_gymnasium(env, options)
+    except Exception as error:
+        raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+    size = int(np.prod(made.observation_space.shape))
+    action = action_spec(env, made.action_space)
+    goal = goal_of(made, made.goal_size) if isinstance(made, GoalObservation) else None
+    measures = measure_names(env, made.metadata.get("measures", ()), goal)
+    made.close()
+    return EnvironmentSpec(env, "gymnasium", size, action, limit, options, goal, measures)
+
+
+def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> GymnasiumEngine:  # noqa: ARG001  (one is all there is)
+    """See `EngineKind`."""
+    return GymnasiumEngine(spec.id, seeds, spec.kwargs)
+
+
+def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
+    """Make a Gymnasium environment with a flat observation."""
+    import gymnasium
+
+    import compactrl.envs.toy
+    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
+    from compactrl.envs.wrappers import GoalObservation
+
+    made = gymnasium.make(env, **options)
+    space = made.observation_space
+    if has_goals(space) and hasattr(made.unwrapped, "compute_reward"):
+        return GoalObservation(made)
+    if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
+        made = gymnasium.wrappers.FlattenObservation(made)
+    return made
 
 
 class GymnasiumEngine:
@@ -16,8 +78,10 @@ class GymnasiumEngine:
 
     An environment that raises does not end the search: its lane answers with the reason, and begins anew.
 
-    Every reset is seeded, by the lane's seed and its count of resets: an environment that draws random numbers in its
-    steps is then still where it should be after a fast-forward, however many steps its episodes had.
+    What it names in `metadata["measures"]` it reports in `info` at an episode's last step. The task of an episode
+    comes as `reset(options={"task": …})`, where trials have tasks.
+
+    Every reset is seeded, by the lane's seed and its count of resets (`reset_seed`).
 
     Args:
         env: a registered id.
@@ -26,41 +90,47 @@ class GymnasiumEngine:
     """
 
     def __init__(self, env: str, seeds: list[int], kwargs: dict[str, Any]) -> None:
-        from compactrl.envs.registry import make_gymnasium
-
         self._envs = [make_gymnasium(env, kwargs) for _ in seeds]
         self._seeds = seeds
         self._resets = [0] * len(seeds)
         self._size = int(np.prod(self._envs[0].observation_space.shape))
         self._goal_size = getattr(self._envs[0], "goal_size", 0)
-        self._command: tuple[Integers, NDArray[Any] | None, NDArray[np.bool_]] | None = None
+        self._measures = measure_names(env, self._envs[0].metadata.get("measures", ()))
+        self._command: tuple[Integers, NDArray[Any] | None, NDArray[np.bool_], Floats | None] | None = None
 
-    def send(self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_]) -> None:
+    def send(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
+    ) -> None:
         """See `Engine`."""
-        self._command = (lanes, actions, restart)
+        self._command = (lanes, actions, restart, tasks)
 
     def receive(self) -> Answer:
         """See `Engine`."""
         if self._command is None:
             raise RuntimeError("receive was called before send")
-        lanes, actions, restart = self._command
+        lanes, actions, restart, tasks = self._command
         self._command = None
         observation = np.zeros((len(lanes), self._size))
         reward = np.zeros(len(lanes))
         done, ended = np.zeros(len(lanes), bool), np.zeros(len(lanes), bool)
         achieved = np.zeros((len(lanes), self._goal_size)) if self._goal_size else None
+        measures = {name: np.full(len(lanes), np.nan) for name in self._measures}
         errors: dict[int, str] = {}
         for position, lane in enumerate(lanes):
             try:
                 if restart[position]:
                     self._resets[lane] += 1
-                    seen, _ = self._envs[lane].reset(seed=_seed(self._seeds[lane], self._resets[lane]))
+                    given = {} if tasks is None else {"options": {"task": tasks[position]}}
+                    seen, _ = self._envs[lane].reset(seed=reset_seed(self._seeds[lane], self._resets[lane]), **given)
                 else:
                     action = actions[position] if actions is not None else None
                     if isinstance(action, np.ndarray):
                         action = action.astype(self._envs[lane].action_space.dtype)
-                    seen, reward[position], terminated, truncated, _ = self._envs[lane].step(action)
+                    seen, reward[position], terminated, truncated, info = self._envs[lane].step(action)
                     done[position], ended[position] = terminated or truncated, terminated
+                    if done[position]:
+                        for name, values in measures.items():
+                            values[position] = _measured(info, name)
                 flat = np.asarray(seen, np.float64).ravel()
                 if flat.shape != (self._size,):
                     errors[position] = (
@@ -73,7 +143,7 @@ class GymnasiumEngine:
             except Exception as error:
                 # Whatever a user's environment raises is a failed evaluation with its reason, kept and shown.
                 errors[position] = f"the environment raised {type(error).__name__}: {error}"
-        return Answer(observation, reward, done, errors, ended, achieved)
+        return Answer(observation, reward, done, errors, ended, achieved, measures)
 
     def close(self) -> None:
         """See `Engine`."""
@@ -81,6 +151,8 @@ class GymnasiumEngine:
             env.close()
 
 
-def _seed(lane: int, resets: int) -> int:
-    """Return the seed, 31 bits, of a lane's reset with this number."""
-    return int(np.random.SeedSequence((lane, resets)).generate_state(1)[0] >> 1)
+def _measured(info: Any, name: str) -> float:
+    """Return a measure of an episode that has ended."""
+    if name not in info:
+        raise KeyError(f"the measure '{name}' is named in the environment's metadata, and is not in its last info")
+    return float(info[name])

@@ -18,12 +18,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from compactrl.envs.engines import ENGINES
 from compactrl.errors import CompactrlError, InputError
+from compactrl.evaluation.ray import private
 
 CONNECT_SECONDS = 5.0
 LOOPBACK = "127.0.0.1"
 MUST_AGREE = ("compactrl", "mujoco")
-"""With another version of these a worker's episodes are others; and of the engine that steps them."""
+"""With another version of these a worker's episodes are others; and of its engine's package."""
 START = "Start one with `ray start --head` there (see the README, Many machines), or leave --ray-address out"
 
 
@@ -46,29 +48,26 @@ def connect(count: int, address: str) -> tuple[Any, dict[str, str | None] | None
             "this process is connected to a Ray already, by another search with workers or by ray.init(): "
             "end that first, with ray.shutdown()"
         )
-    _hush()
+    _silence()
     with _own_signal_handlers():
         if not address:
             return ray, _begin(ray, count)
         _join(ray, address)
-    there = cpus(ray)
-    if count > there:
+    available = cpus(ray)
+    if count > available:
         ray.shutdown()
         raise InputError(
-            f"--workers {count}: the cluster at {address} has {there} CPUs. Start Ray on more machines with "
-            f"`ray start --address={address}`, ask for {there}, or leave --workers out to use all there are, as they "
-            "come and go"
+            f"--workers {count}: the cluster at {address} has {available} CPUs. Start Ray on more machines with "
+            f"`ray start --address={address}`, ask for {available}, or leave --workers out to use all there are, as "
+            "they come and go"
         )
     return ray, None
 
 
-def _hush() -> None:
-    """Keep Ray from printing: what matters is raised, and told as one line; standard output is for results."""
-    from ray._private import worker
-
+def _silence() -> None:
+    """Keep Ray from printing: what matters is raised, and becomes one line; standard output is for results."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    # Ray 2.60 prints the raylet's stories of dead workers whatever `log_to_driver` says.
-    worker.print_to_stdstream = lambda *_, **__: None
+    private.keep_quiet()
 
 
 def _begin(ray: Any, count: int) -> dict[str, str | None]:
@@ -76,10 +75,8 @@ def _begin(ray: Any, count: int) -> dict[str, str | None]:
     cores = len(os.sched_getaffinity(0))
     if count > cores:
         warnings.warn(f"{count} workers share {cores} cores: more than one a core are no faster", stacklevel=4)
-    # Ray takes the machine's address unless it believes that clusters are not supported here; then its servers listen
-    # on loopback. `_node_ip_address` alone does not do it (Ray 2.60).
     wanted = {
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # its servers listen on loopback (`private.loopback`)
         "RAY_AUTH_TOKEN": _token(),
         "RAY_AUTH_TOKEN_PATH": None,
         "RAY_AUTH_MODE": None,  # Ray then turns it on itself, in this process too
@@ -91,9 +88,6 @@ def _begin(ray: Any, count: int) -> dict[str, str | None]:
     }
     before = {name: os.environ.get(name) for name in wanted}
     _set(wanted)
-    from ray._private import ray_constants
-
-    ray_constants.ENABLE_RAY_CLUSTER = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -104,7 +98,7 @@ def _begin(ray: Any, count: int) -> dict[str, str | None]:
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
-                _node_ip_address=LOOPBACK,
+                **private.loopback(LOOPBACK),
             )
     except Exception as error:
         _set(before)
@@ -136,10 +130,10 @@ def _join(ray: Any, address: str) -> None:
     """
     inherited = os.environ.pop("RAY_ADDRESS", None)
     try:
-        found = _found(address)
+        server = _answering_address(address)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ray.init(address=found, log_to_driver=False, logging_level=logging.CRITICAL)
+            ray.init(address=server, log_to_driver=False, logging_level=logging.CRITICAL)
     except InputError:
         raise
     except (ray.exceptions.AuthenticationError, ConnectionError) as error:
@@ -163,13 +157,11 @@ def _join(ray: Any, address: str) -> None:
         )
 
 
-def _found(address: str) -> str:
+def _answering_address(address: str) -> str:
     """Return HOST:PORT where somebody answers: Ray would try for minutes, also where a Ray has long ended."""
     if address == "auto":
-        from ray._private.services import canonicalize_bootstrap_address
-
         try:
-            address = canonicalize_bootstrap_address("auto") or ""
+            address = private.address_here()
         except ConnectionError as error:
             raise InputError(f"--ray-address auto: no Ray runs on this machine. {START}") from error
     host, _, port = address.rpartition(":")
@@ -215,14 +207,14 @@ def unlike(report: dict[str, Any], engine: str) -> str:
 
     Args:
         report: of the worker.
-        engine: what steps the environments.
+        engine: what steps the environments, a name in `ENGINES`.
     """
     from compactrl.versions import versions
 
     ours, theirs = versions(), report["versions"]
     different = [
         f"{name} {theirs.get(name, 'not installed')} (here {ours.get(name, 'not installed')})"
-        for name in (*MUST_AGREE, engine)
+        for name in (*MUST_AGREE, ENGINES[engine].package)
         if theirs.get(name) != ours.get(name)
     ]
     if not different:
@@ -252,20 +244,20 @@ def reason_of(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def ray_errors_as_messages() -> Iterator[None]:
     """Raise what Ray raises as one line that says what to do."""
     from ray import exceptions
 
-    going_on = "The run's last checkpoint is good: `compactrl resume` goes on from it"
+    advice = "The run's last checkpoint is good: `compactrl resume` goes on from it"
     try:
         yield
     except (exceptions.ObjectStoreFullError, exceptions.OutOfDiskError) as error:
         raise CompactrlError(
             "Ray's object store is full: give it more (`ray start --object-store-memory`), make room on its disk, or "
-            f"search with a smaller --population. {going_on}"
+            f"search with a smaller --population. {advice}"
         ) from error
     except (exceptions.RayError, ConnectionError) as error:
-        raise CompactrlError(f"Ray cannot go on: {_first_line(error)}. {going_on}") from error
+        raise CompactrlError(f"Ray cannot go on: {_first_line(error)}. {advice}") from error
 
 
 def _first_line(error: BaseException) -> str:

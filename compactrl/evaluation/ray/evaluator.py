@@ -9,7 +9,7 @@ import numpy as np
 
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
-from compactrl.evaluation.lanes import Results
+from compactrl.evaluation.lanes import Results, check_tasks
 from compactrl.evaluation.local import lane_seeds
 from compactrl.evaluation.ray.work import Work
 from compactrl.evaluation.ray.workers import Workers
@@ -38,26 +38,22 @@ class RayEvaluator:
 
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode; the outcome does not depend on the workers."""
+        check_tasks(trials)
         num_trials = len(trials.designs)
-        results, successes = Results.empty(num_trials, self.spec.observation_size), np.full(num_trials, np.nan)
+        results = Results.of(num_trials, self.spec)
         for work, outcome in self._workers.run(self.shares(trials, self._workers.renew()), trials.normalizer):
             if isinstance(outcome, str):
                 results.failures.update(dict.fromkeys(work.trials.tolist(), outcome))
             else:
                 results.take(work.trials, outcome)
-                successes[work.trials] = np.nan if outcome.successes is None else outcome.successes
         self.resets += np.bincount(np.arange(num_trials) % self.num_lanes, minlength=self.num_lanes)
-        return results.outcomes()._replace(successes=None if self.spec.goal is None else successes)
+        return results.outcomes()  # with the workers' measures of goals
 
-    def collect(self, trials: Trials) -> Outcomes:
-        """Say that there is no collecting on workers yet.
-
-        Raises:
-            InputError: always.
-        """
+    def collect(self, trials: Trials) -> Outcomes:  # noqa: ARG002
+        """Raise InputError: environments stand in one process only."""
         raise InputError(
-            "steps of standing environments are not collected on Ray workers yet: leave --workers out (--threads says "
-            f"how many cores step the {len(trials.designs)} environments)"
+            "collecting experience on Ray workers is not there yet: leave --workers and --ray-address out (--threads "
+            "says how many cores of this machine are used)"
         )
 
     def shares(self, trials: Trials, workers: int) -> list[Work]:
@@ -68,9 +64,9 @@ class RayEvaluator:
             lanes = np.arange(first, self.num_lanes, parts)
             chosen = numbers[numbers % self.num_lanes % parts == first]
             if len(chosen):
-                works.append(
-                    Work(self.group, self._seeds[lanes], self.resets[lanes], chosen, some_of(trials.networks, chosen))
-                )
+                networks = some_of(trials.networks, chosen)
+                tasks = None if trials.tasks is None else trials.tasks[chosen]
+                works.append(Work(self.group, self._seeds[lanes], self.resets[lanes], chosen, networks, tasks))
         return works
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from compactrl.networks.forward import some_of
-from compactrl.types import Integers, Networks
+from compactrl.types import Floats, Integers, Networks
 
 
 class Work(NamedTuple):
@@ -21,6 +21,8 @@ class Work(NamedTuple):
     """(N,) numbers of the trials within the generation; the k-th here runs in lane k mod L."""
     networks: Networks
     """Of N policies."""
+    tasks: Floats | None = None
+    """(N, C), where trials have tasks."""
 
 
 def taken_apart(work: Work) -> list[Work]:
@@ -37,6 +39,7 @@ def taken_apart(work: Work) -> list[Work]:
                 work.resets[lane : lane + 1] + earlier,
                 work.trials[chosen],
                 some_of(work.networks, chosen),
+                None if work.tasks is None else work.tasks[chosen],
             )
         )
     return parts

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.envs.modules import load_module
-from compactrl.envs.registry import describe
+from compactrl.envs.engines import make_engine
+from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Block, Results
-from compactrl.evaluation.local import make_engine
 from compactrl.evaluation.ray.work import Work
 from compactrl.networks.forward import single_threaded_blas
 from compactrl.types import Integers, Normalizer, Outcomes, Trials
@@ -29,7 +28,7 @@ class LaneWorker:
 
     Args:
         env: the environment's id.
-        engine: `envpool` or `gymnasium`.
+        engine: what steps it, a name in `ENGINES`.
         max_episode_steps: the cut, in environment steps.
         env_options: options of the environment.
         env_module: module that registers the user's own environments, or nothing.
@@ -47,8 +46,15 @@ class LaneWorker:
     ) -> None:
         if env_module:
             sys.path.append(module_folder)
-            load_module(env_module)
-        self.spec: EnvironmentSpec = describe(env, engine, max_episode_steps, env_options)
+        self.spec: EnvironmentSpec = environment_of(
+            {
+                "env": env,
+                "engine": engine,
+                "max_episode_steps": max_episode_steps,
+                "env_options": env_options,
+                "env_module": env_module,
+            }
+        )
         self._blocks: dict[str, tuple[Integers, Block]] = {}
 
     def report(self) -> dict[str, Any]:
@@ -66,12 +72,11 @@ class LaneWorker:
     def run(self, work: Work, normalizer: Normalizer) -> Outcomes:
         """Run each trial for one whole episode; failures are by position in this work."""
         block = self._block(work)
-        trials = Trials(work.networks, normalizer, np.zeros((len(work.trials), 0), np.int64))
-        goal = self.spec.goal
-        results = Results.empty(len(work.trials), self.spec.observation_size, goal.size if goal else 0)
+        trials = Trials(work.networks, normalizer, np.zeros((len(work.trials), 0), np.int64), tasks=work.tasks)
+        results = Results.of(len(work.trials), self.spec)
         with single_threaded_blas():
             block.run(trials, results)
-        return results.outcomes(goal)
+        return results.outcomes(self.spec.goal)
 
     def _block(self, work: Work) -> Block:
         """Return the work's lanes, at the work's counts of resets."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from compactrl.errors import CompactrlError, InputError
-from compactrl.evaluation.ray.cluster import connect, cpus, reason_of, shut_down, told, unlike
+from compactrl.evaluation.ray.cluster import connect, cpus, ray_errors_as_messages, reason_of, shut_down, unlike
 from compactrl.evaluation.ray.work import Work, taken_apart
 from compactrl.evaluation.ray.worker import LaneWorker
 from compactrl.types import Normalizer, Outcomes
@@ -54,7 +54,7 @@ class _Slot:
 
 
 @dataclass(eq=False)
-class _Errand:
+class _Assignment:
     """A piece of work that is to be done."""
 
     work: Work
@@ -64,10 +64,10 @@ class _Errand:
     """Workers lost to it in a row."""
 
 
-class _Going(NamedTuple):
-    """An errand that a worker is on."""
+class _Running(NamedTuple):
+    """An assignment that a worker is on."""
 
-    errand: _Errand
+    assignment: _Assignment
     slot: _Slot
     deadline: float
     """In seconds of the monotonic clock."""
@@ -96,7 +96,7 @@ class Workers:
         self._ray, self._own = connect(count, address)
         self._slots: list[_Slot] = []
         try:
-            with told():
+            with ray_errors_as_messages():
                 self._kind = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(LaneWorker)
                 self._grow(count or cpus(self._ray))
                 self._await_first()
@@ -111,7 +111,7 @@ class Workers:
 
     def renew(self) -> int:
         """Take nodes that have joined or left into account; return how many workers to deal work to."""
-        with told():
+        with ray_errors_as_messages():
             if not self._count:
                 wanted = cpus(self._ray) - self._unfit
                 for slot in [slot for slot in self._slots if slot.starting][: max(0, len(self._slots) - wanted)]:
@@ -126,70 +126,70 @@ class Workers:
         Raises:
             CompactrlError: Ray itself cannot go on.
         """
-        with told():
+        with ray_errors_as_messages():
             shared = self._ray.put(Normalizer(*normalizer))
             homes = [*self._slots, *[None] * len(works)]
-            waiting = deque(_Errand(work, home) for work, home in zip(works, homes, strict=False))
-            going: dict[Any, _Going] = {}
-            while waiting or going:
-                self._send(waiting, going, shared)
-                awaited = [*going, *(slot.starting for slot in self._slots if slot.starting)]
+            waiting = deque(_Assignment(work, home) for work, home in zip(works, homes, strict=False))
+            running: dict[Any, _Running] = {}
+            while waiting or running:
+                self._send(waiting, running, shared)
+                awaited = [*running, *(slot.starting for slot in self._slots if slot.starting)]
                 self._ray.wait(awaited, num_returns=1, timeout=LOOK_SECONDS)
                 done, _ = self._ray.wait(awaited, num_returns=len(awaited), timeout=0)  # others may be there as well
                 now = time.monotonic()
-                overdue = [ref for ref, each in going.items() if now > each.deadline and ref not in done]
+                overdue = [ref for ref, work in running.items() if now > work.deadline and ref not in done]
                 for ref in [*done, *overdue]:
-                    if ref in going:
-                        yield from self._receive(ref, going.pop(ref), waiting, hung=ref in overdue)
+                    if ref in running:
+                        yield from self._receive(ref, running.pop(ref), waiting, hung=ref in overdue)
                 for slot in [slot for slot in self._slots if slot.starting is not None and slot.starting in done]:
                     self._note_start(slot)
 
-    def _send(self, waiting: deque[_Errand], going: dict[Any, _Going], shared: Any) -> None:
+    def _send(self, waiting: deque[_Assignment], running: dict[Any, _Running], shared: Any) -> None:
         """Give each free worker a piece of work, its own lanes first."""
         free = {slot: None for slot in self._slots if not slot.busy and slot.starting is None}
-        mine = {errand.home: errand for errand in waiting}
+        own = {assignment.home: assignment for assignment in waiting}
         # Work whose own worker is busy or lost is anyone's; the rest is left to who has its lanes at hand.
-        anyone = iter([errand for errand in waiting if errand.home not in free])
+        for_anyone = iter([assignment for assignment in waiting if assignment.home not in free])
         sent = set()
         for slot in free:
-            errand = mine.get(slot) or next(anyone, None)
-            if errand is None:
+            assignment = own.get(slot) or next(for_anyone, None)
+            if assignment is None:
                 continue
-            sent.add(errand)
+            sent.add(assignment)
             slot.busy = True
-            answer = slot.actor.run.remote(errand.work, shared)
-            going[answer] = _Going(errand, slot, time.monotonic() + self._timeout)
+            answer = slot.actor.run.remote(assignment.work, shared)
+            running[answer] = _Running(assignment, slot, time.monotonic() + self._timeout)
         if sent:
-            left = [errand for errand in waiting if errand not in sent]
+            kept = [assignment for assignment in waiting if assignment not in sent]
             waiting.clear()
-            waiting.extend(left)
+            waiting.extend(kept)
 
     def _receive(
-        self, ref: Any, going: _Going, waiting: deque[_Errand], hung: bool
+        self, ref: Any, running: _Running, waiting: deque[_Assignment], hung: bool
     ) -> Iterator[tuple[Work, Outcomes | str]]:
         """Take what a worker answered, or find that it is lost and put the work back."""
         from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
 
-        errand, slot, _ = going
+        assignment, slot, _ = running
         slot.busy = False
         reason = f"took longer than {self._timeout:g} s (--worker-timeout)"
         if not hung:
             try:
-                yield errand.work, self._ray.get(ref)
+                yield assignment.work, self._ray.get(ref)
                 return
             except RayTaskError as error:  # the worker lives: making the environment raised, or our own code
                 raise CompactrlError(f"a worker on {slot.report['machine']} failed: {reason_of(error)}") from error
             except (RayActorError, WorkerCrashedError, OutOfMemoryError) as error:
                 reason = reason_of(error)
         self._replace(slot, reason)
-        errand.losses, errand.home = errand.losses + 1, None
-        single = len(errand.work.trials) == 1
-        if single and errand.losses >= TRIES:
-            yield errand.work, f"it lost its worker {TRIES} times in a row: {reason}"
-        elif not single and errand.losses >= WHOLE_TRIES:
-            waiting.extendleft(_Errand(part) for part in reversed(taken_apart(errand.work)))
+        assignment.losses, assignment.home = assignment.losses + 1, None
+        single = len(assignment.work.trials) == 1
+        if single and assignment.losses >= TRIES:
+            yield assignment.work, f"it lost its worker {TRIES} times in a row: {reason}"
+        elif not single and assignment.losses >= WHOLE_TRIES:
+            waiting.extendleft(_Assignment(part) for part in reversed(taken_apart(assignment.work)))
         else:
-            waiting.appendleft(errand)
+            waiting.appendleft(assignment)
 
     def _grow(self, more: int) -> None:
         for _ in range(more):

@@ -53,6 +53,15 @@ def test_every_architecture_has_a_row_in_order_of_size(opened):
     assert json.loads((opened.run.path / table.FILE).read_text())["architectures"] == rows
 
 
+def test_rows_have_the_means_of_what_the_environment_measures(tmp_path):
+    search(out=tmp_path / "run", env="compactrl/PointMass-v0", **SMALL)
+    opened = catalog.open_catalog(Run(tmp_path / "run"))
+    rows = evaluation.evaluate_all(opened, episodes=2)
+    assert all(row["distance_mean"] > 0 and 0 <= row["success_mean"] <= 1 for row in rows)
+    chosen = choice.select(opened, 100, "size")
+    assert chosen["distance_mean"] == json.loads((tmp_path / "run" / "summary.json").read_text())["distance_mean"]
+
+
 def test_architectures_in_turn_are_about_the_smallest_first_and_share_shapes():
     architectures = enumerate_architectures(17, 6)
     ordered = evaluation.in_turn(architectures, lambda widths: parameters(17, widths, 6))

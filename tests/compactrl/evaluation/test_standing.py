@@ -10,6 +10,7 @@ from compactrl.evaluation.local import LocalEvaluator
 from compactrl.evaluation.standing import explored
 from compactrl.policies.distributions import Deterministic, SquashedGaussian
 from compactrl.policies.policy import Policy
+from compactrl.storage.files import load_state, save_state
 from compactrl.types import Exploration, Layer, Mixed, Normalizer, Trials
 
 LANES = 4
@@ -195,11 +196,11 @@ def test_goals_are_in_the_observation_and_success_is_counted():
     np.testing.assert_array_equal(desired[0], desired[49])
     assert not np.array_equal(desired[49], desired[50])
     np.testing.assert_allclose(seen.reward, spec.goal.reward(seen.achieved, seen.next_observation[..., -3:]))
-    assert ((found.successes >= 0) & (found.successes <= 1)).all()
+    assert ((found.measures["success"] >= 0) & (found.measures["success"] <= 1)).all()
     outcomes = evaluator(spec, 2).evaluate(
         trials._replace(networks=Mixed(trials.networks.policies[:1], np.zeros(4, np.int64)))
     )
-    assert set(outcomes.successes) <= {0.0, 1.0}
+    assert set(outcomes.measures["success"]) <= {0.0, 1.0}
 
 
 def test_what_cannot_be_dealt_to_the_lanes_is_refused():
@@ -231,3 +232,47 @@ def test_a_relu_policy_acts_as_in_the_evaluator():
     quiet.actions[:] = np.nan
     found = evaluator(spec).collect(trials._replace(exploration=quiet)).transitions
     np.testing.assert_allclose(policy(found.observation[:, 1]), found.action[:, 1], rtol=1e-6)
+
+
+def test_measures_are_means_over_the_episodes_that_ended():
+    spec = describe("compactrl/PointMass-v0", max_episode_steps=10)
+    found = evaluator(spec, 2).collect(make_trials(spec, 35))
+    ends = found.transitions.next_observation[[9, 19, 29], :, :2]
+    distances = np.sqrt((ends**2).sum(axis=-1))
+    np.testing.assert_allclose(found.measures["distance"], distances.mean(axis=0))
+    np.testing.assert_allclose(found.measures["success"], (distances <= 0.05).mean(axis=0))
+    assert np.isnan(evaluator(spec).collect(make_trials(spec, 5)).measures["distance"]).all()
+
+
+@pytest.mark.parametrize("engine", ["batched", "gymnasium"])
+def test_an_episode_has_the_task_of_the_trial_that_began_it_also_when_a_checkpoint_is_restored(engine):
+    spec = describe("compactrl/PointMass-v0", engine, 8)
+    tasks = 10 * np.random.default_rng(0).normal(size=(2, LANES, 2))
+    first, second = (make_trials(spec, 12, seed=k)._replace(tasks=tasks[k]) for k in (0, 1))
+    one, other = evaluator(spec, 2), evaluator(spec, 1)
+    one.collect(first)
+    state = one.state_dict()
+    assert state["tasks"].keys() == state["actions"].keys() == {"0", "1", "2", "3"}
+    other.load_state_dict(state)
+    expected = one.collect(second)
+    assert_same(other.collect(second), expected)
+    assert_same(_through_files(state, spec).collect(second), expected)
+    # The episode that stood went on towards its own goal; the next has the second trial's.
+    goals = expected.transitions.observation[[3, 4], :, :2]
+    assert (np.abs(goals[0] + tasks[0]).max(axis=-1) < 60).all()
+    assert (np.abs(goals[1] + tasks[1]).max(axis=-1) <= 1).all()
+    without = {name: value for name, value in state.items() if name != "tasks"}
+    lost = evaluator(spec, 1)
+    lost.load_state_dict(without)
+    assert not np.array_equal(lost.collect(second).transitions.observation[0], expected.transitions.observation[0])
+
+
+def _through_files(state, spec):
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        save_state(Path(folder) / "state", state)
+        made = evaluator(spec, 1)
+        made.load_state_dict(load_state(Path(folder) / "state"))
+    return made

@@ -11,7 +11,7 @@ from compactrl.encodings.encodings import Palette, Snippets
 from compactrl.errors import CompactrlError
 from compactrl.exports import cortex_m, export, verify
 from compactrl.exports.describe import describe_export
-from compactrl.exports.rollouts import environment_of, roll_out
+from compactrl.exports.rollouts import environment_of_run, roll_out
 
 pytestmark = needs_gcc
 
@@ -85,7 +85,7 @@ def test_no_compiler_is_said(runs, tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["chromatic latent", "scaled actions", "discrete actions"])
 def test_rolling_out_the_python_policy_gives_the_returns_of_evaluate(runs, kind):
     run = runs(kind)
-    rolled = roll_out(environment_of(run), run, run.policy, 6)
+    rolled = roll_out(environment_of_run(run), run, run.policy, 6)
     np.testing.assert_array_equal(rolled.returns, run.evaluate(6).returns)
 
 

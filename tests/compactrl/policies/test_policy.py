@@ -72,7 +72,7 @@ class Recorder:
     def __init__(self, observations):
         self.observations, self.actions, self.time = observations, [], 0
 
-    def send(self, lanes, actions, restart):
+    def send(self, lanes, actions, restart, tasks=None):  # noqa: ARG002
         self.count = len(lanes)
         if not restart.any():
             self.actions.append(actions.copy())

@@ -95,9 +95,9 @@ def after_sending(monkeypatch, generation, action):
     """Call `action` when the work of this generation, counted from 1, is on its way."""
     sent, original = [], Workers._send
 
-    def send(self, waiting, going, shared):
-        first = bool(waiting) and not going
-        original(self, waiting, going, shared)
+    def send(self, waiting, running, shared):
+        first = bool(waiting) and not running
+        original(self, waiting, running, shared)
         if first:
             sent.append(1)
             if len(sent) == generation:
@@ -335,7 +335,7 @@ def test_an_evaluation_that_kills_or_hangs_its_workers_is_left_out_and_the_rest_
     assert_equal(again, expected[1])
 
 
-def test_work_istaken_apart_at_the_right_places():
+def test_work_is_taken_apart_at_the_right_places():
     spec = spec_of(CHEETAH)
     trials = make_trials(spec, 7)
     shared = SimpleNamespace()
@@ -350,6 +350,36 @@ def test_work_istaken_apart_at_the_right_places():
             assert part.seeds == [evaluator._seeds[lane]]
             assert part.resets == [evaluator.resets[lane] + number // 4]
             np.testing.assert_array_equal(part.networks.layers[0].weight, trials.networks.layers[0].weight[[number]])
+
+
+def test_collecting_on_workers_is_not_there_yet():
+    evaluator = RayEvaluator(spec_of(CHEETAH), 4, seed(), SimpleNamespace(), "group")
+    with pytest.raises(InputError, match="collecting experience on Ray workers is not there yet"):
+        evaluator.collect(make_trials(spec_of(CHEETAH), 4))
+
+
+def test_tasks_and_measures_travel_with_the_work_whole_or_taken_apart():
+    environment = {**CHEETAH, "env": "compactrl/PointMass-v0", "engine": "batched"}
+    spec = spec_of(environment)
+    trials = make_trials(spec, 9)._replace(tasks=np.random.default_rng(0).normal(size=(9, 2)))
+    (expected,) = in_process(environment, 4, trials)
+    worker = LaneWorker(**environment)
+
+    def run(works, normalizer):
+        return ((work, worker.run(work, normalizer)) for work in works)
+
+    def run_apart(works, normalizer):
+        return run([part for work in works for part in taken_apart(work)], normalizer)
+
+    for way in (run, run_apart):
+        evaluator = RayEvaluator(spec, 4, seed(), SimpleNamespace(run=way, renew=lambda: 3), "tasks")
+        found = evaluator.evaluate(trials)
+        assert_equal(found, expected)
+        assert found.measures.keys() == {"distance", "success"}
+        for name, values in expected.measures.items():
+            np.testing.assert_array_equal(found.measures[name], values)
+    with pytest.raises(ValueError, match="expected tasks"):
+        evaluator.evaluate(trials._replace(tasks=np.zeros((3, 2))))
 
 
 def test_any_worker_can_do_any_work():
@@ -435,9 +465,15 @@ def test_a_worker_with_another_version_is_refused_by_name(name):
 def test_what_ray_raises_is_one_line_that_says_what_to_do():
     from ray import exceptions
 
-    with pytest.raises(CompactrlError, match=r"object store is full: give it more.*compactrl resume"), cluster.told():
+    with (
+        pytest.raises(CompactrlError, match=r"object store is full: give it more.*compactrl resume"),
+        cluster.ray_errors_as_messages(),
+    ):
         raise exceptions.ObjectStoreFullError("long\nstory")
-    with pytest.raises(CompactrlError, match=r"Ray cannot go on: .*gone\. .*compactrl resume"), cluster.told():
+    with (
+        pytest.raises(CompactrlError, match=r"Ray cannot go on: .*gone\. .*compactrl resume"),
+        cluster.ray_errors_as_messages(),
+    ):
         raise exceptions.RaySystemError("gone")
     assert "out of memory" in cluster.reason_of(exceptions.OutOfMemoryError("Task was killed"))
     assert cluster.reason_of(exceptions.RayActorError(error_msg="it died")).startswith("its process ended")

@@ -1,0 +1,129 @@
+"""Batched environments: many lanes stepped by one call on arrays.
+
+A class with the methods of `BatchedEnvironment`, and an id for it, by `register_batched`. It is then searched by the
+`batched` engine, which asks numpy once for all lanes, and is an ordinary environment of Gymnasium's with one lane
+(`one_lane`), so that whatever knows Gymnasium knows it. A lane does the same in any company, to the bit, where the
+class computes lanes from their own numbers alone and by operations that are exact or elementwise.
+
+Example:
+    >>> import numpy as np
+    >>> from compactrl.envs.toy_batched import PointMass
+    >>> environment = PointMass(num_lanes=100)
+    >>> lanes = np.arange(100)
+    >>> environment.reset(lanes, seeds=lanes, tasks=None).shape
+    (100, 4)
+    >>> observation, reward, terminated, measures = environment.step(lanes, np.zeros((100, 2)))
+    >>> reward.shape, sorted(measures)
+    ((100,), ['distance', 'success'])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.errors import InputError
+from compactrl.types import Floats, Integers
+
+Step = (
+    tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]
+    | tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_], Mapping[str, NDArray[Any]]]
+)
+"""Observations (n, O), rewards (n,), whether the episode has terminated (n,); and measures, name → (n,)."""
+
+
+class BatchedEnvironment(Protocol):
+    """Environments of one kind, stepped together; made with the number of lanes, and options by name.
+
+    Episodes have no limit of steps here: whoever steps them counts. A lane whose simulation has failed returns NaN;
+    what is raised fails the episodes of all lanes of the call.
+    """
+
+    observation_space: Any
+    """Gymnasium's flat Box of one lane."""
+    action_space: Any
+    """Gymnasium's flat Box or Discrete of one lane."""
+    metadata: ClassVar[dict[str, Any]]
+    """`measures`: their names, where `step` returns some."""
+
+    def __init__(self, num_lanes: int, **options: Any) -> None: ...
+
+    def reset(self, lanes: Integers, seeds: Integers, tasks: Floats | None) -> NDArray[Any]:
+        """Begin an episode in each of lanes (n,), which depends on its seed and its task alone.
+
+        Args:
+            lanes: numbers below the number of lanes, each once.
+            seeds: (n,) one a lane, 31 bits.
+            tasks: (n, C) one a lane, or None.
+
+        Returns:
+            observations (n, O).
+        """
+
+    def step(self, lanes: Integers, actions: NDArray[Any]) -> Step:
+        """Take an action in each of lanes (n,): (n, A) of a Box, or (n,) of a Discrete space, in the space's type."""
+
+
+class Batched(NamedTuple):
+    """A batched environment as it is registered."""
+
+    make: Any
+    """The class: called with the number of lanes, and options by name."""
+    max_episode_steps: int
+
+
+BATCHED: dict[str, Batched] = {}
+"""Every batched environment that is registered, by id."""
+
+
+def register_batched(env: str, environment: Any, max_episode_steps: int) -> None:
+    """Register a class of batched environments, for the `batched` engine and as an environment of Gymnasium's.
+
+    Args:
+        env: the id, such as `my/Robot-v0`.
+        environment: a class as `BatchedEnvironment` says.
+        max_episode_steps: the limit of an episode, in steps.
+
+    Raises:
+        InputError: it is no such class, or the limit is not at least 1.
+    """
+    import gymnasium
+
+    if not all(callable(getattr(environment, name, None)) for name in ("__call__", "reset", "step")):
+        raise InputError(f"register_batched: expected a class with the methods reset and step, got {environment!r}")
+    if not (isinstance(max_episode_steps, int) and max_episode_steps >= 1):
+        raise InputError(f"register_batched: max_episode_steps is {max_episode_steps!r}, expected at least 1")
+    gymnasium.register(
+        env,
+        "compactrl.envs.one_lane:OneLane",
+        max_episode_steps=max_episode_steps,
+        kwargs={"batched": environment},
+    )
+    BATCHED[env] = Batched(environment, max_episode_steps)
+
+
+def parts_of(returned: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_], Mapping[str, NDArray[Any]]]:
+    """Return what a step returned as four parts.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(returned, tuple) or len(returned) not in (3, 4):
+        raise ValueError("step returned something else than (observation, reward, terminated) and perhaps measures")
+    observation, reward, terminated = returned[:3]
+    return observation, reward, terminated, returned[3] if len(returned) == 4 else {}
+
+
+def checked(what: str, values: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return an array of this shape and type.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    array = np.asarray(values, dtype)
+    if array.shape != shape:
+        raise ValueError(f"{what} has shape {array.shape}, expected {shape}")
+    return array

@@ -1,0 +1,152 @@
+"""The batched engine: environments that step all lanes in one call on arrays (`compactrl.envs.batched`).
+
+Every reset is seeded, by the lane's seed and its count of resets (`reset_seed`). Episodes are cut by counting steps.
+What an environment raises, or returns in another shape, fails the episodes of all lanes of that call: it cannot be told
+whose doing it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.envs.batched import BATCHED, BatchedEnvironment, checked, parts_of
+from compactrl.envs.engines.base import Answer, reset_seed
+from compactrl.envs.spec import EnvironmentSpec, action_spec, measure_names
+from compactrl.errors import InputError
+from compactrl.types import Floats, Integers
+
+
+def ids() -> frozenset[str]:
+    """Return every id that is registered, compactrl's own included."""
+    import compactrl.envs.toy_batched  # noqa: F401  (registers itself)
+
+    return frozenset(BATCHED)
+
+
+def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
+    """See `EngineKind`."""
+    if env not in ids():
+        return None
+    import gymnasium
+
+    limit = max_episode_steps or options.get("max_episode_steps") or BATCHED[env].max_episode_steps
+    options = {**options, "max_episode_steps": limit}
+    try:
+        made = _make(env, 1, options)
+        space, action = made.observation_space, made.action_space
+    except Exception as error:
+        raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+    if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
+        raise InputError(f"{env} has observations {space}: a batched environment needs a flat Box")
+    measures = measure_names(env, getattr(made, "metadata", {}).get("measures", ()))
+    return EnvironmentSpec(
+        env, "batched", int(space.shape[0]), action_spec(env, action), limit, options, None, measures
+    )
+
+
+def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> BatchedEngine:  # noqa: ARG001  (it is one call)
+    """See `EngineKind`."""
+    return BatchedEngine(_make(spec.id, len(seeds), spec.kwargs), seeds, spec.max_episode_steps, spec.measures)
+
+
+def _make(env: str, lanes: int, options: dict[str, Any]) -> BatchedEnvironment:
+    own = {name: value for name, value in options.items() if name != "max_episode_steps"}
+    made: BatchedEnvironment = BATCHED[env].make(lanes, **own)
+    return made
+
+
+class BatchedEngine:
+    """Lanes of a batched environment.
+
+    Args:
+        environment: with as many lanes as there are seeds.
+        seeds: one a lane.
+        max_episode_steps: the limit of an episode.
+        measures: that the environment reports.
+    """
+
+    def __init__(
+        self, environment: BatchedEnvironment, seeds: list[int], max_episode_steps: int, measures: tuple[str, ...] = ()
+    ) -> None:
+        self._environment, self._seeds, self._limit, self._measures = environment, seeds, max_episode_steps, measures
+        space = environment.observation_space
+        self._size, self._observation_type = int(space.shape[0]), space.dtype
+        self._action_type = environment.action_space.dtype
+        self._resets, self._steps = np.zeros(len(seeds), np.int64), np.zeros(len(seeds), np.int64)
+        self._command: tuple[Integers, NDArray[Any] | None, NDArray[np.bool_], Floats | None] | None = None
+
+    def send(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
+    ) -> None:
+        """See `Engine`."""
+        self._command = (lanes, actions, restart, tasks)
+
+    def receive(self) -> Answer:
+        """See `Engine`."""
+        if self._command is None:
+            raise RuntimeError("receive was called before send")
+        lanes, actions, restart, tasks = self._command
+        self._command = None
+        count = len(lanes)
+        answer = Answer(
+            observation=np.zeros((count, self._size)),
+            reward=np.zeros(count),
+            done=np.zeros(count, bool),
+            errors={},
+            terminated=np.zeros(count, bool),
+            measures={name: np.full(count, np.nan) for name in self._measures},
+        )
+        begun, stepped = np.flatnonzero(restart), np.flatnonzero(~restart)
+        if len(begun):
+            given = None if tasks is None else tasks[begun]
+            self._try(answer, begun, lambda: self._reset(answer, begun, lanes[begun], given))
+        if len(stepped) and actions is not None:
+            own = actions[stepped].astype(self._action_type)
+            self._try(answer, stepped, lambda: self._step(answer, stepped, lanes[stepped], own))
+        return answer
+
+    def _try(self, answer: Answer, positions: Integers, call: Callable[[], None]) -> None:
+        """Call the environment for the lanes at these positions; what it raises is a reason that is kept and shown."""
+        try:
+            call()
+        except Exception as error:
+            reason = f"the environment raised {type(error).__name__}: {error}"
+            answer.errors.update(dict.fromkeys(positions.tolist(), reason))
+
+    def _reset(self, answer: Answer, positions: Integers, lanes: Integers, tasks: Floats | None) -> None:
+        self._resets[lanes] += 1
+        self._steps[lanes] = 0
+        seeds = np.array([reset_seed(self._seeds[lane], int(self._resets[lane])) for lane in lanes])
+        answer.observation[positions] = self._observed(self._environment.reset(lanes, seeds, tasks), len(lanes))
+
+    def _step(self, answer: Answer, positions: Integers, lanes: Integers, actions: NDArray[Any]) -> None:
+        self._steps[lanes] += 1
+        count, one = len(lanes), (len(lanes),)
+        observation, reward, terminated, measures = parts_of(self._environment.step(lanes, actions))
+        answer.observation[positions] = self._observed(observation, count)
+        answer.reward[positions] = checked("the reward", reward, one, np.float64)
+        ended = checked("what has terminated", terminated, one, bool)
+        done = ended | (self._steps[lanes] >= self._limit)
+        answer.done[positions] = done
+        if answer.terminated is not None:
+            answer.terminated[positions] = ended
+        if done.any():
+            for name in self._measures:
+                if name not in measures:
+                    raise KeyError(
+                        f"the measure '{name}' is named in the environment's metadata, and step returns none"
+                    )
+                answer.measures[name][positions] = checked(f"the measure '{name}'", measures[name], one, np.float64)
+
+    def _observed(self, observation: Any, count: int) -> NDArray[Any]:
+        return checked("the observation", observation, (count, self._size), self._observation_type)
+
+    def close(self) -> None:
+        """See `Engine`."""
+        close = getattr(self._environment, "close", None)
+        if close is not None:
+            close()

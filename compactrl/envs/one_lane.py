@@ -1,0 +1,55 @@
+"""A batched environment with one lane, as an environment of Gymnasium's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.envs.batched import checked, parts_of
+
+LANE = np.zeros(1, np.int64)
+
+
+class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followed by the type checker)
+    """One lane of a batched environment; its measures are in `info` at every step.
+
+    Args:
+        batched: the class, as it was registered.
+        render_mode: of no use, since batched environments have no camera; whoever renders is told so.
+        options: of the environment.
+    """
+
+    def __init__(self, batched: Any, render_mode: str | None = None, **options: Any) -> None:  # noqa: ARG002
+        self._lane = batched(1, **options)
+        self.observation_space, self.action_space = self._lane.observation_space, self._lane.action_space
+        self.metadata = {"render_modes": [], **getattr(self._lane, "metadata", {})}
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Begin an episode; its task is `options["task"]`."""
+        super().reset(seed=seed)
+        if seed is None:
+            seed = int(self.np_random.integers(2**31))
+        task = (options or {}).get("task")
+        tasks = None if task is None else np.asarray(task, np.float64)[None]
+        return self._flat(self._lane.reset(LANE, np.array([seed]), tasks)), {}
+
+    def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
+        """Take an action."""
+        actions = np.asarray(action, self.action_space.dtype)[None]
+        observation, reward, terminated, measures = parts_of(self._lane.step(LANE, actions))
+        info = {name: float(values[0]) for name, values in measures.items()}
+        return self._flat(observation), float(reward[0]), bool(terminated[0]), False, info
+
+    def render(self) -> None:
+        """Raise NotImplementedError."""
+        raise NotImplementedError("batched environments have no camera")
+
+    def _flat(self, observation: Any) -> NDArray[Any]:
+        space = self.observation_space
+        flat: NDArray[Any] = checked("the observation", observation, (1, *space.shape), space.dtype)[0]
+        return flat
