@@ -25,8 +25,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compactrl.encodings.encodings import Encoding, Table
 from compactrl.encodings.formats import WeightFormat
+from compactrl.encodings.tables import Encoding, Table
 from compactrl.networks.batched import BatchedMLP
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
@@ -106,13 +106,13 @@ class Plan:
 
     @property
     def table_bytes(self) -> int:
-        """What all tables take in flash."""
+        """Bytes of `tables`."""
         return sum(table.bytes for table in self.tables())
 
     def outputs(self, observations: Singles) -> Singles:
         """Return the raw outputs (B, A) of the C's arithmetic for observations (B, O), both in single precision."""
-        found = [self._outputs(observations[begin : begin + ROWS]) for begin in range(0, len(observations), ROWS)]
-        return np.concatenate(found) if found else np.zeros((0, self.shape[-1]), np.float32)
+        parts = [self._outputs(observations[begin : begin + ROWS]) for begin in range(0, len(observations), ROWS)]
+        return np.concatenate(parts) if parts else np.zeros((0, self.shape[-1]), np.float32)
 
     def actions(self, observations: Singles) -> Floats:
         """Return the actions (B, A), or (B, 1) with the number of a discrete one."""
@@ -142,8 +142,8 @@ def _forward(layers: Layers, inputs: Singles) -> Singles:
 
 def as_rows(actions: Floats) -> Floats:
     """Return actions (B, A) as they are, and discrete ones (B,) as (B, 1)."""
-    found = np.asarray(actions, np.float64)
-    return found[:, None] if found.ndim == 1 else found
+    rows = np.asarray(actions, np.float64)
+    return rows[:, None] if rows.ndim == 1 else rows
 
 
 def bounds_of(action: ActionSpec) -> tuple[Floats, Floats] | None:

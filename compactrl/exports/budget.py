@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from compactrl.encodings.encodings import Unrolled, faster
-from compactrl.encodings.formats import FORMATS, WeightFormat, exact_formats
+from compactrl.encodings.formats import FORMATS, WeightFormat, exact_formats, faster
 from compactrl.encodings.plan import bounds_of
+from compactrl.encodings.unrolled import Unrolled
 from compactrl.errors import CompactrlError
 from compactrl.exports.c import Program, action_tables
 from compactrl.exports.cortex_m import Footprint

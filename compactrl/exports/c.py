@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 import compactrl
-from compactrl.encodings.encodings import Table
 from compactrl.encodings.plan import Plan, bounds_of
+from compactrl.encodings.tables import Table
 from compactrl.errors import InputError
 from compactrl.exports.kernels import INDENT, body
 from compactrl.exports.numbers import lines, literal, spelled

@@ -20,8 +20,9 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.encodings.encodings import ROWS_AT_ONCE, Interleaved, Unrolled
+from compactrl.encodings.dense import ROWS_AT_ONCE, Interleaved
 from compactrl.encodings.plan import Plan, bounds_of
+from compactrl.encodings.unrolled import Unrolled
 from compactrl.exports.numbers import literal
 from compactrl.policies.sharing import split_edges
 from compactrl.types import Integers

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compactrl.encodings.encodings import Palette
 from compactrl.encodings.formats import FORMATS
+from compactrl.encodings.palette import Palette
 from compactrl.encodings.plan import as_rows, reference_policy
 from compactrl.errors import CompactrlError
 from compactrl.exports.c import Program

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from exporting import CHEETAH, colored, dense, policy_of, seen
 
-from compactrl.encodings.encodings import Diagonals, Mask, Palette, Quantized, Wrapped
+from compactrl.encodings.dense import Int8
 from compactrl.encodings.formats import FORMATS, choose
+from compactrl.encodings.palette import Palette
+from compactrl.encodings.patterned import Circulant, Toeplitz
 from compactrl.encodings.plan import FOLD_TOLERANCE, make_plan, reference_policy
+from compactrl.encodings.pruned import Bitmap
 from compactrl.errors import InputError
 from compactrl.exports import vectors
 from compactrl.exports.observations import KNOWN, describe_observations
@@ -49,7 +52,7 @@ def test_shared_weights_keep_the_scales_and_fold_the_means():
 
 
 def test_each_kind_of_sharing_has_its_form(runs):
-    forms = {"chromatic latent": Palette, "masked": Mask, "toeplitz": Diagonals, "circulant": Wrapped}
+    forms = {"chromatic latent": Palette, "masked": Bitmap, "toeplitz": Toeplitz, "circulant": Circulant}
     for kind, form in forms.items():
         sharing = runs(kind).policy.sharing
         assert isinstance(choose("codebook", sharing).encode(sharing), form)
@@ -57,7 +60,7 @@ def test_each_kind_of_sharing_has_its_form(runs):
 
 def test_int8_rounds_to_half_a_step_and_keeps_the_largest_of_each_row():
     policy = policy_of((5, 7, 3))
-    encoding = Quantized(policy.sharing)
+    encoding = Int8(policy.sharing)
     for found, layer, scale in zip(encoding.matrices(), policy.layers, encoding.scales, strict=True):
         assert (np.abs(found - layer.weight) <= scale[:, None] * 0.5001).all()
         np.testing.assert_allclose(np.abs(found).max(axis=1), np.abs(layer.weight).max(axis=1), rtol=1e-6)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from exporting import needs_cortex_m, needs_gcc
 
-from compactrl.encodings.encodings import Palette, Snippets
+from compactrl.encodings.palette import Palette
+from compactrl.encodings.tables import Snippets
 from compactrl.errors import CompactrlError
 from compactrl.exports import cortex_m, export, verify
 from compactrl.exports.describe import describe_export
