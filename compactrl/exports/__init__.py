@@ -3,6 +3,7 @@
 (The package is not called `export`, since `compactrl.export` is the function.)
 """
 
-from compactrl.exports.assemble import Exported, export
+from compactrl.exports.api import export
+from compactrl.exports.assemble import Exported
 
 __all__ = ["Exported", "export"]

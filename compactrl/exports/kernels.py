@@ -97,12 +97,12 @@ def _finish_row(plan: Plan, ends: list[int]) -> list[str]:
         either = f"sum = output < values + {ends[-2]} ? {hidden(plan)}(sum) : TANH(sum);"
         steps.append((either, [True] * (last + 1)))
     used = [(statement, all(layers)) for statement, layers in steps if any(layers)]
-    found: list[str] = []
+    lines: list[str] = []
     for always, group in groupby(used, key=lambda step: step[1]):
         statements = [statement for statement, _ in group]
         limited = [f"if (output < values + {ends[-2]}) {{", *_indented(tuple(statements)), "}"]
-        found += statements if always else limited
-    return found
+        lines += statements if always else limited
+    return lines
 
 
 def straight(plan: Plan) -> list[str]:

@@ -39,9 +39,9 @@ def run(arguments: Sequence[str], folder: Path, what: str, given: bytes = b"") -
     except subprocess.TimeoutExpired as error:
         raise CompactrlError(f"{what}: {arguments[0]} did not end within {TIME_LIMIT:.0f} seconds") from error
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or b"no message").decode(errors="replace").splitlines()
-        told = next((line for line in said if "error" in line.lower()), said[0])
-        raise CompactrlError(f"{what}: {arguments[0]} ended with status {done.returncode}: {told[:300]}")
+        lines = (done.stderr.strip() or done.stdout.strip() or b"no message").decode(errors="replace").splitlines()
+        message = next((line for line in lines if "error" in line.lower()), lines[0])
+        raise CompactrlError(f"{what}: {arguments[0]} ended with status {done.returncode}: {message[:300]}")
     return done.stdout
 
 
