@@ -65,7 +65,7 @@ def loops(plan: Plan) -> list[str]:
         "const float *end;",
         *snippets.state,
         *(["const float *bias = NAME_biases;"] if any(bias is not None for bias in plan.biases) else []),
-        *_seen(plan, "*output++"),
+        *_read_observation(plan, "*output++"),
         "end = output;",
         *begins[0],
         "do {",
@@ -112,8 +112,10 @@ def straight(plan: Plan) -> list[str]:
     indices = split_edges(sharing.index, shape)
     lines = []
     for column in range(shape[0]):
-        seen = f"observation[{column}]"
-        lines.append(f"const float value0_{column} = {_normalized(plan, seen, column)} + ({seen} - {seen});")
+        observed = f"observation[{column}]"
+        lines.append(
+            f"const float value0_{column} = {_normalized(plan, observed, column)} + ({observed} - {observed});"
+        )
     if plan.encoding.skips_inputs:  # a sum with a NaN in it is NaN
         total = " + ".join(f"value0_{column} * 0.0f" for column in range(shape[0]))
         lines.append(f"status = !({total} == 0.0f);")
@@ -143,23 +145,23 @@ def _read(masks: list[Integers]) -> list[NDArray[np.bool_]]:
     return read
 
 
-def _normalized(plan: Plan, seen: str, column: int) -> str:
+def _normalized(plan: Plan, observed: str, column: int) -> str:
     """Return an observation as the first layer sees it, its normaliser's numbers in the text."""
     values = {table.name: literal(table.values[column]) for table in plan.inputs.tables()}
-    return _apply(seen, values)
+    return _apply(observed, values)
 
 
-def _apply(seen: str, values: dict[str, str]) -> str:
-    """Return (seen - mean - rest) * scale, of which any part may be missing.
+def _apply(observed: str, values: dict[str, str]) -> str:
+    """Return (observed - mean - rest) * scale, of which any part may be missing.
 
     Example:
         >>> _apply("x", {"mean": "2.0f", "scale": "3.0f"})
         '(x - 2.0f) * 3.0f'
     """
-    shifted = " - ".join([seen, *(values[name] for name in ("mean", "rest") if name in values)])
+    shifted = " - ".join([observed, *(values[name] for name in ("mean", "rest") if name in values)])
     if "scale" not in values:
         return shifted
-    return f"{seen if shifted == seen else f'({shifted})'} * {values['scale']}"
+    return f"{observed if shifted == observed else f'({shifted})'} * {values['scale']}"
 
 
 def blocked(plan: Plan) -> list[str]:
@@ -167,7 +169,7 @@ def blocked(plan: Plan) -> list[str]:
     lines = [f"float values0[{plan.shape[0]}];", "float *output = values0;", "const float *weight = NAME_weights;"]
     biased = any(bias is not None for bias in plan.biases)
     lines += ["const float *bias = NAME_biases;"] if biased else []
-    lines += _seen(plan, "*output++")
+    lines += _read_observation(plan, "*output++")
     last = len(plan.biases) - 1
     for number, (inputs, outputs) in enumerate(pairwise(plan.shape)):
         lines.append(f"float values{number + 1}[{outputs}];")
@@ -206,7 +208,7 @@ def _block(layer: int, inputs: int, begin: int, end: int, rows: int, biased: boo
     ]
 
 
-def _seen(plan: Plan, target: str) -> list[str]:
+def _read_observation(plan: Plan, target: str) -> list[str]:
     """Return the loop that gives the first layer its inputs, with NaN for what is not finite."""
     normalized = _apply("x", {table.name: f"NAME_{table.name}[i]" for table in plan.inputs.tables()})
     return [

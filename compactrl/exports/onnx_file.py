@@ -52,15 +52,15 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
         value = graph.add("Mul", graph.add("Tanh", value), graph.constant("half", half))
         value = graph.add("Add", value, graph.constant("center", center))
     graph.add("Identity", value, output="action")
-    wanted: tuple[Any, list[Any]] = (TensorProto.INT64, ["batch"])
+    kind_and_shape: tuple[Any, list[Any]] = (TensorProto.INT64, ["batch"])
     if not discrete:
-        wanted = (TensorProto.FLOAT, ["batch", policy.shape[-1]])
+        kind_and_shape = (TensorProto.FLOAT, ["batch", policy.shape[-1]])
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             name,
             [helper.make_tensor_value_info("observation", TensorProto.FLOAT, ["batch", policy.shape[0]])],
-            [helper.make_tensor_value_info("action", *wanted)],
+            [helper.make_tensor_value_info("action", *kind_and_shape)],
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", opset)],

@@ -157,8 +157,8 @@ def compare(program: Program, native: Native, observations: Singles, compiler: s
     """
     plan = program.plan
     answers = native.answer(observations)
-    wanted = as_rows(reference_policy(plan)(observations))
-    difference = np.abs(answers.actions - wanted).max(axis=1)
+    expected = as_rows(reference_policy(plan)(observations))
+    difference = np.abs(answers.actions - expected).max(axis=1)
     wrong = (difference > tolerance(plan)) & is_certain(plan, observations)
     if answers.codes.any() or wrong.any():
         place = int(np.argmax(wrong | (answers.codes != 0)))
@@ -166,7 +166,7 @@ def compare(program: Program, native: Native, observations: Singles, compiler: s
             f"the C is not the policy: compiled with {compiler}, {int(wrong.sum())} of {len(observations)} actions "
             f"differ by more than {tolerance(plan):.1g} and {int(answers.codes.sum())} observations are refused; the "
             f"first at observation {observations[place].tolist()}: {answers.actions[place].tolist()} instead of "
-            f"{wanted[place].tolist()}"
+            f"{expected[place].tolist()}"
         )
     discrete = plan.action.kind == "discrete"
     return float((difference > 0).mean() if discrete else difference.max())

@@ -3,11 +3,13 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from exporting import TARGET, TINY
 
+from compactrl import exports
 from compactrl.catalogs.catalog import open_catalog
 from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import InputError
@@ -101,3 +103,8 @@ def test_episodes_begin_where_those_of_evaluate_do(hyper):
     assert starts.spec.id == TARGET["env"]
     assert starts.seeds(3) == starts.seeds(5)[:3]
     assert np.unique(starts.seeds(100)).size == 100
+
+
+def test_only_one_file_of_this_room_knows_runs():
+    knowing = {path.name for path in Path(exports.__file__).parent.glob("*.py") if "compactrl.runs" in path.read_text()}
+    assert knowing == {"api.py"}
