@@ -1,12 +1,18 @@
-"""The architecture for a robot with so much memory: chosen from a catalogue, and shipped as the run's policy."""
+"""The architecture for a robot with so much memory: chosen from a catalogue, and shipped as the run's policy.
+
+A choice is made by the bytes of weights and biases, which follow from the widths alone. What the tables of the chosen
+policy take is then counted exactly: it is more where the observations' normaliser cannot go into the weights. If that
+is over a limit in bytes, the next choice is taken.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from compactrl.catalogs.catalog import Catalog
 from compactrl.catalogs.table import Row, table_of
+from compactrl.encodings.storage import plain_bytes, stored_bytes
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.architectures import Widths, by_memory
 from compactrl.policies.files import save_policy
@@ -14,33 +20,35 @@ from compactrl.policies.policy import Policy
 from compactrl.runs.run import Run
 from compactrl.storage.files import write_json
 
-BYTES_PER_PARAMETER = 4
 EPISODES = 100
 """Fresh episodes behind what is said of a selected policy."""
 REPORTED = ("return_mean", "return_std", "return_interval", "episodes", "failed")
 """What is said of it, where it is known."""
 
 
-def select(catalog: Catalog, limit: int, by: str) -> dict[str, Any]:
+def select(catalog: Catalog, limit: int, by: str, max_bytes: int | None = None) -> dict[str, Any]:
     """Choose an architecture of at most `limit` parameters and write its policy as the run's.
 
     Args:
         catalog: what is chosen from.
         limit: in parameters.
         by: `return` (of the saved table), `memory` (dimension) or `size`.
+        max_bytes: what the tables of the policy may take as well.
+
+    Returns:
+        What was chosen and why, as JSON values; `bytes` are what its tables take (`compactrl.encodings.storage`).
 
     Raises:
         InputError: nothing fits, the table is not there, or `by` is something else.
     """
     if by not in ("return", "memory", "size"):
         raise InputError(f"--by {by}: expected return, memory or size")
-    widths, why = _choose(catalog, _fitting(catalog, limit), by)
-    (policy,) = catalog.policies([widths])
+    widths, policy, why = _choose_stored(catalog, _fitting(catalog, limit), by, max_bytes)
     summary = _ship(catalog, policy)
     return {
         "widths": list(widths),
         "parameters": policy.size.parameters,
-        "bytes": BYTES_PER_PARAMETER * policy.size.parameters,
+        "bytes": stored_bytes(policy),
         "memory_dimension": catalog.memory(widths),
         "limit": limit,
         "by": by,
@@ -54,6 +62,46 @@ def _measures(summary: dict[str, Any]) -> list[str]:
     return [key for key in summary if key.endswith("_mean") and key not in REPORTED]
 
 
+def parameters_in(max_bytes: int) -> int:
+    """Return how many weights and biases take so many bytes, where the normaliser goes into them.
+
+    Example:
+        >>> parameters_in(4099)
+        1024
+    """
+    return max_bytes // plain_bytes(1)
+
+
+class _Choice(NamedTuple):
+    """An architecture, its policy, and what it is chosen for."""
+
+    widths: Widths
+    policy: Policy
+    why: str
+
+
+def _choose_stored(catalog: Catalog, fitting: Sequence[Widths], by: str, max_bytes: int | None) -> _Choice:
+    """Return the choice among those that fit; where its tables take more than `max_bytes`, the next one.
+
+    Raises:
+        InputError: the tables of all of them take more.
+    """
+    left, larger = list(fitting), 0
+    while left:
+        widths, why = _choose(catalog, left, by)
+        (policy,) = catalog.policies([widths])
+        taken = stored_bytes(policy)
+        if max_bytes is None or taken <= max_bytes:
+            kept = "must keep the observations' normaliser and would take more"
+            return _Choice(widths, policy, f"{why}; left out: {larger:,} that {kept}" if larger else why)
+        left.remove(widths)
+        larger += 1
+    raise InputError(
+        f"no architecture's tables take at most {max_bytes:,} bytes: those of {_name(widths)} take {taken:,}, "
+        "since the observations' normaliser must be kept"
+    )
+
+
 def _fitting(catalog: Catalog, limit: int) -> list[Widths]:
     """Return the architectures of at most `limit` parameters, the smallest first."""
     architectures = catalog.architectures
@@ -62,7 +110,7 @@ def _fitting(catalog: Catalog, limit: int) -> list[Widths]:
         smallest = catalog.parameters(architectures[0])
         raise InputError(
             f"no architecture has at most {limit:,} parameters: the smallest, {_name(architectures[0])}, has "
-            f"{smallest:,} ({BYTES_PER_PARAMETER * smallest:,} bytes)"
+            f"{smallest:,} ({plain_bytes(smallest):,} bytes)"
         )
     return fitting
 

@@ -65,7 +65,7 @@ def select(
     ] = None,
     max_bytes: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="COUNT", help="The same in bytes, four a number.", show_default=False),
+        typer.Option(metavar="COUNT", help="Bytes of the tables that fit.", show_default=False),
     ] = None,
     by: Annotated[str, typer.Option(help="return, memory (dimension) or size.")] = "return",
     as_json: Json = False,
@@ -79,8 +79,9 @@ def select(
     if (max_parameters is None) == (max_bytes is None):
         raise InputError("give one of --max-parameters and --max-bytes: what fits the robot")
     parameters = whole_number("--max-parameters", max_parameters)
+    limit = whole_number("--max-bytes", max_bytes)
     if parameters is None:
-        parameters = (whole_number("--max-bytes", max_bytes) or 0) // choice.BYTES_PER_PARAMETER
+        parameters = choice.parameters_in(limit or 0)
     opened = load(run)
-    result = choice.select(open_catalog(opened), parameters, by)
+    result = choice.select(open_catalog(opened), parameters, by, limit)
     print(json.dumps(result, indent=2) if as_json else describe_selection(opened, result))

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
 
 def describe_sizes(values: dict[str, Any]) -> str:
-    """Say what a policy costs to store."""
+    """Say what a policy costs to store.
+
+    `bits` are those of the paper's formula. `bytes` are what the tables of an export take; runs of before have not
+    written them down.
+    """
+    stored = f"; its tables take {values['bytes']:,} bytes" if values.get("bytes") is not None else ""
     fewer = f" ({100 * values['compression']:.0f} % fewer than unstructured)" if values["compression"] else ""
     return (
         f"{values['weights']} weights + {values['biases']} biases = {values['parameters']} parameters{fewer}, "
-        f"{values['bits']:,} bits = {-(-values['bits'] // 8):,} bytes"
+        f"{values['bits']:,} bits by the paper's formula{stored}"
     )
 
 
@@ -102,8 +107,8 @@ def describe_selection(run: Run, result: dict[str, Any]) -> str:
     failed = f", {result['failed']} failed and are left out" if result["failed"] else ""
     return "\n".join(
         (
-            f"[{widths}]: {result['parameters']:,} parameters = {result['bytes']:,} bytes, lossless memory dimension "
-            f"{result['memory_dimension']:,}",
+            f"[{widths}]: {result['parameters']:,} parameters; its tables take {result['bytes']:,} bytes; lossless "
+            f"memory dimension {result['memory_dimension']:,}",
             f"chosen for {result['why']}",
             f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
             f"{result['episodes']} fresh episodes, without noise{failed}){_measures(result)}",

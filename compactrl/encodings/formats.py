@@ -1,4 +1,4 @@
-"""`--weights`: the formats by name, what each is for, and which is taken where none is named."""
+"""`--weights`: the formats by name, the encoding that each gives a policy, and the format where none is named."""
 
 from __future__ import annotations
 
@@ -6,9 +6,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from compactrl.encodings.encodings import Direct, Encoding, Quantized, codebook
+from compactrl.encodings.dense import Float32, Int8, Interleaved
+from compactrl.encodings.palette import Palette
+from compactrl.encodings.patterned import Circulant, Toeplitz
+from compactrl.encodings.pruned import Bitmap
+from compactrl.encodings.tables import Encoding
+from compactrl.encodings.unrolled import Unrolled
 from compactrl.errors import InputError, did_you_mean
 from compactrl.policies.sharing import Sharing
+
+SHARED: tuple[type[Encoding], ...] = (Bitmap, Toeplitz, Circulant, Palette)
+"""Encodings that expand nothing. Of those that fit a policy the smallest is taken, and of equals the first."""
+
+
+def codebook(sharing: Sharing) -> Encoding:
+    """Return the encoding in which nothing of this sharing is expanded."""
+    fitting = [encoding(sharing) for encoding in SHARED if encoding.fits(sharing)]
+    return min(fitting, key=lambda encoding: encoding.table_bytes)
+
+
+def faster(encoding: Encoding) -> Encoding:
+    """Return the encoding of the same weights for the fewest instructions; the same where there is no faster one."""
+    if isinstance(encoding, (Palette, Bitmap)):
+        return Unrolled(encoding.sharing)
+    return Interleaved(encoding.sharing) if isinstance(encoding, Float32) else encoding
 
 
 @dataclass(frozen=True)
@@ -26,11 +47,11 @@ class WeightFormat:
 
 FORMATS: Mapping[str, WeightFormat] = MappingProxyType(
     {
-        each.name: each
-        for each in (
-            WeightFormat("float32", "a float an edge", Direct, None, folds=True),
+        row.name: row
+        for row in (
+            WeightFormat("float32", "a float an edge", Float32, None, folds=True),
             WeightFormat("codebook", "shared weights once, and packed which edge takes which", codebook, True),
-            WeightFormat("int8", "a byte an edge and a float a row", Quantized, False),
+            WeightFormat("int8", "a byte an edge and a float a row", Int8, False),
         )
     }
 )
@@ -44,7 +65,7 @@ def choose(name: str, sharing: Sharing) -> WeightFormat:
         InputError: no such format, or not one for this policy.
     """
     if name == AUTO:
-        return min(exact_formats(sharing), key=lambda each: table_bytes(each, sharing))
+        return min(exact_formats(sharing), key=lambda weights: weights.encode(sharing).table_bytes)
     if name not in FORMATS:
         names = [AUTO, *FORMATS]
         raise InputError(f"unknown --weights '{name}'.{did_you_mean(name, names)} There are: {', '.join(names)}")
@@ -65,8 +86,3 @@ def choose(name: str, sharing: Sharing) -> WeightFormat:
 def exact_formats(sharing: Sharing) -> list[WeightFormat]:
     """Return the formats for this policy that change no weight."""
     return [FORMATS["float32"]] if sharing.own else [FORMATS["codebook"], FORMATS["float32"]]
-
-
-def table_bytes(weights: WeightFormat, sharing: Sharing) -> int:
-    """Return what the tables of the weights take."""
-    return sum(table.bytes for table in weights.encode(sharing).tables())

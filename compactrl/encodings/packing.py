@@ -56,11 +56,11 @@ def pack_digits(values: Integers, choices: int) -> NDArray[np.uint32]:
         >>> 1 + 2 * 17 + 0 * 17**2 + 1 * 17**3 + 17**4
         88469
     """
-    each = digits_each(choices)
+    count = digits_each(choices)
     words = []
-    for begin in range(0, len(values), each):
+    for begin in range(0, len(values), count):
         word = 1
-        for value in reversed(values[begin : begin + each].tolist()):
+        for value in reversed(values[begin : begin + count].tolist()):
             word = word * choices + value
         words.append(word)
     return np.array(words, np.uint32)

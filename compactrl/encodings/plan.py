@@ -1,7 +1,7 @@
 """The plan of an export: the numbers that the C will hold, and the arithmetic it will do with them.
 
-`Plan.outputs` does that arithmetic in numpy, so that what is decided here (how the observation's normaliser is folded
-into the first layer) is decided by its effect on actions in states as the policy has seen them.
+`Plan.outputs` does that arithmetic in numpy. How the observation's normaliser is folded into the first layer is decided
+by what it changes in actions, in states with the mean and the deviation that the policy knows.
 
 A policy computes, from an observation x,
 
@@ -9,7 +9,7 @@ A policy computes, from an observation x,
 
 with ReLUs in the place of hidden tanhs, and a bias on V, where it was trained by gradients.
 
-In single precision (x - mean) / std can be folded into W and b, of which the cheapest that is exact enough is taken:
+There are four ways to have (x - mean) / std in single precision. The cheapest that is exact enough is taken:
 
 1. W / std and b - W mean / std: nothing is left of the normaliser. Not where weights are shared: each edge's would be
    another number. Not for int8: an observation that hardly varies would take the whole range of a row.
@@ -25,8 +25,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compactrl.encodings.encodings import Encoding, Table
 from compactrl.encodings.formats import WeightFormat
+from compactrl.encodings.tables import Encoding, Table
 from compactrl.networks.batched import BatchedMLP
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
@@ -34,9 +34,9 @@ from compactrl.policies.sharing import Sharing, Singles
 from compactrl.types import Floats, Layer, Layers, Stacked
 
 FOLD_TOLERANCE = 2e-6
-"""What a folding may change tanh(output) by in the states it is tried on: a fifth of what actions may differ by."""
+"""Most that a folding may change tanh(output) by in the states tried: a fifth of what actions may differ by."""
 ROWS = 512
-"""Observations evaluated at a time."""
+"""Observations that are evaluated at a time."""
 STATES = 256
 """Observations on which the ways to fold the normaliser are compared."""
 
@@ -60,10 +60,10 @@ class Inputs:
 
     def __call__(self, observations: Singles) -> Singles:
         """Return what the first layer sees, (B, O)."""
-        seen = observations
+        shifted = observations
         for part in (self.mean, self.rest):
-            seen = seen if part is None else seen - part
-        return seen if self.scale is None else seen * self.scale
+            shifted = shifted if part is None else shifted - part
+        return shifted if self.scale is None else shifted * self.scale
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Plan:
         return tuple(map(Layer, self.encoding.matrices(), self.biases))
 
     def tables(self) -> list[Table]:
-        """Return all constant arrays, what becomes of actions apart."""
+        """Return all constant arrays but those of the actions' bounds."""
         if self.encoding.inline:
             return []
         tables = self.inputs.tables() + self.encoding.tables()
@@ -106,13 +106,13 @@ class Plan:
 
     @property
     def table_bytes(self) -> int:
-        """What all tables take in flash."""
+        """Bytes of `tables`."""
         return sum(table.bytes for table in self.tables())
 
     def outputs(self, observations: Singles) -> Singles:
         """Return the raw outputs (B, A) of the C's arithmetic for observations (B, O), both in single precision."""
-        found = [self._outputs(observations[begin : begin + ROWS]) for begin in range(0, len(observations), ROWS)]
-        return np.concatenate(found) if found else np.zeros((0, self.shape[-1]), np.float32)
+        parts = [self._outputs(observations[begin : begin + ROWS]) for begin in range(0, len(observations), ROWS)]
+        return np.concatenate(parts) if parts else np.zeros((0, self.shape[-1]), np.float32)
 
     def actions(self, observations: Singles) -> Floats:
         """Return the actions (B, A), or (B, 1) with the number of a discrete one."""
@@ -142,8 +142,8 @@ def _forward(layers: Layers, inputs: Singles) -> Singles:
 
 def as_rows(actions: Floats) -> Floats:
     """Return actions (B, A) as they are, and discrete ones (B,) as (B, 1)."""
-    found = np.asarray(actions, np.float64)
-    return found[:, None] if found.ndim == 1 else found
+    rows = np.asarray(actions, np.float64)
+    return rows[:, None] if rows.ndim == 1 else rows
 
 
 def bounds_of(action: ActionSpec) -> tuple[Floats, Floats] | None:
@@ -166,8 +166,8 @@ def make_plan(policy: Policy, weights: WeightFormat) -> Plan:
     if len(plans) == 1:
         return plans[0]
     observations = usual_states(policy)
-    wanted = np.tanh(_outputs(reference_policy(plans[-1]), observations))
-    errors = [float(np.abs(np.tanh(plan.outputs(observations)) - wanted).max(initial=0.0)) for plan in plans]
+    expected = np.tanh(_outputs(reference_policy(plans[-1]), observations))
+    errors = [float(np.abs(np.tanh(plan.outputs(observations)) - expected).max(initial=0.0)) for plan in plans]
     enough = [plan for plan, error in zip(plans, errors, strict=True) if error <= FOLD_TOLERANCE]
     return enough[0] if enough else plans[int(np.argmin(errors))]
 

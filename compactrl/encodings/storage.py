@@ -1,8 +1,8 @@
-"""Bytes: what the tables of an export take for a policy, in one meaning for search, catalogue, report and export.
+"""Bytes: what the tables of an export take for a policy. Search, catalogue, report and export all mean this number.
 
-Tables of weights, of which edge takes which, of biases, and of what must be kept of the normaliser. The code that reads
-them is not counted: `compactrl export --max-flash` is for that. Bits by the paper's formula are another number
-(`compactrl.policies.size`).
+Counted are the tables of weights, of which edge takes which, of biases, and of what must be kept of the normaliser. Not
+counted are the code that reads them and the bounds of actions: `compactrl export --max-flash` is for the whole. Bits
+by the paper's formula are another number (`compactrl.policies.size`).
 """
 
 from __future__ import annotations

@@ -1,40 +1,36 @@
-"""An export from its beginning to its end: `compactrl export`, and `compactrl.export` from Python.
+"""An export from its beginning to its end, of a policy and the states that it visits; no run is needed.
 
-run → policy → what its edges share → plan → C files → what they take → verification → a folder with a manifest. Nothing
-is left at the place asked for unless all of it went well.
+policy → plan → C files → what they take → verification → a folder with a manifest. Nothing is left at the place asked
+for unless all of it went well.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from compactrl.encodings.formats import WeightFormat, choose
-from compactrl.encodings.plan import make_plan
+from compactrl.encodings.formats import choose
+from compactrl.encodings.plan import Plan, make_plan
 from compactrl.errors import CompactrlError, InputError
 from compactrl.exports import cortex_m
 from compactrl.exports.budget import alternatives, check_budget, estimate, optimized, report
 from compactrl.exports.c import Program
+from compactrl.exports.cortex_m import Footprint
 from compactrl.exports.folder import being_written, check_free, sha256, write_files, write_manifest
-from compactrl.exports.options import ExportOptions, options_of
-from compactrl.exports.rollouts import environment_of_run, roll_out
+from compactrl.exports.options import ExportOptions
+from compactrl.exports.origin import Origin
+from compactrl.exports.rollouts import Starts
 from compactrl.exports.tanh import choose_tanh
 from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import golden, tolerance
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
-from compactrl.runs.run import Run
-from compactrl.storage.files import read_json, write_atomically
+from compactrl.storage.files import write_atomically
 from compactrl.versions import VERSION
-
-VISITED = (4, 500)
-"""Episodes, and steps of each at most, from which golden vectors and the ranges of observations are taken."""
-FOLDED_ON = 256
-"""Visited states on which the ways to fold the normaliser are compared."""
 
 
 class Exported(NamedTuple):
@@ -45,156 +41,165 @@ class Exported(NamedTuple):
     """What is in it and what it takes; also MANIFEST.json."""
 
 
-def export(run: Run | str | Path, out: str | Path, **options: Any) -> Exported:
-    """Write a run's policy as C for a robot, or as an ONNX file.
+@dataclass(frozen=True)
+class Source:
+    """What is exported, and what an export must know of it."""
 
-    Args:
-        run: a run, or its folder.
-        out: a folder that is new, empty, or holds an earlier export; for ONNX a file.
-        options: fields of `ExportOptions`, as on the command line with underscores.
+    policy: Policy
+    visited: Singles
+    """(B, O) states that the policy visits."""
+    origin: Origin
+    starts: Starts | None = None
+    """Where its episodes begin, for `--verify`."""
+
+
+class Measured(NamedTuple):
+    """What a program takes, and whether that was measured or is an estimate."""
+
+    footprint: Footprint
+    measured: bool
+
+
+def check_place(out: Path, options: ExportOptions) -> None:
+    """Raise InputError where an export cannot be written to this place."""
+    if options.format == "c":
+        check_free(out)
+    elif out.is_dir() or out.suffix != ".onnx":
+        raise InputError(f"--out {out}: expected a file that ends with .onnx")
+
+
+def write(source: Source, out: Path, options: ExportOptions) -> Exported:
+    """Write an export.
 
     Raises:
-        InputError: an option, the run or the place will not do.
+        InputError: an option or the place will not do.
         CompactrlError: over a limit, not equal to the policy, or a tool fails; nothing is left behind.
     """
-    chosen = options_of(options)
-    opened = run if isinstance(run, Run) else Run(run)
-    write = _export_onnx if chosen.format == "onnx" else _export_c
-    return write(opened, Path(out), chosen)
+    check_place(out, options)
+    return write_onnx(source, out, options) if options.format == "onnx" else write_c(source, out, options)
 
 
-def policy_of_run(run: Run, architecture: str = "") -> Policy:
-    """Return the policy of a run that is to be exported: the one that ships, or that of one of its architectures.
+def write_c(source: Source, out: Path, options: ExportOptions) -> Exported:
+    """Write a folder with the C files of a policy; see `write`."""
+    plan = make_plan(source.policy, choose(options.weights, source.policy.sharing))
+    program = program_of(plan, source, options)
+    check_decided(program)
+    files = TARGETS[options.target].files(program, options.optimize)
+    with being_written(out) as folder:
+        write_files(folder, files)
+        size = size_of(program, options)
+        check_budget(options, *size, _others(source, options))
+        verification: dict[str, Any] = {}
+        if options.verify:
+            verification, size = verified(program, source, options, size)
+            check_budget(options, *size, _others(source, options))
+        manifest = {**identity(source, options.name), **_contents(plan, program, options, size), **verification}
+        return Exported(out, write_manifest(folder, files, manifest))
 
-    Raises:
-        InputError: no such architecture in this run.
-    """
-    if not architecture:
-        return run.policy
-    from compactrl.catalogs.catalog import open_catalog
 
-    return open_catalog(run).policy(architecture)
+def program_of(plan: Plan, source: Source, options: ExportOptions) -> Program:
+    """Return what the C files say of a plan."""
+    tanh, vectors = choose_tanh(options.tanh), golden(plan, source.visited)
+    provenance = source.origin.provenance(source.policy)
+    return optimized(Program(plan, tanh, vectors, source.visited, options.name, provenance), options)
 
 
-def _export_c(run: Run, out: Path, options: ExportOptions) -> Exported:
-    check_free(out)
-    policy = policy_of_run(run, options.architecture)
-    sharing = policy.sharing
-    visited = visited_states(run, policy)
-    weights = choose(options.weights, sharing)
-
-    def program_for(weights: WeightFormat, options: ExportOptions) -> Program:
-        plan = make_plan(policy, weights)
-        tanh = choose_tanh(options.tanh)
-        program = Program(plan, tanh, golden(plan, visited), visited, options.name, provenance(run, policy))
-        return optimized(program, options)
-
-    program = program_for(weights, options)
+def check_decided(program: Program) -> None:
+    """Raise CompactrlError where single precision does not decide any action, so that no C can equal the policy."""
     if not len(program.vectors.observations):
         raise CompactrlError(
             "single precision does not decide this policy's actions in any visited state, so that C cannot equal it: "
             "its weights are too large for its observations"
         )
-    target = TARGETS[options.target]
-    files = target.files(program, options.optimize)
-
-    def others() -> Iterator[tuple[str, Callable[[], Any]]]:
-        for flags, other_weights, other in alternatives(sharing, options):
-            yield flags, lambda w=other_weights, o=other: size_of(program_for(w, o), o)[0]  # type: ignore[misc]
-
-    with being_written(out) as folder:
-        write_files(folder, files)
-        footprint, measured = size_of(program, options)
-        verification: dict[str, Any] = {}
-        check_budget(options, footprint, measured, others())
-        if options.verify:
-            verification, footprint = _verified(program, run, options, footprint)
-            check_budget(options, footprint, measured, others())
-        manifest = write_manifest(
-            folder,
-            files,
-            {
-                **_identity(run, policy, options.name),
-                "target": options.target,
-                "weight_format": program.plan.format.name,
-                "optimize": options.optimize,
-                "tanh": options.tanh,
-                "normalizer": _normalizer_note(program),
-                "tolerance": tolerance(program.plan),
-                "golden_vectors": len(program.vectors.observations),
-                "tables": {table.name: table.bytes for table in program.plan.tables()},
-                "sizes": report(footprint, measured),
-                **verification,
-            },
-        )
-    return Exported(out, manifest)
 
 
-def size_of(program: Program, options: ExportOptions) -> tuple[cortex_m.Footprint, bool]:
-    """Return what a program takes on a Cortex-M4F, and whether that was measured.
+def size_of(program: Program, options: ExportOptions) -> Measured:
+    """Return what a program takes on a Cortex-M4F.
 
-    It is where it matters, for a limit or a verification, and the compiler is there; else it is an estimate.
+    It is measured where it matters, for a limit or a verification, and the compiler is there; else it is an estimate.
     """
     limited = any(value is not None for value in (options.max_flash, options.max_ram, options.max_stack))
     if not (limited or options.verify) or not cortex_m.can_compile():
-        return estimate(program), False
+        return Measured(estimate(program), False)
     with tempfile.TemporaryDirectory() as temporary:
         write_files(Path(temporary), program.files())
-        return cortex_m.compile_only(Path(temporary), program.name, options.optimize), True
+        return Measured(cortex_m.compile_only(Path(temporary), program.name, options.optimize), True)
 
 
-def _verified(
-    program: Program, run: Run, options: ExportOptions, footprint: cortex_m.Footprint
-) -> tuple[dict[str, Any], cortex_m.Footprint]:
-    """Return what verification found, and the footprint with what QEMU adds to it."""
+def _others(source: Source, options: ExportOptions) -> Iterator[tuple[str, Callable[[], Footprint]]]:
+    """Yield what else could be asked for: its flags, and what tells the size of it."""
+
+    def footprint(other: ExportOptions) -> Footprint:
+        plan = make_plan(source.policy, choose(other.weights, source.policy.sharing))
+        return size_of(program_of(plan, source, other), other).footprint
+
+    for flags, other in alternatives(source.policy.sharing, options):
+        yield flags, partial(footprint, other)
+
+
+def verified(
+    program: Program, source: Source, options: ExportOptions, size: Measured
+) -> tuple[dict[str, Any], Measured]:
+    """Return what a verification came to, for the manifest, and the size with what QEMU adds to it.
+
+    Raises:
+        InputError: nobody said where episodes begin.
+        CompactrlError: the C is not the policy, or a tool fails.
+    """
     from compactrl.exports.verify import verify
 
+    if source.starts is None:
+        raise InputError("--verify drives the environment: it needs to know where the policy's episodes begin")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_files(folder, TARGETS["cortex-m4"].files(program, options.optimize))
-        found = verify(program, folder, run, options.episodes)
-        if not cortex_m.can_run():
-            missing = f"not run: {cortex_m.COMPILER} or {cortex_m.EMULATOR} is not installed ({cortex_m.PACKAGES})"
-            return {"verification": {**found, "cortex_m4": missing}}, footprint
-        measured = cortex_m.measure(folder, program.name, options.optimize)
-    return {"verification": {**found, "cortex_m4": cortex_m.tool_versions()}}, measured
+        result = verify(program, folder, source.starts, options.episodes)
+        if cortex_m.can_run():
+            footprint = cortex_m.measure(folder, program.name, options.optimize)
+            size = size._replace(footprint=footprint)
+            result["cortex_m4"] = cortex_m.tool_versions()
+        else:
+            missing = f"{cortex_m.COMPILER} or {cortex_m.EMULATOR} is not installed ({cortex_m.PACKAGES})"
+            result["cortex_m4"] = f"not run: {missing}"
+    return {"verification": result}, size
 
 
-def visited_states(run: Run, policy: Policy) -> Singles:
-    """Return states that the policy visits, (B, O), in single precision."""
-    episodes, steps = VISITED
-    seen = roll_out(environment_of_run(run, quick=True), run, policy, episodes, steps).observations
-    return seen.astype(np.float32)
-
-
-def _evenly(rows: Singles, count: int) -> Singles:
-    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)] if len(rows) else rows
-
-
-def provenance(run: Run, policy: Policy) -> str:
-    """Return which policy an export is of, in words."""
-    digest = sha256((run.path / "policy.safetensors").read_bytes())
-    return f"--method {policy.method}, {policy.size.weights} weights, {policy.size.biases} biases; sha256 {digest}"
-
-
-def _identity(run: Run, policy: Policy, name: str) -> dict[str, Any]:
-    """Return which policy this is, of what versions, as JSON values."""
+def identity(source: Source, name: str) -> dict[str, Any]:
+    """Return which policy an export is of, what versions made it and its paper's sizes, as JSON values."""
+    policy, origin = source.policy, source.origin
     return {
         "compactrl": VERSION,
         "name": name,
         "env": policy.env,
         "method": policy.method,
         "shape": list(policy.shape),
-        "policy_sha256": {
-            file: sha256((run.path / file).read_bytes()) for file in ("policy.safetensors", "policy.json")
-        },
-        "run_versions": read_json(run.path / "versions.json") if (run.path / "versions.json").exists() else {},
+        "policy_sha256": origin.hashes,
+        **origin.manifest,
         **policy.size._asdict(),
     }
 
 
-def _normalizer_note(program: Program) -> str:
-    plan = program.plan
+def _contents(plan: Plan, program: Program, options: ExportOptions, size: Measured) -> dict[str, Any]:
+    """Return what the C files hold and take, as JSON values.
+
+    `bytes` are those of the plan's tables, also where `--optimize speed` has put their numbers into the code; `tables`
+    are those that are in the files.
+    """
+    return {
+        "bytes": plan.table_bytes,
+        "target": options.target,
+        "weight_format": plan.format.name,
+        "optimize": options.optimize,
+        "tanh": options.tanh,
+        "normalizer": _normalizer_note(plan),
+        "tolerance": tolerance(plan),
+        "golden_vectors": len(program.vectors.observations),
+        "tables": {table.name: table.bytes for table in program.plan.tables()},
+        "sizes": report(*size),
+    }
+
+
+def _normalizer_note(plan: Plan) -> str:
     left = [name for name in ("mean", "scale") if getattr(plan.inputs, name) is not None]
     folded = plan.policy.normalizer.mean.any() or (plan.policy.normalizer.std != 1).any()
     if not left:
@@ -202,17 +207,21 @@ def _normalizer_note(program: Program) -> str:
     return f"kept: {' and '.join(left)}" + ("" if "mean" in left else "; the mean is in the first layer's biases")
 
 
-def _export_onnx(run: Run, out: Path, options: ExportOptions) -> Exported:
-    from compactrl.exports.onnx_file import check_onnx, onnx_model
+def write_onnx(source: Source, out: Path, options: ExportOptions) -> Exported:
+    """Write an ONNX file of a policy; see `write`."""
+    from compactrl.exports.onnx_file import check_onnx, onnx_bytes, onnx_model
     from compactrl.exports.verify import mixture
 
-    if out.is_dir() or out.suffix != ".onnx":
-        raise InputError(f"--out {out}: expected a file that ends with .onnx")
-    policy = policy_of_run(run, options.architecture)
-    content = onnx_model(policy, options.name, provenance(run, policy)).SerializeToString(deterministic=True)
-    visited = visited_states(run, policy)
-    largest = check_onnx(content, policy, mixture(policy, visited))
+    policy = source.policy
+    model = onnx_model(policy, options.name, source.origin.provenance(policy))
+    content = model.SerializeToString(deterministic=True)
+    largest = check_onnx(content, policy, mixture(policy, source.visited))
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, content)
-    found = {"bytes": len(content), "sha256": sha256(content), "largest_difference": largest}
-    return Exported(out, {**_identity(run, policy, options.name), **found})
+    contents = {
+        "bytes": onnx_bytes(policy),
+        "file_bytes": len(content),
+        "sha256": sha256(content),
+        "largest_difference": largest,
+    }
+    return Exported(out, {**identity(source, options.name), **contents})

@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from compactrl.encodings.encodings import Unrolled, faster
-from compactrl.encodings.formats import FORMATS, WeightFormat, exact_formats
+from compactrl.encodings.formats import FORMATS, exact_formats, faster
 from compactrl.encodings.plan import bounds_of
+from compactrl.encodings.unrolled import Unrolled
 from compactrl.errors import CompactrlError
 from compactrl.exports.c import Program, action_tables
 from compactrl.exports.cortex_m import Footprint
@@ -56,12 +56,12 @@ def report(footprint: Footprint, measured: bool) -> dict[str, Any]:
 def limits(options: ExportOptions, footprint: Footprint) -> list[tuple[str, int, int]]:
     """Return (name, bytes, limit) for each limit that was given."""
     stack = max(footprint.stack, footprint.stack_measured or 0)
-    found = (
+    all_limits = (
         ("flash", footprint.flash + footprint.library, options.max_flash),
         ("ram", footprint.ram + stack, options.max_ram),
         ("stack", stack, options.max_stack),
     )
-    return [(name, taken, limit) for name, taken, limit in found if limit is not None]
+    return [(name, taken, limit) for name, taken, limit in all_limits if limit is not None]
 
 
 def check_budget(
@@ -80,7 +80,7 @@ def check_budget(
         return
     how = "takes" if measured else "would take about"
     library = f" ({footprint.library} of them the C library's)" if footprint.library else ""
-    told = " and ".join(
+    excess = " and ".join(
         f"{taken} bytes of {name}{library if name == 'flash' else ''}, {taken - limit} over --max-{name} {limit}"
         for name, taken, limit in over
     )
@@ -91,21 +91,21 @@ def check_budget(
             "no other format fits: search with fewer weights, fewer hidden neurons, or another method; of a graph "
             "hyper policy, `compactrl select` a smaller architecture"
         )
-    raise CompactrlError(f"the policy {how} {told}; {advice}")
+    raise CompactrlError(f"the policy {how} {excess}; {advice}")
 
 
 def _fitting(options: ExportOptions, kind: str, others: Iterable[tuple[str, Callable[[], Footprint]]]) -> Iterator[str]:
     """Yield the flags of what fits all limits, with what it takes of this kind."""
     for flags, make in others:
-        found = limits(options, make())
-        if all(taken <= limit for _, taken, limit in found):
-            taken = next(taken for name, taken, _ in found if name == kind)
+        needs = limits(options, make())
+        if all(taken <= limit for _, taken, limit in needs):
+            taken = next(taken for name, taken, _ in needs if name == kind)
             yield f"{flags} ({taken} bytes of {kind})"
 
 
-def alternatives(sharing: Sharing, options: ExportOptions) -> list[tuple[str, WeightFormat, ExportOptions]]:
-    """Return what else could be asked for this policy: flags, weight format and options, without loss first."""
-    found = []
+def alternatives(sharing: Sharing, options: ExportOptions) -> list[tuple[str, ExportOptions]]:
+    """Return what else could be asked for this policy, without loss first: its flags, and its options."""
+    others = []
     lossy = [FORMATS["int8"]] if sharing.own else []
     for weights in [*exact_formats(sharing), *lossy]:
         for optimize in ("size", "speed"):
@@ -113,8 +113,8 @@ def alternatives(sharing: Sharing, options: ExportOptions) -> list[tuple[str, We
                 other = replace(options, weights=weights.name, optimize=optimize, tanh=tanh)
                 if (other.optimize, other.tanh, other.weights) != (options.optimize, options.tanh, options.weights):
                     flags = f"--weights {weights.name} --optimize {optimize} --tanh {tanh}"
-                    found.append((flags, weights, other))
-    return found
+                    others.append((flags, other))
+    return others
 
 
 def optimized(program: Program, options: ExportOptions) -> Program:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.encodings.encodings import Table
 from compactrl.encodings.plan import Plan, bounds_of
+from compactrl.encodings.tables import Table
 from compactrl.errors import InputError
 from compactrl.exports.kernels import INDENT, body
 from compactrl.exports.numbers import lines, literal, spelled
@@ -102,8 +102,8 @@ class Program:
             "tolerance": f"{tolerance(plan):.3g}",
             "tolerance_literal": literal(tolerance(plan)),
             "vector_count": len(self.vectors.observations),
-            "seen": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.observations],
-            "wanted": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.actions],
+            "vector_observations": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.observations],
+            "vector_actions": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.actions],
             "neutral_elements": lines(spelled(neutral, "float"), INDENT * 2),
             "names_source": describe_observations(plan.policy.env, plan.shape[0]).source,
             "observations": observation_rows(plan, self.visited),

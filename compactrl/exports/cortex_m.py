@@ -124,10 +124,10 @@ def measure(folder: Path, name: str, optimize: str) -> Footprint:
             "linking the self-test for Cortex-M4F",
         )
         printed = text([*RUN, "test.elf"], place, "running the self-test in QEMU")
-    found = {key: int(value) for key, value in re.findall(r"^(\w+) (\d+)$", printed, re.MULTILINE)}
-    if found.get("selftest") != 0:
-        raise CompactrlError(f"the self-test fails on a Cortex-M4F in QEMU, at vector {found.get('selftest', '?')}")
-    return footprint._replace(stack_measured=found["stack"], instructions=found["instructions"])
+    values = {key: int(value) for key, value in re.findall(r"^(\w+) (\d+)$", printed, re.MULTILINE)}
+    if values.get("selftest") != 0:
+        raise CompactrlError(f"the self-test fails on a Cortex-M4F in QEMU, at vector {values.get('selftest', '?')}")
+    return footprint._replace(stack_measured=values["stack"], instructions=values["instructions"])
 
 
 def tool_versions() -> dict[str, str]:

@@ -16,7 +16,7 @@ def describe_export(exported: Exported) -> str:
         return "\n".join(
             (
                 f"{manifest['method']} policy for {manifest['env']}, {shape}, as ONNX in {exported.path}: "
-                f"{manifest['bytes']:,} bytes, weights expanded to float32",
+                f"{manifest['file_bytes']:,} bytes, weights expanded to float32",
                 f"onnxruntime and Python differ by at most {manifest['largest_difference']:.1e}",
             )
         )
@@ -46,34 +46,34 @@ def _sizes(sizes: dict[str, Any]) -> str:
     )
 
 
-def _verification(found: dict[str, Any], tolerance: float) -> list[str]:
-    compilers = " and ".join([*found["compilers"], *found["cplusplus"]])
-    if "discrete_disagreement" in found:
-        share = found["discrete_disagreement"]
+def _verification(result: dict[str, Any], tolerance: float) -> list[str]:
+    compilers = " and ".join([*result["compilers"], *result["cplusplus"]])
+    if "discrete_disagreement" in result:
+        share = result["discrete_disagreement"]
         largest = (
             f"another action in {100 * share:.2g} % of them, all next to even" if share else "Python's action in all"
         )
     else:
-        largest = f"largest difference of an action {found['largest_difference']:.1e} (allowed {tolerance:.1e})"
+        largest = f"largest difference of an action {result['largest_difference']:.1e} (allowed {tolerance:.1e})"
     lines = [
-        f"verified with {compilers}, no warnings, {' and '.join(found['sanitizers'])} sanitizers: "
-        f"{found['observations']:,} observations, {largest}"
+        f"verified with {compilers}, no warnings, {' and '.join(result['sanitizers'])} sanitizers: "
+        f"{result['observations']:,} observations, {largest}"
     ]
-    if "bit_equal_to_float32" in found:
+    if "bit_equal_to_float32" in result:
         lines.append("the codebook's actions are those of the same weights as float32, bit for bit")
-    if "largest_difference_of_rounding" in found:
+    if "largest_difference_of_rounding" in result:
         lines.append(
-            f"rounding the weights to int8 changes an action by up to {found['largest_difference_of_rounding']:.2g}"
+            f"rounding the weights to int8 changes an action by up to {result['largest_difference_of_rounding']:.2g}"
         )
-    loop = found["closed_loop"]
+    loop = result["closed_loop"]
     low, high = loop["difference"]["interval"]
     lines.append(
         f"closed loop, {loop['episodes']} episodes: Python {_mean(loop['python'])}, C {_mean(loop['c'])}; "
         f"difference {loop['difference']['mean']:.3g}, 95 % interval {low:.3g} to {high:.3g}: "
         + ("within chance" if loop["within_interval"] else "MORE THAN CHANCE")
     )
-    if isinstance(found["cortex_m4"], str):
-        lines.append(f"Cortex-M4F: {found['cortex_m4']}")
+    if isinstance(result["cortex_m4"], str):
+        lines.append(f"Cortex-M4F: {result['cortex_m4']}")
     else:
         lines.append("Cortex-M4F: the self-test passes in QEMU")
     return lines

@@ -24,8 +24,8 @@ def check_free(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"--out {folder} is a file: give a folder")
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
-    foreign = found - _exported(folder)
+    present = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+    foreign = present - _exported(folder)
     if foreign:
         raise InputError(
             f"--out {folder} has other files in it, such as {min(foreign)}: give a new folder, or one that holds an "

@@ -20,8 +20,9 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.encodings.encodings import ROWS_AT_ONCE, Interleaved, Unrolled
+from compactrl.encodings.dense import ROWS_AT_ONCE, Interleaved
 from compactrl.encodings.plan import Plan, bounds_of
+from compactrl.encodings.unrolled import Unrolled
 from compactrl.exports.numbers import literal
 from compactrl.policies.sharing import split_edges
 from compactrl.types import Integers
@@ -64,7 +65,7 @@ def loops(plan: Plan) -> list[str]:
         "const float *end;",
         *snippets.state,
         *(["const float *bias = NAME_biases;"] if any(bias is not None for bias in plan.biases) else []),
-        *_seen(plan, "*output++"),
+        *_read_observation(plan, "*output++"),
         "end = output;",
         *begins[0],
         "do {",
@@ -96,12 +97,12 @@ def _finish_row(plan: Plan, ends: list[int]) -> list[str]:
         either = f"sum = output < values + {ends[-2]} ? {hidden(plan)}(sum) : TANH(sum);"
         steps.append((either, [True] * (last + 1)))
     used = [(statement, all(layers)) for statement, layers in steps if any(layers)]
-    found: list[str] = []
+    lines: list[str] = []
     for always, group in groupby(used, key=lambda step: step[1]):
         statements = [statement for statement, _ in group]
         limited = [f"if (output < values + {ends[-2]}) {{", *_indented(tuple(statements)), "}"]
-        found += statements if always else limited
-    return found
+        lines += statements if always else limited
+    return lines
 
 
 def straight(plan: Plan) -> list[str]:
@@ -111,8 +112,10 @@ def straight(plan: Plan) -> list[str]:
     indices = split_edges(sharing.index, shape)
     lines = []
     for column in range(shape[0]):
-        seen = f"observation[{column}]"
-        lines.append(f"const float value0_{column} = {_normalized(plan, seen, column)} + ({seen} - {seen});")
+        observed = f"observation[{column}]"
+        lines.append(
+            f"const float value0_{column} = {_normalized(plan, observed, column)} + ({observed} - {observed});"
+        )
     if plan.encoding.skips_inputs:  # a sum with a NaN in it is NaN
         total = " + ".join(f"value0_{column} * 0.0f" for column in range(shape[0]))
         lines.append(f"status = !({total} == 0.0f);")
@@ -142,23 +145,23 @@ def _read(masks: list[Integers]) -> list[NDArray[np.bool_]]:
     return read
 
 
-def _normalized(plan: Plan, seen: str, column: int) -> str:
+def _normalized(plan: Plan, observed: str, column: int) -> str:
     """Return an observation as the first layer sees it, its normaliser's numbers in the text."""
     values = {table.name: literal(table.values[column]) for table in plan.inputs.tables()}
-    return _apply(seen, values)
+    return _apply(observed, values)
 
 
-def _apply(seen: str, values: dict[str, str]) -> str:
-    """Return (seen - mean - rest) * scale, of which any part may be missing.
+def _apply(observed: str, values: dict[str, str]) -> str:
+    """Return (observed - mean - rest) * scale, of which any part may be missing.
 
     Example:
         >>> _apply("x", {"mean": "2.0f", "scale": "3.0f"})
         '(x - 2.0f) * 3.0f'
     """
-    shifted = " - ".join([seen, *(values[name] for name in ("mean", "rest") if name in values)])
+    shifted = " - ".join([observed, *(values[name] for name in ("mean", "rest") if name in values)])
     if "scale" not in values:
         return shifted
-    return f"{seen if shifted == seen else f'({shifted})'} * {values['scale']}"
+    return f"{observed if shifted == observed else f'({shifted})'} * {values['scale']}"
 
 
 def blocked(plan: Plan) -> list[str]:
@@ -166,7 +169,7 @@ def blocked(plan: Plan) -> list[str]:
     lines = [f"float values0[{plan.shape[0]}];", "float *output = values0;", "const float *weight = NAME_weights;"]
     biased = any(bias is not None for bias in plan.biases)
     lines += ["const float *bias = NAME_biases;"] if biased else []
-    lines += _seen(plan, "*output++")
+    lines += _read_observation(plan, "*output++")
     last = len(plan.biases) - 1
     for number, (inputs, outputs) in enumerate(pairwise(plan.shape)):
         lines.append(f"float values{number + 1}[{outputs}];")
@@ -205,7 +208,7 @@ def _block(layer: int, inputs: int, begin: int, end: int, rows: int, biased: boo
     ]
 
 
-def _seen(plan: Plan, target: str) -> list[str]:
+def _read_observation(plan: Plan, target: str) -> list[str]:
     """Return the loop that gives the first layer its inputs, with NaN for what is not finite."""
     normalized = _apply("x", {table.name: f"NAME_{table.name}[i]" for table in plan.inputs.tables()})
     return [

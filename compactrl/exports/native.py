@@ -68,11 +68,11 @@ class Native:
 
     def answer(self, observations: NDArray[np.floating]) -> Answers:
         """Return actions and codes for observations (B, O), given to the C in single precision."""
-        given = np.ascontiguousarray(observations, np.float32)
-        actions = np.zeros((len(given), self.outputs), np.float32)
-        codes = np.zeros(len(given), np.int32)
-        pointers = (given.ctypes.data_as(ctypes.c_void_p), actions.ctypes.data_as(ctypes.c_void_p))
-        self._many(*pointers, codes.ctypes.data_as(ctypes.c_void_p), ctypes.c_int(len(given)))
+        single = np.ascontiguousarray(observations, np.float32)
+        actions = np.zeros((len(single), self.outputs), np.float32)
+        codes = np.zeros(len(single), np.int32)
+        pointers = (single.ctypes.data_as(ctypes.c_void_p), actions.ctypes.data_as(ctypes.c_void_p))
+        self._many(*pointers, codes.ctypes.data_as(ctypes.c_void_p), ctypes.c_int(len(single)))
         return Answers(actions, codes)
 
     def __call__(self, observations: Floats) -> NDArray[np.float64] | NDArray[np.int64]:

@@ -31,10 +31,10 @@ def spelled(values: Iterable[Any], kind: str) -> list[str]:
 
 def lines(elements: Iterable[str], indent: str = "    ") -> str:
     """Return elements separated by commas, in lines of at most `WIDTH`."""
-    found, line = [], indent
+    done, line = [], indent
     for element in elements:
         if len(line) + len(element) + 2 > WIDTH and line != indent:
-            found.append(line.rstrip())
+            done.append(line.rstrip())
             line = indent
         line += f"{element}, "
-    return "\n".join([*found, line.rstrip().removesuffix(",")])
+    return "\n".join([*done, line.rstrip().removesuffix(",")])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from compactrl.encodings.plan import action_scale, as_rows, bounds_of
+from compactrl.encodings.storage import plain_bytes
 from compactrl.errors import CompactrlError, InputError
 from compactrl.exports.vectors import TOLERANCE
 from compactrl.policies.policy import Policy
@@ -51,15 +52,15 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
         value = graph.add("Mul", graph.add("Tanh", value), graph.constant("half", half))
         value = graph.add("Add", value, graph.constant("center", center))
     graph.add("Identity", value, output="action")
-    wanted: tuple[Any, list[Any]] = (TensorProto.INT64, ["batch"])
+    kind_and_shape: tuple[Any, list[Any]] = (TensorProto.INT64, ["batch"])
     if not discrete:
-        wanted = (TensorProto.FLOAT, ["batch", policy.shape[-1]])
+        kind_and_shape = (TensorProto.FLOAT, ["batch", policy.shape[-1]])
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             name,
             [helper.make_tensor_value_info("observation", TensorProto.FLOAT, ["batch", policy.shape[0]])],
-            [helper.make_tensor_value_info("action", *wanted)],
+            [helper.make_tensor_value_info("action", *kind_and_shape)],
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", opset)],
@@ -72,6 +73,11 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
     return model
 
 
+def onnx_bytes(policy: Policy) -> int:
+    """Return the bytes of the model's numbers, a float each: weights of all edges, biases, and the normaliser."""
+    return plain_bytes(policy.skeleton.num_edges + policy.skeleton.num_biases + 2 * policy.shape[0])
+
+
 def check_onnx(content: bytes, policy: Policy, observations: Singles) -> float:
     """Return the largest difference of an action from Python's in onnxruntime, over observations (B, O).
 
@@ -81,15 +87,15 @@ def check_onnx(content: bytes, policy: Policy, observations: Singles) -> float:
     """
     _, runtime = _packages()
     session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    found = as_rows(session.run(["action"], {"observation": observations})[0])
+    actions = as_rows(session.run(["action"], {"observation": observations})[0])
     alone = as_rows(session.run(["action"], {"observation": observations[:1]})[0])  # the batch is free
-    difference = np.abs(found - as_rows(policy(observations)))
+    difference = np.abs(actions - as_rows(policy(observations)))
     largest = float(difference.max(initial=0.0))
     allowed = TOLERANCE * action_scale(policy.action)
     # Where two outputs are next to even, rounding decides on a discrete action.
     discrete = policy.action.kind == "discrete"
     wrong = bool((difference > 0).mean() > NEXT_TO_EVEN) if discrete else largest > allowed
-    if wrong or np.abs(alone - found[:1]).max() > allowed:
+    if wrong or np.abs(alone - actions[:1]).max() > allowed:
         raise CompactrlError(f"the ONNX file is not the policy: in onnxruntime an action differs by {largest:.3g}")
     return largest
 

@@ -1,4 +1,4 @@
-"""What an export may be told, checked before anything is written; `compactrl export` takes its options from here."""
+"""The options of an export, checked before anything is written. `compactrl export` has the same ones."""
 
 from __future__ import annotations
 

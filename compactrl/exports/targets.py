@@ -105,8 +105,8 @@ def arduino(program: Program, optimize: str) -> dict[str, str]:  # noqa: ARG001
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
-        each.name: each
-        for each in (
+        row.name: row
+        for row in (
             Target(
                 "generic",
                 "the C files alone",

@@ -18,30 +18,30 @@ def available(*names: str) -> list[str]:
     return [name for name in names if shutil.which(name)]
 
 
-def run(arguments: Sequence[str], folder: Path, what: str, given: bytes = b"") -> bytes:
+def run(arguments: Sequence[str], folder: Path, what: str, stdin: bytes = b"") -> bytes:
     """Run a program in a folder and return what it printed.
 
     Args:
         arguments: the program and its arguments.
         folder: where it runs.
         what: it is for, for the message if it fails.
-        given: what it reads from standard input.
+        stdin: what it reads from standard input.
 
     Raises:
         CompactrlError: it is missing, fails or hangs.
     """
     try:
         done = subprocess.run(
-            list(arguments), cwd=folder, input=given, capture_output=True, timeout=TIME_LIMIT, check=False
+            list(arguments), cwd=folder, input=stdin, capture_output=True, timeout=TIME_LIMIT, check=False
         )
     except FileNotFoundError as error:
         raise CompactrlError(f"{what}: {arguments[0]} is not installed") from error
     except subprocess.TimeoutExpired as error:
         raise CompactrlError(f"{what}: {arguments[0]} did not end within {TIME_LIMIT:.0f} seconds") from error
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or b"no message").decode(errors="replace").splitlines()
-        told = next((line for line in said if "error" in line.lower()), said[0])
-        raise CompactrlError(f"{what}: {arguments[0]} ended with status {done.returncode}: {told[:300]}")
+        lines = (done.stderr.strip() or done.stdout.strip() or b"no message").decode(errors="replace").splitlines()
+        message = next((line for line in lines if "error" in line.lower()), lines[0])
+        raise CompactrlError(f"{what}: {arguments[0]} ended with status {done.returncode}: {message[:300]}")
     return done.stdout
 
 

@@ -1,9 +1,8 @@
 """Golden vectors: observations with the actions that a right build gives, from visited states and from the edges.
 
-A build that differs (another compiler, a wrong flag, a flipped bit in flash) shows on the robot, before it moves: the
-self-test replays these. A vector at which single precision itself is in doubt (its action differs from the one in
-double precision by a good part of the tolerance, or two discrete actions are next to even) tests nothing and is left
-out.
+The self-test replays them on the robot, before it moves. A build that differs shows: another compiler, a wrong flag, a
+flipped bit in flash. Where single precision itself is in doubt a vector tests nothing, and is left out: its action
+differs from the one in double precision by a good part of the tolerance, or two discrete actions are next to even.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from compactrl.policies.sharing import Singles
 from compactrl.types import Floats
 
 TOLERANCE = 1e-5
-"""What an action may differ by, times the largest half-width of the action where that is above 1; the bar at which
-PX4's RAPTOR refuses to arm (mc_raptor, absolute difference)."""
+"""Most that an action may differ by, times the largest half-width of the action where that is above 1. PX4's RAPTOR
+refuses to arm above it (mc_raptor, absolute difference)."""
 VISITED = 16
 """Golden vectors from visited states."""
 

@@ -18,18 +18,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compactrl.encodings.encodings import Palette
 from compactrl.encodings.formats import FORMATS
+from compactrl.encodings.palette import Palette
 from compactrl.encodings.plan import as_rows, reference_policy
 from compactrl.errors import CompactrlError
 from compactrl.exports.c import Program
 from compactrl.exports.native import C99, STRICT, Native
-from compactrl.exports.rollouts import environment_of_run, roll_out
+from compactrl.exports.rollouts import Starts, roll_out
 from compactrl.exports.tools import available, run, version
 from compactrl.exports.vectors import is_certain, tolerance
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
-from compactrl.runs.run import Run
 from compactrl.types import Floats
 
 COMPILERS = {"gcc": "g++", "clang": "clang++"}
@@ -38,7 +37,6 @@ OBSERVATIONS = 10_000
 SANITIZE = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SPREAD = 3.0
 """Random observations are this many standard deviations wide."""
-EPISODES = 100
 
 STRESS = """
 #include "policy.h"
@@ -79,8 +77,14 @@ class ClosedLoop(NamedTuple):
         }
 
 
-def verify(program: Program, files: Path, run_: Run, episodes: int = EPISODES) -> dict[str, Any]:
-    """Verify the files in a folder; returns what was found, as JSON values.
+def verify(program: Program, files: Path, starts: Starts, episodes: int) -> dict[str, Any]:
+    """Verify the files in a folder, and return what that came to, as JSON values.
+
+    Args:
+        program: what the files were written from.
+        files: the folder.
+        starts: where the episodes begin in which the C drives the environment.
+        episodes: how many.
 
     Raises:
         CompactrlError: no compiler is here, or the C is not the policy.
@@ -94,17 +98,17 @@ def verify(program: Program, files: Path, run_: Run, episodes: int = EPISODES) -
         for compiler in compilers:
             compile_strictly(files, compiler, scratch)
         natives = [_native(program, files, compiler, scratch / compiler) for compiler in compilers]
-        spec = environment_of_run(run_)
-        stride = max(1, 2 * episodes * spec.max_episode_steps // OBSERVATIONS)
-        python = roll_out(spec, run_, plan.policy, episodes, stride=stride)
+        longest = starts.spec.max_episode_steps
+        stride = max(1, 2 * episodes * longest // OBSERVATIONS)
+        python = roll_out(starts, plan.policy, episodes, stride=stride)
         observations = mixture(plan.policy, python.observations.astype(np.float32))
         for compiler, native in zip(compilers, natives, strict=True):
             largest = compare(program, native, observations, compiler)
         sanitized = _sanitize(program, files, observations, natives[0], compilers[0], scratch)
         twin = _twin(program, natives[0], observations, compilers[0], scratch)
-        driven = roll_out(spec, run_, natives[0], episodes, stride=spec.max_episode_steps)
+        driven = roll_out(starts, natives[0], episodes, stride=longest)
     discrete = plan.action.kind == "discrete"
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "compilers": {compiler: version(compiler) for compiler in compilers},
         "cplusplus": [COMPILERS[compiler] for compiler in compilers if available(COMPILERS[compiler])],
         "sanitizers": sanitized,
@@ -115,8 +119,8 @@ def verify(program: Program, files: Path, run_: Run, episodes: int = EPISODES) -
     }
     if plan.format.name == "int8":
         exact = as_rows(plan.policy(observations))
-        found["largest_difference_of_rounding"] = float(np.abs(natives[0].answer(observations).actions - exact).max())
-    return found | ({"bit_equal_to_float32": twin} if twin is not None else {})
+        result["largest_difference_of_rounding"] = float(np.abs(natives[0].answer(observations).actions - exact).max())
+    return result | ({"bit_equal_to_float32": twin} if twin is not None else {})
 
 
 def compile_strictly(files: Path, compiler: str, scratch: Path) -> None:
@@ -153,8 +157,8 @@ def compare(program: Program, native: Native, observations: Singles, compiler: s
     """
     plan = program.plan
     answers = native.answer(observations)
-    wanted = as_rows(reference_policy(plan)(observations))
-    difference = np.abs(answers.actions - wanted).max(axis=1)
+    expected = as_rows(reference_policy(plan)(observations))
+    difference = np.abs(answers.actions - expected).max(axis=1)
     wrong = (difference > tolerance(plan)) & is_certain(plan, observations)
     if answers.codes.any() or wrong.any():
         place = int(np.argmax(wrong | (answers.codes != 0)))
@@ -162,7 +166,7 @@ def compare(program: Program, native: Native, observations: Singles, compiler: s
             f"the C is not the policy: compiled with {compiler}, {int(wrong.sum())} of {len(observations)} actions "
             f"differ by more than {tolerance(plan):.1g} and {int(answers.codes.sum())} observations are refused; the "
             f"first at observation {observations[place].tolist()}: {answers.actions[place].tolist()} instead of "
-            f"{wanted[place].tolist()}"
+            f"{expected[place].tolist()}"
         )
     discrete = plan.action.kind == "discrete"
     return float((difference > 0).mean() if discrete else difference.max())
@@ -189,8 +193,8 @@ def _sanitize(
     options = ["-std=c99", "-ffp-contract=off", *SANITIZE, define, f"-I{files.resolve()}"]
     run([compiler, *options, *sources, "-lm", "-o", "stress"], scratch, f"compiling with {compiler}'s sanitizers")
     printed = run([str(scratch / "stress")], scratch, "running under the sanitizers", observations.tobytes())
-    found = np.frombuffer(printed, np.float32).reshape(len(observations), -1)
-    if not np.array_equal(found, native.answer(observations).actions):
+    actions = np.frombuffer(printed, np.float32).reshape(len(observations), -1)
+    if not np.array_equal(actions, native.answer(observations).actions):
         raise CompactrlError(f"compiled with {compiler}'s sanitizers, the actions are others than without")
     return ["address", "undefined"]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas
 
 COSTS = ("bits", "bytes", "parameters", "weights")
-"""What a Pareto front may weigh the return against."""
+"""What a Pareto front may weigh the return against; bits are those of the paper, bytes those of an export's tables."""
 
 
 class Comparison:
@@ -70,10 +70,11 @@ class Comparison:
     def table(self) -> pandas.DataFrame:
         """One row per setting.
 
-        Columns: setting, env, method, architecture, weights, parameters, compression, bits, bytes (the largest of its
-        seeds: masks differ), seeds, episodes, env_steps, seconds (medians), return (interquartile mean over the seeds'
-        mean returns), return_low and return_high (95 % interval; NaN for one seed), return_max (of the best seed),
-        return_ever (the largest single return of any noisy candidate), finished, mujoco.
+        Columns: setting, env, method, architecture, weights, parameters, compression, bits (by the paper's formula),
+        bytes (what the tables of an export take; NaN where nothing has shipped), seeds, episodes, env_steps, seconds
+        (medians), return (interquartile mean over the seeds' mean returns), return_low and return_high (95 % interval;
+        NaN for one seed), return_max (of the best seed), return_ever (the largest single return of any noisy
+        candidate), finished, mujoco. Sizes are the largest of a setting's seeds: masks differ.
         """
         import pandas
 
@@ -133,7 +134,7 @@ def front(settings: list[Setting], cost: str) -> list[Setting]:
 
 
 def _cost(setting: Setting, cost: str) -> float:
-    return float(np.ceil(setting.largest("bits") / 8)) if cost == "bytes" else setting.largest(cost)
+    return setting.bytes if cost == "bytes" else setting.largest(cost)
 
 
 def _row(setting: Setting) -> dict[str, Any]:

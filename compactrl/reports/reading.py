@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.policy import Policy
 from compactrl.runs.history import Trace, load_trace
@@ -69,6 +70,18 @@ class Record:
         except CompactrlError as error:
             self.notes.append(str(error))
             return None
+
+    @cached_property
+    def bytes(self) -> float:
+        """What the tables of its policy take in an export (`compactrl.encodings.storage`); NaN where none has shipped.
+
+        Runs of before have not written it down; it follows from their policy.
+        """
+        value = self.summary.get("bytes")
+        if isinstance(value, int | float):
+            return float(value)
+        there = (self.path / "policy.json").exists()  # asked first, since there is nothing to note where it is not
+        return float(stored_bytes(self.policy)) if there and self.policy is not None else float("nan")
 
     @cached_property
     def trace(self) -> Trace | None:

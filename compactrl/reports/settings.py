@@ -78,6 +78,12 @@ class Setting:
         values = [record.summary.get(key) for record in self.records]
         return max((float(value) for value in values if isinstance(value, int | float)), default=float("nan"))
 
+    @property
+    def bytes(self) -> float:
+        """The largest `bytes` of its seeds' policies; NaN for none."""
+        values = [record.bytes for record in self.records if np.isfinite(record.bytes)]
+        return max(values, default=float("nan"))
+
     def median(self, key: str) -> float:
         """Return the median of a summary's number over the seeds; NaN for none."""
         values = [record.summary.get(key) for record in self.records]

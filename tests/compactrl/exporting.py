@@ -93,7 +93,7 @@ def colored(policy, colors):
     return replace(policy, weights=weights, index=generator.integers(0, colors, policy.skeleton.num_edges))
 
 
-def seen(policy, count=300):
+def states_around(policy, count=300):
     mean, std = policy.normalizer
     drawn = mean + std * np.random.default_rng(8).standard_normal((count, len(mean)))
     return drawn.astype(np.float32)
@@ -105,7 +105,7 @@ def dense(policy):
 
 
 def program_of(policy, optimize="size", tanh="libm"):
-    states = seen(policy)
+    states = states_around(policy)
     plan = make_plan(policy, choose("auto", policy.sharing))
     program = Program(plan, TANHS[tanh], golden(plan, states), states, "policy", "a test")
     return optimized(program, ExportOptions(optimize=optimize))

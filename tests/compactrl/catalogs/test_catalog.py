@@ -10,11 +10,13 @@ import pytest
 from scipy.stats import spearmanr
 
 from compactrl.catalogs import catalog, choice, evaluation, table
+from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import DamagedFileError, InputError
 from compactrl.networks.mixed import padded
 from compactrl.policies.architectures import enumerate_architectures, parameters
 from compactrl.runs.run import Run
 from compactrl.searches.api import resume, search
+from compactrl.types import Normalizer
 
 SMALL = {"method": "ghp", "widths": "4,8,16", "max_layers": 2, "steps": 800, "random_steps": 200, "rank": 4}
 SMALL |= {"iteration_steps": 200, "graph_size": 8, "critic_hidden": 8, "batch_size": 16, "meta_batch": 4}
@@ -151,6 +153,24 @@ def test_what_is_selected_fits_and_becomes_the_policy(opened, by):
     assert run.summary["parameters"] == result["parameters"]
     assert run.summary["return_mean"] == result["return_mean"] == run.evaluate(100).mean_return
     assert run.policy.activation == "relu"
+
+
+def test_bytes_of_what_is_selected_are_those_of_its_tables(opened):
+    result = choice.select(opened, 100, "size", max_bytes=400)
+    run = Run(opened.run.path)
+    assert result["bytes"] == stored_bytes(run.policy) == run.summary["bytes"] <= 400
+    assert "left out" not in result["why"]
+
+
+def test_where_the_normaliser_must_be_kept_the_next_that_fits_is_taken(opened):
+    far = opened._replace(normalizer=Normalizer(np.full(3, 12345.678), np.full(3, 1e-2)))
+    limit = 4 * 50  # [8] and [4, 4] would fit by their weights and biases
+    result = choice.select(far, choice.parameters_in(limit), "size", limit)
+    assert (result["widths"], result["parameters"]) == ([4], 26)
+    assert 4 * 26 < result["bytes"] == stored_bytes(Run(opened.run.path).policy) <= limit
+    assert result["why"].endswith("left out: 2 that must keep the observations' normaliser and would take more")
+    with pytest.raises(InputError, match=r"no architecture's tables take at most 104 bytes: those of \[4\] take 140"):
+        choice.select(far, 26, "size", 104)
 
 
 def test_what_cannot_be_selected(opened):

@@ -18,22 +18,22 @@ def numbers(draw):
 def test_bits_read_back_from_one_long_binary_number(given_numbers):
     choices, values = given_numbers
     packed = pack_bits(values, choices)
-    whole, each = int.from_bytes(packed.tobytes(), "little"), bits_each(choices)
-    assert [(whole >> (each * place)) % 2**each for place in range(len(values))] == values.tolist()
-    assert packed.nbytes == -(-len(values) * each // 8)
+    whole, width = int.from_bytes(packed.tobytes(), "little"), bits_each(choices)
+    assert [(whole >> (width * place)) % 2**width for place in range(len(values))] == values.tolist()
+    assert packed.nbytes == -(-len(values) * width // 8)
 
 
 @settings(deadline=None)
 @given(numbers())
 def test_digits_read_back_until_the_one_above_them(given_numbers):
     choices, values = given_numbers
-    found = []
+    digits = []
     for word in pack_digits(values, choices).tolist():
         while word > 1:
             word, digit = divmod(word, choices)
-            found.append(digit)
+            digits.append(digit)
         assert word == 1
-    assert found == values.tolist()
+    assert digits == values.tolist()
 
 
 def test_a_word_takes_as_many_digits_as_fit():

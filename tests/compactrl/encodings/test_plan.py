@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
-from exporting import CHEETAH, colored, dense, policy_of, seen
+from exporting import CHEETAH, colored, dense, policy_of, states_around
 
-from compactrl.encodings.encodings import Diagonals, Mask, Palette, Quantized, Wrapped
+from compactrl.encodings.dense import Int8
 from compactrl.encodings.formats import FORMATS, choose
+from compactrl.encodings.palette import Palette
+from compactrl.encodings.patterned import Circulant, Toeplitz
 from compactrl.encodings.plan import FOLD_TOLERANCE, make_plan, reference_policy
+from compactrl.encodings.pruned import Bitmap
 from compactrl.errors import InputError
 from compactrl.exports import vectors
 from compactrl.exports.observations import KNOWN, describe_observations
@@ -17,8 +20,8 @@ from compactrl.exports.vectors import golden
 def test_a_colouring_takes_no_more_than_the_bits_that_the_search_reports(colors):
     policy = colored(policy_of(CHEETAH), colors)
     plan = make_plan(policy, choose("codebook", policy.sharing))
-    each = (colors - 1).bit_length()
-    assert plan.table_bytes <= -(-(32 * (colors + 41) + 943 * each) // 8)
+    bits = (colors - 1).bit_length()
+    assert plan.table_bytes <= -(-(32 * (colors + 41) + 943 * bits) // 8)
 
 
 def test_seventeen_colours_with_their_normaliser_are_a_quarter_of_dense_float32():
@@ -38,7 +41,7 @@ def test_the_normaliser_is_folded_where_that_is_exact_enough(mean, std, left):
     policy = policy_of((3, 4, 2), mean, std)
     plan = make_plan(policy, FORMATS["float32"])
     assert [table.name for table in plan.inputs.tables()] == left
-    difference = np.abs(plan.actions(seen(policy)) - reference_policy(plan)(seen(policy)))
+    difference = np.abs(plan.actions(states_around(policy)) - reference_policy(plan)(states_around(policy)))
     assert difference.max() <= FOLD_TOLERANCE * 1.5
 
 
@@ -49,7 +52,7 @@ def test_shared_weights_keep_the_scales_and_fold_the_means():
 
 
 def test_each_kind_of_sharing_has_its_form(runs):
-    forms = {"chromatic latent": Palette, "masked": Mask, "toeplitz": Diagonals, "circulant": Wrapped}
+    forms = {"chromatic latent": Palette, "masked": Bitmap, "toeplitz": Toeplitz, "circulant": Circulant}
     for kind, form in forms.items():
         sharing = runs(kind).policy.sharing
         assert isinstance(choose("codebook", sharing).encode(sharing), form)
@@ -57,10 +60,10 @@ def test_each_kind_of_sharing_has_its_form(runs):
 
 def test_int8_rounds_to_half_a_step_and_keeps_the_largest_of_each_row():
     policy = policy_of((5, 7, 3))
-    encoding = Quantized(policy.sharing)
-    for found, layer, scale in zip(encoding.matrices(), policy.layers, encoding.scales, strict=True):
-        assert (np.abs(found - layer.weight) <= scale[:, None] * 0.5001).all()
-        np.testing.assert_allclose(np.abs(found).max(axis=1), np.abs(layer.weight).max(axis=1), rtol=1e-6)
+    encoding = Int8(policy.sharing)
+    for rounded, layer, scale in zip(encoding.matrices(), policy.layers, encoding.scales, strict=True):
+        assert (np.abs(rounded - layer.weight) <= scale[:, None] * 0.5001).all()
+        np.testing.assert_allclose(np.abs(rounded).max(axis=1), np.abs(layer.weight).max(axis=1), rtol=1e-6)
 
 
 def test_auto_takes_what_is_smaller():
@@ -88,9 +91,9 @@ def test_a_format_that_is_not_for_the_policy_is_refused(name, shared, expected):
 def test_golden_vectors_leave_out_where_single_precision_is_in_doubt(monkeypatch):
     policy = policy_of((3, 4, 2))
     plan = make_plan(policy, FORMATS["float32"])
-    assert len(golden(plan, seen(policy)).observations) == 16 + 7
+    assert len(golden(plan, states_around(policy)).observations) == 16 + 7
     monkeypatch.setattr(vectors, "TOLERANCE", 1e-9)  # below what single precision can tell
-    kept = golden(plan, seen(policy))
+    kept = golden(plan, states_around(policy))
     assert len(kept.observations) < 16
     assert len(kept.observations) == len(kept.actions)
 

@@ -55,10 +55,10 @@ def test_estimates_are_near_what_is_measured(tmp_path, optimize, colors):
     policy = policy_of(CHEETAH, mean=0.3, std=2.0)
     policy = colored(policy, colors) if colors else policy
     guess = estimate(program_of(policy, optimize))
-    found = measured(tmp_path, policy, optimize=optimize)
-    assert guess.tables == found.tables
-    assert guess.flash == pytest.approx(found.flash, rel=0.25)
-    assert guess.stack == pytest.approx(found.stack, abs=0.5 * found.stack)
+    footprint = measured(tmp_path, policy, optimize=optimize)
+    assert guess.tables == footprint.tables
+    assert guess.flash == pytest.approx(footprint.flash, rel=0.25)
+    assert guess.stack == pytest.approx(footprint.stack, abs=0.5 * footprint.stack)
 
 
 def test_the_project_that_is_exported_builds_and_runs_by_itself(tmp_path):

@@ -78,8 +78,8 @@ def test_the_crazyflie_controller_tests_itself_and_gives_the_motors_the_policys_
     ).stdout.split()
     assert (passes, mode, float(refused)) == ("1", "1", 0.0)
     observation = [0, 0, -1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]  # a metre below, level and still
-    wanted = (policy(observation) + 0.5) / 1.5
-    assert [float(force) for force in forces] == pytest.approx(wanted.tolist(), abs=1e-5)
+    expected = (policy(observation) + 0.5) / 1.5
+    assert [float(force) for force in forces] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
 @needs_gcc

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from exporting import needs_cortex_m, needs_gcc
 
-from compactrl.encodings.encodings import Palette, Snippets
+from compactrl.encodings.palette import Palette
+from compactrl.encodings.tables import Snippets
 from compactrl.errors import CompactrlError
 from compactrl.exports import cortex_m, export, verify
+from compactrl.exports.api import starts_of
 from compactrl.exports.describe import describe_export
-from compactrl.exports.rollouts import environment_of_run, roll_out
+from compactrl.exports.rollouts import roll_out
 
 pytestmark = needs_gcc
 
@@ -33,16 +35,16 @@ def without_qemu(monkeypatch):
 @pytest.mark.usefixtures("without_qemu")
 def test_a_right_export_is_verified(runs, tmp_path, kind, options):
     exported = export(runs(kind), tmp_path / "out", verify=True, episodes=5, **options)
-    found = exported.manifest["verification"]
-    assert found["observations"] == verify.OBSERVATIONS
-    assert found.get("discrete_disagreement", found.get("largest_difference", 1)) <= 1e-5
-    assert found.get("bit_equal_to_float32") == (True if kind in ("chromatic latent", "discrete actions") else None)
-    assert found["closed_loop"]["episodes"] == 5
-    assert found["cortex_m4"].startswith("not run: arm-none-eabi-gcc or qemu-system-arm is not installed")
-    told = describe_export(exported)
-    assert "verified with gcc" in told
-    assert "closed loop, 5 episodes: Python " in told
-    assert json.loads((tmp_path / "out/MANIFEST.json").read_text(encoding="utf-8"))["verification"] == found
+    result = exported.manifest["verification"]
+    assert result["observations"] == verify.OBSERVATIONS
+    assert result.get("discrete_disagreement", result.get("largest_difference", 1)) <= 1e-5
+    assert result.get("bit_equal_to_float32") == (True if kind in ("chromatic latent", "discrete actions") else None)
+    assert result["closed_loop"]["episodes"] == 5
+    assert result["cortex_m4"].startswith("not run: arm-none-eabi-gcc or qemu-system-arm is not installed")
+    sentences = describe_export(exported)
+    assert "verified with gcc" in sentences
+    assert "closed loop, 5 episodes: Python " in sentences
+    assert json.loads((tmp_path / "out/MANIFEST.json").read_text(encoding="utf-8"))["verification"] == result
 
 
 @pytest.mark.usefixtures("without_qemu")
@@ -85,7 +87,7 @@ def test_no_compiler_is_said(runs, tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["chromatic latent", "scaled actions", "discrete actions"])
 def test_rolling_out_the_python_policy_gives_the_returns_of_evaluate(runs, kind):
     run = runs(kind)
-    rolled = roll_out(environment_of_run(run), run, run.policy, 6)
+    rolled = roll_out(starts_of(run), run.policy, 6)
     np.testing.assert_array_equal(rolled.returns, run.evaluate(6).returns)
 
 

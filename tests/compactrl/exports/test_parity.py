@@ -37,13 +37,13 @@ def native(folder, policy, scratch):
 
 def formats_for(run):
     sharing = run.policy.sharing
-    return [each.name for each in FORMATS.values() if each.for_shared is None or each.for_shared != sharing.own]
+    return [row.name for row in FORMATS.values() if row.for_shared is None or row.for_shared != sharing.own]
 
 
 @every_kind
 @pytest.mark.parametrize("optimize", ["size", "speed"])
 def test_the_c_gives_the_policys_actions_in_every_format(runs, tmp_path, kind, optimize):
-    run, found = runs(kind), {}
+    run, answers = runs(kind), {}
     policy = run.policy
     observations = observations_for(policy)
     for weights in formats_for(run):
@@ -53,15 +53,15 @@ def test_the_c_gives_the_policys_actions_in_every_format(runs, tmp_path, kind, o
         compiled = native(tmp_path / weights, policy, tmp_path / f"{weights}-library")
         plan = make_plan(policy, FORMATS[weights])
         assert_refuses_what_is_not_finite(compiled, neutral_action(plan))
-        found[weights] = compiled.answer(observations)
-        wanted = as_rows(reference_policy(plan)(observations))
+        answers[weights] = compiled.answer(observations)
+        expected = as_rows(reference_policy(plan)(observations))
         sure = is_certain(plan, observations)
-        assert not found[weights].codes.any()
+        assert not answers[weights].codes.any()
         assert sure.mean() > 0.98
-        largest = np.abs(found[weights].actions - wanted)[sure].max()
-        assert largest <= TOLERANCE * max(1, np.abs(wanted).max())
-    if "codebook" in found and optimize == "size":
-        assert np.array_equal(found["codebook"].actions, found["float32"].actions)
+        largest = np.abs(answers[weights].actions - expected)[sure].max()
+        assert largest <= TOLERANCE * max(1, np.abs(expected).max())
+    if "codebook" in answers and optimize == "size":
+        assert np.array_equal(answers["codebook"].actions, answers["float32"].actions)
 
 
 def one_of(names, *case):
@@ -128,9 +128,9 @@ def test_relu_networks_with_a_bias_on_every_layer_are_the_policy_too(tmp_path, s
     policy = Policy.of_layers(layers, drawn.normalizer, drawn.action, "relu", "mixed")
     write_files(tmp_path, TARGETS["generic"].files(program_of(policy, optimize), optimize))
     observations = observations_for(policy)
-    found = native(tmp_path, policy, tmp_path / "library").answer(observations)
-    assert not found.codes.any()
-    np.testing.assert_allclose(found.actions, policy(observations), atol=2e-5 if low == -1 else 1e-4, rtol=0)
+    answers = native(tmp_path, policy, tmp_path / "library").answer(observations)
+    assert not answers.codes.any()
+    np.testing.assert_allclose(answers.actions, policy(observations), atol=2e-5 if low == -1 else 1e-4, rtol=0)
     broken = observations[:1].copy()
     broken[0, 0] = np.nan
     assert native(tmp_path, policy, tmp_path / "library2").answer(broken).codes.all()

@@ -8,6 +8,7 @@ import pytest
 import scipy.stats
 
 import compactrl
+from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import InputError
 from compactrl.reports.aggregate import aggregate
 from compactrl.reports.report import compare
@@ -46,6 +47,20 @@ def test_one_row_per_setting_with_statistics_by_hand(three_settings):
         (scores,), np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(0)
     ).confidence_interval
     np.testing.assert_allclose((three["return_low"], three["return_high"]), expected, rtol=0, atol=1e-9)
+
+
+def test_bytes_are_those_of_the_summary_else_those_of_the_policy(make_run, tmp_path):
+    made = [
+        make_run("written", partitions=2, summary={"bytes": 1234}),
+        make_run("of-before", partitions=3),
+        make_run("nothing-yet", partitions=5, finished=False, summary={"bytes": None}),
+    ]
+    for file in ("policy.json", "policy.safetensors"):
+        (made[2] / file).unlink()
+    table = compare(tmp_path).table.set_index("weights")["bytes"]
+    assert (table[2], table[3]) == (1234, stored_bytes(Run(made[1]).policy))
+    assert np.isnan(table[5])
+    assert json.loads(compare(tmp_path).to_json())["settings"][0]["bytes"] == 1234
 
 
 def test_of_five_seeds_the_outer_two_are_left_out(make_run, tmp_path):
