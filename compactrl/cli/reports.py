@@ -21,6 +21,8 @@ Runs = Annotated[
     typer.Argument(metavar="RUN…", help="Folders of runs, folders with runs in them, or patterns.", show_default=False),
 ]
 WATCH_HTML = Path("report.html")
+SHOWN = ("setting", "weights", "bits", "bytes", "seeds", "return", "95 % interval")
+"""Columns of the table in the terminal; what the environment reports beside the return comes after them."""
 
 
 def report(
@@ -65,13 +67,12 @@ def _show(comparison: Report, without_page: bool) -> None:
     from compactrl.cli.tables import print_table
     from compactrl.reports import tables
 
-    columns = [
-        tables.HEADINGS.index(name) for name in ("setting", "weights", "bits", "seeds", "return", "95 % interval")
-    ]
     for env in comparison.environments:
         print(env)
+        names = tables.headings(comparison, env)
+        columns = [names.index(name) for name in (*SHOWN, *comparison.measures(env))]
         rows = [[row[column] for column in columns] for row in tables.rows(comparison, env)]
-        print_table([tables.HEADINGS[column] for column in columns], rows)
+        print_table([names[column] for column in columns], rows)
     for warning in comparison.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for note in comparison.notes:

@@ -56,6 +56,10 @@ class Comparison:
         """Every environment, in order."""
         return list(dict.fromkeys(setting.env for setting in self.settings))
 
+    def measures(self, env: str) -> list[str]:
+        """Return the names of what an environment reports beside the return, such as `success`."""
+        return sorted({name for setting in self.of(env) for name in setting.measures})
+
     def of(self, env: str) -> list[Setting]:
         """Return the settings of one environment."""
         return [setting for setting in self.settings if setting.env == env]
@@ -162,4 +166,5 @@ def _row(setting: Setting) -> dict[str, Any]:
         "return_ever": max((float(np.nanmax(curve)) for curve in highest if np.isfinite(curve).any()), default=np.nan),
         "finished": setting.finished,
         "mujoco": ", ".join(sorted(setting.versions("mujoco"))),
+        **{f"{name}_mean": mean for name, mean in setting.measures.items()},
     }

@@ -30,6 +30,7 @@ class Section(NamedTuple):
 
     env: str
     warnings: list[str]
+    headings: list[str]
     rows: list[list[str]]
     fronts: dict[str, str]
     figures: list[PageFigure]
@@ -61,7 +62,6 @@ def render(comparison: Comparison, refresh: int = 0) -> str:
         "sections": sections,
         "warnings": [warning for warning in comparison.warnings if warning not in in_sections],
         "notes": comparison.notes,
-        "headings": tables.HEADINGS,
         "meaning": tables.MEANING,
         "together": tables.aggregate_rows(aggregates.aggregate(comparison)),
         "together_headings": tables.AGGREGATE_HEADINGS,
@@ -82,6 +82,7 @@ def _section(comparison: Comparison, env: str, drawing: Drawing) -> Section:
     return Section(
         env=env,
         warnings=comparison.warnings_of(env),
+        headings=tables.headings(comparison, env),
         rows=[[numbered.get(label, label), *cells] for label, *cells in tables.rows(comparison, env)],
         fronts={cost: labels for cost, labels in fronts.items() if labels},
         figures=list(figures_of_environment(comparison, env, drawing)),

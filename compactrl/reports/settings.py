@@ -84,6 +84,16 @@ class Setting:
         values = [record.bytes for record in self.records if np.isfinite(record.bytes)]
         return max(values, default=float("nan"))
 
+    @property
+    def measures(self) -> dict[str, float]:
+        """What the environment reports beside the return: name → mean over the seeds of which it is known."""
+        keys = {key for record in self.records for key in record.summary if key.endswith("_mean")} - {"return_mean"}
+        known = {
+            key: [float(record.summary[key]) for record in self.records if record.summary.get(key) is not None]
+            for key in sorted(keys)
+        }
+        return {key.removesuffix("_mean"): float(np.mean(values)) for key, values in known.items() if values}
+
     def median(self, key: str) -> float:
         """Return the median of a summary's number over the seeds; NaN for none."""
         values = [record.summary.get(key) for record in self.records]

@@ -13,24 +13,31 @@ if TYPE_CHECKING:
     from compactrl.reports.compare import Comparison
 
 HEADINGS = (
-    "setting", "network", "weights", "parameters", "fewer", "bits", "seeds", "return", "95 % interval", "best seed",
-    "episodes", "steps", "time",
+    "setting", "network", "weights", "parameters", "fewer", "bits", "bytes", "seeds", "return", "95 % interval",
+    "best seed", "episodes", "steps", "time",
 )  # fmt: skip
 MEANING = (
     "Return: interquartile mean, over the seeds, of each seed's mean return over so many fresh episodes without noise "
     "(with fewer than four seeds it is the mean). The interval is a stratified bootstrap's over seeds; one seed has "
     "none. Sizes are the largest of the seeds'. Fewer: share of the parameters of an unstructured network that are "
-    "saved. Steps and time are medians."
+    "saved. Bits by the formula of Song et al. 2020; bytes are what the tables of an export take. Steps and time are "
+    "medians. What an environment reports beside the return, such as success, is a mean over seeds."
 )
 WHOLE = frozenset({"weights", "parameters", "bits", "bytes", "episodes", "env_steps"})
 """Columns that are whole numbers, and floats only so that they can be missing."""
 
 
+def headings(comparison: Comparison, env: str) -> list[str]:
+    """Return the headings of one environment's table: `HEADINGS`, and what it reports beside the return."""
+    return [*HEADINGS, *comparison.measures(env)]
+
+
 def rows(comparison: Comparison, env: str) -> list[list[str]]:
-    """Return the rows of one environment as people read them, best first, in the order of `HEADINGS`."""
+    """Return the rows of one environment as people read them, best first, in the order of `headings`."""
+    measures = comparison.measures(env)
     table = comparison.table[comparison.table["env"] == env]
     order = table.sort_values(["finished", "return"], ascending=[False, False], na_position="last", kind="stable")
-    return [_shown(row) for row in order.to_dict("records")]
+    return [[*_shown(row), *(number(row[f"{name}_mean"]) for name in measures)] for row in order.to_dict("records")]
 
 
 def _shown(row: dict[str, Any]) -> list[str]:
@@ -42,6 +49,7 @@ def _shown(row: dict[str, Any]) -> list[str]:
         number(row["parameters"]),
         DASH if math.isnan(row["compression"]) else f"{100 * row['compression']:.0f} %",
         number(row["bits"]),
+        number(row["bytes"]),
         str(row["seeds"]),
         number(row["return"]),
         DASH if math.isnan(row["return_low"]) else interval,
@@ -56,7 +64,7 @@ def markdown(comparison: Comparison) -> str:
     """Return tables, warnings and notes as Markdown."""
     lines = []
     for env in comparison.environments:
-        lines += [f"### {_plain(env)}", "", _markdown_table(list(HEADINGS), rows(comparison, env)), ""]
+        lines += [f"### {_plain(env)}", "", _markdown_table(headings(comparison, env), rows(comparison, env)), ""]
     aggregates = aggregate(comparison)
     if aggregates:
         lines += [
@@ -108,9 +116,10 @@ def latex(comparison: Comparison) -> str:
     comments = [*comparison.warnings, *comparison.notes]
     lines = [f"% {' '.join(line.split())}" for line in comments] + ["% needs \\usepackage{booktabs}"]
     for env in comparison.environments:
-        frame = pandas.DataFrame(rows(comparison, env), columns=list(HEADINGS))
+        columns = headings(comparison, env)
+        frame = pandas.DataFrame(rows(comparison, env), columns=columns)
         caption = f"{env}: interquartile mean return over seeds, 95 % bootstrap interval."
-        body = frame.to_latex(index=False, escape=True, column_format="ll" + "r" * (len(HEADINGS) - 2))
+        body = frame.to_latex(index=False, escape=True, column_format="ll" + "r" * (len(columns) - 2))
         lines += ["\\begin{table}", "\\centering", body.rstrip(), f"\\caption{{{_escaped(caption)}}}", "\\end{table}"]
     return "\n".join(lines) + "\n"
 

@@ -47,7 +47,7 @@ def test_a_report_is_a_table_with_warnings_beside_it(call):
     status, out, error = call("report", "runs")
     assert status == 0
     lines = out.splitlines()
-    assert lines[:2] == ["compactrl/Target-v0", "setting\tweights\tbits\tseeds\treturn\t95 % interval"]
+    assert lines[:2] == ["compactrl/Target-v0", "setting\tweights\tbits\tbytes\tseeds\treturn\t95 % interval"]
     assert {line.split("\t")[0] for line in lines[2:]} == {
         "chromatic · random · 3 weights", "chromatic · random · 2 weights", "toeplitz",
     }  # fmt: skip

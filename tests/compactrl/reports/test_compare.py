@@ -63,6 +63,22 @@ def test_bytes_are_those_of_the_summary_else_those_of_the_policy(make_run, tmp_p
     assert json.loads(compare(tmp_path).to_json())["settings"][0]["bytes"] == 1234
 
 
+def test_what_an_environment_reports_beside_the_return_is_a_column_of_its_own(make_run, tmp_path):
+    """A mean over the seeds of which it is known; other environments' tables do not have it."""
+    for seed, share in enumerate((0.5, 1.0, None)):
+        make_run(f"goals-{seed}", seed=seed, summary={"success_mean": share})
+    make_run("elsewhere", env="compactrl/Faulty-v0")
+    report = compare(tmp_path)
+    assert report.measures("compactrl/Target-v0") == ["success"]
+    assert report.measures("compactrl/Faulty-v0") == []
+    table = report.table.set_index("env")["success_mean"]
+    assert table["compactrl/Target-v0"] == 0.75
+    assert np.isnan(table["compactrl/Faulty-v0"])
+    assert report.to_markdown().count("| success |") == 1
+    assert "0.75" in report.to_markdown()
+    assert report.save(tmp_path / "page.html").read_text().count(">success<") == 1
+
+
 def test_of_five_seeds_the_outer_two_are_left_out(make_run, tmp_path):
     for seed, score in enumerate((0.0, 10.0, 20.0, 60.0, 1000.0)):
         make_run(f"run-{seed}", score, seed=seed)
