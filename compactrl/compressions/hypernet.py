@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
 
 from compactrl.compressions.base import Compact, Compression, Options
-from compactrl.compressions.plain import Plain, join
+from compactrl.compressions.plain import Plain
 from compactrl.hypernetworks import graph
 from compactrl.networks.layout import Layout
 from compactrl.policies.architectures import (
@@ -28,7 +28,7 @@ from compactrl.policies.architectures import (
     depths_of,
     enumerate_architectures,
 )
-from compactrl.policies.skeleton import Skeleton
+from compactrl.policies.skeleton import Skeleton, interleaved
 from compactrl.types import Design, Designs, Floats, Layer, Layers, Size
 from controllers.base import Space
 
@@ -217,7 +217,7 @@ class Hypernet(Compression):
 
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
         """Freeze an architecture (D,): a plain network with the weights that the hypernetwork writes for it."""
-        return self._plain(design), join(self.expand(theta, design))
+        return self._plain(design), interleaved(self.expand(theta, design))
 
     def _plain(self, design: Design) -> Plain:
         sizes = (self.sizes[0], *self.architecture_space.widths_of(design), self.sizes[1])
