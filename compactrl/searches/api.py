@@ -85,7 +85,7 @@ def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search
         if settings.search.steps != run.config["steps"]:  # re-evaluations come at shares of the budget
             search.shipping.races = int(search.progress * settings.search.selections)
         writer.cut_metrics(search.iteration)
-        writer.extend(settings.flat())
+        writer.write_options(settings.flat())
     except BaseException:
         for part in [search] if search else [writer, workers]:
             if part is not None:
