@@ -16,6 +16,9 @@ from compactrl.policies.policy import Policy
 from compactrl.types import Design, Designs, Floats, Layer, Layers, Metrics, Normalizer, Outcomes, Size, State, Trials
 from es.strategy import Options as StrategyOptions
 
+NO_DESIGN: Design = np.zeros(0, np.int64)
+"""(0,) where there is nothing to choose."""
+
 
 class Judgement(NamedTuple):
     """What an iteration said of each of its n designs."""

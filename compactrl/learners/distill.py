@@ -14,8 +14,8 @@ import numpy as np
 
 from compactrl.buffers import ReplayBuffer
 from compactrl.errors import InputError
-from compactrl.learners.base import Judgement, LearnerContext
-from compactrl.learners.gradient import NOTHING, GradientLearner, Means
+from compactrl.learners.base import NO_DESIGN, Judgement, LearnerContext
+from compactrl.learners.gradient import GradientLearner, Means
 from compactrl.learners.options import DistillOptions
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.policy import Policy
@@ -77,7 +77,7 @@ class DistillLearner(GradientLearner):
         observations = self._tensor(((drawn.observation - mean) / std).astype(np.float32).reshape(shape))
         actions = self._tensor(drawn.action.reshape(shape))
         for observation, action in zip(observations, actions, strict=True):
-            network = self.trained.network(self._theta, NOTHING[None])
+            network = self.trained.network(self._theta, NO_DESIGN[None])
             loss = (self.distribution.mode(network(observation)) - action).square().mean()
             self._descend(loss)
             means.add("actor_loss", loss)

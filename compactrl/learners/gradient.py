@@ -37,8 +37,6 @@ from compactrl.types import (
     Trials,
 )
 
-NOTHING: Design = np.zeros(0, np.int64)
-
 
 class Means:
     """Means of numbers by name, summed where they are computed: a look at one would wait for it."""
