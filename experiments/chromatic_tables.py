@@ -115,16 +115,16 @@ def measured(row: Row, runs: list[Run], seeds: int) -> list[str]:
     if not runs:
         return [row.label, "–", "–", "not run yet", "–", row.paper]
     report = compactrl.compare(runs)
-    found = report.table.iloc[0]
-    interval = f" ({number(found['return_low'])} to {number(found['return_high'])})" if found["seeds"] > 1 else ""
-    many = f", {found['seeds']} of {seeds} seeds" if found["seeds"] < seeds else ""
-    mean = f"**{found['return']:.0f}**{interval}{many}"
+    summary = report.table.iloc[0]
+    interval = f" ({number(summary['return_low'])} to {number(summary['return_high'])})" if summary["seeds"] > 1 else ""
+    many = f", {summary['seeds']} of {seeds} seeds" if summary["seeds"] < seeds else ""
+    mean = f"**{summary['return']:.0f}**{interval}{many}"
     return [
         row.label,
-        f"{found['weights']:.0f}",
-        f"{found['bits']:.0f}",
+        f"{summary['weights']:.0f}",
+        f"{summary['bits']:.0f}",
         mean,
-        f"{found['return_ever']:.0f}",
+        f"{summary['return_ever']:.0f}",
         row.paper,
     ]
 
@@ -173,7 +173,7 @@ def main(
             sys.exit(f"unknown --part {name}: there are {', '.join(PARTS)}")
     all_seeds = [int(seed) for seed in seeds.split(",")]
     steps = max(1, round(scale * FULL_STEPS))
-    extra = dict(each.split("=", 1) for each in given)
+    extra = dict(option.split("=", 1) for option in given)
     settings = {"scale": scale, "steps": steps, "seeds": all_seeds, "preset": preset, "parts": list(part), **extra}
     done: dict[str, dict[str, list[Run]]] = {name: {} for name in part}
     write_tables(done, settings, out)
@@ -185,12 +185,12 @@ def main(
                 options = {"steps": steps, "seed": seed, "preset": preset}
                 run = finished_run(path_of(row, options, runs), {**extra, **row.options, **options})
                 done[name].setdefault(row.label, []).append(run)
-                said = {key: run.summary[key] for key in ("return_mean", "weights", "bits", "env_steps", "seconds")}
-                print(f"{name}  {row.label}  seed {seed}  {json.dumps(said)}", file=sys.stderr, flush=True)
+                result = {key: run.summary[key] for key in ("return_mean", "weights", "bits", "env_steps", "seconds")}
+                print(f"{name}  {row.label}  seed {seed}  {json.dumps(result)}", file=sys.stderr, flush=True)
                 write_tables(done, settings, out)
-        every = [run for part_done in done.values() for found in part_done.values() for run in found]
-        if every:
-            compactrl.compare(every).save(out / "report.html")
+        finished = [run for part_done in done.values() for part_runs in part_done.values() for run in part_runs]
+        if finished:
+            compactrl.compare(finished).save(out / "report.html")
 
 
 if __name__ == "__main__":

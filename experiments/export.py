@@ -113,17 +113,21 @@ def _linear_run(path: Path, seed: int) -> None:
 def _seconds(run: Path) -> dict[str, Any]:
     """Time `compactrl export` without verification as a user calls it, from the start of Python to its end."""
     program = "from compactrl.cli import main; main()"
-    taken, busy = [], []
+    seconds, processor_seconds = [], []
     for _ in range(REPEATS):
         with tempfile.TemporaryDirectory() as temporary:
             command = [sys.executable, "-c", program, "export", str(run), "--out", f"{temporary}/out"]
             began, before = time.perf_counter(), os.times()
             subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
-            taken.append(round(time.perf_counter() - began, 3))
+            seconds.append(round(time.perf_counter() - began, 3))
             after = os.times()
             used = after.children_user + after.children_system - before.children_user - before.children_system
-            busy.append(round(used, 3))
-    return {"median": statistics.median(taken), "each": taken, "median_processor_seconds": statistics.median(busy)}
+            processor_seconds.append(round(used, 3))
+    return {
+        "median": statistics.median(seconds),
+        "each": seconds,
+        "median_processor_seconds": statistics.median(processor_seconds),
+    }
 
 
 @app.command()
@@ -131,8 +135,8 @@ def tanh(iterations: Annotated[int, typer.Option(min=1)] = 600) -> None:
     """Repeat the fit of the rational tanh, and print it beside the coefficients in use."""
     error, numerator, denominator = fit(len(NUMERATOR) - 1, len(DENOMINATOR) - 1, CLAMP, iterations)
     print(f"largest error in exact arithmetic {error:.3g}; with single precision at most {BOUND:.1g}")
-    for name, found, used in (("numerator", numerator, NUMERATOR), ("denominator", denominator, DENOMINATOR)):
-        print(name, *(f"{value:.9g} (in use: {other:.9g})" for value, other in zip(found, used, strict=True)))
+    for name, fitted, used in (("numerator", numerator, NUMERATOR), ("denominator", denominator, DENOMINATOR)):
+        print(name, *(f"{value:.9g} (in use: {other:.9g})" for value, other in zip(fitted, used, strict=True)))
 
 
 def fit(numerator: int, denominator: int, clamp: float, iterations: int) -> tuple[float, np.ndarray, np.ndarray]:
@@ -142,17 +146,17 @@ def fit(numerator: int, denominator: int, clamp: float, iterations: int) -> tupl
     is large.
     """
     x = clamp * (0.5 - 0.5 * np.cos(np.pi * (np.arange(4001) + 0.5) / 4001))
-    z, wanted = (x / clamp) ** 2, np.tanh(x)
+    z, target = (x / clamp) ** 2, np.tanh(x)
     basis = [x / clamp * z**power for power in range(numerator + 1)]
-    basis += [-wanted * z**power for power in range(1, denominator + 1)]
+    basis += [-target * z**power for power in range(1, denominator + 1)]
     columns, weight, divisor = np.stack(basis, axis=1), np.ones_like(x), np.ones_like(x)
     best = (np.inf, np.zeros(0), np.zeros(0))
     for _ in range(iterations):
         scale = np.sqrt(weight) / divisor
-        found = np.linalg.lstsq(columns * scale[:, None], wanted * scale, rcond=None)[0]
-        above, below = found[: numerator + 1], np.concatenate([[1.0], found[numerator + 1 :]])
+        solution = np.linalg.lstsq(columns * scale[:, None], target * scale, rcond=None)[0]
+        above, below = solution[: numerator + 1], np.concatenate([[1.0], solution[numerator + 1 :]])
         divisor = np.polynomial.polynomial.polyval(z, below)
-        error = np.abs(x / clamp * np.polynomial.polynomial.polyval(z, above) / divisor - wanted)
+        error = np.abs(x / clamp * np.polynomial.polynomial.polyval(z, above) / divisor - target)
         if error.max() < best[0]:
             best = (float(error.max()), above, below)
         weight *= (error / error.max() + 1e-3) ** 0.7

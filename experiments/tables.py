@@ -55,8 +55,8 @@ PAPER = {
 
 
 def rows(names: Sequence[str], steps: int) -> list[list[str]]:
-    """Return a row a setting that has been measured with this budget."""
-    found = []
+    """Return one row per setting that has been measured with this budget."""
+    body = []
     for name in names:
         path = results_path(name, steps)
         if not path.exists():
@@ -65,7 +65,7 @@ def rows(names: Sequence[str], steps: int) -> list[list[str]]:
         means = [row["return_mean"] for row in seeds]
         weights = sorted({row["weights"] for row in seeds})
         bits = sorted({row["bits"] for row in seeds})
-        found.append(
+        body.append(
             [
                 LABELS[name],
                 _range(weights),
@@ -76,7 +76,7 @@ def rows(names: Sequence[str], steps: int) -> list[list[str]]:
                 PAPER.get(name, "–"),
             ]
         )
-    return found
+    return body
 
 
 def returns_table(names: Sequence[str], steps: int) -> str:
@@ -96,55 +96,54 @@ def _range(values: Sequence[int]) -> str:
 
 
 def _throughput(content: dict[str, Any]) -> list[list[str]]:
-    found = []
-    for each in content["results"]:
-        ours, env = each["systems"]["compactrl"], each["env"]
-        found.append(
+    body = []
+    for result in content["results"]:
+        ours, env = result["systems"]["compactrl"], result["env"]
+        body.append(
             [
                 f"{env}, {content['trials']} untrained policies: share of what `mujoco.rollout` reaches open loop",
                 f"{ours['rollout_by_system']:.2f} ({ours['median_steps_per_second'] / 1000:.1f} k steps/s)",
             ]
         )
-        other = each["systems"].get("EvoTorch GymNE")
+        other = result["systems"].get("EvoTorch GymNE")
         if other:
             what = f"{env}: times as fast as EvoTorch's `GymNE` with {content['actors']} actors"
-            found.append([what, f"{other['compactrl_by_system']:.1f}"])
-    return found
+            body.append([what, f"{other['compactrl_by_system']:.1f}"])
+    return body
 
 
 def _controller(content: dict[str, Any]) -> list[list[str]]:
     both = content["parts"]["pointer propose + feedback"]
     what = f"pointer, {content['trials']} designs of 943 edges: propose and learn; share of a generation"
-    found = [[what, f"{both['median_seconds']:.2f} s; {100 * both['share']:.0f} %"]]
-    for each in content["searches"]:
-        what = (
-            f"all outside evaluation, `--controller pointer --es {each['es']}`, {each['designs']} designs a generation"
-        )
-        found.append([what, f"{100 * each['share_outside_with_rest']:.0f} %"])
-    return found
+    body = [[what, f"{both['median_seconds']:.2f} s; {100 * both['share']:.0f} %"]]
+    for search in content["searches"]:
+        options = f"`--controller pointer --es {search['es']}`"
+        what = f"all outside evaluation, {options}, {search['designs']} designs a generation"
+        body.append([what, f"{100 * search['share_outside_with_rest']:.0f} %"])
+    return body
 
 
 def _evotorch(content: dict[str, Any]) -> list[list[str]]:
-    found = []
+    body = []
     for row in content["rows"]:
         marks = ", ".join(
             f"{mark['return_mean']:.0f} at {mark['env_steps'] / 1e6:.1f} M ({mark['seconds']:.0f} s)"
             for mark in row["marks"]
         )
-        found.append([f"`unstructured`, PGPE with 64 evaluations, {row['system']}, seed {row['seed']}", marks])
-    return found
+        body.append([f"`unstructured`, PGPE with 64 evaluations, {row['system']}, seed {row['seed']}", marks])
+    return body
 
 
 def _ghp(content: dict[str, Any]) -> list[list[str]]:
-    systems, found = content["systems"], []
+    systems, body = content["systems"], []
     for name, row in systems.items():
         rate = f"{row['median_steps_per_second']:.0f} updates/s, {row['over_plain']:.2f} times as long as a plain one"
-        found.append([f"SAC, batches of 256, one thread: {name}", rate])
+        body.append([f"SAC, batches of 256, one thread: {name}", rate])
     memory, evaluated = content["memory"], content["evaluation"]
     rate, engine = evaluated["compactrl"]["median_steps_per_second"], evaluated["share_of_limit_of_envpool"]
     share = f"{evaluated['share_of_limit']:.2f} ({rate / 1000:.1f} k steps/s); EnvPool alone {engine:.2f}"
     return [
-        *found,
+        *body,
         ["weights of all 4680 architectures", f"{content['weights_of_all_seconds']:.1f} s"],
         ["peak memory with 1 M transitions of HalfCheetah", f"{memory['megabytes']:.0f} MB"],
         [
@@ -193,15 +192,15 @@ def hypernets_table() -> str:
             for row in json.loads(path.read_text())["seeds"]:
                 brief = row.get("architectures", {})
                 chosen = brief.get("fresh", brief.get("chosen", {}))
-                found = [
-                    f"{_return(each['return_mean'])} ({each['parameters']:,})" if each else "–"
-                    for each in (chosen.get("max"), chosen.get(near) or brief.get("chosen", {}).get(near))
+                cells = [
+                    f"{_return(best['return_mean'])} ({best['parameters']:,})" if best else "–"
+                    for best in (chosen.get("max"), chosen.get(near) or brief.get("chosen", {}).get(near))
                 ]
                 quartiles, share = brief.get("return_quartiles"), brief.get("success_share")
-                found.append(", ".join(map(_return, quartiles)) if quartiles else "–")
-                found.append("–" if share is None else f"{100 * share:.1f} %")
+                cells.append(", ".join(map(_return, quartiles)) if quartiles else "–")
+                cells.append("–" if share is None else f"{100 * share:.1f} %")
                 ships = f"{_return(row['return_mean'])} ± {_return(row['return_std'])}"
-                body.append([label, f"{steps}, seed {row['seed']}", ships, *found])
+                body.append([label, f"{steps}, seed {row['seed']}", ships, *cells])
     headings = (
         "",
         "steps",
@@ -244,9 +243,9 @@ def scaling_table() -> str:
         )
     faults = RESULTS / "bench-faults.json"
     if faults.exists():
-        found = json.loads(faults.read_text())
-        same = "the same policy, byte for byte" if all(found["same"].values()) else "another policy"
-        body.append([f"{found['kills']} workers killed at random moments of one search", same])
+        content_of_faults = json.loads(faults.read_text())
+        same = "the same policy, byte for byte" if all(content_of_faults["same"].values()) else "another policy"
+        body.append([f"{content_of_faults['kills']} workers killed at random moments of one search", same])
     body.append(["on the wire for a candidate of 943 edges, both ways", f"{content['wire']['bytes'] / 1000:.1f} kB"])
     for row in content["simulated"]:
         kind = f"{row['workers']} simulated workers, `--controller {row['controller']}`"
@@ -282,8 +281,8 @@ def export_table() -> str:
     """Return the Markdown table of what exported policies take."""
     body = []
     for name, row in json.loads((RESULTS / "export.json").read_text())["rows"].items():
-        sizes, found = row["sizes"], row["verification"]
-        loop, library = found["closed_loop"], sizes["flash_c_library"]
+        sizes, verification = row["sizes"], row["verification"]
+        loop, library = verification["closed_loop"], sizes["flash_c_library"]
         flash = f"{sizes['flash_tables']} + {sizes['flash_code']}"
         returns = f"{loop['c']['return_mean']:.0f} ({loop['python']['return_mean']:.0f}, {loop['episodes']} episodes)"
         body.append(
@@ -293,7 +292,7 @@ def export_table() -> str:
                 f"{flash} = **{sizes['flash']}**" + (f" (+ {library})" if library else ""),
                 f"{sizes['stack_with_c_library']}",
                 f"{sizes['instructions_per_step']}",
-                f"{found['largest_difference']:.0e}",
+                f"{verification['largest_difference']:.0e}",
                 "not trained" if name == "linear" else returns,
             ]
         )

@@ -1,4 +1,4 @@
-"""Replay buffers: what was experienced, kept and drawn from."""
+"""Replay buffers: they keep transitions to learn from."""
 
 from compactrl.buffers.hindsight import HindsightBuffer
 from compactrl.buffers.replay import Experience, ReplayBuffer

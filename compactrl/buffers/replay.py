@@ -1,8 +1,8 @@
 """The replay buffer: a ring of packed single-precision rows, drawn from uniformly.
 
 A row is [observation | action | reward | terminated | next observation], so that a minibatch is one gather of whole
-rows. The state is saved in pieces of `PIECE` rows: all but the one that is being written stay the same from one
-checkpoint to the next, and the storage writes an array that it has already only once.
+rows. The state is saved in pieces of `PIECE` rows: all but the current one stay the same from one checkpoint to the
+next, and the storage does not write an array again that it has.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from compactrl.types import Integers, State, Transitions
 
 PIECE = 1 << 14
+"""Rows of an array in the saved state."""
 Singles = NDArray[np.float32]
 
 
 class Experience(NamedTuple):
-    """Rows that were drawn; numpy, or torch once they have been moved to a device."""
+    """Transitions drawn from a buffer; numpy, or torch once they are on a device."""
 
     observation: Any
     """(…, O)"""
@@ -28,7 +29,7 @@ class Experience(NamedTuple):
     reward: Any
     """(…,)"""
     terminated: Any
-    """(…,) 1 where the episode ended, and was not merely cut by its limit of steps."""
+    """(…,) 1 where the episode ended; 0 where its limit of steps cut it."""
     next_observation: Any
     """(…, O)"""
 
@@ -65,7 +66,7 @@ class ReplayBuffer:
         return self._unpack(self._rows[generator.integers(len(self), size=count)])
 
     def _append(self, rows: Singles) -> Integers:
-        """Write rows (n, width) over the oldest; return where they are, (n,)."""
+        """Write rows (n, width) over the oldest; return their places, (n,)."""
         places = (self.added + np.arange(len(rows))) % self.capacity
         self._rows[places] = rows
         self.added += len(rows)

@@ -1,4 +1,4 @@
-"""Compressions: pure functions (theta, design) → weights of a plain MLP, one a file, by name in `COMPRESSIONS`."""
+"""Compressions: pure functions (theta, design) → weights of a plain MLP; one per file, by name in `COMPRESSIONS`."""
 
 from compactrl.compressions.base import Compression, Options
 from compactrl.compressions.chromatic import Chromatic, ChromaticOptions, Transferred
@@ -13,7 +13,7 @@ from compactrl.compressions.plain import Plain
 from compactrl.compressions.toeplitz import Toeplitz
 
 COMPRESSIONS: dict[str, type[Compression]] = {
-    each.name: each for each in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Transferred, Plain, Hypernet)
+    kind.name: kind for kind in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Transferred, Plain, Hypernet)
 }
 
 __all__ = [

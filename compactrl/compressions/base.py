@@ -1,7 +1,7 @@
-"""What a compression is: a pure function from (theta, design) to the weights of a plain MLP, and its exact size.
+"""The interface of compressions: pure functions from (theta, design) to the weights of a plain MLP, with exact sizes.
 
-A compression says which numbers a network has; the skeleton says which network: its sizes, its activation, and which
-layers have biases. Sizes are those of `compactrl.policies.size`.
+A compression gives the numbers of a network. The skeleton gives its form: widths, activation, and which layers have
+biases. Sizes are those of `compactrl.policies.size`.
 
 Letters: N trials, D decisions of a design, P parameters, E edges, M weights that ship.
 """
@@ -22,8 +22,8 @@ from compactrl.types import Design, Designs, Floats, Integers, Layers, Size
 from controllers.base import Space
 
 START = 1e-5
-"""Standard deviation of freshly drawn weights, latents and mask scores: next to nothing, so that no random network has
-to be unlearnt first (from 0.1 the same search stood at 3432 after 12 M steps on HalfCheetah)."""
+"""Standard deviation of the first weights and latents: next to nothing, so that no random network has to be unlearnt.
+A trial of 0.1 is in `docs/trials.md`."""
 
 
 class Options(BaseModel):
@@ -32,7 +32,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-AnyOptions: TypeAlias = Options  # a name for annotations inside the class, where its attribute `Options` hides this one
+AnyOptions: TypeAlias = Options  # for annotations inside `Compression`, whose attribute `Options` hides the class
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Compression(ABC):
         options: the compression's own `Options`.
 
     Raises:
-        ValueError: a skeleton that it is not for, options out of range.
+        ValueError: the compression is not for this skeleton, or an option is out of range.
         TypeError: options of another compression.
     """
 
@@ -68,13 +68,13 @@ class Compression(ABC):
     Options: ClassVar[type[Options]] = Options
 
     space: Space
-    """What a controller may choose; length 0 where nothing is left to it (fixed patterns, and where theta decides)."""
+    """What a controller may choose; of length 0 for fixed patterns, and where theta decides the design."""
     design_space: Space
-    """All rows that a design may be, whoever chooses it: D = design_space.length."""
+    """All designs there are, whoever chooses them: D = design_space.length."""
     num_weights: int
-    """M, the most weights that may ship."""
+    """M, the largest number of weights that may ship."""
     architecture_space: ArchitectureSpace | None = None
-    """Where designs are architectures: all there are."""
+    """All architectures, where designs are architectures."""
 
     def __init__(self, skeleton: Skeleton, options: AnyOptions) -> None:
         if not isinstance(options, self.Options):
@@ -86,7 +86,7 @@ class Compression(ABC):
 
     @classmethod
     def skeleton_of(cls, sizes: tuple[int, ...]) -> Skeleton:
-        """Return the skeleton that a search takes for these sizes, where nothing else is said."""
+        """Return the skeleton that a search takes for these sizes."""
         return Skeleton.tanh(sizes)
 
     @property
@@ -123,9 +123,9 @@ class Compression(ABC):
         return None
 
     def cost(self, designs: Designs, progress: float) -> tuple[Floats, float] | None:  # noqa: ARG002
-        """Return what a search should keep small beside the return: costs (N,), and beta, the return's share.
+        """Return costs (N,) that a search should keep small, and beta, the return's share of the objective.
 
-        Progress is the share of the budget that is spent. None where there is no such cost.
+        Progress is the share of the budget that is spent. None where there is no cost.
         """
         return None
 
@@ -134,13 +134,13 @@ class Compression(ABC):
         return self._size(self.num_weights, dictionary=0)
 
     def fit(self, theta: Floats, design: Design) -> Design:  # noqa: ARG002
-        """Return the design to settle on, (D,): this one, or what of it fits the wanted size."""
+        """Return the design to settle on, (D,): this one, or the part of it that fits the requested size."""
         return design
 
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:  # noqa: ARG002
-        """Freeze one design (D,): the compression with nothing left to choose, and its theta.
+        """Freeze one design (D,): return a compression with nothing left to choose, and its theta.
 
-        Of theta (P,) only the numbers that ship are left; the MLP and the size stay what they were.
+        Its theta has only the numbers that ship; the MLP and the size stay the same.
         """
         return self, theta
 

@@ -5,10 +5,10 @@ Phi: edges → {0 … M - 1} (the design) and the shared weights in R^M,
 
     W[e] = theta[Phi(e)]
 
-A policy counts its M weights, whether the design uses all of them or not, as the paper does.
+A policy counts M weights even where the design uses fewer, as the paper does.
 
 Deviation: the paper does not state the first weights. Here they are spread evenly over ±1, so that the colours differ
-from the start; drawn alike, every design would be the same policy and a controller had nothing to learn from.
+from the start. With equal weights every design would be the same policy, and a controller could learn nothing.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def check_partitions(partitions: int, num_edges: int) -> None:
 
 
 class Chromatic(Gather):
-    """One weight a colour; the design, (E,) in 0 … M - 1, is the colour of each edge.
+    """One weight per colour; the design, (E,) in 0 … M - 1, is the colour of each edge.
 
     Raises:
-        ValueError: no partition, or more than edges.
+        ValueError: no partition, or more partitions than edges.
 
     Example:
         >>> policy = Chromatic(Skeleton.tanh((17, 41, 6)), ChromaticOptions(partitions=17))
@@ -66,7 +66,7 @@ class Chromatic(Gather):
         self.space = self.design_space = Space(length=self.num_edges, choices=options.partitions)
 
     def initial(self, generator: np.random.Generator) -> Floats:
-        """Return the first theta, (P,): weights evenly over ±1 (0 for one alone), biases zero; nothing is drawn."""
+        """Return the first theta, (P,): weights evenly over ±1 (0 for a single one), biases zero; not random."""
         theta = super().initial(generator)
         theta[: self.num_weights] = np.linspace(-1, 1, self.num_weights) if self.num_weights > 1 else 0.0
         return theta
@@ -85,16 +85,16 @@ class Chromatic(Gather):
 
 
 class TransferredOptions(ChromaticOptions):
-    """Options of colourings that another search has found."""
+    """Options of colourings of another search."""
 
     colorings_from: str = Field("", description="Run whose best colourings are taken over; its weights are not.")
     top: int = Field(5, gt=0, description="How many colourings are taken over, at most.")
 
 
 class Transferred(Chromatic):
-    """The same policies, with colourings of another run as the only ones to choose from (appendix C of the paper).
+    """The same policies, with the best colourings of another run as the only designs (appendix C of the paper).
 
-    Which these are is the controller's to know; `compactrl.searches.transfer` reads them from the run.
+    The controller has these colourings; `compactrl.searches.transfer` reads them from the run.
     """
 
     name = "transferred"

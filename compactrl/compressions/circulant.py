@@ -1,4 +1,4 @@
-"""Circulant policies: each row is the one above, shifted by one; max(rows, columns) weights a matrix.
+"""Circulant policies: each row is the one above, shifted by one; max(rows, columns) weights per matrix.
 
 "Chromatic networks" (ICLR 2020 NAS workshop), appendix D: a circulant matrix is square, so take the enclosing square
 n = max(rows, columns) and truncate it:
@@ -16,7 +16,7 @@ from compactrl.policies.skeleton import Skeleton
 
 
 class Circulant(Gather):
-    """One weight a wrapped diagonal.
+    """One weight per wrapped diagonal.
 
     Example:
         >>> Circulant(Skeleton.tanh((17, 41, 6)), Options()).num_weights

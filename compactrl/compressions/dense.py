@@ -1,4 +1,4 @@
-"""Unstructured policies: every edge has a weight of its own, index = 0, 1, … E - 1. The baseline of all sizes."""
+"""Unstructured policies: every edge has its own weight, index = 0, 1, … E - 1. The baseline of all sizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from compactrl.policies.skeleton import Skeleton
 
 
 class Dense(Gather):
-    """One weight an edge.
+    """One weight per edge.
 
     Example:
         >>> import numpy as np

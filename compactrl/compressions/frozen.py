@@ -1,4 +1,4 @@
-"""What ships of a colouring or a mask: the index map has become part of the policy, nothing is left to choose."""
+"""A settled colouring or mask: the index map is part of the policy, and nothing is left to choose."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from compactrl.types import Design, Integers, Size
 
 
 class Frozen(Gather):
-    """A settled colouring or mask, with theta = [weights | biases].
+    """One index map, with theta = [weights | biases].
 
     Args:
         skeleton: of the network.
         index: (E,), the weight of each edge.
-        num_weights: how many weights there are, used or not.
+        num_weights: M, used or not.
         mask: (E,) of zeros and ones, or None for a colouring.
 
     Raises:
-        ValueError: not one index, or one mask bit, for every edge, or an index out of range.
+        ValueError: index or mask have not one number per edge, or an index is out of range.
 
     Example:
         >>> import numpy as np

@@ -18,7 +18,7 @@ def like(array: Any, reference: Any) -> Any:
     """Return a numpy array as the reference's kind: itself, or a tensor on the reference's device."""
     if isinstance(reference, np.ndarray):
         return array
-    import torch  # here, not above: who runs policies on numpy needs no torch
+    import torch  # here, so that policies run on numpy without torch
 
     return torch.as_tensor(array, device=reference.device)
 
@@ -31,10 +31,10 @@ def gather(weights: Any, index: Integers, mask: Integers | None = None) -> Any:
         index: (E,), or (N, E) together with weights (N, M).
         mask: of zeros and ones, as long as the index, or None to keep every edge.
     """
-    if weights.shape[-1] == 0:  # a mask may have dropped every edge; there is nothing to take then, and all are zero
+    if weights.shape[-1] == 0:  # the mask drops every edge: all are zero
         return weights.sum(-1)[..., None] + like(np.zeros(index.shape[-1], dtype=np.int8), weights)
     if isinstance(weights, np.ndarray):
-        # weights[:, index] equals the take, but is not contiguous
+        # weights[:, index] is equal, but not contiguous
         edges = weights.take(index, axis=-1) if index.ndim == 1 else np.take_along_axis(weights, index, axis=-1)
         return edges if mask is None else edges * mask.astype(edges.dtype)
     positions = like(index, weights)
@@ -46,7 +46,7 @@ class Gather(Compression):
     """A compression that is an index map; a subclass sets `index` and `num_weights`, or overrides `_map`."""
 
     index: Integers
-    """(E,), the weight that each edge takes, where the design does not say."""
+    """(E,) the weight that each edge takes, where it does not depend on the design."""
 
     @property
     def num_parameters(self) -> int:

@@ -1,11 +1,11 @@
 """A graph hypernetwork as a compression: theta = its weights, the design = the widths of a policy's hidden layers.
 
 Zhang et al. 2018; Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022),
-section III: one theta gives a policy for every architecture there is. Settling on a design leaves a plain network,
-whose weights the hypernetwork writes one last time.
+section III: one theta gives a policy for every architecture. Settling on a design leaves a plain network, with the
+weights that the hypernetwork last wrote for it.
 
-What it departs in from the paper: node features are normalised and say where a node stands (`--width-features raw`
-has the paper's), and the decoder is bilinear (`--decoder dense` has the paper's); see `hypernetworks/`.
+Departures: node features are normalised and have the node's position (`--width-features raw` has the paper's), and the
+decoder is bilinear (`--decoder dense` has the paper's); see `hypernetworks/`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
 
 from compactrl.compressions.base import Compact, Compression, Options
-from compactrl.compressions.plain import Plain, join
+from compactrl.compressions.plain import Plain
 from compactrl.hypernetworks import graph
 from compactrl.networks.layout import Layout
 from compactrl.policies.architectures import (
@@ -28,7 +28,7 @@ from compactrl.policies.architectures import (
     depths_of,
     enumerate_architectures,
 )
-from compactrl.policies.skeleton import Skeleton
+from compactrl.policies.skeleton import Skeleton, interleaved
 from compactrl.types import Design, Designs, Floats, Layer, Layers, Size
 from controllers.base import Space
 
@@ -74,11 +74,10 @@ class HypernetOptions(Options):
 
 
 class Hypernet(Compression):
-    """One theta for every architecture; the design, (D,), has a number for each layer there may be
-    (`architectures.py`).
+    """One theta for every architecture; the design, (D,), has a number per possible layer (`architectures.py`).
 
     Args:
-        skeleton: observation and output; hidden layers are the design's.
+        skeleton: of observation and output; the design has the hidden layers.
         options: of the hypernetwork.
 
     Example:
@@ -108,7 +107,7 @@ class Hypernet(Compression):
         self.space = self.design_space = Space(
             length=self.max_layers, choices=len(self.widths) + 1, rows=designs, strata=depths_of(designs)
         )
-        self.num_weights = 0  # of what ships, it depends on the design: see `size`
+        self.num_weights = 0  # depends on the design: see `size`
         self._decoder_arguments = (observation, outputs, max(self.widths), options.graph_size, options.rank)
         self._last: tuple[Any, tuple[Floats, Floats, Batch]] | None = None
 
@@ -124,7 +123,7 @@ class Hypernet(Compression):
 
     @cached_property
     def _parts(self) -> tuple[Layout, Any]:
-        """The layout of theta and the decoder; made when first used, since torch comes with them."""
+        """The layout of theta and the decoder; made on first use, since they import torch."""
         from compactrl.hypernetworks import gnn
         from compactrl.hypernetworks.decoders import DECODERS
 
@@ -138,8 +137,8 @@ class Hypernet(Compression):
 
         layout, decoder = self._parts
         size = self.options.graph_size
-        drawn = gnn.initial(generator, graph.FEATURES[self._kind], size) | decoder.initial(generator)
-        return layout.joined(drawn)
+        parts = gnn.initial(generator, graph.FEATURES[self._kind], size) | decoder.initial(generator)
+        return layout.joined(parts)
 
     def expand(self, theta: Any, design: Any) -> Layers:
         """Return the MLP of one theta (P,) and one design (D,); `expand_each` takes several.
@@ -162,35 +161,35 @@ class Hypernet(Compression):
 
         if isinstance(theta, np.ndarray):
             with torch.no_grad(), single_threaded_torch():
-                found = self._matrices(torch.as_tensor(theta), designs)
-            return [tuple(Layer(weight.numpy(), bias.numpy()) for weight, bias in layers) for layers in found]
+                networks = self._matrices(torch.as_tensor(theta), designs)
+            return [tuple(Layer(weight.numpy(), bias.numpy()) for weight, bias in layers) for layers in networks]
         return [tuple(Layer(weight, bias) for weight, bias in layers) for layers in self._matrices(theta, designs)]
 
     def _matrices(self, theta: Tensor, designs: Designs) -> list[list[tuple[Tensor, Tensor]]]:
         """Return weight and bias of every layer of each design (n, D)."""
-        p, states, order = self._read(theta, designs)
-        found: list[list[tuple[Tensor, Tensor]]] = self._parts[1].matrices(p, states, order)
-        return found
+        p, states, order = self._embedded(theta, designs)
+        matrices: list[list[tuple[Tensor, Tensor]]] = self._parts[1].matrices(p, states, order)
+        return matrices
 
     def network(self, theta: Tensor, designs: Designs) -> Any:
         """Return the MLPs of a torch theta (P,) and designs (n, D) as one function that can be trained."""
-        p, states, order = self._read(theta, designs)
+        p, states, order = self._embedded(theta, designs)
         return self._parts[1].network(p, states, order)
 
-    def _read(self, theta: Tensor, designs: Designs) -> tuple[dict[str, Tensor], Tensor, Batch]:
-        """Return the parts of theta, the states of the graphs' nodes, and the MLPs' order."""
+    def _embedded(self, theta: Tensor, designs: Designs) -> tuple[dict[str, Tensor], Tensor, Batch]:
+        """Return the parts of theta, the states of the graphs' nodes, and the order of the MLPs."""
         from compactrl.hypernetworks import gnn
 
         self.design_space.check(designs)
         key = (designs.tobytes(), theta.dtype, theta.device)
-        if self._last is None or self._last[0] != key:  # many updates in a row are of the same designs
-            self._last = key, self._arrange(theta, designs)
+        if self._last is None or self._last[0] != key:  # many updates in a row have the same designs
+            self._last = key, self._graphs(theta, designs)
         nodes, closed, order = self._last[1]
         p = self._parts[0].views(theta)
         return p, gnn.embed(p, nodes, closed), order
 
-    def _arrange(self, theta: Tensor, designs: Designs) -> tuple[Floats, Floats, Batch]:
-        """Return what of the graphs of these designs (n, D) does not depend on theta."""
+    def _graphs(self, theta: Tensor, designs: Designs) -> tuple[Floats, Floats, Batch]:
+        """Return nodes, closed gates and order of these designs (n, D): the part that theta's numbers do not change."""
         from compactrl.hypernetworks import gnn
         from compactrl.hypernetworks.lowrank import Batch
 
@@ -206,18 +205,18 @@ class Hypernet(Compression):
         return self._plain(design).size(np.zeros(0, np.int64))
 
     def compact(self, theta: Floats, design: Design) -> Compact:
-        """Return what ships of theta (P,) for this architecture (D,): a plain network."""
+        """Return what ships of theta (P,) with this architecture (D,): a plain network."""
         plain, numbers = self.settle(theta, design)
         return plain.compact(numbers, np.zeros(0, np.int64))
 
     @classmethod
     def skeleton_of(cls, sizes: tuple[int, ...]) -> Skeleton:
-        """Return ReLUs with biases on every layer; the hidden ones are the design's."""
+        """Return ReLUs with biases on every layer, of observation and output."""
         return Skeleton.relu(sizes)
 
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
         """Freeze an architecture (D,): a plain network with the weights that the hypernetwork writes for it."""
-        return self._plain(design), join(self.expand(theta, design))
+        return self._plain(design), interleaved(self.expand(theta, design))
 
     def _plain(self, design: Design) -> Plain:
         sizes = (self.sizes[0], *self.architecture_space.widths_of(design), self.sizes[1])

@@ -1,19 +1,20 @@
-"""Colourings without a controller: one evolved number an edge, rounded to a palette of M equally spaced levels.
+"""Colourings without a controller: one evolved number per edge, rounded to a palette of M equally spaced levels.
 
 theta = [latent numbers x in R^E | biases]. Each candidate is quantised before it is evaluated, so that its return is
-that of what would ship, M weights and a colour an edge:
+that of the policy that would ship, M weights and one colour per edge:
 
     s        = sqrt(sum_e x_e^2 / E)                      standard deviation about zero, of the candidate alone
     level_m  = k s (2 m / (M - 1) - 1),  m = 0 … M - 1    the palette
     Phi(e)   = argmin_m |x_e - level_m|                   the design
     W[e]     = level_Phi(e)
 
-k = 1.2 for 3 levels and 2.5 for 17, linear in log M between and beyond: close to the uniform quantiser with the least
-squared error on normal numbers, whose outermost level is at 1.22 for 3 and 2.51 for 16 levels (Max, "Quantizing for
-minimum distortion", 1960). One level alone is the mean of the latents.
+k is 1.2 for 3 levels and 2.5 for 17, and linear in log M. That is close to the uniform quantiser with the least squared
+error on normal numbers, whose outermost level is at 1.22 for 3 and 2.51 for 16 levels (Max, "Quantizing for minimum
+distortion", 1960). A single level is the mean of the latents. The palette follows the latents' own spread: scaling all
+of them by c scales the policy's weights by c and leaves the colours as they are.
 
-This is not in the chromatic networks paper; only the form of what ships, and so its size, is. The palette follows the
-latents' own spread: scaling all of them by c scales the policy's weights by c and leaves the colours alone.
+Departure: the chromatic networks paper has nothing like it. Only the form of what ships, and so its size, is the
+paper's.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class LatentOptions(ChromaticOptions):
 
 
 def automatic_spread(partitions: int) -> float:
-    """Return k for so many levels: 1.2 for 3, 2.5 for 17, linear in the logarithm; 0 for one level.
+    """Return k for a number of levels: 1.2 for 3, 2.5 for 17, linear in the logarithm; 0 for one level.
 
     Example:
         >>> [round(automatic_spread(levels), 3) for levels in (2, 3, 17, 256)]
@@ -57,10 +58,10 @@ def automatic_spread(partitions: int) -> float:
 
 
 class Latent(Gather):
-    """One latent number an edge, rounded to M levels; the design, (E,) in 0 … M - 1, is the level's number.
+    """One latent number per edge, rounded to M levels; the design, (E,) in 0 … M - 1, is the level's number.
 
     Raises:
-        ValueError: no partition, or more than edges.
+        ValueError: no partition, or more partitions than edges.
 
     Example:
         >>> policy = Latent(Skeleton.tanh((3, 1)), LatentOptions(partitions=3))
@@ -95,7 +96,7 @@ class Latent(Gather):
         return self._size(self.num_weights, dictionary=coloring_bits(self.num_edges, self.num_weights))
 
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
-        """Freeze the colours (E,); of theta the palette and the biases are left."""
+        """Freeze the colours (E,); the new theta is the palette and the biases."""
         self._check_theta(theta)
         colors = self._check_design(design)
         return Frozen(self.skeleton, colors, self.num_weights), np.concatenate(
@@ -123,8 +124,8 @@ class Latent(Gather):
 
 
 def _rows(latents: Any) -> Any:
-    """Return the latents with every row contiguous: numpy's order of summation depends on the layout.
+    """Return the latents with every row contiguous, since numpy's order of summation depends on the layout.
 
-    Then a candidate's palette is the same bit for bit alone, in a batch of any size, and at any place in it.
+    So a candidate's palette is bit for bit the same alone and at any place of a batch of any size.
     """
     return np.ascontiguousarray(latents) if isinstance(latents, np.ndarray) else latents

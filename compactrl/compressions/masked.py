@@ -1,4 +1,4 @@
-"""Masked policies: a mask is trained beside the weights and prunes edges.
+"""Masked policies: a mask that is trained with the weights prunes edges.
 
 Lenc et al., "Non-differentiable supervised learning with evolution strategies and hybrid methods" (2019), as used by
 "Chromatic networks" (ICLR 2020 NAS workshop), section 4.1 and appendix D: theta = [W, S], trained together, and
@@ -8,9 +8,9 @@ Lenc et al., "Non-differentiable supervised learning with evolution strategies a
 Deviations:
 
 1. A softmax "applied elementwise" is ill-defined: over one element it is always 1. The sigmoid is meant.
-2. The paper's mask is nearly binary. Here it is: sigmoid(S / alpha) > 1/2, which is S > 0 whatever alpha, so that each
-   candidate is evaluated as exactly what would ship. So there is no gradient to the scores: train them by evolution.
-3. Scores are drawn around zero, so the mask keeps about half of the edges at the start, as in section 4.1.
+2. The paper's mask is nearly binary. Here it is binary: sigmoid(S / alpha) > 1/2, which is S > 0 for every alpha. Each
+   candidate is evaluated as it would ship. The scores have no gradient: they are evolved.
+3. Scores are drawn around zero, so that the first mask keeps about half of the edges, as in section 4.1.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class MaskedOptions(Options):
 
 
 class Masked(Gather):
-    """A weight and a score an edge: theta = [weights E | biases | scores E]; the design, (E,), is the mask's bits.
+    """A weight and a score per edge: theta = [weights E | biases | scores E]; the design, (E,), is the mask.
 
-    `num_weights` is E; how many ship depends on the design, and `size` counts the kept.
+    `num_weights` is E; fewer ship, and `size` counts those that the mask keeps.
 
     Example:
         >>> policy = Masked(Skeleton.tanh((2, 1)), MaskedOptions())
@@ -75,11 +75,11 @@ class Masked(Gather):
 
     @property
     def num_parameters(self) -> int:
-        """P, the length of theta: two numbers an edge, and the biases."""
+        """P, the length of theta: two numbers per edge, and the biases."""
         return 2 * self.num_edges + self.num_biases
 
     def design_of(self, theta: Any) -> Designs:
-        """Return the bits, 1 where the edge's score is above zero, (E,) or (N, E)."""
+        """Return the mask, 1 where the edge's score is above zero, (E,) or (N, E)."""
         self._check_theta(theta)
         scores = theta[..., self.num_edges + self.num_biases :]
         kept = scores > 0
@@ -90,12 +90,12 @@ class Masked(Gather):
         return np.asarray(self._check_design(designs).mean(axis=-1))
 
     def cost(self, designs: Designs, progress: float) -> tuple[Floats, float]:
-        """Return the usage (N,), which counts down to the wanted number of weights, and beta, linear in progress."""
+        """Return the usage (N,), but at least that of the requested size, and beta, linear in progress."""
         annealed = min(1.0, progress / self._annealed_by)
         return np.maximum(self.usage(designs), self.target), 1 - annealed * (1 - self._beta)
 
     def initial(self, generator: np.random.Generator) -> Floats:
-        """Draw the first theta, (P,): weights next to zero, scores normal with `START_SCORE`, biases zero."""
+        """Draw the first theta, (P,): weights near zero, scores normal with `START_SCORE`, biases zero."""
         theta = super().initial(generator)
         theta[-self.num_edges :] = START_SCORE * generator.standard_normal(self.num_edges)
         return theta
@@ -106,7 +106,7 @@ class Masked(Gather):
         return self._size(kept, dictionary=mask_bits(self.num_edges, kept))
 
     def fit(self, theta: Floats, design: Design) -> Design:
-        """Return the mask with only the wanted number of edges, those of the highest scores."""
+        """Return the mask with only the requested number of edges, those of the highest scores."""
         scores = np.where(design > 0, theta[self.num_edges + self.num_biases :], -np.inf)
         fitting = np.zeros_like(design)
         best = np.argsort(-scores, kind="stable")[: self._kept_weights]
@@ -114,7 +114,7 @@ class Masked(Gather):
         return fitting
 
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
-        """Freeze the mask (E,); of theta the kept weights and the biases are left."""
+        """Freeze the mask (E,); the new theta is the kept weights and the biases."""
         self._check_theta(theta)
         mask = self._check_design(design)
         weights, biases = theta[: self.num_edges], theta[self.num_edges : self.num_edges + self.num_biases]

@@ -1,8 +1,7 @@
-"""A plain ReLU network: a weight an edge and a bias a unit, the output's included. What gradient methods train and
-ship.
+"""A plain ReLU network: one weight per edge, one bias per unit, the output's included.
 
-theta = [W1 | b1 | W2 | b2 | …]. First weights are Xavier uniform (Glorot & Bengio 2010), biases zero, as in the
-public code of Hegde & Sukhatme 2022 for its baselines.
+It is what gradient methods train and ship. theta = [W1 | b1 | W2 | b2 | …]. First weights are Xavier uniform (Glorot &
+Bengio 2010), biases zero, as in the public code of Hegde & Sukhatme 2022 for its baselines.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from compactrl.compressions.base import Compact, Compression, Options
-from compactrl.policies.skeleton import Skeleton
-from compactrl.types import Design, Designs, Floats, Layer, Layers, Size
+from compactrl.policies.skeleton import Skeleton, edges_and_biases
+from compactrl.types import Design, Designs, Floats, Layers, Size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,13 +51,7 @@ class Plain(Compression):
             expected = f"({self.num_parameters},) or (N, {self.num_parameters})"
             raise ValueError(f"expected theta with shape {expected} for {self.name}, got {tuple(theta.shape)}")
         self.design_space.check(np.atleast_2d(np.asarray(design)))
-        layers, start = [], 0
-        for outputs, inputs in self.shapes:
-            middle, end = start + outputs * inputs, start + outputs * (inputs + 1)
-            weight = theta[..., start:middle].reshape(*theta.shape[:-1], outputs, inputs)
-            layers.append(Layer(weight, theta[..., middle:end]))
-            start = end
-        return tuple(layers)
+        return self.skeleton.layers_of_interleaved(theta)
 
     def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
         """Return the MLP of theta (P,), once for each of n empty designs (n, 0)."""
@@ -78,9 +71,7 @@ class Plain(Compression):
 
     def compact(self, theta: Floats, design: Design) -> Compact:
         """Return what ships of theta (P,): all of it."""
-        layers = self.expand(theta, design)
-        weights = np.concatenate([np.ravel(layer.weight) for layer in layers])
-        biases = np.concatenate([np.ravel(layer.bias) for layer in layers if layer.bias is not None])
+        weights, biases = edges_and_biases(self.expand(theta, design))
         return Compact(self.skeleton, weights, None, None, biases)
 
     def network(self, theta: Tensor, designs: Any) -> PlainNetwork:  # noqa: ARG002  (there is one design)
@@ -100,8 +91,3 @@ class PlainNetwork:
 
         rows = observations.reshape(-1, self._sizes[0])
         return perceptron(self._theta, rows, self._sizes).view(*observations.shape[:-1], -1)
-
-
-def join(layers: Layers) -> Floats:
-    """Return theta (P,) of layers without a leading axis, every one with its bias."""
-    return np.concatenate([np.ravel(part) for layer in layers for part in layer if part is not None])

@@ -1,4 +1,4 @@
-"""Toeplitz policies: one weight a diagonal, rows + columns - 1 weights a matrix.
+"""Toeplitz policies: one weight per diagonal, rows + columns - 1 weights per matrix.
 
 Choromanski et al., "Structured evolution with compact architectures for scalable policy optimization" (ICML 2018);
 the sizes are those of "Chromatic networks" (ICLR 2020 NAS workshop), appendix D:
@@ -16,7 +16,7 @@ from compactrl.policies.skeleton import Skeleton
 
 
 class Toeplitz(Gather):
-    """One weight a diagonal.
+    """One weight per diagonal.
 
     Example:
         >>> Toeplitz(Skeleton.tanh((17, 41, 6)), Options()).num_weights

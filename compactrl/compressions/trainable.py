@@ -1,4 +1,4 @@
-"""What a compression has, beside `expand`, that can be trained by gradients."""
+"""What a compression needs, beside `expand`, to be trained by gradients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Trainable(Protocol):
-    """Its policies are functions of torch's, differentiable in theta."""
+    """A compression whose policies are differentiable functions in torch."""
 
     def network(self, theta: Tensor, designs: Designs) -> Callable[[Tensor], Tensor]:
         """Return the MLPs of theta (P,) and designs (n, D): observations (n, B, O) → raw outputs (n, B, outputs)."""

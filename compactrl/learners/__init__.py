@@ -1,4 +1,4 @@
-"""Learners: who improves theta, by name in `LEARNERS`; each is imported when it is used, and torch with it."""
+"""Learners improve theta. They are in `LEARNERS` by name; each is imported when it is used, and torch with it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from compactrl.policies.distributions import Deterministic, Distribution, Squash
 
 
 class Kind(NamedTuple):
-    """A learner: its options, where it is, and what a policy's outputs mean to it."""
+    """A learner: its options, its place, and its action distribution."""
 
     Options: type[Options]
     place: str
-    """Module in this package and class."""
+    """`module:class` in this package."""
     distribution: Callable[[Any], Distribution] = lambda _: Deterministic()
-    """The learner's options → the action distribution, which says how many outputs a policy has."""
+    """Of the learner's options; it says how many outputs a policy has."""
 
     def load(self) -> type[Learner]:
         """Import the learner."""

@@ -1,4 +1,4 @@
-"""What a learner is: it turns designs into trials, and learns theta from what came of them."""
+"""The interface of learners: they turn designs into trials, and improve theta by the outcomes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from compactrl.policies.policy import Policy
 from compactrl.types import Design, Designs, Floats, Layer, Layers, Metrics, Normalizer, Outcomes, Size, State, Trials
 from es.strategy import Options as StrategyOptions
 
+NO_DESIGN: Design = np.zeros(0, np.int64)
+"""(0,) where there is nothing to choose."""
+
 
 class Judgement(NamedTuple):
-    """What an iteration said of each of its n designs."""
+    """How each of the n designs of an iteration did."""
 
     rewards: Floats
-    """(n,) what a controller learns from; NaN where there is nothing to say."""
+    """(n,) that the controller learns from; NaN where it is unknown."""
     scores: Floats
-    """(n,) by which designs lead and are raced for what ships."""
+    """(n,) by which designs are chosen to race for what ships."""
 
 
 class Shipped(NamedTuple):
-    """What a policy is made of, as it ships."""
+    """The parts of a policy, as it ships."""
 
     compact: Compact
     layers: Layers
@@ -38,30 +41,30 @@ class Shipped(NamedTuple):
 
 @dataclass(frozen=True)
 class LearnerContext:
-    """What a learner is told: its own options and what it learns in, not the whole search."""
+    """Everything that a learner is built from: its own options, and what it learns in."""
 
     method: str
     """The row's name, for messages."""
     compression: Compression
     options: Any
-    """Of the learner, its own model."""
+    """Of the learner's own options model."""
     spec: EnvironmentSpec
     lanes: int
-    """L, environments that its trials are dealt to."""
+    """L, environments that run its trials."""
     seed: np.random.SeedSequence
-    """Where all of its randomness comes from."""
+    """Of all its randomness."""
     distribution: Distribution
-    """What a policy's outputs mean while it explores."""
+    """Of actions, while policies explore."""
     meta_batch: MetaBatch = MetaBatch()  # noqa: RUF009  (frozen)
-    """Who acts and learns together."""
+    """The designs that act and learn together."""
     steps: int = 0
     """The search's budget, in environment steps."""
     settle: float = 0.0
     """Last share of the budget that is spent on one design."""
     strategy: StrategyOptions | None = None
-    """Options of the evolution strategy, for who has one."""
+    """Options of the evolution strategy, for learners with one."""
     teacher: Policy | None = None
-    """Whose policy is imitated, for who imitates."""
+    """The policy that is imitated, for learners that imitate one."""
 
 
 class Learner(ABC):
@@ -71,16 +74,16 @@ class Learner(ABC):
     """Whether `ask`'s trials carry an exploration, and so are collected in standing environments."""
     compression: Compression
     settled: Design | None
-    """The design that is frozen, once one is."""
+    """(D,) the frozen design; None before."""
 
     @classmethod
     @abstractmethod
     def build(cls, context: LearnerContext) -> Self:
-        """Make a learner, before anything of a search is written.
+        """Make a learner, before the search writes anything.
 
         Raises:
-            InputError: an environment or options that this learner cannot serve.
-            ValueError: the same, from a part that knows nothing of users.
+            InputError: this learner is not for the environment or the options.
+            ValueError: the same, from a package that knows nothing of compactrl.
         """
 
     @property
@@ -91,7 +94,7 @@ class Learner(ABC):
     @property
     @abstractmethod
     def normalizer(self) -> Normalizer:
-        """The observation normaliser of the present iteration."""
+        """The observation normaliser of the current iteration."""
 
     @abstractmethod
     def ask(self, designs: Designs) -> Trials:
@@ -103,7 +106,7 @@ class Learner(ABC):
 
     @abstractmethod
     def judge(self, outcomes: Outcomes) -> Judgement:
-        """Say of each design how it did; after `tell`."""
+        """Judge each design; called after `tell`."""
 
     def design(self, proposed: Design) -> Design:
         """Return the design that ships with a proposed one (D,)."""
@@ -127,12 +130,12 @@ class Learner(ABC):
 
 
 def shipped_theta(state: State) -> Floats:
-    """Return theta as it ships, (P,), of a learner's state; runs of earlier versions shipped the last one."""
+    """Return theta as it ships, (P,), of a learner's state; earlier versions shipped the last theta."""
     return np.asarray(state["average_theta"] if "average_theta" in state else state["theta"])
 
 
 def single(layers: Layers) -> Layers:
-    """Return layers in single precision, as policies run."""
+    """Return layers in single precision, in which policies run."""
     return tuple(
         Layer(layer.weight.astype(np.float32), None if layer.bias is None else layer.bias.astype(np.float32))
         for layer in layers

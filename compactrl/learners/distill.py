@@ -1,7 +1,7 @@
 """Behaviour cloning: a policy learns the actions of another one, the teacher, which acts.
 
-The column "behaviour cloning" of Hegde & Sukhatme 2022, table I: a small network on what a [256, 256] policy does. The
-teacher acts with a little noise, so that it shows how it recovers; what is learnt is what it would have done without:
+The column "behaviour cloning" of Hegde & Sukhatme 2022, table I: a small network imitates a [256, 256] policy. The
+teacher acts with a little noise, so that it shows how to recover. Its actions without noise are the targets:
 
     loss = mean (tanh(student(o)) - teacher(o))²,   actions in -1 … 1
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from compactrl.buffers import ReplayBuffer
 from compactrl.errors import InputError
-from compactrl.learners.base import Judgement, LearnerContext
-from compactrl.learners.gradient import NOTHING, GradientLearner, Means
+from compactrl.learners.base import NO_DESIGN, Judgement, LearnerContext
+from compactrl.learners.gradient import GradientLearner, Means
 from compactrl.learners.options import DistillOptions
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.policy import Policy
@@ -26,17 +26,17 @@ class DistillLearner(GradientLearner):
     """Imitates a teacher.
 
     Args:
-        context: what it is told, a teacher too.
+        context: with a teacher.
 
     Raises:
-        InputError: an environment or a teacher that will not do.
+        InputError: the environment or the teacher is not for it.
     """
 
     options: DistillOptions
 
     def __init__(self, context: LearnerContext) -> None:
         super().__init__(context)
-        self.teacher = _checked(context)
+        self.teacher = _checked_teacher(context)
         self.buffer = ReplayBuffer(self.options.replay_size, context.spec.observation_size, self.actions)
 
     @property
@@ -46,8 +46,8 @@ class DistillLearner(GradientLearner):
 
     def ask(self, designs: Designs) -> Trials:
         """Return trials of the teacher."""
-        nothing = np.zeros((self.lanes, designs.shape[1]), np.int64)
-        return Trials(self.teacher.batched(self.lanes), self.normalizer, nothing, self._explore(self.num_steps))
+        no_designs = np.zeros((self.lanes, designs.shape[1]), np.int64)
+        return Trials(self.teacher.batched(self.lanes), self.normalizer, no_designs, self._explore(self.num_steps))
 
     def _explore(self, steps: int) -> Exploration:
         shape = (steps, self.lanes, self.actions)
@@ -55,12 +55,13 @@ class DistillLearner(GradientLearner):
         return Exploration(noise, np.full(shape, np.nan), self.distribution)
 
     def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:  # noqa: ARG002
-        """Keep what the teacher saw and would have done; learn from it."""
-        seen = outcomes.transitions
-        if seen is None:
+        """Keep the teacher's observations and its actions without noise; learn from them."""
+        transitions = outcomes.transitions
+        if transitions is None:
             raise ValueError("expected outcomes of collecting, with transitions")
-        shown = self.teacher.squashed(seen.observation.reshape(-1, seen.observation.shape[-1]))
-        self.buffer.add(seen._replace(action=shown.reshape(seen.action.shape)))
+        observations = transitions.observation
+        actions = self.teacher.squashed(observations.reshape(-1, observations.shape[-1]))
+        self.buffer.add(transitions._replace(action=actions.reshape(transitions.action.shape)))
         metrics = self._episodes(outcomes)
         if len(self.buffer) < self.options.batch_size:
             return metrics
@@ -77,16 +78,16 @@ class DistillLearner(GradientLearner):
         observations = self._tensor(((drawn.observation - mean) / std).astype(np.float32).reshape(shape))
         actions = self._tensor(drawn.action.reshape(shape))
         for observation, action in zip(observations, actions, strict=True):
-            network = self.trained.network(self._theta, NOTHING[None])
+            network = self.trained.network(self._theta, NO_DESIGN[None])
             loss = (self.distribution.mode(network(observation)) - action).square().mean()
             self._descend(loss)
             means.add("actor_loss", loss)
         return means
 
     def judge(self, outcomes: Outcomes) -> Judgement:  # noqa: ARG002
-        """There is one design, and nothing to say of it."""
-        nothing: Floats = np.full(self.num_designs, np.nan)
-        return Judgement(nothing, nothing)
+        """Judge nothing: there is one design."""
+        unknown: Floats = np.full(self.num_designs, np.nan)
+        return Judgement(unknown, unknown)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit; the replay buffer unless `save_replay` is off."""
@@ -98,7 +99,7 @@ class DistillLearner(GradientLearner):
         self._restore_buffer(self.buffer, state["buffer"])
 
 
-def _checked(context: LearnerContext) -> Policy:
+def _checked_teacher(context: LearnerContext) -> Policy:
     """Return the teacher.
 
     Raises:

@@ -1,10 +1,10 @@
 """The learner that improves theta by an evolution strategy, for every evolved method.
 
-It turns the strategy's candidates and the controller's designs into plain MLPs, and outcomes into what the
-strategy maximises: the return, less what should not pay while training. Two such things are known:
+It turns the strategy's candidates and the controller's designs into plain MLPs, and outcomes into the objective that
+the strategy maximises: the return, less
 
-- the alive bonus of environments that reward not falling (Mania et al. 2018 leave it out in the same way);
-- where a compression asks for it, a cost (a mask's usage): Song et al. 2020, appendix D,
+- the alive bonus of environments that reward not falling, as in Mania et al. 2018;
+- a cost, where the compression has one (a mask's usage): Song et al. 2020, appendix D,
   `beta * R + (1 - beta) * (1 - eta)` with both terms standardised over the generation.
 
 It also keeps the running moments of all observations; they take effect from the next generation on.
@@ -31,14 +31,14 @@ class EvolutionLearner(Learner):
     Args:
         compression: (theta, design) → MLP.
         strategy: a name in `es.STRATEGIES`.
-        settling_strategy: the same, for once a design is settled.
-        population: evaluations a generation.
+        settling_strategy: the same, once a design is settled.
+        population: evaluations per generation.
         options: the strategy's options.
-        alive_bonus: reward a step that does not count while training.
+        alive_bonus: reward per step that does not count while training.
         normalize_observations: whether policies see normalised observations.
         normalize_rewards: whether returns are divided by their running standard deviation before the strategy and its
-            shaping see them (Song et al. 2020, appendix A.2); centred ranks do not change by it.
-        seed: source of the first theta and of the strategy's noise.
+            shaping see them (Song et al. 2020, appendix A.2); centred ranks are the same either way.
+        seed: of the first theta and of the strategy's noise.
     """
 
     needs_transitions = False
@@ -55,7 +55,7 @@ class EvolutionLearner(Learner):
         normalize_rewards: bool,
         seed: np.random.SeedSequence,
     ) -> None:
-        initial, searching, self._settling = seed.spawn(3)
+        initial_seed, strategy_seed, self._settling_seed = seed.spawn(3)
         self.compression = self._searched = compression
         self._population = population
         self._settling_strategy = settling_strategy
@@ -64,8 +64,8 @@ class EvolutionLearner(Learner):
         self._normalize, self._normalize_rewards = normalize_observations, normalize_rewards
         self._return_moments = np.zeros(3)  # count, sum, sum of squares of all returns so far
         self.settled: Design | None = None
-        theta = compression.initial(np.random.default_rng(initial))
-        self.strategy = STRATEGIES[strategy](theta, population, options, searching)
+        theta = compression.initial(np.random.default_rng(initial_seed))
+        self.strategy = STRATEGIES[strategy](theta, population, options, strategy_seed)
         self._moments = RunningMoments(compression.sizes[0])
 
     @classmethod
@@ -79,15 +79,13 @@ class EvolutionLearner(Learner):
         bonus = context.spec.alive_bonus if options.alive_bonus is None else options.alive_bonus
         if context.strategy is None:
             raise ValueError(f"expected options of the evolution strategy {options.es}")
-        made = cls(
+        learner = cls(
             context.compression, options.es, options.settle_es, options.population, context.strategy, bonus,
             options.normalize_observations, options.normalize_rewards, context.seed,
         )  # fmt: skip
-        if context.settle and options.settle_es != options.es:  # it must have this population, too
-            other = STRATEGIES[options.settle_es]
-            theta = np.zeros(context.compression.num_parameters)
-            other(theta, options.population, other.Options(), np.random.SeedSequence(0))
-        return made
+        if context.settle and options.settle_es != options.es:
+            _check_population(options.settle_es, options.population, context.compression.num_parameters)
+        return learner
 
     @property
     def num_designs(self) -> int:
@@ -96,16 +94,16 @@ class EvolutionLearner(Learner):
 
     @property
     def normalizer(self) -> Normalizer:
-        """The observation normaliser of the present generation."""
+        """The observation normaliser of the current generation."""
         return self._moments.normalizer if self._normalize else identity(self._searched.sizes[0])
 
     def ask(self, designs: Designs) -> Trials:
         """Return this generation's trials for the controller's designs (num_designs, D)."""
         candidates = self.strategy.ask()  # (N, P)
         decided = self.compression.design_of(candidates)
-        used = designs[self.strategy.groups] if decided is None else decided  # (N, D)
-        layers = single(self.compression.expand(candidates, used))
-        return Trials(Stacked(layers), self.normalizer, used)
+        candidate_designs = designs[self.strategy.groups] if decided is None else decided  # (N, D)
+        layers = single(self.compression.expand(candidates, candidate_designs))
+        return Trials(Stacked(layers), self.normalizer, candidate_designs)
 
     def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:
         """Learn from the outcomes; progress is the share of the budget that is spent, in [0, 1]."""
@@ -118,12 +116,12 @@ class EvolutionLearner(Learner):
         return metrics
 
     def judge(self, outcomes: Outcomes) -> Judgement:
-        """Say of each design how its candidates did: rewards without the alive bonus, scores with it."""
+        """Judge each design by its candidates' mean return: rewards without the alive bonus, scores with it."""
         groups = self.strategy.groups
         return Judgement(mean_by_group(self._rewards(outcomes), groups), mean_by_group(outcomes.returns, groups))
 
     def _rewards(self, outcomes: Outcomes) -> Floats:
-        """Return what counts while training, shape (N,): returns without the alive bonus; NaN where one failed."""
+        """Return the returns that count while training, shape (N,): without the alive bonus; NaN where one failed."""
         return np.asarray(outcomes.returns - self._alive_bonus * outcomes.steps)
 
     def _objective(self, trials: Trials, outcomes: Outcomes, progress: float) -> Floats:
@@ -134,11 +132,11 @@ class EvolutionLearner(Learner):
         cost = self.compression.cost(trials.designs, progress)
         if cost is None:
             return returns
-        wanted, beta = cost
-        return np.asarray(beta * _standardized(returns) - (1 - beta) * _standardized(wanted))
+        costs, beta = cost
+        return np.asarray(beta * _standardized(returns) - (1 - beta) * _standardized(costs))
 
     def _reward_scale(self, returns: Floats) -> float:
-        """Take returns (N,) into the running moments; return the standard deviation of all so far, 1 for constants."""
+        """Add returns (N,) to the running moments; return the standard deviation of all so far, 1 for constants."""
         valid = returns[np.isfinite(returns)]
         self._return_moments = self._return_moments + np.array([len(valid), valid.sum(), (valid * valid).sum()])
         count, total, square = self._return_moments
@@ -157,23 +155,29 @@ class EvolutionLearner(Learner):
     def ship(self, proposed: Design) -> Shipped:
         """Return theta without noise with this design (D,), as it would ship."""
         design = self.design(proposed)
-        shown = design if self.settled is None else self.settled
         layers = single(self.compression.expand(self.theta(), design))
-        return Shipped(self.compression.compact(self.theta(), design), layers, shown, self.compression.size(design))
+        return Shipped(
+            self.compression.compact(self.theta(), design),
+            layers,
+            design if self.settled is None else self.settled,
+            self.compression.size(design),
+        )
 
     def settle(self, proposed: Design) -> None:
-        """Freeze a design: from here on only its weights are improved, by a strategy begun anew."""
+        """Freeze a design: from here on only its weights are improved, by a new strategy."""
         self._freeze(self.theta(), self.compression.fit(self.theta(), self.design(proposed)))
 
     def _freeze(self, theta: Floats, design: Design) -> None:
         self.settled = design
-        self.compression, kept = self._searched.settle(theta, design)
-        # The defaults are for a policy without structure: as much noise on the edges in use as they would have there.
+        self.compression, settled_theta = self._searched.settle(theta, design)
+        # The strategy's defaults are for unstructured policies: the edges in use get as much noise as they have there.
         usage = self._searched.usage(design[None])
         edges = self._searched.num_edges * (1.0 if usage is None else float(usage[0]))
-        share = len(kept) / (edges + self._searched.num_biases)
+        share = len(settled_theta) / (edges + self._searched.num_biases)
         options = self._settling_options.for_share(share)
-        self.strategy = STRATEGIES[self._settling_strategy](kept, self._population, options, self._settling)
+        self.strategy = STRATEGIES[self._settling_strategy](
+            settled_theta, self._population, options, self._settling_seed
+        )
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
@@ -187,15 +191,21 @@ class EvolutionLearner(Learner):
     def load_state_dict(self, state: State) -> None:
         """Restore what `state_dict` returned."""
         if state["settled"] is not None:
-            # Which weights are left depends on the design alone; their values come with the strategy.
+            # The design alone says which weights are left; their values come with the strategy's state.
             self._freeze(np.zeros(self._searched.num_parameters), np.asarray(state["settled"], np.int64))
         self.strategy.load_state_dict(state["strategy"])
         self._moments.load_state_dict(state)
         self._return_moments = np.asarray(state.get("return_moments", np.zeros(3)))
 
 
+def _check_population(strategy: str, population: int, num_parameters: int) -> None:
+    """Raise ValueError where a strategy cannot have this population."""
+    kind = STRATEGIES[strategy]
+    kind(np.zeros(num_parameters), population, kind.Options(), np.random.SeedSequence(0))
+
+
 def mean_by_group(returns: Floats, groups: Integers) -> Floats:
-    """Return the mean return of each design (num_designs,): twins share one; NaN where all of a group failed.
+    """Return the mean return of each design, (num_designs,): twins share one. NaN where all of a group failed.
 
     Example:
         >>> mean_by_group(np.array([1.0, 3.0, np.nan, 5.0]), np.array([0, 0, 1, 1]))
@@ -209,6 +219,6 @@ def mean_by_group(returns: Floats, groups: Integers) -> Floats:
 
 
 def _standardized(values: Floats) -> Floats:
-    """Zero mean and unit deviation over the finite values (N,); constant values become 0."""
+    """Return values (N,) with mean 0 and deviation 1 over the finite ones; constant values become 0."""
     spread = float(np.nanstd(values))
     return np.asarray((values - np.nanmean(values)) / (spread if spread > 0 else 1.0))

@@ -1,4 +1,4 @@
-"""What learners by gradients share: theta on a device, its steps of Adam, how an iteration is divided, what ships."""
+"""Base of learners by gradients: theta on a device, its steps of Adam, how an iteration is divided, what ships."""
 
 from __future__ import annotations
 
@@ -37,18 +37,16 @@ from compactrl.types import (
     Trials,
 )
 
-NOTHING: Design = np.zeros(0, np.int64)
-
 
 class Means:
-    """Means of numbers by name, summed where they are computed: a look at one would wait for it."""
+    """Means of tensors by name. Sums stay on the device: reading one would make the CPU wait for it."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
 
     def add(self, name: str, value: Tensor) -> None:
-        """Take a number in."""
+        """Add a value of one element."""
         value = value.detach()
         self._sums[name] = value + self._sums[name] if name in self._sums else value
         self._counts[name] = self._counts.get(name, 0) + 1
@@ -61,44 +59,44 @@ class Means:
 class GradientLearner(Learner):
     """Theta of a compression that can be trained by gradients (`network`, beside `expand`).
 
-    In an iteration n designs act for `num_steps` steps in every lane (lane l runs design l mod n); then `num_parts`
-    times n designs, first those that acted, are trained for `updates_per_part` updates. Some of the n are the same each
-    time (`MetaBatch.anchors`), the others the controller's. Who acts changes less often than who learns: a policy
-    that hands its episode on after a few steps never sees where it gets by itself.
+    In an iteration, n designs act for `num_steps` steps in every lane (lane l runs design l mod n). Then n designs at a
+    time, first those that acted, are trained for `updates_per_part` updates, `num_parts` times. Some of the n are the
+    same every time (`MetaBatch.anchors`), the others the controller's. The designs that act change less often than
+    those that learn: a policy that acts for a few steps only never sees where it gets by itself.
 
     Args:
-        context: what it is told; its compression can be trained by gradients.
+        context: its compression can be trained by gradients.
 
     Raises:
-        InputError: an environment or options that will not do.
+        InputError: the learner is not for the environment or the options.
     """
 
     needs_transitions = True
 
     def __init__(self, context: LearnerContext) -> None:
         check(context)
-        initial, own = context.seed.spawn(2)
+        initial_seed, own_seed = context.seed.spawn(2)
         options: GradientOptions = context.options
         self.options, self.lanes, self.actions = options, context.lanes, context.spec.action.size
         self.distribution = context.distribution
         self.device = device_of(options.device)
-        self.generator = np.random.default_rng(own)
+        self.generator = np.random.default_rng(own_seed)
         self._searched, self._searched_batch = context.compression, context.meta_batch
         self.settled: Design | None = None
-        first = context.compression.initial(np.random.default_rng(initial))
-        self._begin(context.compression, context.meta_batch, first)
+        theta = context.compression.initial(np.random.default_rng(initial_seed))
+        self._begin(context.compression, context.meta_batch, theta)
 
     @classmethod
     def build(cls, context: LearnerContext) -> Self:
         """Make a learner.
 
         Raises:
-            InputError: an environment or options that will not do.
+            InputError: the learner is not for the environment or the options.
         """
         return cls(context)
 
     def _begin(self, compression: Compression, batch: MetaBatch, theta: Floats) -> None:
-        """Train this compression from this theta (P,)."""
+        """Train this compression from this theta (P,) on, with a new optimiser."""
         if not isinstance(compression, Trainable):
             raise InputError(f"--method {compression.name} has no gradients: it is for evolution")
         self.compression, self.trained, self.batch = compression, compression, batch
@@ -111,14 +109,14 @@ class GradientLearner(Learner):
 
     @property
     def _steps_per_part(self) -> int:
-        """Steps in every lane for the updates of one part."""
+        """Steps in every lane that the updates of one part are for."""
         options = self.options
         resample = self.batch.resample_updates / options.updates_per_step or options.iteration_steps
         return max(1, round(resample / self.lanes))
 
     @property
     def num_parts(self) -> int:
-        """How many times the designs that learn change in an iteration."""
+        """How many groups of n designs learn in an iteration."""
         return max(1, round(self.options.iteration_steps / (self._steps_per_part * self.lanes)))
 
     @property
@@ -133,11 +131,11 @@ class GradientLearner(Learner):
 
     @property
     def num_designs(self) -> int:
-        """How many designs `ask` needs, beside the anchors."""
+        """How many designs `ask` needs; anchors are not among them."""
         return self.num_parts * (self.batch.size - len(self.batch.anchors))
 
     def parts(self, designs: Designs) -> Designs:
-        """Return who learns with whom, (num_parts, n, D), of the controller's designs (num_designs, D)."""
+        """Return the designs of each part, anchors first, (num_parts, n, D), of the controller's (num_designs, D)."""
         return self.batch.joined(designs, self.num_parts)
 
     # Acting.
@@ -150,12 +148,13 @@ class GradientLearner(Learner):
     def ask(self, designs: Designs) -> Trials:
         """Return this iteration's trials for the controller's designs (num_designs, D)."""
         self._asked = self.parts(designs)
-        acting, of = self._asked[0], np.arange(self.lanes) % self.batch.size
+        acting, design_of_lane = self._asked[0], np.arange(self.lanes) % self.batch.size
         with single_threaded_torch():
-            policies = tuple(self._acting(acting))
-        return Trials(Mixed(policies, of), self.normalizer, acting[of], self._explore(self.num_steps))
+            policies = tuple(self._networks(acting))
+        exploration = self._explore(self.num_steps)
+        return Trials(Mixed(policies, design_of_lane), self.normalizer, acting[design_of_lane], exploration)
 
-    def _acting(self, designs: Designs) -> Iterator[Layers]:
+    def _networks(self, designs: Designs) -> Iterator[Layers]:
         """Return the MLPs of these designs (n, D)."""
         theta = self._theta.detach().cpu().numpy()
         if not designs.shape[1]:
@@ -170,31 +169,31 @@ class GradientLearner(Learner):
 
     @staticmethod
     def _episodes(outcomes: Outcomes) -> Metrics:
-        """Return how the episodes went that ended."""
-        seen = outcomes.transitions
-        metrics: Metrics = {}
-        if seen is not None and (ended := int((seen.terminated | seen.truncated).sum())):
-            metrics["episodes"] = float(ended)
-        return metrics
+        """Return how many episodes ended, if any."""
+        transitions = outcomes.transitions
+        if transitions is None:
+            return {}
+        ended = int((transitions.terminated | transitions.truncated).sum())
+        return {"episodes": float(ended)} if ended else {}
 
     # Learning.
 
     def _anneal(self, progress: float) -> Metrics:
-        """Set the policy's learning rate for when this share of the budget is spent; return it as a metric."""
+        """Set the learning rate of theta for this share of the budget that is spent; return it as a metric."""
         options = self.options
         self._adam.rate = options.actor_learning_rate * (1 - progress * (1 - options.actor_final_rate_share))
         return {"actor_learning_rate": self._adam.rate}
 
     def _descend(self, loss: Tensor) -> None:
-        """Take a step of Adam down a loss, and the mean that ships a step after it.
+        """Take a step of Adam down a loss, and update the average that ships.
 
         Polynomial-decay averaging of Shamir & Zhang, "Stochastic gradient descent for non-smooth optimization" (2013),
         with their eta = 1 / share - 1.
         """
         (gradient,) = torch.autograd.grad(loss, self._theta)
         self._adam.step(gradient)
-        averaged = 1 + self.options.average_share * (self._adam.steps - 1)
-        self._average.lerp_(self._theta.detach(), 1 / averaged)
+        averaged_steps = 1 + self.options.average_share * (self._adam.steps - 1)
+        self._average.lerp_(self._theta.detach(), 1 / averaged_steps)
 
     def _finite(self, means: Means) -> Metrics:
         """Return means as metrics.
@@ -232,11 +231,11 @@ class GradientLearner(Learner):
     # What ships.
 
     def theta(self) -> Floats:
-        """Return theta as it ships, (P,): the mean of the last ones, or the last (`average_share`)."""
+        """Return theta as it ships, (P,): the average of the last ones, or the last one (`average_share`)."""
         return self._average.cpu().numpy().astype(float)
 
     def ship(self, proposed: Design) -> Shipped:
-        """Return the plain network of a design (D,), its outputs as many as there are actions."""
+        """Return the plain network of a design (D,), with as many outputs as there are actions."""
         with single_threaded_torch():
             compact = self.compression.compact(self.theta(), proposed)
         deployed = first_outputs(compact, self.actions)
@@ -264,7 +263,7 @@ class GradientLearner(Learner):
     def load_state_dict(self, state: State) -> None:
         """Restore what `state_dict` returned."""
         if state["settled"] is not None:
-            self.settle(np.asarray(state["settled"], np.int64))  # of which the numbers come next
+            self.settle(np.asarray(state["settled"], np.int64))  # its numbers come next
         with torch.no_grad():
             self._theta.copy_(torch.as_tensor(np.asarray(state["theta"])))
         self._average.copy_(torch.as_tensor(shipped_theta(state)))
@@ -273,7 +272,7 @@ class GradientLearner(Learner):
 
 
 def check(context: LearnerContext) -> None:
-    """Raise InputError where this environment or these options will not do."""
+    """Raise InputError where learning by gradients is not for this environment or these options."""
     spec, method, meta = context.spec, context.method, context.meta_batch.size
     device_of(context.options.device)
     if spec.action.kind == "box" and spec.action.bounds is None:
@@ -298,7 +297,7 @@ def check(context: LearnerContext) -> None:
 
 
 def first_outputs(compact: Compact, outputs: int) -> Compact:
-    """Return a plain network with only its first outputs: what ships of those that training has more of."""
+    """Return a plain network with only its first outputs: training may need more than ship."""
     skeleton = compact.skeleton
     inner, last = skeleton.sizes[:-1], skeleton.sizes[-1]
     dropped = last - outputs
@@ -311,7 +310,7 @@ def device_of(name: str) -> torch.device:
     """Return the device of --device.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such device.
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: torch finds no CUDA device here; use --device cpu, or a torch built for CUDA")

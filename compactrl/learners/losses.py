@@ -22,9 +22,9 @@ def bellman_target(reward: Tensor, terminated: Tensor, next_value: Tensor, disco
 def critic_loss(values: Tensor, target: Tensor, clip: float = 0.0) -> Tensor:
     """Return Σ_c mean h(Q_c - y), of values (C, B) and target (B,).
 
-    h is the square; of errors beyond `clip` times their mean size, if that is not 0, its tangent there (Huber 1964).
-    The mean is over all C · B of them, and no gradient goes through it. torch's `huber_loss` wants it as a number, for
-    which a GPU would have to be waited for at every update.
+    h is the square, and beyond `clip` times the errors' mean size its tangent (Huber 1964); with a clip of 0 the square
+    everywhere. The mean is over all C · B errors, and no gradient goes through it. torch's `huber_loss` takes it as a
+    Python number, so that the CPU would wait for the GPU at every update.
     """
     errors = values - target
     if not clip:

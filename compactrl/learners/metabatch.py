@@ -1,11 +1,11 @@
-"""Meta-batches: which designs act and learn at a time, which of them are the same each time, what critics are told.
+"""Meta-batches: the designs that act and learn at a time, those among them that never change, what critics are told.
 
 Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022), section III-C: a
 meta-batch of architectures acts, each in an environment of its own, and a minibatch is split among them. A plain
 network is a meta-batch of one design.
 
-Departures: critics are told the architecture (`--no-tell-critics` has the paper's), and half of every meta-batch is the
-same one, the anchor (`--anchor-share 0` has the paper's); see `off_policy.py` for why.
+Departures: critics are told the architecture (`--no-tell-critics` has the paper's), and half of every meta-batch is one
+architecture, the anchor (`--anchor-share 0` has the paper's). The reasons are in `off_policy.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from compactrl.policies.architectures import ArchitectureSpace, Widths
 from compactrl.types import Designs, Floats
 
 ANCHOR_WIDTH, ANCHOR_LAYERS = 256, 2
-"""Of the anchor, at most where there are such widths: what plain off-policy learning is done with."""
+"""Of the anchor, at most: the usual network of plain off-policy learning."""
 
 
 class MetaBatchOptions(Options):
@@ -45,7 +45,7 @@ class MetaBatchOptions(Options):
 
 @dataclass(frozen=True)
 class MetaBatch:
-    """Who acts and learns together; by default one design, of which there is nothing to tell.
+    """The designs that act and learn together; by default one, of which critics are told nothing.
 
     Example:
         >>> MetaBatch().told(np.zeros((3, 0), np.int64)).shape
@@ -55,32 +55,32 @@ class MetaBatch:
     size: int = 1
     """n, how many designs act and learn at a time."""
     resample_updates: int = 0
-    """Updates after which others learn, where they change; 0 where they do not."""
+    """Updates after which other designs learn; 0 where they do not change."""
     anchors: Designs = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     """(k, D) designs that are part of every meta-batch, k < n."""
     described: ArchitectureSpace | None = None
-    """The space whose architectures critics are told; None where they are told nothing."""
+    """The space of the architectures that critics are told; None where they are told nothing."""
 
     @classmethod
     def of(cls, options: MetaBatchOptions, space: ArchitectureSpace) -> Self:
         """Return the meta-batches of a space of architectures."""
         count = min(round(options.anchor_share * options.meta_batch), options.meta_batch - 1)
         anchors = np.repeat(space.designs_of([anchor_of(space)]), count, axis=0)
-        told = space if options.tell_critics else None
-        return cls(options.meta_batch, options.resample_updates, anchors, told)
+        described = space if options.tell_critics else None
+        return cls(options.meta_batch, options.resample_updates, anchors, described)
 
     def told(self, designs: Designs) -> Floats:
         """Return what critics are told of each design (n, D), numbers of the order of 1, shape (n, F)."""
         return np.zeros((len(designs), 0)) if self.described is None else self.described.features(designs)
 
     def joined(self, designs: Designs, parts: int) -> Designs:
-        """Return who learns with whom, (parts, n, D), of a controller's designs (parts · (n - k), D)."""
+        """Return the designs of each part, anchors first, (parts, n, D), of a controller's (parts · (n - k), D)."""
         anchors = np.broadcast_to(self.anchors, (parts, *self.anchors.shape))
         others = designs.reshape(parts, self.size - anchors.shape[1], designs.shape[1])
         return others if not anchors.shape[1] else np.concatenate([anchors, others], axis=1)
 
 
 def anchor_of(space: ArchitectureSpace) -> Widths:
-    """Return the architecture of the anchors: large enough to get far soon, small enough to be updated soon."""
+    """Return the architecture of the anchors: large enough to learn fast, small enough to be updated fast."""
     narrow = [width for width in space.widths if width <= ANCHOR_WIDTH]
     return (max(narrow) if narrow else min(space.widths),) * min(ANCHOR_LAYERS, space.max_layers)

@@ -1,4 +1,4 @@
-"""Running moments of all observations so far, and the normaliser that follows from them."""
+"""Running moments of all observations so far, and their normaliser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SMALLEST_STD = 1e-6
 
 
 def normalizer_of(count: float, total: Floats, square: Floats) -> Normalizer:
-    """Return the normaliser of so many observations with these sums (O,); it changes nothing before there are two."""
+    """Return the normaliser of `count` observations with these sums (O,); of fewer than two it is the identity."""
     if count < 2:
         return Normalizer(np.zeros_like(total), np.ones_like(total))
     mean = total / count
@@ -20,12 +20,12 @@ def normalizer_of(count: float, total: Floats, square: Floats) -> Normalizer:
 
 
 def identity(size: int) -> Normalizer:
-    """Return a normaliser of O numbers that changes nothing."""
+    """Return the normaliser of O numbers that changes nothing."""
     return normalizer_of(0.0, np.zeros(size), np.zeros(size))
 
 
 class RunningMoments:
-    """Sums over everything seen so far.
+    """Sums over all observations so far.
 
     Args:
         size: O.
@@ -41,14 +41,14 @@ class RunningMoments:
         self.count, self._total, self._square = 0.0, np.zeros(size), np.zeros(size)
 
     def add(self, moments: Moments) -> None:
-        """Take in the observations of N trials."""
+        """Add the observations of N trials."""
         self.count += float(moments.seen.sum())
         self._total = self._total + moments.total.sum(axis=0)
         self._square = self._square + moments.square.sum(axis=0)
 
     @property
     def normalizer(self) -> Normalizer:
-        """Of what was seen."""
+        """Of all observations so far."""
         return normalizer_of(self.count, self._total, self._square)
 
     def state_dict(self) -> State:
@@ -56,6 +56,6 @@ class RunningMoments:
         return {"count": self.count, "total": self._total, "square": self._square}
 
     def load_state_dict(self, state: State) -> None:
-        """Restore what `state_dict` returned; other keys are others'."""
+        """Restore what `state_dict` returned; other keys are ignored."""
         self.count = float(state["count"])
         self._total, self._square = np.asarray(state["total"]), np.asarray(state["square"])

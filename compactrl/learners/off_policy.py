@@ -1,22 +1,24 @@
 """Off-policy actor-critic learning, of one policy or of a network that writes policies for many architectures.
 
-Hegde & Sukhatme 2022, section III-C: a meta-batch of architectures acts, each in an environment of its own, into
-one replay buffer; a minibatch is split among them, and their policies, all written by one theta, go up the critics'
-values (equation 4). A plain network is the same with one architecture.
+Hegde & Sukhatme 2022, section III-C: each architecture of a meta-batch acts in an environment of its own, into one
+replay buffer. A minibatch is split among them, and the policies, all written by one theta, ascend the critics' values
+(equation 4). A plain network is a meta-batch of one architecture.
 
-An iteration collects some 1000 environment steps, one meta-batch acting in all of them, and then makes as many updates,
-of several meta-batches one after the other. What a design is worth is taken from the critics: the mean value of its
-actions over its updates.
+An iteration collects some 1000 environment steps with one meta-batch, then makes as many updates with several
+meta-batches one after the other. The reward of a design is the critics' mean value of its actions over its updates.
 
-Departures: collecting and learning alternate in larger pieces than the public code's single steps (rlkit's do so too),
-and who acts changes with every piece, not with who learns; updates begin after the random steps; critics are told
-whose actions they value, Q(observation, action, design); and half of every meta-batch is the same architecture
-(`MetaBatch.anchors`). In the paper critics are not told, and learn what the mixture is worth, so that no policy gets
-far ahead of it: a plain policy that is trained against such critics alone, once they are finished, gets no further
-than the mixture's best. Told critics alone are slow where returns are high: what thousands of policies do by turns is
-poor experience for the able ones. One that acts and learns all the time goes ahead as a plain policy does, and the
-others learn from where it gets. Errors that are large beside the others count by size, not squared (`critic_clip`):
-critics of thousands of policies have a tenth of them that is most of the squares (figures in `methods/rows.py`).
+Departures:
+
+1. Collecting and learning alternate in larger pieces than the public code's single steps (as in rlkit). The designs
+   that act change with every piece; those that learn change more often.
+2. Updates begin after the random steps.
+3. Critics are told the design, Q(observation, action, design). The paper's learn the value of the mixture of all
+   designs, and no policy gets far ahead of it.
+4. Half of every meta-batch is one architecture (`MetaBatch.anchors`). Experience of thousands of policies by turns is
+   poor for the best of them; the others learn from where this one gets.
+5. Critics' errors that are large beside the others count by size, not squared (`critic_clip`).
+
+Trials of 3 to 5 are in `docs/trials.md`.
 """
 
 from __future__ import annotations
@@ -42,27 +44,27 @@ from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
 
 HINDSIGHT = 0.8
-"""Share of relabelled transitions in environments with goals: four for each that stays as it was."""
+"""Share of relabelled transitions in environments with goals: four of five."""
 
 
-def _needed(options: OffPolicyOptions) -> int:
-    """Return how many transitions there have to be before learning begins."""
+def _transitions_needed(options: OffPolicyOptions) -> int:
+    """Return how many transitions the buffer must hold before learning begins."""
     return max(options.batch_size, min(options.random_steps, options.replay_size // 2))
 
 
-class Improved(NamedTuple):
-    """What came of an update of the policy."""
+class Improvement(NamedTuple):
+    """The loss of the policies, and the values that it is made of."""
 
     loss: Tensor
     values: Tensor
-    """(n, B / n) the critics' values of the policies' actions."""
+    """(n, rows) the critics' values of the policies' actions."""
 
 
 class OffPolicyLearner(GradientLearner):
-    """Learns theta from a replay buffer; a subclass says how policies act and what is the loss.
+    """Learns theta from a replay buffer; a subclass defines exploration and losses.
 
     Args:
-        context: what it is told; see `GradientLearner`.
+        context: see `GradientLearner`.
     """
 
     options: OffPolicyOptions
@@ -72,22 +74,21 @@ class OffPolicyLearner(GradientLearner):
         super().__init__(context)
         spec, options = context.spec, self.options
         check_off_policy(context)
-        drawn = np.random.default_rng(context.seed.spawn(1)[0])
+        told_size = self._searched_batch.told(self._asked[0][:1]).shape[1]
         self.critics: Critics = MlpCritics(
-            spec.observation_size + self.actions + self._told_of(self._asked[0][:1]).shape[1],
+            spec.observation_size + self.actions + told_size,
             options.critic_hidden,
             self._count_critics(),
             options.critic_learning_rate,
-            drawn,
+            np.random.default_rng(context.seed.spawn(1)[0]),
             self.device,
         )
         self.buffer = self._make_buffer(spec)
         self._moments = RunningMoments(spec.observation_size)
-        self._lowest = (
-            None if spec.goal is None or spec.goal.lowest is None else spec.goal.lowest / (1 - options.discount)
-        )
+        lowest_reward = None if spec.goal is None else spec.goal.lowest
+        self._lowest_value = None if lowest_reward is None else lowest_reward / (1 - options.discount)
         self._updates = 0
-        self._judged: Floats = np.full(self.num_designs, np.nan)
+        self._design_values: Floats = np.full(self.num_designs, np.nan)
 
     def _count_critics(self) -> int:
         return self.num_critics
@@ -119,23 +120,23 @@ class OffPolicyLearner(GradientLearner):
 
     @abstractmethod
     def _noise(self, shape: tuple[int, ...]) -> Exploration:
-        """Draw how policies deviate while they act, (T, L, A)."""
+        """Draw the exploration of policies while they act, (T, L, A)."""
 
     def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:  # noqa: ARG002
-        """Keep the transitions; make as many updates as they allow, once there are enough to learn from."""
+        """Keep the transitions; once there are enough, make the updates of this iteration."""
         metrics = self._keep(outcomes)
-        self._judged = np.full(self.num_designs, np.nan)
-        if len(self.buffer) < _needed(self.options):
+        self._design_values = np.full(self.num_designs, np.nan)
+        if len(self.buffer) < _transitions_needed(self.options):
             return metrics
         metrics |= self._anneal(progress)
         with single_threaded_torch():
             means = Means()
-            judged = [self._learn(designs, means)[len(self.batch.anchors) :] for designs in self._asked]
-        self._judged = np.concatenate(judged)
+            values = [self._learn(designs, means)[len(self.batch.anchors) :] for designs in self._asked]
+        self._design_values = np.concatenate(values)
         return metrics | self._finite(means) | {"updates": float(self._updates)}
 
     def _keep(self, outcomes: Outcomes) -> Metrics:
-        """Add what was collected to the buffer and to the moments; say how episodes went."""
+        """Add the transitions to the buffer and to the moments; return metrics of episodes."""
         if outcomes.transitions is None:
             raise ValueError("expected outcomes of collecting, with transitions")
         self.buffer.add(outcomes.transitions)
@@ -143,92 +144,103 @@ class OffPolicyLearner(GradientLearner):
         return self._episodes(outcomes)
 
     def _learn(self, designs: Designs, means: Means) -> Floats:
-        """Make one part's updates with its n designs; return the mean value of each one's actions, (n,)."""
+        """Make the updates of one part with its n designs; return the mean value of each design's actions, (n,)."""
         count = self.updates_per_part
         rows = self.options.batch_size // len(designs)
         drawn = self.buffer.sample(count * len(designs) * rows, self.generator)
         batches = self._prepared(drawn, (count, len(designs), rows))
         noise = self._tensor(self.generator.standard_normal((count, 2, len(designs), rows, self.actions), np.float32))
-        value = torch.zeros(len(designs), device=self.device)
+        total = torch.zeros(len(designs), device=self.device)
         improvements = 0
-        for batch, drawn_noise in zip(zip(*batches, strict=True), noise, strict=True):
-            improved = self._update(Experience(*batch), designs, drawn_noise, means)
-            if improved is not None:
-                value += improved.values.mean(1)
+        for batch, batch_noise in zip(zip(*batches, strict=True), noise, strict=True):
+            values = self._update(Experience(*batch), designs, batch_noise, means)
+            if values is not None:
+                total += values.mean(1)
                 improvements += 1
-        return (
-            (value / max(improvements, 1)).cpu().numpy().astype(float)
-            if improvements
-            else np.full(len(designs), np.nan)
-        )
+        if not improvements:
+            return np.full(len(designs), np.nan)
+        return (total / improvements).cpu().numpy().astype(float)
 
     def _prepared(self, drawn: Experience, shape: tuple[int, ...]) -> Experience:
         """Return rows normalised, as tensors (updates, n, rows, …)."""
         mean, std = self.normalizer
         if self.options.normalize_observations:
-            seen, after = ((each - mean) / std for each in (drawn.observation, drawn.next_observation))
-            drawn = drawn._replace(observation=seen, next_observation=after)
+            drawn = drawn._replace(
+                observation=(drawn.observation - mean) / std, next_observation=(drawn.next_observation - mean) / std
+            )
         return Experience(
             *(self._tensor(np.ascontiguousarray(part, np.float32).reshape(*shape, *part.shape[1:])) for part in drawn)
         )
 
-    def _update(self, batch: Experience, designs: Designs, noise: Tensor, means: Means) -> Improved | None:
-        """Make one update of the critics, and of the policy where it is due."""
+    def _update(self, batch: Experience, designs: Designs, noise: Tensor, means: Means) -> Tensor | None:
+        """Make one update of the critics, and of the policies where it is due.
+
+        Args:
+            batch: (n, rows, …).
+            designs: (n, D).
+            noise: (2, n, rows, A), of the targets' actions and of the policies'.
+            means: take the metrics in.
+
+        Returns:
+            The critics' values (n, rows) of the policies' actions; None where only the critics are updated.
+        """
         improves = self._improves()
         network = self.trained.network(self._theta if improves else self._theta.detach(), designs)
         told = self._told(designs)
+        target = self._target(batch, self._following(network, designs), told, noise[0])
+        self._fit_critics(batch, told, target, means)
+        values = None
+        if improves:
+            loss, values = self._improve(network, told, batch.observation, noise[1], means)
+            self._descend(loss)
+            means.add("actor_loss", loss)
+        self.critics.follow(self.options.target_rate)
+        self._updates += 1
+        return values
+
+    @torch.no_grad()
+    def _target(self, batch: Experience, following: Any, told: Tensor, noise: Tensor) -> Tensor:
+        """Return what the critics should say of the batch, (n · rows,)."""
+        next_value = self._next_value(following, told, batch.next_observation, noise)
         flat = batch.reward.numel()
-        with torch.no_grad():
-            following = self._next_value(self._following(network, designs), told, batch.next_observation, noise[0])
-            target = bellman_target(
-                batch.reward.reshape(flat), batch.terminated.reshape(flat), following, self.options.discount
-            )
-            if self._lowest is not None:
-                target.clamp_(self._lowest, 0.0)
+        reward, terminated = batch.reward.reshape(flat), batch.terminated.reshape(flat)
+        target = bellman_target(reward, terminated, next_value, self.options.discount)
+        if self._lowest_value is not None:
+            target.clamp_(self._lowest_value, 0.0)
+        return target
+
+    def _fit_critics(self, batch: Experience, told: Tensor, target: Tensor, means: Means) -> None:
+        """Take a step of the critics towards their target (n · rows,)."""
         values = self.critics(batch.observation, batch.action, told, learn=True)
         loss = critic_loss(values, target, self.options.critic_clip)
         self.critics.descend(loss)
         means.add("critic_loss", loss)
         means.add("value", values[0].mean())
-        improved = None
-        if improves:
-            improved = self._improve(network, told, batch.observation, noise[1], means)
-            self._descend(improved.loss)
-            means.add("actor_loss", improved.loss)
-        self.critics.follow(self.options.target_rate)
-        self._updates += 1
-        return improved
 
     def _improves(self) -> bool:
-        """Return whether this update is one of the policy, too."""
+        """Return whether the policies are updated this time."""
         return True
 
     def _following(self, network: Any, designs: Designs) -> Any:  # noqa: ARG002
-        """Return the policies whose actions targets take, of those that learn."""
+        """Return the policies that act in the targets."""
         return network
 
     @abstractmethod
     def _next_value(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
-        """Return what the targets expect after the next observations (n, rows, O), shape (n · rows,)."""
+        """Return the value of the next observations (n, rows, O), shape (n · rows,)."""
 
     @abstractmethod
-    def _improve(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improved:
-        """Return the loss of the policies at these observations (n, rows, O)."""
-
-    def _valued(self, told: Tensor, observation: Tensor, actions: Tensor) -> Tensor:
-        """Return the critics' values (C, n · rows) of actions (n, rows, A); no gradient goes to the critics."""
-        return self.critics(observation, actions, told)
+    def _improve(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improvement:
+        """Return the loss of the policies at these observations (n, rows, O), and their values."""
 
     def _told(self, designs: Designs) -> Tensor:
-        """Return what critics are told of designs (n, D), (n, F); of the one that is left, once it is settled."""
-        return self._tensor(self._told_of(designs if self.settled is None else self.settled[None]).astype(np.float32))
-
-    def _told_of(self, designs: Designs) -> Floats:
-        return self._searched_batch.told(designs)
+        """Return what critics are told of designs (n, D), shape (n, F); of the settled one, once there is one."""
+        told = self._searched_batch.told(designs if self.settled is None else self.settled[None])
+        return self._tensor(told.astype(np.float32))
 
     def judge(self, outcomes: Outcomes) -> Judgement:  # noqa: ARG002
-        """Say of each design what the critics make of its actions."""
-        return Judgement(self._judged, self._judged)
+        """Judge each design by the critics' mean value of its actions."""
+        return Judgement(self._design_values, self._design_values)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit; the replay buffer unless `save_replay` is off."""
@@ -250,7 +262,7 @@ class OffPolicyLearner(GradientLearner):
 
 
 def check_off_policy(context: LearnerContext) -> None:
-    """Raise InputError where nothing could be learned with these options."""
+    """Raise InputError where nothing can be learned with these options."""
     options, steps, spec = context.options, context.steps, context.spec
     if options.hindsight and spec.goal is None:
         raise InputError(f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none")
@@ -259,8 +271,9 @@ def check_off_policy(context: LearnerContext) -> None:
             f"--replay-size {options.replay_size} is less than --batch-size {options.batch_size}: nothing would "
             "ever be learned"
         )
-    if steps < _needed(options):
+    needed = _transitions_needed(options)
+    if steps < needed:
         raise InputError(
-            f"--steps {steps}: learning begins after {_needed(options)} steps (--random-steps "
+            f"--steps {steps}: learning begins after {needed} steps (--random-steps "
             f"{options.random_steps}, --batch-size {options.batch_size}): give more of the first, or fewer of these"
         )

@@ -1,4 +1,4 @@
-"""Options of the learners, apart from the learners themselves, which bring torch with them."""
+"""Options of the learners. They stand apart from the learners, which import torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from es import STRATEGIES
 
 DEFAULT_LANES = 160
-"""Enough for a core's block of 80 to hide what handing over commands costs; 320 at once are no faster."""
+"""Enough: in blocks of 80, a core hides the cost of handing over commands. 320 lanes are no faster."""
 
 
 def count(value: Any) -> Any:
@@ -49,7 +49,7 @@ class Options(BaseModel):
 
     @property
     def default_lanes(self) -> int:
-        """How many environments, where nothing else is said."""
+        """How many environments, by default."""
         return 8
 
 
@@ -71,7 +71,7 @@ class EvolutionOptions(Options):
 
     @property
     def default_lanes(self) -> int:
-        """One for each evaluation of a generation, to a limit."""
+        """One for each evaluation of a generation, up to a limit."""
         return min(self.population, DEFAULT_LANES)
 
 
@@ -155,14 +155,15 @@ class Td3Options(OffPolicyOptions):
 
 
 def _with_defaults(name: str, base: type[Td3Options], doc: str, **defaults: Any) -> type[Td3Options]:
-    """Return options that differ from others in their defaults alone."""
+    """Return a model of the base's options with other defaults."""
     fields = {
-        option: (base.model_fields[option].annotation, _but(base, option, value)) for option, value in defaults.items()
+        option: (base.model_fields[option].annotation, _with_default(base, option, value))
+        for option, value in defaults.items()
     }
     return create_model(name, __base__=base, __doc__=doc, **fields)  # type: ignore[call-overload,no-any-return]
 
 
-def _but(base: type[BaseModel], option: str, default: Any) -> Any:
+def _with_default(base: type[BaseModel], option: str, default: Any) -> Any:
     field = copy(base.model_fields[option])
     field.default = default
     return field

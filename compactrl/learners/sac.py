@@ -1,9 +1,9 @@
 """Soft actor-critic (Haarnoja et al. 2018), with a fixed temperature of 0.2 as Hegde & Sukhatme 2022 publish it.
 
-y = r + discount (1 - terminated) (min_c Q'_c(s', a') - alpha log p(a'|s')),   a' of the policies of now
+y = r + discount (1 - terminated) (min_c Q'_c(s', a') - alpha log p(a'|s')),   a' of the current policies
 critics: Σ_c mean (Q_c(s, a) - y)²;    policies: mean (alpha log p(a|s) - min_c Q_c(s, a))
 
-Of graph hyper policies Q is told the architecture, too (`off_policy.py`).
+Critics of graph hyper policies are told the architecture, too (`off_policy.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from compactrl.learners.base import LearnerContext
 from compactrl.learners.gradient import Means
 from compactrl.learners.losses import soft_actor_loss, temperature_loss
-from compactrl.learners.off_policy import Improved, OffPolicyLearner
+from compactrl.learners.off_policy import Improvement, OffPolicyLearner
 from compactrl.learners.options import SacOptions
 from compactrl.networks.adam import Adam
 from compactrl.policies.distributions import SquashedGaussian
@@ -43,9 +43,9 @@ class SacLearner(OffPolicyLearner):
         values = self.critics.targets(observation, actions, told).amin(0)
         return values - self._log_alpha.exp() * log_probability.reshape(-1)
 
-    def _improve(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improved:
+    def _improve(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improvement:
         actions, log_probability = self.distribution.sample(network(observation), noise)
-        values = self._valued(told, observation, actions)
+        values = self.critics(observation, actions, told)
         loss = soft_actor_loss(values, log_probability.reshape(-1), self._log_alpha.detach().exp())
         means.add("entropy", -log_probability.mean())
         if self.options.automatic_alpha:
@@ -54,7 +54,7 @@ class SacLearner(OffPolicyLearner):
             )
             self._alpha_adam.step(gradient)
             means.add("alpha", self._log_alpha.exp())
-        return Improved(loss, values.detach().amin(0).view(log_probability.shape))
+        return Improvement(loss, values.detach().amin(0).view(log_probability.shape))
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""

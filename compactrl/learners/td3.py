@@ -1,12 +1,13 @@
 """TD3 (Fujimoto et al. 2018), and DDPG (Lillicrap et al. 2016) as other settings of it.
 
     y = r + discount (1 - terminated) min_c Q'_c(s', clip(pi(s') + clip(noise)))
-    critics: Σ_c mean (Q_c(s, a) - y)²;    policies, every `policy_delay` updates: -mean Q_1(s, pi(s)) + penalty
-    mean pi(s)²
+    critics: Σ_c mean (Q_c(s, a) - y)²
+    policies, every `policy_delay` updates: -mean Q_1(s, pi(s)) + penalty · mean pi(s)²
 
 DDPG's settings are those used with hindsight: one critic, no delay, no noise on targets, a penalty on actions, and
-a share of random actions. Policies end in a tanh; the public code of Hegde & Sukhatme 2022 has none for its
-hypernetwork.
+a share of random actions.
+
+Departure: policies end in a tanh; the hypernetwork in the public code of Hegde & Sukhatme 2022 has none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from compactrl.compressions.base import Compression
 from compactrl.learners.gradient import Means
 from compactrl.learners.losses import deterministic_actor_loss
 from compactrl.learners.metabatch import MetaBatch
-from compactrl.learners.off_policy import Improved, OffPolicyLearner
+from compactrl.learners.off_policy import Improvement, OffPolicyLearner
 from compactrl.learners.options import Td3Options
 from compactrl.types import Designs, Exploration, Floats, State
 
@@ -40,9 +41,9 @@ class Td3Learner(OffPolicyLearner):
 
     def _noise(self, shape: tuple[int, ...]) -> Exploration:
         noise = self.options.exploration_noise * self.generator.standard_normal(shape)
-        drawn = self.generator.uniform(-1, 1, shape)
-        at_random = self.generator.random((*shape[:-1], 1)) < self.options.random_actions
-        return Exploration(noise, np.where(at_random, drawn, np.nan), self.distribution)
+        uniform = self.generator.uniform(-1, 1, shape)
+        is_random = self.generator.random((*shape[:-1], 1)) < self.options.random_actions
+        return Exploration(noise, np.where(is_random, uniform, np.nan), self.distribution)
 
     def _improves(self) -> bool:
         return (self._updates + 1) % self.options.policy_delay == 0
@@ -64,11 +65,11 @@ class Td3Learner(OffPolicyLearner):
         observation: Tensor,
         noise: Tensor,  # noqa: ARG002
         means: Means,  # noqa: ARG002
-    ) -> Improved:
+    ) -> Improvement:
         actions = self.distribution.mode(network(observation))
-        values = self._valued(told, observation, actions)
+        values = self.critics(observation, actions, told)
         loss = deterministic_actor_loss(values, actions, self.options.action_penalty)
-        return Improved(loss, values[0].detach().view(actions.shape[:-1]))
+        return Improvement(loss, values[0].detach().view(actions.shape[:-1]))
 
     def _descend(self, loss: Tensor) -> None:
         super()._descend(loss)

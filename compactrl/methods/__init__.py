@@ -1,1 +1,1 @@
-"""Methods as rows, their presets, and the options that they and their parts take."""
+"""Methods as rows, their presets, and the options of methods and their parts."""

@@ -1,7 +1,8 @@
-"""What the command line and error messages say of options: their help, their defaults, who owns them."""
+"""Help, defaults and owners of all options, for the command line and error messages."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Literal, NamedTuple, get_origin
 
 from pydantic import BaseModel
@@ -10,17 +11,17 @@ from compactrl.compressions import COMPRESSIONS
 from compactrl.learners import LEARNERS
 from compactrl.learners.metabatch import MetaBatchOptions
 from compactrl.methods.options import SearchOptions
-from compactrl.methods.rows import METHODS
+from compactrl.methods.rows import METHODS, Method
 from controllers import CONTROLLERS
 from es import STRATEGIES
 
 
 class OptionHelp(NamedTuple):
-    """What the command line shows of an option."""
+    """The entry of an option in the command line's help."""
 
     name: str
     type: str
-    """`flag`, or what stands for its value."""
+    """`flag`, or the placeholder of its value."""
     help: str
     panel: str
 
@@ -47,30 +48,35 @@ def describe_options() -> list[OptionHelp]:
                     for owner, other in parts
                     if option in other.model_fields
                 }
-                different = len(set(defaults.values())) > 1
-                each = ", ".join(f"{value} for {owner}" for owner, value in defaults.items())
-                default = each if different else next(iter(defaults.values()))
-                default += "".join(f"; {value} for {' and '.join(who)}" for value, who in _overrides(option).items())
-                who = f" For {' and '.join(table[option])}." if option in table else ""
-                text = f"{field.description}{who} (default: {default})"
+                owned = f" For {' and '.join(table[option])}." if option in table else ""
+                text = f"{field.description}{owned} (default: {_default_of(option, defaults)})"
                 described[option] = OptionHelp(option, _metavar(field), text, panel)
     return list(described.values())
 
 
+def _default_of(option: str, defaults: dict[str, str]) -> str:
+    """Return an option's default in words, of each owner where they differ, and those that methods set otherwise."""
+    if len(set(defaults.values())) > 1:
+        default = ", ".join(f"{value} for {owner}" for owner, value in defaults.items())
+    else:
+        default = next(iter(defaults.values()))
+    return default + "".join(f"; {value} for {' and '.join(names)}" for value, names in _overrides(option).items())
+
+
 def _recorded_only(field: Any) -> bool:
-    """Return whether an option is no user's to give, but what a search fills in and its run keeps."""
+    """Return whether a search fills an option in for its run's record, and users do not give it."""
     return bool((field.json_schema_extra or {}).get("recorded_only"))
 
 
 def _overrides(option: str) -> dict[str, list[str]]:
-    """Return the defaults of an option that methods set otherwise than its part, with who does."""
-    found: dict[str, list[str]] = {}
+    """Return the defaults of an option that differ from its part's own → the methods or controllers that set them."""
+    overrides: dict[str, list[str]] = {}
     for method in METHODS.values():
         for name, choice in method.choices.items():
             if option in choice.defaults:
                 alone = len(method.choices) == 1
-                found.setdefault(_shown(choice.defaults[option]), []).append(method.name if alone else name)
-    return found
+                overrides.setdefault(_shown(choice.defaults[option]), []).append(method.name if alone else name)
+    return overrides
 
 
 def _shown(default: Any) -> str:
@@ -89,19 +95,14 @@ def _metavar(field: Any) -> str:
 
 
 def owners() -> dict[str, list[str]]:
-    """Return, for each option that only some methods take, who has it ('--es pgpe', '--method masked', …)."""
+    """Return, for each option that only some methods take, its owners ('--es pgpe', '--method masked', …)."""
     table: dict[str, list[str]] = {}
     for method in METHODS.values():
         for name, choice in method.choices.items():
-            label = f"--method {method.name}"
             for option in COMPRESSIONS[choice.compression].Options.model_fields:
-                owner = (
-                    label
-                    if len({c.compression for c in method.choices.values()}) == 1
-                    else f"{label} --controller {name}"
-                )
-                if all(option in COMPRESSIONS[c.compression].Options.model_fields for c in method.choices.values()):
-                    owner = label
+                owner = f"--method {method.name}"
+                if not all(option in fields for fields in _fields_of_compressions(method)):
+                    owner += f" --controller {name}"
                 table.setdefault(option, []).append(owner)
         if method.meta_batch:
             for option in MetaBatchOptions.model_fields:
@@ -117,4 +118,8 @@ def owners() -> dict[str, list[str]]:
     for name, strategy in STRATEGIES.items():
         for option in strategy.Options.model_fields:
             table.setdefault(option, []).append(f"--es {name}")
-    return {option: list(dict.fromkeys(who)) for option, who in table.items()}
+    return {option: list(dict.fromkeys(names)) for option, names in table.items()}
+
+
+def _fields_of_compressions(method: Method) -> list[Collection[str]]:
+    return [COMPRESSIONS[choice.compression].Options.model_fields.keys() for choice in method.choices.values()]

@@ -23,11 +23,11 @@ def _mapping(value: Any) -> Any:
 
 
 ALIASES = {"sampling": "controller"}
-"""Other names of options: whoever proposes the architectures of a graph hyper policy samples them."""
+"""Other names of options: the controller of a graph hyper policy samples its architectures."""
 
 
 class SearchOptions(BaseModel):
-    """What every method takes."""
+    """Options of every method."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

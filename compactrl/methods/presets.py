@@ -1,4 +1,4 @@
-"""Settings by name."""
+"""Presets: settings by name."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         ),
     }
 )
-"""Settings by name; `paper` is appendix A of Song et al. 2020, and only what fits the method is taken from it.
-Methods of other papers have their own under the same name."""
+"""Settings by name. `paper` is appendix A of Song et al. 2020, and a method takes what it has of it. Methods of other
+papers have their own settings under this name (`Method.presets`)."""

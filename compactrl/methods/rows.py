@@ -1,8 +1,8 @@
-"""Methods as rows: what each name on the command line puts together, and what it may be told.
+"""Methods as rows: the parts and the defaults behind each name on the command line.
 
 A method is a compression, a way to choose designs, a learner, and defaults. The command line's options,
-`compactrl methods`, a run's record and the conformance tests all follow from these rows and from the
-options of the parts that they name.
+`compactrl methods`, a run's record and the conformance tests follow from these rows and from the options of the parts
+that they name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NO_CHOICE = "none"
 
 @dataclass(frozen=True)
 class Choice:
-    """One way for a method to find its designs."""
+    """One way in which a method chooses its designs."""
 
     compression: str
     """A name in `compactrl.compressions.COMPRESSIONS`."""
@@ -27,24 +27,24 @@ class Choice:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Option → default where it differs from the part's own."""
     needs: str = ""
-    """The option that this way cannot do without; where it is given, this way is meant unless another one is named."""
+    """An option that this way needs; where it is given, this way is the default."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """A row: a name, what it is, and its ways to choose a design (the first is the default)."""
+    """A row: a name, a summary, and its ways to choose a design (the first is the default)."""
 
     name: str
     summary: str
     choices: Mapping[str, Choice]
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    """Options that this method does not let be chosen."""
+    """Options that users of this method cannot choose."""
     learners: tuple[str, ...] = ("evolution",)
     """Names in `compactrl.learners.LEARNERS`; the first is the default."""
     goal_learner: str = ""
     """The default in environments with goals, where it is another."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Presets that mean something else for this method."""
+    """Presets that are different for this method."""
     meta_batch: bool = False
     """Whether several designs act and learn at a time."""
 
@@ -68,7 +68,7 @@ def _gradient(
 
 
 _SAMPLED = {"population": 320}
-"""Designs without memory: many a generation, so that a good one is among them."""
+"""Controllers without memory propose many designs per generation, so that a good one is among them."""
 
 
 _POINTER = {
@@ -83,12 +83,12 @@ _POINTER = {
     "controller_spread": 0.6,
     "controller_mirrored": True,
 }
-"""The weights stay in order and move slowly, so that the network can learn which edge wants a larger or smaller one:
-measured on HalfCheetah, the paper's settings stand still where these rise (README, `chromatic-17-paper`)."""
+"""The weights stay in order and move slowly, so that the controller can learn which edges need larger or smaller ones.
+On HalfCheetah the paper's settings do not improve where these do (README, `chromatic-17-paper`)."""
 
 
 _GRADIENT = {"steps": 1_000_000, "settle": 0.0, "selections": 1, "selection_episodes": 10}
-"""Experience is dear here and what ships is the last policy: it is raced once, at the end, beyond the budget."""
+"""Environment steps are scarce here, and the last policy ships: it races once, at the end, beyond the budget."""
 
 
 _PLAIN = {NO_CHOICE: Choice("plain", defaults={**_GRADIENT, "hidden": (256, 256)})}
@@ -103,8 +103,8 @@ _HYPERNET = {
     "average_share": 0.03,
     "critic_clip": 2.0,
 }
-"""The rate is larger than a plain network's, since codes and cores are. It falls, a mean of the last updates ships, and
-the critics' largest errors count by size. What each was measured to do is in `docs/trials.md`."""
+"""The learning rate is larger than a plain network's, since codes and cores are larger, and it falls. The mean of the
+last updates ships, and the critics' largest errors count by size. Trials of each are in `docs/trials.md`."""
 
 _HYPERNET_PAPER = {
     "decoder": "dense",

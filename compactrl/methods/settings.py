@@ -1,11 +1,11 @@
-"""Settings: what the user gave, resolved: presets and defaults filled in, each option with the part that owns it.
+"""Settings: the user's options with presets and defaults filled in, grouped by the parts that own them.
 
-The user sees one flat list of names; an option of another method is refused by the name of its owner.
+Users see one flat list of names. An option of another method is refused, and the message names its owner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,7 @@ def resolve(given: Mapping[str, Any], goals: bool = False) -> Settings:
     controller, choice = _controller(method, preset, values)
     learner = str(values.get("learner") or (goals and method.goal_learner) or method.learners[0])
     if learner not in method.learners:
-        raise InputError(_unknown_learner(method, learner))
+        raise InputError(_unknown("learner", learner, method, "learners", LEARNERS))
     decided = {"method": method.name, "controller": controller, "learner": learner}
     if LEARNERS[learner].Options is EvolutionOptions:
         decided["es"] = str(values.get("es") or preset.get("es") or choice.defaults.get("es", "pgpe"))
@@ -132,21 +132,21 @@ def _refuse_fixed(method: Method, values: Mapping[str, Any]) -> None:
 
 
 def _controller(method: Method, preset: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, Choice]:
-    """Return how the method finds its designs: as named, as an option that only one way needs says, or by default.
+    """Return how the method chooses its designs: as named, else by the option that one way needs, else by default.
 
     Raises:
-        InputError: this method has no such way, or what it needs is not given.
+        InputError: the method has no such way, or an option that it needs is not given.
     """
     needing = next((name for name, choice in method.choices.items() if values.get(choice.needs)), None)
-    wanted = str(values.get("controller") or needing or preset.get("controller"))
-    if wanted not in method.choices:
+    controller = str(values.get("controller") or needing or preset.get("controller"))
+    if controller not in method.choices:
         if values.get("controller"):
-            raise InputError(_unknown_controller(method, wanted))
-        wanted = next(iter(method.choices))
-    choice = method.choices[wanted]
+            raise InputError(_unknown("controller", controller, method, "choices", method.choices))
+        controller = next(iter(method.choices))
+    choice = method.choices[controller]
     if choice.needs and not values.get(choice.needs):
-        raise InputError(f"--controller {wanted} needs --{_flag(choice.needs)}")
-    return wanted, choice
+        raise InputError(f"--controller {controller} needs --{_flag(choice.needs)}")
+    return controller, choice
 
 
 def _parts(method: Method, choice: Choice, decided: Mapping[str, str]) -> dict[str, type[BaseModel]]:
@@ -178,28 +178,29 @@ def _flag(option: str) -> str:
     return option.replace("_", "-")
 
 
-def _unknown_controller(method: Method, wanted: str) -> str:
-    takes = f"--method {method.name} takes {', '.join(method.choices)}"
-    others = [other.name for other in METHODS.values() if wanted in other.choices]
-    if others:
-        return f"--controller {wanted} is for --method {' or '.join(others)}; {takes}"
-    return f"unknown --controller '{wanted}'.{did_you_mean(wanted, method.choices)} {takes}"
+def _unknown(option: str, name: str, method: Method, field: str, similar: Iterable[str]) -> str:
+    """Return the message for a controller or a learner that a method does not have.
 
-
-def _unknown_learner(method: Method, wanted: str) -> str:
-    takes = f"--method {method.name} takes {', '.join(method.learners)}"
-    others = [other.name for other in METHODS.values() if wanted in other.learners]
+    Args:
+        option: `controller` or `learner`.
+        name: its value.
+        method: that does not have it.
+        field: of `Method`, with the values that a method has.
+        similar: names among which the user may have meant one.
+    """
+    has = f"--method {method.name} takes {', '.join(getattr(method, field))}"
+    others = [other.name for other in METHODS.values() if name in getattr(other, field)]
     if others:
-        return f"--learner {wanted} is for --method {' or '.join(others)}; {takes}"
-    return f"unknown --learner '{wanted}'.{did_you_mean(wanted, LEARNERS)} {takes}"
+        return f"--{option} {name} is for --method {' or '.join(others)}; {has}"
+    return f"unknown --{option} '{name}'.{did_you_mean(name, similar)} {has}"
 
 
 def _unknown_option(option: str, decided: Mapping[str, str], known: set[str]) -> str:
     table = owners()
     flag = _flag(option)
     if option in table:
-        this = " ".join(f"--{_flag(part)} {name}" for part, name in decided.items())
-        return f"--{flag} belongs to {' and '.join(table[option])}; this search is {this}"
+        search = " ".join(f"--{_flag(part)} {name}" for part, name in decided.items())
+        return f"--{flag} belongs to {' and '.join(table[option])}; this search is {search}"
     hint = did_you_mean(flag, [_flag(name) for name in known | table.keys()])
     return f"unknown option --{flag}.{hint} `compactrl search --help` lists them"
 

@@ -1,1 +1,1 @@
-"""Policies: what ships, what it costs to store, how its outputs become actions, and its files."""
+"""Policies: what ships, how much it takes to store, how its outputs become actions, and its files."""

@@ -1,27 +1,25 @@
-"""Architectures: the widths of an MLP's hidden layers, the space of them, and what each costs and can remember.
+"""Architectures: the widths of an MLP's hidden layers, their space, parameters and memory dimension.
 
 Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipulation" (2022): MLPs of one to four
 hidden layers with widths from {4, 8, …, 512}, 4680 of them (equation 2); the lossless memory dimension is its
 algorithm 1, after Friedland & Krell, "A capacity scaling law for artificial neural networks" (2017).
 
-A design is a row of D numbers, one for each layer there may be: 0 for no layer, k for the k-th width. Layers move up to
-close gaps, so that (3, 0, 5, 0) is (3, 5, 0, 0).
+A design is a row of D numbers, one per possible layer: 0 for no layer, k for the k-th width. Layers move up to close
+gaps, so that (3, 0, 5, 0) is (3, 5, 0, 0).
 
-What the paper leaves unsaid or states otherwise:
+What the paper leaves open or states otherwise:
 
-1. Parameters count weights and biases with an output as wide as the action: 27 of the 28 counts in its table I and
-figure 1
-   are exact so (65116 is printed as 56116).
-2. The memory dimension starts from the first layer (algorithm 1 has l_0, and there is none) and has an output of
-2a, as in
-   the public code; among equals the fewest parameters come first, then the smaller widths.
+1. Parameters count weights and biases with an output as wide as the action. So 27 of the 28 counts in its table I and
+   figure 1 are exact (65116 is printed as 56116).
+2. The memory dimension starts from the first layer (algorithm 1 has l_0, and there is none) and has an output of 2a, as
+   in the public code. Among equals the fewest parameters come first, then the smaller widths.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise, product
+from itertools import accumulate, chain, pairwise, product
 
 import numpy as np
 
@@ -44,8 +42,8 @@ def enumerate_architectures(
         >>> len(spaces), spaces[0], parameters(17, spaces[0], 6)
         (4680, (4,), 102)
     """
-    every = (each for layers in range(1, max_layers + 1) for each in product(widths, repeat=layers))
-    return sorted(every, key=lambda each: (parameters(observation, each, action), each))
+    architectures = chain.from_iterable(product(widths, repeat=layers) for layers in range(1, max_layers + 1))
+    return sorted(architectures, key=lambda hidden: (parameters(observation, hidden, action), hidden))
 
 
 def parameters(observation: int, widths: Sequence[int], action: int) -> int:
@@ -77,7 +75,11 @@ def by_memory(observation: int, action: int, architectures: Iterable[Widths]) ->
     """
     return min(
         architectures,
-        key=lambda each: (-memory_dimension(observation, each, action), parameters(observation, each, action), each),
+        key=lambda hidden: (
+            -memory_dimension(observation, hidden, action),
+            parameters(observation, hidden, action),
+            hidden,
+        ),
     )
 
 
@@ -90,7 +92,7 @@ def designs_of(architectures: Iterable[Widths], widths: Sequence[int], max_layer
                [2, 1, 0]])
     """
     number = {width: index + 1 for index, width in enumerate(widths)}
-    rows = [[number[width] for width in each] + [0] * (max_layers - len(each)) for each in architectures]
+    rows = [[number[width] for width in hidden] + [0] * (max_layers - len(hidden)) for hidden in architectures]
     return np.array(rows, np.int64).reshape(len(rows), max_layers)
 
 
@@ -111,7 +113,7 @@ def depths_of(designs: Designs) -> Integers:
 
 @dataclass(frozen=True)
 class ArchitectureSpace:
-    """All architectures of so many layers at most, with these widths."""
+    """All architectures of at most `max_layers` layers with these widths."""
 
     widths: Widths
     max_layers: int
@@ -127,10 +129,10 @@ class ArchitectureSpace:
     def features(self, designs: Designs) -> Floats:
         """Describe each design (n, D) by numbers in -1 … 1, (n, D + 2): widths, the narrowest of them, depth.
 
-        Widths as places among all widths in order, from -1 (no such layer) to 1 (the widest); depth from its share of
-        the most layers. Designs of one architecture have one description.
+        A width is its rank among all widths, from -1 (no such layer) to 1 (the widest); the depth is the share of
+        `max_layers`. Designs of the same architecture have the same description.
         """
-        places = designs_of(map(self.widths_of, designs), sorted(self.widths), self.max_layers)
-        most = len(self.widths)
-        narrowest = np.where(places > 0, places, most).min(axis=1)
-        return 2 * np.column_stack([places / most, narrowest / most, depths_of(places) / self.max_layers]) - 1
+        ranks = designs_of(map(self.widths_of, designs), sorted(self.widths), self.max_layers)
+        largest = len(self.widths)
+        narrowest = np.where(ranks > 0, ranks, largest).min(axis=1)
+        return 2 * np.column_stack([ranks / largest, narrowest / largest, depths_of(ranks) / self.max_layers]) - 1

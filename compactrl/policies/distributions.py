@@ -1,11 +1,11 @@
-"""Action distributions: what a policy's raw outputs say of its actions, with noise and without.
+"""Action distributions: a policy's raw outputs → its actions, with noise and without.
 
-An evaluator acts with `act` in numpy, with noise that the learner has drawn beforehand; a learner asks the same object
-in torch. Actions of boxes are in -1 … 1 here; the environment's bounds come after.
+Evaluators use `act` in numpy, with noise that the learner has drawn beforehand. Learners use the other methods in
+torch. Actions of boxes are in -1 … 1 here; the environment's bounds are applied later.
 
-- `Deterministic`: a = tanh(u), plus noise, cut to -1 … 1 (DDPG, TD3).
-- `SquashedGaussian`: a = tanh(mean + std · noise), the deviation of each state among the outputs (SAC; Haarnoja et al.
-  2018), log p(a) = Σ log N(u) - log(1 - tanh²(u)).
+- `Deterministic`: a = tanh(u) plus noise, clipped to -1 … 1 (DDPG, TD3).
+- `SquashedGaussian`: a = tanh(mean + std · noise), with the deviation of each state among the outputs (SAC; Haarnoja
+  et al. 2018), log p(a) = Σ log N(u) - log(1 - tanh²(u)).
 - `FreeGaussian`: the same with deviations that depend on no state, as PPO has them (Schulman et al. 2017).
 - `Categorical`: a number of a discrete action, by Gumbel noise: argmax(outputs + noise) has the softmax's probabilities
   (Gumbel 1954).
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Distribution(Protocol):
-    """What a policy's outputs mean."""
+    """The action distribution of a policy's outputs."""
 
     def outputs(self, actions: int) -> int:
         """Return how many outputs a policy needs for this many actions; the first ones ship."""
@@ -53,7 +53,7 @@ class Stochastic(Distribution, Protocol):
 
 @dataclass(frozen=True)
 class Deterministic:
-    """tanh of the output, and noise beside it."""
+    """tanh of the output, plus noise."""
 
     def outputs(self, actions: int) -> int:
         """Return one output per action."""
@@ -73,7 +73,7 @@ class SquashedGaussian:
     """A normal distribution through a tanh; the outputs are means, then logarithms of standard deviations."""
 
     log_std_low: float = -20.0
-    """The logarithms are cut to these bounds."""
+    """The logarithms are clipped to these bounds."""
     log_std_high: float = 2.0
 
     def outputs(self, actions: int) -> int:
@@ -96,11 +96,13 @@ class SquashedGaussian:
 
         mean, log_std = self._parts(outputs)
         raw = torch.addcmul(mean, log_std.exp(), noise)
-        log_probability = self._density(raw, noise, log_std)  # first: gradients are summed in the order of operations
+        log_probability = self._density(
+            raw, noise, log_std
+        )  # before the tanh: gradients are summed in the order of operations
         return torch.tanh(raw), log_probability
 
     def log_probability(self, outputs: Tensor, action: Tensor) -> Tensor:
-        """Return the log probabilities (…,) of actions (…, A); those at ±1 are taken as just inside."""
+        """Return the log probabilities (…,) of actions (…, A); those at ±1 count as just inside."""
         import torch
 
         inside = 1 - torch.finfo(action.dtype).eps
@@ -124,7 +126,7 @@ class SquashedGaussian:
 
 @dataclass(frozen=True)
 class FreeGaussian:
-    """A squashed normal distribution whose deviations depend on no state: they stand beside the network."""
+    """A squashed normal distribution whose deviations do not depend on the state: they are beside the network."""
 
     log_std: Floats | Tensor
     """(A,) or (…, A); numpy to act with, torch to learn."""

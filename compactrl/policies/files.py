@@ -1,9 +1,17 @@
 """A policy as files: `stem.safetensors` (numbers) and `stem.json` (what they are).
 
-The numbers are the dense layers, and their compact form: the design, and theta, which is [weights | biases], or, where
-no edge shares its weight and every layer has a bias, a layer after the other, [W1 | b1 | W2 | b2 | …]. `sharing` in
-the JSON says how the index map follows from these (`SHARINGS`). Files of versions before there was that word are read
-by trying which of them gives the layers.
+A file has the dense layers, the design, and theta, which is the distinct numbers: [weights | biases]; interleaved,
+[W1 | b1 | W2 | b2 | …], where no edge shares its weight and every layer has a bias.
+
+The index map and the mask are computed again from the skeleton and the design wherever that is possible. The word
+`sharing` says how:
+
+- `own`: every edge has its own weight, there is no index map;
+- a name of `SHARINGS`: by that function. A new fixed pattern is a row of `compactrl.policies.patterns.PATTERNS`;
+- `index`: none of these gives the map, so that the file has it, under `index` and `mask`.
+
+Reading checks that the numbers give the dense layers. Files of earlier versions have no word `sharing`: the first one
+that gives the layers is taken.
 """
 
 from __future__ import annotations
@@ -19,28 +27,36 @@ from compactrl.policies.actions import ActionSpec
 from compactrl.policies.patterns import PATTERNS, Pattern, stack
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import mask_index, shared_edges
-from compactrl.policies.skeleton import Skeleton
+from compactrl.policies.skeleton import Skeleton, edges_and_biases
 from compactrl.storage.files import load_state, save_state
 from compactrl.types import Design, Floats, Integers, Layer, Layers, Normalizer, Size, State
 
 OWN, EXPLICIT = "own", "index"
-"""Every edge has a weight of its own; or the map is in the file, since nothing else gives it."""
-Mapped = tuple[Integers, Integers | None]
-"""Index map and mask, (E,) each."""
+IndexAndMask = tuple[Integers | None, Integers | None]
+"""(E,) each; the index is None where every edge has its own weight, the mask where every edge is kept."""
 
 
-def _patterned(pattern: Pattern) -> Callable[[Skeleton, Design], Mapped]:
+def _of_design(skeleton: Skeleton, design: Design) -> IndexAndMask | None:
+    return (design, None) if len(design) == skeleton.num_edges else None
+
+
+def _of_mask(skeleton: Skeleton, design: Design) -> IndexAndMask | None:
+    return (mask_index(design), design) if len(design) == skeleton.num_edges else None
+
+
+def _of_pattern(pattern: Pattern) -> Callable[[Skeleton, Design], IndexAndMask | None]:
     return lambda skeleton, _: (stack(pattern, skeleton.shapes)[0], None)
 
 
-SHARINGS: Mapping[str, Callable[[Skeleton, Design], Mapped]] = MappingProxyType(
+SHARINGS: Mapping[str, Callable[[Skeleton, Design], IndexAndMask | None]] = MappingProxyType(
     {
-        "design": lambda _, design: (design, None),
-        "mask": lambda _, design: (mask_index(design), design),
-        **{name: _patterned(pattern) for name, pattern in PATTERNS.items()},
+        "design": _of_design,
+        "mask": _of_mask,
+        **{name: _of_pattern(pattern) for name, pattern in PATTERNS.items()},
     }
 )
-"""Name → the index map and the mask of a skeleton and a design (D,)."""
+"""Name → the index map and the mask of a skeleton and a design (D,); None where the design is not one number per edge.
+"""
 
 
 def save_policy(stem: Path, policy: Policy) -> None:
@@ -63,7 +79,7 @@ def load_policy(stem: Path) -> Policy:
 def policy_state(policy: Policy) -> State:
     """Return a policy as nested state."""
     action = policy.action
-    sharing = _name_of(policy)
+    sharing = _sharing_of(policy)
     state: State = {
         "env": policy.env,
         "method": policy.method,
@@ -96,10 +112,9 @@ def policy_of(state: State) -> Policy:
     """
     action = state["action"]
     layers = tuple(Layer(**state["layers"][str(index)]) for index in range(len(state["layers"])))
-    activation = state.get("activation", "tanh")  # policies of before had no other
+    activation = state.get("activation", "tanh")  # earlier versions had no other
     skeleton = Skeleton.of_layers(layers, activation)
-    theta, design = np.asarray(state["theta"]), np.asarray(state["design"])
-    weights, index, mask, biases = _numbers(state, skeleton, layers, theta, design)
+    weights, biases, (index, mask) = _numbers(state, skeleton, layers)
     return Policy(
         skeleton=skeleton,
         weights=weights,
@@ -117,21 +132,18 @@ def policy_of(state: State) -> Policy:
         env=state["env"],
         method=state["method"],
         size=Size(**state["size"]),
-        design=design,
+        design=np.asarray(state["design"]),
         container=state.get("container", "mixed" if activation == "relu" else "stacked"),
     ).evaluated_as(layers)
 
 
-def _name_of(policy: Policy) -> str:
-    """Return by which name of `SHARINGS` a policy's index map is found again."""
+def _sharing_of(policy: Policy) -> str:
+    """Return the word that says how a policy's index map is computed again."""
     if policy.index is None:
         return OWN
-    for name, mapped in SHARINGS.items():
-        of_design = name in ("design", "mask")
-        if of_design and len(policy.design) != policy.skeleton.num_edges:
-            continue
-        index, mask = mapped(policy.skeleton, policy.design)
-        if np.array_equal(index, policy.index) and _same(mask, policy.mask):
+    for name, index_and_mask in SHARINGS.items():
+        computed = index_and_mask(policy.skeleton, policy.design)
+        if computed and _same(computed[0], policy.index) and _same(computed[1], policy.mask):
             return name
     return EXPLICIT
 
@@ -140,57 +152,50 @@ def _same(one: Integers | None, other: Integers | None) -> bool:
     return one is other if one is None or other is None else np.array_equal(one, other)
 
 
-def _numbers(
-    state: State, skeleton: Skeleton, layers: Layers, theta: Floats, design: Design
-) -> tuple[Floats, Integers | None, Integers | None, Floats]:
-    """Return weights (M,), index map, mask and biases (B,) of a file.
+def _numbers(state: State, skeleton: Skeleton, layers: Layers) -> tuple[Floats, Floats, IndexAndMask]:
+    """Return weights (M,), biases (B,), and index map and mask of a file.
 
     Raises:
         DamagedFileError: they do not give the layers that the file has.
     """
-    edges = np.concatenate([np.ravel(layer.weight) for layer in layers])
-    name = state.get("sharing")
-    tried = [name] if name is not None else [OWN, *SHARINGS]
-    index: Integers | None
-    mask: Integers | None
-    for sharing in tried:
-        if sharing == EXPLICIT:
-            index, mask = np.asarray(state["index"]), state.get("mask")
-        elif sharing == OWN:
-            index = mask = None
-        else:
-            if len(design) != skeleton.num_edges and sharing in ("design", "mask"):
-                continue
-            index, mask = SHARINGS[sharing](skeleton, design)
-        weights, biases = _cut(theta, skeleton, own=index is None)
-        if _gives(edges, weights, index, mask):
-            return weights, index, mask, biases
-    if name is not None:
+    theta = np.asarray(state["theta"])
+    edges, biases_of_layers = edges_and_biases(layers)
+    recorded = state.get("sharing")
+    for sharing in (OWN, *SHARINGS) if recorded is None else (recorded,):
+        index_and_mask = _index_and_mask(sharing, state, skeleton)
+        if index_and_mask is None:
+            continue
+        weights, biases = _cut(theta, skeleton, own=index_and_mask[0] is None)
+        if _give(edges, weights, *index_and_mask):
+            return weights, biases, index_and_mask
+    if recorded is not None:
         raise DamagedFileError("theta and design do not give the policy's weights: the file was altered")
-    # Of a learner whose numbers are none of these: each edge has its own.
-    dense = [np.ravel(layer.bias) for layer in layers if layer.bias is not None]
-    return edges, None, None, np.concatenate(dense) if dense else np.zeros(0)
+    # An earlier version, and a learner whose theta is none of these: each edge keeps the weight that it has.
+    return edges, biases_of_layers, (None, None)
+
+
+def _index_and_mask(sharing: str, state: State, skeleton: Skeleton) -> IndexAndMask | None:
+    """Return what a file's `sharing` stands for; None where its design is not one number per edge."""
+    if sharing == OWN:
+        return None, None
+    if sharing == EXPLICIT:
+        return np.asarray(state["index"]), state["mask"]
+    return SHARINGS[sharing](skeleton, np.asarray(state["design"]))
 
 
 def _cut(theta: Floats, skeleton: Skeleton, own: bool) -> tuple[Floats, Floats]:
-    """Return weights and biases of theta (P,)."""
-    if not own or not all(skeleton.biased):
-        count = len(theta) - skeleton.num_biases
-        return theta[:count], theta[count:]
-    weights, biases, start = [], [], 0
-    for outputs, inputs in skeleton.shapes:
-        middle, end = start + outputs * inputs, start + outputs * (inputs + 1)
-        weights.append(theta[start:middle])
-        biases.append(theta[middle:end])
-        start = end
-    return np.concatenate(weights), np.concatenate(biases)
+    """Return the weights and the biases of theta (P,)."""
+    if own and all(skeleton.biased) and len(theta) == skeleton.num_edges + skeleton.num_biases:
+        return edges_and_biases(skeleton.layers_of_interleaved(theta))
+    num_weights = len(theta) - skeleton.num_biases
+    return theta[:num_weights], theta[num_weights:]
 
 
-def _gives(edges: Floats, weights: Floats, index: Integers | None, mask: Integers | None) -> bool:
-    """Return whether these numbers give the edges (E,), bit for bit."""
+def _give(edges: Floats, weights: Floats, index: Integers | None, mask: Integers | None) -> bool:
+    """Return whether these weights give the edges (E,), bit for bit."""
     if index is None:
         return len(weights) == len(edges) and np.array_equal(weights.astype(np.float32), edges)
-    largest = int(index.max(initial=-1)) if mask is None else int(mask.sum()) - 1
-    if len(weights) <= largest:
+    kept = index if mask is None else index[mask.astype(bool)]
+    if len(weights) <= kept.max(initial=-1):
         return False
     return np.array_equal(shared_edges(weights, index, mask), edges)

@@ -53,7 +53,7 @@ def circulant(rows: int, columns: int) -> Integers:
 
 
 PATTERNS: Mapping[str, Pattern] = MappingProxyType({"toeplitz": toeplitz, "circulant": circulant})
-"""Those in which weights are shared, by the name that policy files give them."""
+"""Patterns that share weights, by their names in policy files."""
 
 
 def stack(pattern: Pattern, shapes: Shapes) -> tuple[Integers, int]:
@@ -67,6 +67,6 @@ def stack(pattern: Pattern, shapes: Shapes) -> tuple[Integers, int]:
         The index map of all layers, (E,), and the number of weights.
     """
     maps = [pattern(rows, columns).ravel() for rows, columns in shapes]
-    ends = list(accumulate(int(each.max()) + 1 for each in maps))
+    ends = list(accumulate(int(layer_map.max()) + 1 for layer_map in maps))
     starts = [0, *ends[:-1]]
-    return np.concatenate([each + start for each, start in zip(maps, starts, strict=True)]), ends[-1]
+    return np.concatenate([layer_map + start for layer_map, start in zip(maps, starts, strict=True)]), ends[-1]

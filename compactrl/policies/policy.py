@@ -1,7 +1,6 @@
 """A policy as it ships: a skeleton, few weights and which edge takes which, biases, normaliser and action bounds.
 
-It needs no run: exports, reports, films and comparisons follow from it. Its dense layers are derived; they are computed
-when first asked for.
+It needs no run: exports, reports, films and comparisons follow from it. Its dense layers are computed on first use.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from compactrl.networks.batched import normalize_into
 from compactrl.networks.forward import network
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.sharing import Sharing, shared_edges
-from compactrl.policies.skeleton import Skeleton
+from compactrl.policies.skeleton import Skeleton, edges_and_biases, interleaved
 from compactrl.types import Floats, Integers, Layer, Layers, Mixed, Networks, Normalizer, Size, Stacked
 
 CONTAINERS = ("stacked", "mixed")
@@ -79,24 +78,14 @@ class Policy:
             container: one of `CONTAINERS`.
             about: further fields.
         """
-        weights = np.concatenate([np.ravel(layer.weight) for layer in layers])
-        biases = [np.ravel(layer.bias) for layer in layers if layer.bias is not None]
-        return cls(
-            Skeleton.of_layers(layers, activation),
-            weights,
-            None,
-            None,
-            np.concatenate(biases) if biases else np.zeros(0),
-            normalizer,
-            action,
-            container=container,
-            **about,
-        )
+        weights, biases = edges_and_biases(layers)
+        skeleton = Skeleton.of_layers(layers, activation)
+        return cls(skeleton, weights, None, None, biases, normalizer, action, container=container, **about)
 
     def with_layers(self, layers: Layers) -> Policy:
         """Return the same policy with other dense layers, whose edges share nothing."""
-        other = Policy.of_layers(layers, self.normalizer, self.action)
-        return replace(self, weights=other.weights, biases=other.biases, index=None, mask=None)
+        weights, biases = edges_and_biases(layers)
+        return replace(self, weights=weights, biases=biases, index=None, mask=None)
 
     def evaluated_as(self, layers: Layers) -> Policy:
         """Return the same policy with its dense layers as they were evaluated.
@@ -127,11 +116,10 @@ class Policy:
 
     @property
     def theta(self) -> Floats:
-        """Its distinct numbers, (P,): [weights | biases], or by layers where nothing is shared and all have biases."""
+        """Its distinct numbers, (P,): [weights | biases], interleaved where nothing is shared and all have biases."""
         weights, biases = (np.asarray(numbers, np.float64) for numbers in (self.weights, self.biases))
         if self.index is None and all(self.skeleton.biased):
-            layers = self.skeleton.layers(weights, biases)
-            return np.concatenate([np.ravel(part) for layer in layers for part in layer if part is not None])
+            return interleaved(self.skeleton.layers(weights, biases))
         return np.concatenate([weights, biases])
 
     @property
@@ -150,13 +138,14 @@ class Policy:
         Raises:
             ValueError: the last axis is not the observation size.
         """
-        given = np.asarray(observation, dtype=np.float64)
-        rows = given[None] if given.ndim == 1 else given
+        observations = np.asarray(observation, dtype=np.float64)
+        single = observations.ndim == 1
+        rows = observations[None] if single else observations
         size = self.shape[0]
         if rows.ndim != 2 or rows.shape[1] != size:
-            raise ValueError(f"expected an observation with shape ({size},) or (B, {size}), got {given.shape}")
+            raise ValueError(f"expected an observation with shape ({size},) or (B, {size}), got {observations.shape}")
         actions = self.action.act(self._outputs(rows))
-        return np.asarray(actions[0] if given.ndim == 1 else actions)
+        return np.asarray(actions[0] if single else actions)
 
     def squashed(self, observations: Floats) -> Floats:
         """Return the actions for observations (B, O) in -1 … 1 of the action's bounds, (B, A)."""

@@ -1,4 +1,4 @@
-"""Sharing: which edge takes which number. An index map and a mask over the weights of a policy."""
+"""Sharing of weights: an index map and a mask say which weight each edge takes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Sharing:
 
     @property
     def own(self) -> bool:
-        """Whether every edge has a weight of its own, in order: nothing is shared."""
+        """Whether every edge has its own weight, in order."""
         return self.mask is None and np.array_equal(self.index, np.arange(len(self.weights)))
 
     @property
@@ -53,10 +53,10 @@ def shared_edges(weights: NDArray[Any], index: Integers | None, mask: Integers |
     single: Singles = weights.astype(np.float32, copy=False)
     if index is None:
         return single
-    if not len(single):  # a mask may have dropped every edge
+    if not len(single):  # the mask drops every edge
         return np.zeros(len(index), np.float32)
-    taken = single[index]
-    return taken if mask is None else np.asarray(taken * mask.astype(np.float32))
+    edges = single[index]
+    return edges if mask is None else np.asarray(edges * mask.astype(np.float32))
 
 
 def mask_index(mask: Integers) -> Integers:

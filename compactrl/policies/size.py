@@ -1,15 +1,15 @@
-"""What a policy costs to store, by the paper's formula.
+"""The storage that a policy takes, by the paper's formula.
 
 Song, Choromanski et al., "Chromatic networks" (ICLR 2020 NAS workshop), section 4.2, appendix D:
 
     compression = 1 - (weights + biases) / (edges + biases)
     bits        = 32 * (weights + biases) + dictionary
 
-where the dictionary, which says what weight an edge takes, is edges * ceil(log2 M) for a colouring or a mask of
+where the dictionary, which says which weight each edge takes, is edges * ceil(log2 M) for a colouring or a mask of
 M distinct weights, and 0 for a fixed pattern.
 
-Deviation: appendix D lists a bias on the output; no printed figure counts it. Here biases are those that the skeleton
-has. What the tables of an export take, in bytes, is another number (`compactrl.encodings.storage`).
+Departure: appendix D lists a bias on the output, but no printed figure counts it. Here the biases of the skeleton
+count. The bytes of an export's tables are another number (`compactrl.encodings.storage`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from compactrl.types import Size
 
 
 def size_of(skeleton: Skeleton, weights: int, dictionary: int = 0) -> Size:
-    """Return the exact size of so many distinct weights on a skeleton, with a dictionary of so many bits."""
+    """Return the exact size of a number of distinct weights on a skeleton, with a dictionary of `dictionary` bits."""
     biases = skeleton.num_biases
     parameters = weights + biases
     return Size(
@@ -39,6 +39,6 @@ def coloring_bits(edges: int, weights: int) -> int:
 def mask_bits(edges: int, weights: int) -> int:
     """Return the dictionary of a mask, in bits: as for a colouring with the kept weights, but at least one per edge.
 
-    The paper's formula gives 0 bits for one kept weight and is undefined for none, yet a mask must still say where.
+    The paper's formula gives 0 bits for one kept weight and is undefined for none; a mask needs its bits even then.
     """
     return edges * max(1, max(weights - 1, 0).bit_length())

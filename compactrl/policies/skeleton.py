@@ -1,6 +1,12 @@
-"""A skeleton: what a network is before it has numbers: its sizes, its activation, and which layers have biases.
+"""A skeleton: a network before it has numbers: its sizes, its activation, and which layers have biases.
 
-How its weights are shared, masked or stored is another matter (`sharing`): any of that goes with any skeleton.
+How its weights are shared, masked or stored is independent of it (`sharing`).
+
+The numbers of a network come in two flat orders, which the functions here cut into layers and put together again:
+
+- edges (E,) and biases (B,) apart, each layer by layer: `Skeleton.layers` and `edges_and_biases`;
+- interleaved, [W1 | b1 | W2 | b2 | …], where every layer has a bias: `Skeleton.layers_of_interleaved` and
+  `interleaved`.
 """
 
 from __future__ import annotations
@@ -9,6 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from compactrl.types import Layer, Layers
 
@@ -87,6 +96,38 @@ class Skeleton:
             parts.append(Layer(weight, biases[..., bias : bias + outputs] if biased else None))
             edge, bias = edge + outputs * inputs, bias + outputs * biased
         return tuple(parts)
+
+    def layers_of_interleaved(self, numbers: Any) -> Layers:
+        """Cut [W1 | b1 | W2 | b2 | …], (P,) or (N, P), numpy or torch, into layers; every layer has a bias."""
+        parts, start = [], 0
+        for outputs, inputs in self.shapes:
+            middle, end = start + outputs * inputs, start + outputs * (inputs + 1)
+            weight = numbers[..., start:middle].reshape(*numbers.shape[:-1], outputs, inputs)
+            parts.append(Layer(weight, numbers[..., middle:end]))
+            start = end
+        return tuple(parts)
+
+
+def edges_and_biases(layers: Layers) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the weights (E,) and the biases (B,) of layers without a leading axis: the inverse of `Skeleton.layers`.
+
+    Example:
+        >>> edges_and_biases((Layer(np.array([[1.0, 2.0]]), np.array([3.0])), Layer(np.array([[4.0]]), None)))
+        (array([1., 2., 4.]), array([3.]))
+    """
+    edges = np.concatenate([np.ravel(layer.weight) for layer in layers])
+    biases = [np.ravel(layer.bias) for layer in layers if layer.bias is not None]
+    return edges, np.concatenate(biases) if biases else np.zeros(0)
+
+
+def interleaved(layers: Layers) -> NDArray[Any]:
+    """Return [W1 | b1 | W2 | b2 | …], (P,), of layers without a leading axis.
+
+    Example:
+        >>> interleaved((Layer(np.array([[1.0, 2.0]]), np.array([3.0])), Layer(np.array([[4.0]]), np.array([5.0]))))
+        array([1., 2., 3., 4., 5.])
+    """
+    return np.concatenate([np.ravel(part) for layer in layers for part in layer if part is not None])
 
 
 def _whole(sizes: tuple[int, ...]) -> tuple[int, ...]:

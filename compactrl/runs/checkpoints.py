@@ -1,68 +1,109 @@
-"""Checkpoints of a run: the last few, each whole or absent; a damaged one falls back to the one before."""
+"""Checkpoints of a run: the last few are kept, each whole or absent.
+
+    checkpoints/00000012/state.*      the search's state after iteration 12
+    checkpoints/arrays/               large arrays, shared between checkpoints (`compactrl.storage.arrays`)
+
+A damaged checkpoint falls back to the one before.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from compactrl.errors import DamagedFileError
 from compactrl.storage.arrays import ArrayStore
-from compactrl.storage.files import load_state
+from compactrl.storage.files import load_state, save_state
 from compactrl.types import State
 
+FOLDER = "checkpoints"
 KEPT_CHECKPOINTS = 3
 MAY_CHANGE = {"steps", "threads", "workers", "ray_address", "worker_timeout", "checkpoint_seconds"}
-"""Options that a resumed search may have other than before."""
+"""Options that may change when a search is resumed."""
+
+
+def save_checkpoint(run: Path, iteration: int, state: State) -> None:
+    """Save the state after an iteration in a run's folder, and delete the oldest checkpoints."""
+    folder, store = run / FOLDER, _array_store(run)
+    checkpoint, temporary = folder / f"{iteration:08d}", folder / f".{iteration:08d}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    save_state(temporary / "state", store.put(state))
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    os.replace(temporary, checkpoint)
+    _sync_directory(folder)
+    _delete_oldest(folder, store)
 
 
 def load_checkpoint(
-    path: Path, options: dict[str, Any] | None = None, only: Callable[[State], State] = lambda state: state
+    run: Path, options: dict[str, Any] | None = None, only: Callable[[State], State] = lambda state: state
 ) -> tuple[int, State] | None:
-    """Return a run's newest checkpoint that is whole, or what `only` leaves of it; see `RunWriter`. Needs no lock."""
-    store = _store(path)
-    places = sorted(_checkpoints(path / "checkpoints"), reverse=True)
-    problems = []
-    for place in places:
+    """Return a run's newest whole checkpoint, with its iteration; None where none was written yet. Needs no lock.
+
+    Args:
+        run: its folder.
+        options: of the run; where given, a checkpoint of a search with other options counts as damaged.
+        only: state → the part of it to return; large arrays of other parts are not read.
+
+    Raises:
+        DamagedFileError: there are checkpoints, all of them damaged.
+    """
+    store, problems = _array_store(run), []
+    for checkpoint in reversed(_checkpoints(run / FOLDER)):
         try:
-            state = load_state(place / "state")
+            state = load_state(checkpoint / "state")
             if options is not None:
-                _check_same_search(place, state, options)
+                _check_same_search(checkpoint, state, options)
             state = store.fill(only(state))
         except DamagedFileError as error:
             problems.append(str(error))
             continue
         for problem in problems:
-            warnings.warn(f"{problem}; going on from the one before, {place.name}", stacklevel=3)
-        return int(place.name), state
+            warnings.warn(f"{problem}; going on from the one before, {checkpoint.name}", stacklevel=3)
+        return int(checkpoint.name), state
     if problems:
-        raise DamagedFileError(f"no checkpoint of {path} can be read: {'; '.join(problems)}")
+        raise DamagedFileError(f"no checkpoint of {run} can be read: {'; '.join(problems)}")
     return None
 
 
-def _store(path: Path) -> ArrayStore:
-    return ArrayStore(path / "checkpoints" / "arrays")
+def _array_store(run: Path) -> ArrayStore:
+    return ArrayStore(run / FOLDER / "arrays")
 
 
-def _check_same_search(place: Path, state: State, options: dict[str, Any]) -> None:
+def _checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints of a folder, the oldest first."""
+    return sorted(place for place in folder.iterdir() if place.name.isdigit()) if folder.is_dir() else []
+
+
+def _delete_oldest(folder: Path, store: ArrayStore) -> None:
+    """Delete all but the last few checkpoints, and the arrays that only they name."""
+    checkpoints = _checkpoints(folder)
+    for old in checkpoints[:-KEPT_CHECKPOINTS]:
+        shutil.rmtree(old)
+    if store.folder.is_dir():
+        with contextlib.suppress(DamagedFileError):  # then no array is deleted that the damaged one may need
+            store.keep([load_state(kept / "state") for kept in checkpoints[-KEPT_CHECKPOINTS:]])
+
+
+def _check_same_search(checkpoint: Path, state: State, options: dict[str, Any]) -> None:
     """Raise DamagedFileError where a checkpoint was saved by a search with other options that matter."""
     saved = json.loads(state.get("options") or "{}")
     for option in saved.keys() & options.keys() - MAY_CHANGE:
         if saved[option] != options[option]:
             raise DamagedFileError(
-                f"{place} is the checkpoint of another search, or config.json was altered: "
+                f"{checkpoint} is the checkpoint of another search, or config.json was altered: "
                 f"{option} is {saved[option]!r} there and {options[option]!r} here"
             )
 
 
-def _checkpoints(folder: Path) -> Iterator[Path]:
-    return (place for place in folder.iterdir() if place.name.isdigit()) if folder.is_dir() else iter(())
-
-
 def _sync_directory(folder: Path) -> None:
+    """Flush a folder's entries to the disk: a renamed file is there after a power cut only then."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

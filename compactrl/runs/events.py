@@ -1,4 +1,4 @@
-"""TensorBoard's events of a run, written as they happen."""
+"""TensorBoard's event files of a run, written as the search goes on."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from compactrl.types import Floats, Metrics
 
 EVENTS = "events.out.tfevents"
 PICTURE_SECONDS = 10.0
-"""TensorBoard gets pictures at most this often: they take a few milliseconds, and room on the disk."""
+"""Pictures are written at most this often: each takes a few milliseconds, and room on the disk."""
 
 
 class EventsWriter:
-    """A file of TensorBoard events: one scalar a metric, over environment steps.
+    """A file of TensorBoard events: one scalar per metric, over environment steps.
 
-    Records go to the file at once and from this thread (`torch.utils.tensorboard` keeps a queue and a thread, and
-    loses what is in it by `kill -9`).
+    Records are written at once, in the calling thread. (`torch.utils.tensorboard` has a queue and a thread of its own,
+    and loses what is queued at a `kill -9`.)
 
     Args:
         path: folder of the file.
-        purge_from: TensorBoard is told to forget what earlier files have from this step on.
+        purge_from: TensorBoard forgets what earlier files have from this step on.
     """
 
     def __init__(self, path: Path, purge_from: int | None = None) -> None:

@@ -1,8 +1,8 @@
-"""What a search led with, generation by generation: the trace of its designs, bounded in size.
+"""The trace of a search: the leading design of each generation, bounded in size.
 
-A report shows from it when the proposal changed, and how far the designs of a search lie apart. It is part of the
-search's state, so that a resumed search has the trace of an uninterrupted one, and it is written beside the policy as
-`designs.safetensors` and `designs.json` whenever the search is saved.
+Reports show from it when the proposal changed, and how far the designs of a search lie apart. It is part of the
+search's state, so that a resumed search has the same trace as an uninterrupted one. Whenever the search is saved, it is
+written beside the policy as `designs.safetensors` and `designs.json`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from compactrl.storage.files import load_state, save_state
 from compactrl.types import Design, Designs, Floats, Integers, State
 
 KEPT = 256
-"""Entries at most: 943 edges take a quarter of a megabyte."""
+"""Entries at most. With 943 edges they take a quarter of a megabyte."""
 
 
 class Trace(NamedTuple):
@@ -54,10 +54,10 @@ class DesignHistory:
             returns: (n,) mean return of each; NaN where it has none.
             shipped: proposed design (D,) → the design that would ship with it.
         """
-        led = int(np.nanargmax(returns)) if np.isfinite(returns).any() else 0
-        design = shipped(designs[led])
+        leader = int(np.nanargmax(returns)) if np.isfinite(returns).any() else 0
+        design = shipped(designs[leader])
         if len(design) and iteration % self._stride == 0:
-            mean = returns[led] if designs.shape[1] or np.isnan(returns).all() else np.nanmean(returns)
+            mean = returns[leader] if designs.shape[1] or np.isnan(returns).all() else np.nanmean(returns)
             self._add((iteration, env_steps, float(mean)), design)
         return design
 
@@ -90,13 +90,13 @@ class DesignHistory:
         self._designs = list(np.asarray(state["designs"], np.int64))
 
     def save(self, folder: Path) -> None:
-        """Write the trace into a run's folder, where there is one."""
+        """Write the trace into a run's folder, if it has entries."""
         if self._rows:
             save_state(folder / "designs", self.state_dict())
 
 
 def load_trace(folder: Path) -> Trace | None:
-    """Return the trace in a run's folder; None for a method without designs, or a run from before there were traces.
+    """Return the trace in a run's folder; None for a method without designs, or a run of a version without traces.
 
     Raises:
         DamagedFileError: the files are damaged.

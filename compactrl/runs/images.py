@@ -1,6 +1,6 @@
-"""The picture of a design as pixels, for TensorBoard: a square an edge, a matrix beside the other.
+"""The picture of a design as pixels, for TensorBoard: one square per edge, the layers' matrices side by side.
 
-Drawn by numpy in a millisecond, since a search waits for it; the pictures of reports are in `compactrl.reports`.
+Numpy draws it in a millisecond, since the search waits for it. The pictures of reports are in `compactrl.reports`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from compactrl.types import Design
 
 Pixels: TypeAlias = NDArray[np.uint8]
 SQUARE = 8
-"""Pixels an edge."""
+"""Pixels per edge, in each direction."""
 GAP = 2
 """Squares between matrices."""
 WHITE = 255
@@ -43,10 +43,10 @@ def palette(colors: int) -> NDArray[np.float64]:
 
 
 def coloring_image(design: Design, sizes: tuple[int, ...]) -> Pixels | None:
-    """Return a colouring or a mask (E,) as an image (height, width, 3); None where it is not a number an edge.
+    """Return a colouring or a mask (E,) as an image (height, width, 3); None where it has not one number per edge.
 
     Args:
-        design: a colour an edge, layer by layer and row by row.
+        design: one colour per edge, layer by layer and row by row.
         sizes: widths of observation, hidden layers, action.
 
     Example:

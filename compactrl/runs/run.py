@@ -1,14 +1,14 @@
-"""A run: a directory with everything needed to resume, evaluate, compare and export.
+"""A run: a directory with everything needed to resume, evaluate, compare and export; `writer.py` writes it.
 
 config.json        every option, resolved, and the format of the directory
 versions.json      of Python, the libraries and compactrl
-metrics.jsonl      a line an iteration
-events.out.*       the same for TensorBoard, over environment steps
-checkpoints/N/     the search's whole state after iteration N, rotated
+metrics.jsonl      one line per iteration
+events.out.*       the same for TensorBoard, over environment steps (`events.py`)
+checkpoints/N/     the search's whole state after iteration N, of the last few (`checkpoints.py`)
 policy.*           what ships
 teacher.*          the policy that is imitated, where one is
-designs.*          the designs that led, where the method has any
-summary.json       what a person or a report wants first
+designs.*          the designs that led, where the method has any (`history.py`)
+summary.json       result, sizes and progress, for people and reports
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Evaluation(NamedTuple):
 
     @property
     def measure_means(self) -> dict[str, float | None]:
-        """`NAME_mean` of each measure over the episodes of which it is known; None where that is none."""
+        """`NAME_mean` of each measure over the episodes where it is known; None where it is known in none."""
         return {f"{name}_mean": mean_of_known(values) for name, values in self.measures.items()}
 
     @property
@@ -108,12 +108,12 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What the search came to, or has so far."""
+        """Result, sizes and progress of the search so far."""
         return dict(read_json(self.path / "summary.json"))
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """One record an iteration; a last line cut short by a crash is left out.
+        """One record per iteration; a last line that was cut short by a crash is left out.
 
         Raises:
             DamagedFileError: the file is something else.
@@ -135,7 +135,7 @@ class Run:
         """The policy that ships.
 
         Raises:
-            CompactrlError: the search has not got to one yet.
+            CompactrlError: the search has none yet.
         """
         if self._policy is None:
             if not (self.path / "policy.json").exists():
@@ -193,7 +193,7 @@ class Run:
 
 
 def mean_of_known(values: Floats) -> float | None:
-    """Return the mean of what is not NaN, None where all is."""
+    """Return the mean of the finite values; None where there are none."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else None
 

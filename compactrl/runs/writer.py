@@ -1,26 +1,23 @@
-"""A run's directory while a search writes it: created, locked, appended to, checkpointed; `runs.py` reads it."""
+"""A run's directory while a search writes it: created, locked, appended to, checkpointed; `run.py` reads it."""
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
-import os
-import shutil
 import time
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from compactrl.errors import DamagedFileError, InputError
+from compactrl.errors import InputError
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
-from compactrl.runs.checkpoints import KEPT_CHECKPOINTS, _checkpoints, _store, _sync_directory, load_checkpoint
+from compactrl.runs import checkpoints
 from compactrl.runs.events import EVENTS, PICTURE_SECONDS, EventsWriter
 from compactrl.runs.images import coloring_image
 from compactrl.runs.run import DIRECTORY_FORMAT, TEACHER, Run
-from compactrl.storage.files import load_state, save_state, write_atomically, write_json
+from compactrl.storage.files import write_atomically, write_json
 from compactrl.types import Design, Floats, Metrics, State
 from compactrl.versions import versions
 
@@ -57,30 +54,20 @@ class RunWriter:
             InputError: the directory holds something already, or cannot be written.
         """
         try:
-            if path.exists() and not path.is_dir():
-                raise InputError(f"--out {path} is a file: give a folder")
-            if (path / "config.json").exists():
-                raise InputError(
-                    f"{path} already holds a run: `compactrl resume {path}` goes on with it; else choose another --out"
-                )
-            if path.exists() and any(path.iterdir()):
-                raise InputError(
-                    f"{path} is not empty and holds no run: choose another --out, nothing there was touched"
-                )
-            (path / "checkpoints").mkdir(parents=True)
+            _check_is_free(path)
+            (path / checkpoints.FOLDER).mkdir(parents=True)
             writer = cls(path)
             write_json(path / "versions.json", versions())
             (path / "metrics.jsonl").touch()
             if teacher is not None:
                 save_policy(path / TEACHER, teacher)
-            # Last: a directory is a run once this file is there.
-            write_json(path / "config.json", {"format": DIRECTORY_FORMAT, "options": options})
+            writer.write_options(options)  # last: a directory is a run once this file is there
         except OSError as error:
             raise InputError(f"cannot write to {path}: {error.strerror or error}. Choose another --out") from error
         return writer
 
-    def extend(self, options: dict[str, Any]) -> None:
-        """Record changed options (a larger budget)."""
+    def write_options(self, options: dict[str, Any]) -> None:
+        """Record the search's options, or those that have changed when it is resumed."""
         write_json(self.path / "config.json", {"format": DIRECTORY_FORMAT, "options": options})
 
     def close(self) -> None:
@@ -90,7 +77,7 @@ class RunWriter:
         self._lock.close()
 
     def append_metrics(self, metrics: Metrics) -> None:
-        """Add a line to metrics.jsonl, where numbers that JSON does not know become null, and TensorBoard's events."""
+        """Add an iteration to metrics.jsonl and to TensorBoard's events; NaN and infinity become null in JSON."""
         clean = {key: value if np.isfinite(value) else None for key, value in metrics.items()}
         with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(clean) + "\n")
@@ -105,7 +92,7 @@ class RunWriter:
             self._events.add_pictures(step, returns, coloring_image(design, sizes))
 
     def cut_metrics(self, iteration: int) -> None:
-        """Drop lines and events after an iteration: they are of work that is done again."""
+        """Drop metrics and events after an iteration: it is resumed from there, and does them again."""
         path = self.path / "metrics.jsonl"
         kept = [record for record in Run(self.path).metrics if record["iteration"] <= iteration]
         write_atomically(path, "".join(json.dumps(record) + "\n" for record in kept).encode())
@@ -114,29 +101,21 @@ class RunWriter:
             self._events = EventsWriter(self.path, purge_from=last + 1)
 
     def save_checkpoint(self, iteration: int, state: State) -> None:
-        """Save the state after an iteration, and drop the oldest."""
-        folder, store = self.path / "checkpoints", _store(self.path)
-        place, temporary = folder / f"{iteration:08d}", folder / f".{iteration:08d}"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        save_state(temporary / "state", store.put(state))
-        shutil.rmtree(place, ignore_errors=True)
-        os.replace(temporary, place)
-        _sync_directory(folder)
-        places = sorted(_checkpoints(folder))
-        for old in places[:-KEPT_CHECKPOINTS]:
-            shutil.rmtree(old)
-        if store.folder.is_dir():
-            with contextlib.suppress(DamagedFileError):  # then nothing is deleted that a damaged one may need
-                store.keep([load_state(each / "state") for each in places[-KEPT_CHECKPOINTS:]])
+        """Save the state after an iteration, and delete the oldest checkpoints."""
+        checkpoints.save_checkpoint(self.path, iteration, state)
 
     def load_checkpoint(self, options: dict[str, Any] | None = None) -> tuple[int, State] | None:
-        """Return the newest checkpoint that is whole, with its iteration; None where none was written yet.
+        """Return the newest whole checkpoint; see `checkpoints.load_checkpoint`."""
+        return checkpoints.load_checkpoint(self.path, options)
 
-        Args:
-            options: of this run; where given, a checkpoint of a search with others is as good as damaged.
 
-        Raises:
-            DamagedFileError: there are checkpoints, all of them damaged.
-        """
-        return load_checkpoint(self.path, options)
+def _check_is_free(path: Path) -> None:
+    """Raise InputError where a new run's directory would hold something already."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--out {path} is a file: give a folder")
+    if (path / "config.json").exists():
+        raise InputError(
+            f"{path} already holds a run: `compactrl resume {path}` goes on with it; else choose another --out"
+        )
+    if path.exists() and any(path.iterdir()):
+        raise InputError(f"{path} is not empty and holds no run: choose another --out, nothing there was touched")

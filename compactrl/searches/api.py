@@ -1,4 +1,4 @@
-"""What the command line and Python call: begin a search, go on with one, and see it to its end."""
+"""What the command line and Python call: begin a search, resume one, and run it to its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compactrl.methods.settings import Settings
 from compactrl.runs.checkpoints import MAY_CHANGE
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
-from compactrl.searches.prepare import prepare
+from compactrl.searches.prepare import Prepared, prepare
 from compactrl.searches.search import OnIteration, Search
 from compactrl.searches.workers import begin_workers
 from compactrl.storage.files import write_json
@@ -36,19 +36,12 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
     """
     prepared = prepare(given)
     settings = prepared.settings
-    with contextlib.ExitStack() as opened:
-        workers = begin_workers(settings)
-        if workers is not None:
-            opened.callback(workers.close)
-        writer = RunWriter.create(Path(out) if out else _next_directory(settings), settings.flat(), prepared.teacher)
-        opened.callback(writer.close)
-        search = Search(prepared, writer, workers)
-        opened.pop_all()  # they are the search's from here on
-    return search
+    path = Path(out) if out else _next_directory(settings)
+    return _opened(prepared, lambda: RunWriter.create(path, settings.flat(), prepared.teacher))
 
 
 def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search:
-    """Go on with a run from its last whole checkpoint.
+    """Return the search of a run, restored from its last whole checkpoint.
 
     Args:
         path: the run's directory.
@@ -56,42 +49,65 @@ def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search
         changed: options that change no result, such as workers and ray_address; None keeps what the run has.
 
     Raises:
-        InputError: no run there, the budget is spent already, or an option that may not change.
+        InputError: there is no run, its budget is spent, or an option may not change.
         DamagedFileError: no checkpoint can be read.
     """
     run = Run(path)
-    given = {name: value for name, value in {"steps": steps, **changed}.items() if value is not None}
-    for name in given.keys() - MAY_CHANGE:
-        raise InputError(f"{name} cannot change in a run: only {', '.join(sorted(MAY_CHANGE))} can")
-    prepared = prepare({**run.config, **given}, run.path)
-    settings = prepared.settings
-    new = sorted(settings.flat().keys() - run.config.keys())
-    if new:
-        values = ", ".join(f"{name} {settings.flat()[name]}" for name in new)
-        warnings.warn(
-            f"{path} was begun by an earlier compactrl: options that it did not have take today's defaults, {values}",
-            stacklevel=2,
-        )
-    workers = begin_workers(settings)
-    writer = search = None
+    prepared = prepare({**run.config, **_changes({"steps": steps, **changed})}, run.path)
+    _warn_of_new_options(run, prepared.settings)
+    search = _opened(prepared, lambda: RunWriter(run.path))
     try:
-        writer = RunWriter(run.path)
-        search = Search(prepared, writer, workers)
         _restore(search)
-        if search.progress >= 1 and _is_finished(run):
-            raise InputError(
-                f"{path} has spent its budget of {settings.search.steps} environment steps: give more with --steps"
-            )
-        if settings.search.steps != run.config["steps"]:  # re-evaluations come at shares of the budget
-            search.shipping.races = int(search.progress * settings.search.selections)
-        writer.cut_metrics(search.iteration)
-        writer.extend(settings.flat())
+        _check_is_unfinished(search, run)
+        if search.options.steps != run.config["steps"]:  # races come at shares of the budget
+            search.shipping.races = int(search.progress * search.options.selections)
+        search.writer.cut_metrics(search.iteration)
+        search.writer.write_options(search.settings.flat())
     except BaseException:
-        for part in [search] if search else [writer, workers]:
-            if part is not None:
-                part.close()
+        search.close()
         raise
     return search
+
+
+def _opened(prepared: Prepared, open_writer: Callable[[], RunWriter]) -> Search:
+    """Begin workers, open the run's directory and return their search, which closes both.
+
+    Where one of these steps fails, what is open already is closed here.
+    """
+    with contextlib.ExitStack() as opened:
+        workers = begin_workers(prepared.settings)
+        if workers is not None:
+            opened.callback(workers.close)
+        writer = open_writer()
+        opened.callback(writer.close)
+        search = Search(prepared, writer, workers)
+        opened.pop_all()
+    return search
+
+
+def _changes(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that are not None.
+
+    Raises:
+        InputError: one of them may not change in a run.
+    """
+    changes = {name: value for name, value in options.items() if value is not None}
+    for name in changes.keys() - MAY_CHANGE:
+        raise InputError(f"{name} cannot change in a run: only {', '.join(sorted(MAY_CHANGE))} can")
+    return changes
+
+
+def _warn_of_new_options(run: Run, settings: Settings) -> None:
+    """Warn of options that the run's version did not have."""
+    options = settings.flat()
+    new = sorted(options.keys() - run.config.keys())
+    if new:
+        values = ", ".join(f"{name} {options[name]}" for name in new)
+        warnings.warn(
+            f"{run.path} was begun by an earlier compactrl: options that it did not have take today's defaults, "
+            f"{values}",
+            stacklevel=3,
+        )
 
 
 def _restore(search: Search) -> None:
@@ -113,12 +129,16 @@ def _restore(search: Search) -> None:
         ) from error
 
 
-def _is_finished(run: Run) -> bool:
-    """Return whether the final evaluation is in the summary."""
+def _check_is_unfinished(search: Search, run: Run) -> None:
+    """Raise InputError where the budget is spent and the final evaluation is in the summary."""
     try:
-        return bool(run.summary.get("finished"))
+        finished = bool(run.summary.get("finished"))
     except DamagedFileError:  # missing, too: the search ended between two files
-        return False
+        finished = False
+    if search.progress >= 1 and finished:
+        raise InputError(
+            f"{run.path} has spent its budget of {search.options.steps} environment steps: give more with --steps"
+        )
 
 
 def search(out: str | Path | None = None, on_iteration: OnIteration | None = None, **options: Any) -> Run:
@@ -146,7 +166,7 @@ def finish(
 ) -> Run:
     """Run a search to its end, or until `should_stop`; at the end, evaluate what ships on fresh episodes."""
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # told of where it matters: failed evaluations, NaN losses
+        with np.errstate(over="ignore", invalid="ignore"):  # reported otherwise: failed evaluations, NaN losses
             search.run(on_iteration, should_stop)
         run = Run(search.writer.path)
         if search.progress >= 1:

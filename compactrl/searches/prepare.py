@@ -1,9 +1,9 @@
-"""From what the user gave to everything that a search needs, checked, in one way and before anything is written.
+"""From the user's options to all parts of a search, checked before anything is written.
 
-    given → environment → settings → compression → learner
+    options → environment → settings → compression → learner
 
-The environment comes first where its goals decide on the learner. What the environment and this version decide is
-written out in the settings, so that a run's record says it.
+The environment comes first where its goals decide on the learner. Settings that the environment and this version decide
+are filled in, so that the run's record has them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Seeds(NamedTuple):
     training: np.random.SeedSequence
     selecting: np.random.SeedSequence
     settled: np.random.SeedSequence
-    """Of the controller once there is nothing left to choose."""
+    """Of the controller that has nothing left to choose."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class Prepared(Setup):
 
 
 def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
-    """Check the options, and make what a search begins with.
+    """Check the options, and make the parts of a search.
 
     Args:
         given: options by name; those that are None are not given.
-        folder: of the run, where it is there already.
+        folder: of the run that is resumed.
 
     Raises:
         InputError: an option, the environment, or a run that an option names will not do.
@@ -109,12 +109,12 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     """
     values = with_colorings(named_values(given))
     method, spec = method_of(values), None
-    if method.goal_learner and not values.get("learner"):  # which options there are is the learner's to say
-        asked = validated(SearchOptions, {name: values[name] for name in ENVIRONMENT if name in values})
-        spec = environment_of(asked.model_dump())
+    if method.goal_learner and not values.get("learner"):  # its options depend on it
+        environment = validated(SearchOptions, {name: values[name] for name in ENVIRONMENT if name in values})
+        spec = environment_of(environment.model_dump())
     settings = resolve(values, goals=spec is not None and spec.goal is not None)
     spec = spec or environment_of(settings.search.model_dump())
-    settings = _written_out(settings, spec)
+    settings = _filled_in(settings, spec)
     kind = COMPRESSIONS[settings.choice.compression]
     outputs = LEARNERS[settings.search.learner].distribution(settings.learner).outputs(spec.action.size)
     try:
@@ -126,8 +126,8 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     return Setup(settings, spec, compression)
 
 
-def _written_out(settings: Settings, spec: EnvironmentSpec) -> Settings:
-    """Return settings in which is written what the environment and this version decide."""
+def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
+    """Return settings with what the environment and this version decide."""
     decided = {"engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "lanes": settings.lanes}
     learner = settings.learner
     if isinstance(learner, EvolutionOptions) and learner.alive_bonus is None:
@@ -136,7 +136,7 @@ def _written_out(settings: Settings, spec: EnvironmentSpec) -> Settings:
 
 
 def _teacher(options: DistillOptions, folder: Path | None) -> Policy | None:
-    """Return the policy that is imitated: the run's own copy where it has one, else that of the run that is named."""
+    """Return the policy that is imitated: the run's own copy, or where it has none that of the run named `teacher`."""
     if folder is not None and (folder / f"{TEACHER}.json").exists():
         return load_policy(folder / TEACHER)
     return Run(options.teacher).policy if options.teacher else None

@@ -1,7 +1,6 @@
-"""The one loop: a controller proposes designs, a learner makes policies of them, an evaluator runs them.
+"""The loop of every search: a controller proposes designs, a learner makes policies of them, an evaluator runs them.
 
-Every method goes through `Search.run`; what differs between methods is in the parts that `prepare` puts together from
-the method's row.
+Methods differ only in the parts that `prepare` puts together from the method's row.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from compactrl.envs.engines import ENGINES
 from compactrl.errors import CompactrlError
 from compactrl.evaluation import Evaluator, run_trials
 from compactrl.evaluation.local import LocalEvaluator
+from compactrl.learners.base import NO_DESIGN
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.history import DesignHistory
@@ -33,16 +33,15 @@ if TYPE_CHECKING:
     from compactrl.evaluation.ray.workers import Workers
 
 OnIteration = Callable[[dict[str, float], "Search"], None]
-NOTHING: Design = np.zeros(0, np.int64)
 
 
 class Search:
     """A search: its parts, its counters, and the loop.
 
     Args:
-        prepared: what it begins with.
-        writer: where the run goes.
-        workers: who evaluates, in place of this process; the search closes them.
+        prepared: its parts.
+        writer: of the run's directory; the search closes it.
+        workers: that evaluate in place of this process; the search closes them.
     """
 
     def __init__(self, prepared: Prepared, writer: RunWriter, workers: Workers | None = None) -> None:
@@ -65,7 +64,7 @@ class Search:
         self.history = DesignHistory()
         self.iteration = self.env_steps = 0
         self.seconds = 0.0
-        self.settled = self._warned = False
+        self.settled = self._warned_of_failures = False
 
     def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str) -> Evaluator:
         if self.workers is not None:
@@ -89,35 +88,44 @@ class Search:
         while self.progress < 1 and not should_stop():
             clock = _Clock()
             self._settle_if_due()
-            designs = self.controller.propose(self.learner.num_designs)
-            clock.lap("seconds_controller")
-            trials = self.learner.ask(designs)
-            clock.lap("seconds_strategy")
-            outcomes = run_trials(self.evaluator, trials)
-            clock.lap("seconds_evaluate")
-            self._check_failures(outcomes)
-            metrics = self.learner.tell(trials, outcomes, self.progress)
-            judged = self.learner.judge(outcomes)
-            clock.lap("seconds_strategy")
-            metrics |= self.controller.feedback(designs, judged.rewards)
-            clock.lap("seconds_controller")
-            self.shipping.leaders.note(designs, judged.scores)
-            self.iteration += 1
-            self.env_steps += int(outcomes.steps.sum())
-            design = self.history.note(self.iteration, self.env_steps, designs, judged.scores, self.learner.design)
+            outcomes, leader, metrics = self._iterate(clock)
             if self.shipping.due(self.progress):
                 metrics |= self._select()
                 clock.lap("seconds_select")
             self.seconds = time.perf_counter() - began
             record = self._record(outcomes, metrics, clock)
             self.writer.append_metrics(record)
-            self.writer.append_pictures(self.env_steps, outcomes.returns, design, self._sizes)
+            self.writer.append_pictures(self.env_steps, outcomes.returns, leader, self._sizes)
             if time.perf_counter() - saved >= self.options.checkpoint_seconds:
                 self.save()
                 saved = time.perf_counter()
             if on_iteration is not None:
                 on_iteration(record, self)
         self.save()
+
+    def _iterate(self, clock: _Clock) -> tuple[Outcomes, Design, Metrics]:
+        """Propose, evaluate and learn once; return the outcomes, the leading design (D,), and metrics.
+
+        Raises:
+            CompactrlError: every evaluation failed.
+        """
+        designs = self.controller.propose(self.learner.num_designs)
+        clock.lap("seconds_controller")
+        trials = self.learner.ask(designs)
+        clock.lap("seconds_strategy")
+        outcomes = run_trials(self.evaluator, trials)
+        clock.lap("seconds_evaluate")
+        self._check_failures(outcomes)
+        metrics = self.learner.tell(trials, outcomes, self.progress)
+        judgement = self.learner.judge(outcomes)
+        clock.lap("seconds_strategy")
+        metrics |= self.controller.feedback(designs, judgement.rewards)
+        clock.lap("seconds_controller")
+        self.shipping.leaders.note(designs, judgement.scores)
+        self.iteration += 1
+        self.env_steps += int(outcomes.steps.sum())
+        leader = self.history.note(self.iteration, self.env_steps, designs, judgement.scores, self.learner.design)
+        return outcomes, leader, metrics
 
     def _record(self, outcomes: Outcomes, metrics: Metrics, clock: _Clock) -> dict[str, float]:
         """Return an iteration's line of metrics.jsonl."""
@@ -135,46 +143,47 @@ class Search:
         }
 
     def _check_failures(self, outcomes: Outcomes) -> None:
-        """Warn of the first failed evaluations; a generation of nothing else ends the search."""
-        failures, evaluations, seen = outcomes.failures, len(outcomes.returns), outcomes.transitions
+        """Warn of the first failed evaluations; where all of an iteration failed, end the search."""
+        failures, evaluations, transitions = outcomes.failures, len(outcomes.returns), outcomes.transitions
         if not failures:
             return
         reason = next(iter(failures.values()))
-        # Where steps are collected, a lane that failed goes on: what counts is whether there is anything to learn from.
-        if len(failures) == evaluations and (seen is None or not seen.valid.any()):
+        # A lane that collects transitions goes on after a failure: then it is enough that any of them is valid.
+        if len(failures) == evaluations and (transitions is None or not transitions.valid.any()):
             raise CompactrlError(
                 f"every evaluation of a generation failed: {reason}. Put the environment right, then go on with: "
                 f"compactrl resume {self.writer.path}"
             )
-        if not self._warned:
+        if not self._warned_of_failures:
             warnings.warn(
                 f"{len(failures)} of {evaluations} evaluations failed and are left out: {reason}. Later ones are "
                 "counted in metrics.jsonl (`failed`)",
-                stacklevel=3,
+                stacklevel=4,
             )
-        self._warned = True
+        self._warned_of_failures = True
 
     def _settle_if_due(self) -> None:
-        """Give what is left of the budget to the weights of one design, once it is time."""
+        """Once it is time, freeze the best design: the rest of the budget is for its weights."""
         due = self.options.settle and self.progress >= 1 - self.options.settle
         if self.settled or not due or not self.learner.compression.design_space.length:
             return
-        leader = NOTHING
+        leader = NO_DESIGN
         if self.controller.space.length:
             leader, steps = self.shipping.lead(self._candidates())
             self.env_steps += steps
         self.learner.settle(leader)
         self.settled = True
-        self.shipping.drop_larger(self.learner.ship(NOTHING).size.weights)
-        self._drop_choice()
+        self.shipping.drop_larger(self.learner.ship(NO_DESIGN).size.weights)
+        self._drop_controller()
 
-    def _drop_choice(self) -> None:
+    def _drop_controller(self) -> None:
+        """Replace the controller by one that has nothing to choose."""
         kind = CONTROLLERS["none"]
         self.controller = kind(Space(0, 1), kind.Options(), self._settled_seed)
         self.shipping.leaders = Leaders(0)
 
     def _candidates(self) -> list[Policy]:
-        """Return the policies that may ship, with the weights of now."""
+        """Return the policies that race for what ships, with the current weights."""
         designs = self.shipping.candidates(self.controller.space.length, self.controller.propose)
         return [self.policy(design) for design in designs]
 
@@ -206,23 +215,23 @@ class Search:
     def save(self) -> None:
         """Write checkpoint, policy and summary."""
         self.writer.save_checkpoint(self.iteration, self.state_dict())
-        policy = self._of_now()
+        policy = self._current_policy()
         if policy is not None:
             save_policy(self.writer.path / "policy", policy)
         self.history.save(self.writer.path)
         write_json(self.writer.path / "summary.json", self.summary())
 
-    def _of_now(self) -> Policy | None:
-        """Return what a search that ends here leaves: what won the last race, or before the first what leads."""
+    def _current_policy(self) -> Policy | None:
+        """Return what ships if the search ends here: the winner of the last race; before the first, the leader."""
         leaders = self.shipping.leaders.designs
         if self.shipping.shipped is not None:
             return self.shipping.shipped
         if not self.controller.space.length:
-            return self.policy(NOTHING)
+            return self.policy(NO_DESIGN)
         return self.policy(leaders[0]) if len(leaders) else None
 
     def summary(self) -> dict[str, Any]:
-        """Return what the search has come to, as JSON values; `finish` says when it is finished."""
+        """Return result, sizes and progress so far, as JSON values; `api.finish` sets `finished`."""
         shipped = self.shipping.shipped
         valid = self.shipping.returns[np.isfinite(self.shipping.returns)]
         sizes = shipped.size._asdict() if shipped else dict.fromkeys(Size._fields)
@@ -262,16 +271,16 @@ class Search:
         self.iteration, self.env_steps = int(state["iteration"]), int(state["env_steps"])
         self.seconds, self.settled = float(state["seconds"]), bool(state["settled"])
         if self.settled:
-            self._drop_choice()
+            self._drop_controller()
         self.learner.load_state_dict(state["learner"])
         self.controller.load_state_dict(state["controller"])
         self.evaluator.load_state_dict(state["evaluator"])
         self.shipping.load_state_dict(state)
-        if "history" in state:  # not in checkpoints from before there were traces
+        if "history" in state:  # earlier versions had no traces
             self.history.load_state_dict(state["history"])
 
     def close(self) -> None:
-        """Give environments and directory back."""
+        """Close environments, workers and the run's directory."""
         self.evaluator.close()
         self.shipping.evaluator.close()
         if self.workers is not None:
@@ -280,39 +289,39 @@ class Search:
 
 
 def _controller(prepared: Prepared) -> Controller | Ahead:
-    """Return who proposes designs; who learns nothing samples the next while the present ones are evaluated."""
+    """Return the controller; one that learns nothing samples the next designs while the current ones are evaluated."""
     settings, space = prepared.settings, prepared.compression.space
     controller = CONTROLLERS[settings.choice.controller](space, settings.controller, prepared.seeds.controller)
     return Ahead(controller) if space.length and not controller.learns else controller
 
 
 class _Clock:
-    """Seconds by name."""
+    """Seconds of an iteration by metric."""
 
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
-        """Put the time since the last lap to a name."""
+        """Add the time since the last lap to a metric."""
         now = time.perf_counter()
         self.laps[name] = self.laps.get(name, 0.0) + now - self._last
         self._last = now
 
 
 def _lengths(outcomes: Outcomes) -> dict[str, float]:
-    """Return how long episodes are, where trials are whole episodes."""
+    """Return the mean length of episodes, where trials are whole episodes."""
     return {"episode_steps": float(outcomes.steps.mean())} if outcomes.transitions is None else {}
 
 
 def _measures(outcomes: Outcomes) -> Metrics:
-    """Return the means of what the environment reports of its episodes, where any has ended."""
+    """Return the means of what the environment reports beside the return, over episodes that ended."""
     known = {name: values[np.isfinite(values)] for name, values in outcomes.measures.items()}
     return {f"{name}_mean": float(values.mean()) for name, values in known.items() if len(values)}
 
 
 def _returns(returns: Floats) -> Metrics:
-    """Return mean, largest and deviation of returns (N,) that are known; NaN where none is."""
+    """Return mean, largest and deviation of the finite returns of (N,); NaN where there are none."""
     known = returns[np.isfinite(returns)]
     if not len(known):
         return dict.fromkeys(("return_mean", "return_max", "return_std"), float("nan"))

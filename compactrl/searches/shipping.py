@@ -1,9 +1,10 @@
-"""What ships: leading designs are re-evaluated without noise on fresh episodes, more episodes for fewer of them.
+"""What ships: the leading designs of a search race without noise, on fresh episodes.
 
-The paper tables the best return that any worker ever saw; the luckiest single return is not a policy's
-quality (3779 there is 2148 as a mean). So designs that led in the search race: each round halves or
-quarters the field and gives those left more fresh episodes, and the last one meets the policy that would
-have shipped so far.
+A race has rounds: those with the best means go on to the next one, with more episodes each. The winner ships if it
+beats, on fresh episodes, the policy that would have shipped so far.
+
+Departure: Song et al. 2020 table the best return that any worker ever saw. The luckiest return of many is not a
+policy's quality (their 3779 is 2148 as a mean).
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from compactrl.types import Design, Designs, Floats, Metrics, State, Trials
 
 LEADERS = 16
 ROUNDS = ((16, 2), (4, 8))
-"""(designs at most, episodes each) before the last; the last one gets the full number of episodes."""
+"""(designs at most, episodes for each) of the rounds before the last. In the last, the winner gets all its episodes."""
 
 
 class Leaders:
-    """The designs that did best since the last re-evaluation, best first."""
+    """The designs with the largest rewards since the last race, best first."""
 
     def __init__(self, length: int) -> None:
         self.designs: Designs = np.zeros((0, length), np.int64)
         self.rewards: Floats = np.zeros(0)
 
     def note(self, designs: Designs, rewards: Floats) -> None:
-        """Take a generation's designs (n, D) and rewards (n,) into account; failed ones (NaN) are left out."""
+        """Take in an iteration's designs (n, D) and rewards (n,); failed ones (NaN) are left out."""
         valid = np.isfinite(rewards)
         designs = np.concatenate([designs[valid], self.designs])
         rewards = np.concatenate([rewards[valid], self.rewards])
@@ -41,7 +42,7 @@ class Leaders:
         self.designs, self.rewards = designs[kept], rewards[kept]
 
     def clear(self) -> None:
-        """Forget: rewards were for weights that have changed since."""
+        """Forget all of them: the weights have changed since they were rewarded."""
         self.designs, self.rewards = self.designs[:0], self.rewards[:0]
 
     def state_dict(self) -> State:
@@ -57,24 +58,24 @@ class Shipping:
     """What ships of a search so far, and when the leading designs race for it.
 
     Args:
-        evaluator: where they race; shares no lane with training.
-        episodes: fresh episodes for each of the last designs standing.
-        times: how many races a whole search has, at even shares of its budget.
+        evaluator: of races; shares no lane with training.
+        episodes: of the winner, and of the policy that would have shipped so far.
+        num_races: of a whole search, at even shares of its budget.
         length: D, decisions of a design that a controller proposes.
     """
 
-    def __init__(self, evaluator: Evaluator, episodes: int, times: int, length: int) -> None:
-        self.evaluator, self._episodes, self._times = evaluator, episodes, times
+    def __init__(self, evaluator: Evaluator, episodes: int, num_races: int, length: int) -> None:
+        self.evaluator, self._episodes, self._num_races = evaluator, episodes, num_races
         self.leaders = Leaders(length)
         self.shipped: Policy | None = None
         self.returns: Floats = np.zeros(0)
-        """Of all the episodes that what ships was judged by."""
+        """Of all episodes that the shipped policy has raced."""
         self.races = 0
-        """How many there have been, by the share of the budget that is spent."""
+        """How many were due so far, by the share of the budget that is spent."""
 
     def due(self, progress: float) -> bool:
-        """Return whether it is time for a race, when this share of the budget is spent."""
-        return progress >= min(1.0, (self.races + 1) / self._times)
+        """Return whether a race is due when this share of the budget is spent."""
+        return progress >= min(1.0, (self.races + 1) / self._num_races)
 
     def candidates(self, length: int, propose: Callable[[int], Designs]) -> Designs:
         """Return the designs that race: the leading ones, and the one that would ship, each once.
@@ -85,42 +86,42 @@ class Shipping:
         """
         designs = list(self.leaders.designs)
         if self.shipped is not None and self.shipped.design.shape == (length,):
-            designs.insert(0, self.shipped.design)  # first: a race has room for so many
+            designs.insert(0, self.shipped.design)  # first, since a race cuts the list at its end
         different = {design.tobytes(): design for design in designs or propose(1)}
         return np.stack(list(different.values()))
 
     def lead(self, policies: Sequence[Policy]) -> tuple[Design, int]:
-        """Return the design that wins a race of these policies, and the steps that it took."""
-        won = race(policies, self.evaluator, self._episodes)
-        return won.policy.design, won.steps
+        """Let these policies race; return the winner's design (D,), and the environment steps of the race."""
+        winner = race(policies, self.evaluator, self._episodes)
+        return winner.policy.design, winner.steps
 
     def select(self, policies: Sequence[Policy], progress: float) -> tuple[Metrics, int]:
         """Let these policies race; the winner ships if it beats what would have shipped on fresh episodes.
 
         Returns:
-            Metrics, and the environment steps that it took.
+            Metrics, and the environment steps of the race.
         """
-        self.races = int(progress * self._times + 1e-9)
-        won = race(policies, self.evaluator, self._episodes)
-        steps, before = won.steps, self.shipped
+        self.races = int(progress * self._num_races + 1e-9)
+        winner = race(policies, self.evaluator, self._episodes)
+        steps, previous = winner.steps, self.shipped
         self.leaders.clear()
-        if before is not None:
-            # The one before is run again too: what was picked for its score has been lucky with it.
-            again, taken = score([before], self.evaluator, self._episodes)
-            steps += taken
-            self.returns = np.concatenate([self.returns, again[0]])
-        if before is None or won.mean_return > mean_of(self.returns):
-            self.shipped, self.returns = won.policy, won.returns
-        changed = before is None or self.shipped is None or not np.array_equal(before.design, self.shipped.design)
+        if previous is not None:
+            # It gets fresh episodes as well: a policy that was picked for its score was lucky with it.
+            scores, score_steps = score([previous], self.evaluator, self._episodes)
+            steps += score_steps
+            self.returns = np.concatenate([self.returns, scores[0]])
+        if previous is None or winner.mean_return > mean_of(self.returns):
+            self.shipped, self.returns = winner.policy, winner.returns
+        changed = previous is None or self.shipped is None or not np.array_equal(previous.design, self.shipped.design)
         metrics = {
-            "policy_return_mean": won.mean_return,
+            "policy_return_mean": winner.mean_return,
             "shipped_return_mean": mean_of(self.returns),
             "shipped_design_changed": float(changed),
         }
         return metrics, steps
 
     def drop_larger(self, weights: int) -> None:
-        """Let nothing ship that has more weights than this: a mask larger than was asked for."""
+        """Drop what ships if it has more weights than this: a mask that is larger than asked for."""
         if self.shipped is not None and self.shipped.size.weights > weights:
             self.shipped, self.returns = None, np.zeros(0)
 
@@ -135,7 +136,7 @@ class Shipping:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Restore what `state_dict` returned; other keys are others'."""
+        """Restore what `state_dict` returned; other keys are ignored."""
         self.races = int(state["selections"])
         self.evaluator.load_state_dict(state["selector"])
         self.leaders.load_state_dict(state["leaders"])
@@ -143,20 +144,14 @@ class Shipping:
         self.shipped = None if state["shipped"] is None else policy_of(state["shipped"])
 
 
-def mean_of(returns: Floats) -> float:
-    """Return the mean of the returns that are known; minus infinity where none is."""
-    valid = returns[np.isfinite(returns)]
-    return float(valid.mean()) if len(valid) else -np.inf
-
-
-class Selected(NamedTuple):
-    """A policy with what its fresh episodes gave."""
+class Winner(NamedTuple):
+    """A policy that has won a race."""
 
     policy: Policy
     returns: Floats
     """(episodes,) of the last round."""
     steps: int
-    """Environment steps that the whole race took."""
+    """Environment steps of the whole race."""
 
     @property
     def mean_return(self) -> float:
@@ -164,25 +159,31 @@ class Selected(NamedTuple):
         return mean_of(self.returns)
 
 
-def race(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> Selected:
-    """Return the best of these policies, found in rounds; they must share one normaliser."""
+def race(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> Winner:
+    """Return the best of these policies, by rounds of more episodes for fewer of them; they share one normaliser."""
     steps = 0
     field = list(policies)
-    for most, each in ROUNDS:
+    for most, round_episodes in ROUNDS:
         if len(field) > 1:
             field = field[:most]
-            scores, taken = score(field, evaluator, each)
-            steps += taken
+            scores, score_steps = score(field, evaluator, round_episodes)
+            steps += score_steps
             means = np.where(np.isfinite(scores).any(axis=1), np.nan_to_num(scores, nan=-np.inf).mean(axis=1), -np.inf)
             field = [field[index] for index in np.argsort(-means, kind="stable")]
-    scores, taken = score(field[:1], evaluator, episodes)
-    return Selected(field[0], scores[0], steps + taken)
+    scores, score_steps = score(field[:1], evaluator, episodes)
+    return Winner(field[0], scores[0], steps + score_steps)
 
 
 def score(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> tuple[Floats, int]:
-    """Return the returns (policies, episodes) over fresh episodes, NaN = failed, and the steps taken."""
+    """Return the returns (policies, episodes) over fresh episodes, NaN where one failed, and the environment steps."""
     count = len(policies) * episodes
     outcomes = evaluator.evaluate(
         Trials(copies(list(policies), episodes), policies[0].normalizer, np.zeros((count, 0), np.int64))
     )
     return outcomes.returns.reshape(len(policies), episodes), int(outcomes.steps.sum())
+
+
+def mean_of(returns: Floats) -> float:
+    """Return the mean of the finite returns; minus infinity where there are none."""
+    valid = returns[np.isfinite(returns)]
+    return float(valid.mean()) if len(valid) else -np.inf

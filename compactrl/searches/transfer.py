@@ -32,20 +32,20 @@ def best_colorings(run: Run, top: int) -> Designs:
         raise InputError(
             f"--colorings-from {run.path}: expected a run of --method chromatic, this one is {run.config.get('method')}"
         )
-    found = [run.policy.design]
+    colorings = [run.policy.design]
     trace = load_trace(run.path)
     if trace is not None:
-        found += list(trace.designs[np.argsort(-trace.returns, kind="stable")])
-    different = {design.tobytes(): design for design in (np.asarray(each, np.int64) for each in found)}
+        colorings += list(trace.designs[np.argsort(-trace.returns, kind="stable")])
+    different = {coloring.tobytes(): coloring for coloring in (np.asarray(row, np.int64) for row in colorings)}
     return np.stack(list(different.values())[:top])
 
 
 def with_colorings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a search's options, with the colourings of another run where one is named, and with its network.
+    """Return a search's options, with the colourings and the network of another run where one is named.
 
     Args:
-        values: options as the user gave them; a network given here goes before that of the other run. Where they have
-            colourings already, as a run's record does, these stay.
+        values: options as the user gave them. A network among them is kept, and so are colourings, which a run's record
+            has.
 
     Raises:
         InputError: there is no run, or none with colourings.
@@ -62,13 +62,13 @@ def with_colorings(values: Mapping[str, Any]) -> dict[str, Any]:
             "with those",
             stacklevel=2,
         )
-    taken_over = {"partitions": run.config["partitions"], "hidden": tuple(run.config["hidden"])}
+    network = {"partitions": run.config["partitions"], "hidden": tuple(run.config["hidden"])}
     rows = tuple(tuple(map(int, design)) for design in designs)
-    return {**taken_over, **values, "controller_designs": rows}
+    return {**network, **values, "controller_designs": rows}
 
 
 def check_designs(settings: Settings, compression: Compression) -> None:
-    """See that colourings from elsewhere fit this search's network.
+    """Check that colourings of another run fit this search's network.
 
     Raises:
         InputError: they have another number of edges, or more colours.

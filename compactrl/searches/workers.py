@@ -1,4 +1,4 @@
-"""Ray workers for a search, where it asks for some."""
+"""Ray workers of a search."""
 
 from __future__ import annotations
 

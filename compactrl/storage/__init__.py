@@ -1,1 +1,1 @@
-"""Files that survive: nested state, JSON and large arrays, written atomically and checked by hash."""
+"""Files of nested state, JSON and large arrays, written atomically and checked by hash."""

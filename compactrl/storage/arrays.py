@@ -1,8 +1,8 @@
-"""Large arrays of checkpoints, each in a file named by the hash of its content: what has not changed is not written
-again.
+"""Large arrays of checkpoints, each in a file named by the hash of its content.
 
-A replay buffer is most of a checkpoint and hardly changes from one to the next. Its pieces lie beside the
-checkpoints in one folder; a checkpoint names those it needs, and what none names any more is deleted.
+A replay buffer is most of a checkpoint, and little of it changes from one to the next: an array that is there already
+is not written again. All checkpoints share one folder of arrays. Each names the arrays that it needs; those that none
+names are deleted.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from compactrl.storage.files import write_atomically
 from compactrl.types import State
 
 LARGE = 1 << 20
-"""Bytes from which on an array has a file of its own."""
+"""Smallest size, in bytes, of an array with its own file."""
 MARK = "$stored"
+"""Key of a name in place of an array: {MARK: name}."""
 
 
 class ArrayStore:
@@ -31,7 +32,7 @@ class ArrayStore:
         self.folder = folder
 
     def put(self, node: Any) -> Any:
-        """Return nested state with its large arrays replaced by their names, once they are in the folder."""
+        """Write the large arrays of nested state; return the state with their names in place of them."""
         if isinstance(node, dict):
             return {key: self.put(value) for key, value in node.items()}
         if isinstance(node, np.ndarray) and node.nbytes >= LARGE:
@@ -39,19 +40,17 @@ class ArrayStore:
         return node
 
     def fill(self, node: Any) -> Any:
-        """Return nested state with names replaced by their arrays.
+        """Return nested state with arrays in place of their names.
 
         Raises:
             DamagedFileError: one is missing or altered.
         """
         if isinstance(node, dict):
-            return (
-                self._read(node[MARK]) if set(node) == {MARK} else {key: self.fill(each) for key, each in node.items()}
-            )
+            return self._read(node[MARK]) if set(node) == {MARK} else {key: self.fill(node[key]) for key in node}
         return node
 
     def keep(self, states: Iterable[State]) -> None:
-        """Delete every array that none of these states, read as they were saved, names."""
+        """Delete the arrays that are named in none of these states, as `put` returned them."""
         kept = {name for state in states for name in _names(state)}
         for file in self.folder.glob("*.safetensors") if self.folder.is_dir() else ():
             if file.stem not in kept:
@@ -86,8 +85,8 @@ class ArrayStore:
 
 
 def _digest(array: NDArray[Any]) -> str:
-    about = f"{array.dtype.str} {array.shape} ".encode()
-    return hashlib.sha256(about + hashlib.sha256(array.data).digest()).hexdigest()
+    kind = f"{array.dtype.str} {array.shape} ".encode()
+    return hashlib.sha256(kind + hashlib.sha256(array.data).digest()).hexdigest()
 
 
 def _names(node: Any) -> Iterator[str]:
@@ -95,5 +94,5 @@ def _names(node: Any) -> Iterator[str]:
         if set(node) == {MARK}:
             yield node[MARK]
         else:
-            for each in node.values():
-                yield from _names(each)
+            for child in node.values():
+                yield from _names(child)

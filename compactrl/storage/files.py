@@ -1,7 +1,7 @@
-"""Files that survive: nested state as safetensors + JSON, written atomically, checked by hash when read.
+"""Files of nested state, as safetensors and JSON: written atomically, checked by hash when read.
 
-Never pickle: a run is something people send to each other. A file is written beside its place, flushed to
-the disk, then renamed, so that a power cut or `kill -9` leaves the old one or the new one.
+Never pickle: people send runs to each other. A file is written beside its place, flushed to the disk, then renamed, so
+that a power cut or a `kill -9` leaves the old file or the new one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from compactrl.errors import DamagedFileError
 from compactrl.types import State
 
 FORMAT = "compactrl-state-1"
-"""Marks our files, and the version of their layout."""
+"""Marks the files, and the version of their layout."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -61,8 +61,8 @@ def read_json(path: Path) -> Any:
 def save_state(stem: Path, state: State) -> None:
     """Write nested state to `stem.safetensors` and `stem.json`, which holds the hashes of both.
 
-    Over a pair that is whole already, the JSON first speaks for both the old and the new arrays: whenever this is
-    interrupted, one of them is there and fits.
+    Where an old pair is replaced, the JSON is first written with the headers of both the old and the new arrays. So
+    whenever this is interrupted, the arrays that are there have a header that fits.
     """
     from safetensors.numpy import save
 
@@ -100,7 +100,7 @@ def load_state(stem: Path) -> State:
 
 
 def _read(stem: Path) -> tuple[dict[str, Any], bytes]:
-    """Return the header that speaks for the arrays, and the arrays' bytes; hashes are checked."""
+    """Return the header that fits the arrays, and the arrays' bytes; hashes are checked."""
     header = read_json(stem.with_suffix(".json"))
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise DamagedFileError(f"{stem.with_suffix('.json')} is not one of compactrl's files ({FORMAT})")
@@ -125,11 +125,11 @@ def _digest(tree: Any) -> str:
 
 
 def _split(node: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Any:
-    """Return the JSON of a node; arrays go into `arrays` under their path."""
+    """Return the JSON of a node; its arrays are added to `arrays` under their paths."""
     if isinstance(node, dict):
         return {key: _split(value, f"{path}/{key}", arrays) for key, value in node.items()}
     if isinstance(node, np.ndarray):
-        arrays[path] = np.array(node, order="C")  # (ascontiguousarray would give a number an axis)
+        arrays[path] = np.array(node, order="C")  # ascontiguousarray gives a scalar an axis
         return {"$array": path}
     if isinstance(node, np.generic):
         return node.item()

@@ -59,7 +59,7 @@ def parts(count: int, threads: int, repeats: int) -> dict[str, list[float]]:
     compression = kind(kind.skeleton_of(sizes), kind.Options(partitions=PARTITIONS))
     generator = np.random.default_rng(0)
     controllers = {
-        name: each(compression.space, each.Options(), np.random.SeedSequence(0)) for name, each in choosing().items()
+        name: kind(compression.space, kind.Options(), np.random.SeedSequence(0)) for name, kind in choosing().items()
     }
     learners = {
         name: EvolutionLearner(
@@ -89,9 +89,9 @@ def parts(count: int, threads: int, repeats: int) -> dict[str, list[float]]:
                 watch.start()
                 outcomes = evaluator.evaluate(trials)
                 watch.lap("evaluate")
-            told = Outcomes(generator.standard_normal(count), outcomes.steps, outcomes.moments, {})
+            random_outcomes = Outcomes(generator.standard_normal(count), outcomes.steps, outcomes.moments, {})
             watch.start()
-            learner.tell(trials, told, 0.1)
+            learner.tell(trials, random_outcomes, 0.1)
             watch.lap(f"{name} tell")
         for name, controller in controllers.items():
             watch.start()
@@ -113,12 +113,12 @@ def search(es: str, population: int, threads: int, generations: int) -> dict[str
         "population": population, "threads": threads, "steps": 10**9, "settle": 0, "selections": 1,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        going = start(options, Path(folder) / "run")
+        running = start(options, Path(folder) / "run")
         try:
-            designs = going.learner.num_designs
-            going.run(lambda record, _: records.append(record), lambda: len(records) > generations)
+            designs = running.learner.num_designs
+            running.run(lambda record, _: records.append(record), lambda: len(records) > generations)
         finally:
-            going.close()
+            running.close()
     # Between two records also lies what belongs to no lap: writing metrics and, now and then, a checkpoint.
     whole = np.diff([record["seconds"] for record in records])
     laps = {name: [record[name] for record in records[1:]] for name in LAPS}
@@ -154,10 +154,10 @@ def run(count: int, threads: int, repeats: int, generations: int, folder: Path |
         ["--es", "designs", "controller s", "strategy s", "evaluate s", "controller", "outside", "outside, with rest"],
         [
             [
-                each["es"], each["designs"], *(each["medians"][name] for name in LAPS),
-                each["share_controller"], each["share_outside"], each["share_outside_with_rest"],
+                row["es"], row["designs"], *(row["medians"][name] for name in LAPS),
+                row["share_controller"], row["share_outside"], row["share_outside_with_rest"],
             ]
-            for each in searches
+            for row in searches
         ],
         f"target: the controller takes at most {TARGET} of a generation",
     )  # fmt: skip

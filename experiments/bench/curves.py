@@ -52,18 +52,18 @@ def evotorch(seed: int, marks: list[int], num_actors: int) -> list[dict[str, Any
     import torch
     from evotorch.algorithms import PGPE
 
-    found: list[dict[str, Any]] = []
+    reached: list[dict[str, Any]] = []
     with gym_problem(ENV, num_actors, seed) as problem:
         searcher = PGPE(
             problem, popsize=POPULATION, center_learning_rate=0.075, stdev_learning_rate=0.1, radius_init=2.25,
             optimizer="clipup", optimizer_config={"max_speed": 0.15}, ranking_method="centered", symmetric=True,
         )  # fmt: skip
         seconds = 0.0
-        while len(found) < len(marks):
+        while len(reached) < len(marks):
             began = time.perf_counter()
             searcher.step()
             seconds += time.perf_counter() - began
-            if problem.interaction_count < marks[len(found)]:
+            if problem.interaction_count < marks[len(reached)]:
                 continue
             policy = problem.to_policy(searcher.status["center"]).eval()
 
@@ -71,22 +71,22 @@ def evotorch(seed: int, marks: list[int], num_actors: int) -> list[dict[str, Any
                 with torch.no_grad():
                     return np.asarray(policy(torch.as_tensor(observation, dtype=torch.float32)))
 
-            found.append({"env_steps": problem.interaction_count, "seconds": seconds, **mean_return(act)})
-    return found
+            reached.append({"env_steps": problem.interaction_count, "seconds": seconds, **mean_return(act)})
+    return reached
 
 
 def compactrl(seed: int, marks: list[int], threads: int) -> list[dict[str, Any]]:
     """Train with compactrl; returns steps, seconds and the centre's return at each mark."""
-    found: list[dict[str, Any]] = []
+    reached: list[dict[str, Any]] = []
     paused = 0.0
 
-    def note(record: dict[str, float], going: Search) -> None:
+    def note(record: dict[str, float], search: Search) -> None:
         nonlocal paused
-        if len(found) < len(marks) and record["env_steps"] >= marks[len(found)]:
+        if len(reached) < len(marks) and record["env_steps"] >= marks[len(reached)]:
             began = time.perf_counter()
-            policy = going.policy(np.zeros(0, np.int64))
+            policy = search.policy(np.zeros(0, np.int64))
             steps = int(record["env_steps"])
-            found.append({"env_steps": steps, "seconds": record["seconds"] - paused, **mean_return(policy)})
+            reached.append({"env_steps": steps, "seconds": record["seconds"] - paused, **mean_return(policy)})
             paused += time.perf_counter() - began
 
     options = {
@@ -94,12 +94,12 @@ def compactrl(seed: int, marks: list[int], threads: int) -> list[dict[str, Any]]
         "steps": marks[-1], "threads": threads,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        going = start(options, Path(folder) / "run")
+        search = start(options, Path(folder) / "run")
         try:
-            going.run(note)
+            search.run(note)
         finally:
-            going.close()
-    return found
+            search.close()
+    return reached
 
 
 def run(marks: list[int], seeds: list[int], threads: int, num_actors: int, folder: Path | None) -> None:

@@ -25,11 +25,11 @@ MEAN_SECONDS = 1.5
 """Between kills: a new worker takes two or three to begin."""
 
 
-def kill(going: Search, kills: int, seed: int, done: threading.Event) -> int:
+def kill(search: Search, kills: int, seed: int, done: threading.Event) -> int:
     """Kill a worker, picked at random, at random moments until so many were; returns how many were."""
     generator, killed = np.random.default_rng(seed), 0
     while killed < kills and not done.wait(float(generator.exponential(MEAN_SECONDS))):
-        reports = going.workers.reports if going.workers else []
+        reports = search.workers.reports if search.workers else []
         if reports:
             try:
                 os.kill(reports[int(generator.integers(len(reports)))]["process"], signal.SIGKILL)
@@ -47,12 +47,12 @@ def run(kills: int, workers: int, steps: int, folder: Path | None) -> None:
         calm = finish(start({**OPTIONS, "steps": steps}, Path(place) / "calm"))
         seconds = {"calm": time.perf_counter() - began}
         began = time.perf_counter()
-        going = start({**OPTIONS, "steps": steps, "workers": workers}, Path(place) / "disturbed")
-        made, done, count = going.workers, threading.Event(), [0]
-        killer = threading.Thread(target=lambda: count.append(kill(going, kills, 1, done)))
+        search = start({**OPTIONS, "steps": steps, "workers": workers}, Path(place) / "disturbed")
+        workers_made, done, count = search.workers, threading.Event(), [0]
+        killer = threading.Thread(target=lambda: count.append(kill(search, kills, 1, done)))
         killer.start()
         try:
-            disturbed = finish(going)
+            disturbed = finish(search)
         finally:
             done.set()
             killer.join()
@@ -62,7 +62,7 @@ def run(kills: int, workers: int, steps: int, folder: Path | None) -> None:
             for name in ("policy.safetensors", "policy.json")
         }
         returns = {"calm": calm.summary["return_mean"], "disturbed": disturbed.summary["return_mean"]}
-    lost = made.lost if made else 0
+    lost = workers_made.lost if workers_made else 0
     show(
         f"{count[-1]} workers killed in a search of {steps:,} steps",
         ["kills", "workers replaced", "same policy", "return, calm", "return, disturbed", "s, calm", "s, disturbed"],

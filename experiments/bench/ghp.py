@@ -66,18 +66,18 @@ def updates(systems: dict[str, dict[str, Any]], repeats: int, count: int) -> dic
     made = {name: learner(options) for name, options in systems.items()}
     seconds: dict[str, list[float]] = {name: [] for name in systems}
     for repetition in range(-1, repeats):  # the first one only warms up
-        for name, (each, controller) in made.items():
-            done, taken = 0, 0.0
+        for name, (sac, controller) in made.items():
+            done, elapsed = 0, 0.0
             while done < count:
-                parts = each.parts(controller.propose(each.num_designs))
-                for designs in parts[: -(-(count - done) // each.updates_per_part)]:
+                parts = sac.parts(controller.propose(sac.num_designs))
+                for designs in parts[: -(-(count - done) // sac.updates_per_part)]:
                     began = time.perf_counter()
                     with single_threaded_torch():
-                        each._learn(designs, Means())
-                    taken += time.perf_counter() - began
-                    done += each.updates_per_part
+                        sac._learn(designs, Means())
+                    elapsed += time.perf_counter() - began
+                    done += sac.updates_per_part
             if repetition >= 0:
-                seconds[name].append(taken / done * count)
+                seconds[name].append(elapsed / done * count)
     return seconds
 
 
@@ -112,11 +112,13 @@ def policies(rounds: int) -> list[Policy]:
     hypernet = Hypernet(Skeleton.relu((spec.observation_size, spec.action.size)), HypernetOptions())
     theta = hypernet.initial(np.random.default_rng(0)).astype(np.float32)
     size = spec.observation_size, spec.action.size
-    every = in_turn(hypernet.architectures, lambda each: parameters(size[0], each, size[1]))
+    in_order = in_turn(hypernet.architectures, lambda widths: parameters(size[0], widths, size[1]))
     middles = (np.arange(rounds) + 0.5) / rounds  # of parts of equal length
-    starts = (middles * (len(every) // AT_ONCE)).astype(int) * AT_ONCE
+    starts = (middles * (len(in_order) // AT_ONCE)).astype(int) * AT_ONCE
     chosen = designs_of(
-        [each for start in starts for each in every[start : start + AT_ONCE]], hypernet.widths, hypernet.max_layers
+        [widths for start in starts for widths in in_order[start : start + AT_ONCE]],
+        hypernet.widths,
+        hypernet.max_layers,
     )
     normalizer = Normalizer(np.zeros(spec.observation_size), np.ones(spec.observation_size))
     return [
@@ -172,15 +174,15 @@ def evaluation(rounds: int, threads: int, repeats: int) -> dict[str, Any]:
         times["EnvPool"] = time.perf_counter() - began
         made.close()
         if repetition >= 0:
-            for name, taken in times.items():
-                seconds[name].append(taken)
+            for name, time_taken in times.items():
+                seconds[name].append(time_taken)
     steps = int(outcomes.steps.sum())
     return {
         "architectures": count,
         "episodes": episodes,
         "share_of_limit": ratio(seconds["mujoco.rollout"], seconds["compactrl"]),
         "share_of_limit_of_envpool": ratio(seconds["mujoco.rollout"], seconds["EnvPool"]),
-        **{name: timing(taken, steps) for name, taken in seconds.items()},
+        **{name: timing(times, steps) for name, times in seconds.items()},
     }
 
 
@@ -188,8 +190,8 @@ def memory() -> dict[str, float]:
     """Return the peak resident memory, in MB, of a process with a million transitions that has made an update."""
     program = f"from experiments.bench import ghp; ghp.fill({10**6})"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
-    return found
+    peak: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    return peak
 
 
 def fill(count: int) -> None:
@@ -219,7 +221,7 @@ def run(count: int, rounds: int, threads: int, repeats: int, dense: bool, folder
     if find_spec("stable_baselines3"):
         seconds["Stable-Baselines3"] = peer(repeats, count)
     plain = seconds["plain [256, 256]"]
-    rows = {name: {**timing(taken, count), "over_plain": 1 / ratio(plain, taken)} for name, taken in seconds.items()}
+    rows = {name: {**timing(times, count), "over_plain": 1 / ratio(plain, times)} for name, times in seconds.items()}
     note = "targets: a meta-batch at most 1.5 times a plain update; plain at least 1.5 times Stable-Baselines3's rate"
     show(
         "Updates of SAC, batches of 256, one thread",

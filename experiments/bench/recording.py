@@ -58,17 +58,17 @@ class RecordingEngine:
 
     def episodes(self) -> list[Episode]:
         """Return all episodes, in the order in which they began."""
-        found: list[Episode] = []
+        episodes: list[Episode] = []
         current: dict[int, Episode] = {}
         for (lanes, actions, restart), answer in zip(self.commands, self.answers, strict=True):
             for position, lane in enumerate(lanes.tolist()):
                 if restart[position]:
                     current[lane] = Episode([answer.observation[position]])
-                    found.append(current[lane])
+                    episodes.append(current[lane])
                 elif actions is not None:
                     current[lane].actions.append(actions[position])
                     current[lane].observations.append(answer.observation[position])
-        return found
+        return episodes
 
 
 def record(evaluator: LocalEvaluator, trials: Trials) -> tuple[Outcomes, list[RecordingEngine]]:

@@ -32,7 +32,7 @@ def timing(seconds: list[float], steps: int | None = None) -> dict[str, Any]:
     """
     row: dict[str, Any] = {"seconds": seconds, "median_seconds": median(seconds)}
     if steps is not None:
-        row |= {"steps": steps, "median_steps_per_second": median(steps / each for each in seconds)}
+        row |= {"steps": steps, "median_steps_per_second": median(steps / repetition for repetition in seconds)}
     return row
 
 

@@ -141,7 +141,7 @@ class Sleeper:
 
 
 class SleepingWorkers(Workers):
-    """As many simulated workers as wanted, played by a few processes."""
+    """Simulated workers, played by a few processes."""
 
     def __init__(self, count: int, seconds: float, spec: EnvironmentSpec) -> None:
         self._environment, self._count, self._timeout, self._closed, self.lost = ENVIRONMENT, count, 600.0, False, 0
@@ -165,11 +165,11 @@ def simulated(workers: int, controller: str, generations: int) -> dict[str, Any]
     with tempfile.TemporaryDirectory() as folder:
         plain = start(options, Path(folder) / "run")
         plain.close()
-        going = Search(plain.settings, plain.writer, SleepingWorkers(workers, seconds, spec))
+        running = Search(plain.settings, plain.writer, SleepingWorkers(workers, seconds, spec))
         try:
-            going.run(lambda record, _: records.append(record), lambda: len(records) > generations)
+            running.run(lambda record, _: records.append(record), lambda: len(records) > generations)
         finally:
-            going.close()
+            running.close()
     whole = np.diff([record["seconds"] for record in records])
     rounds = -(-population // lanes)
     generation = float(np.median(whole))

@@ -66,11 +66,11 @@ def layouts(blocks: str, threads: int) -> dict[str, tuple[int | None, int]]:
         >>> layouts("1,2x1", threads=4)
         {'compactrl': (None, 4), 'compactrl, 1 × 4': (1, 4), 'compactrl, 2 × 1': (2, 1)}
     """
-    found: dict[str, tuple[int | None, int]] = {"compactrl": (None, threads)}
-    for each in filter(None, blocks.split(",")):
-        count, _, own = each.partition("x")
-        found[f"compactrl, {int(count)} × {int(own or threads)}"] = (int(count), int(own or threads))
-    return found
+    compared: dict[str, tuple[int | None, int]] = {"compactrl": (None, threads)}
+    for layout in filter(None, blocks.split(",")):
+        count, _, own = layout.partition("x")
+        compared[f"compactrl, {int(count)} × {int(own or threads)}"] = (int(count), int(own or threads))
+    return compared
 
 
 def measure(
@@ -102,8 +102,8 @@ def measure(
             actors.evaluate(problem, values[: 2 * num_actors])
         for repetition in range(-1, repeats):  # the first one only warms up
             times = {"rollout, pool": limit.pool(), "rollout, queue": limit.queue()}
-            for name, (number, each) in compared.items():
-                made = evaluator(spec, lanes, each, number)
+            for name, (number, pool_threads) in compared.items():
+                made = evaluator(spec, lanes, pool_threads, number)
                 began = time.perf_counter()
                 same = made.evaluate(trials)
                 times[name] = time.perf_counter() - began
@@ -118,11 +118,11 @@ def measure(
             made.close()
             if repetition < 0:
                 continue
-            for name, taken in times.items():
-                seconds[name].append(taken)
+            for name, elapsed in times.items():
+                seconds[name].append(elapsed)
             if problem is not None:
-                taken, stepped = actors.evaluate(problem, values)
-                other["seconds"].append(taken)
+                elapsed, stepped = actors.evaluate(problem, values)
+                other["seconds"].append(elapsed)
                 other["steps"].append(stepped)
     rows = {name: timing(taken, steps) for name, taken in seconds.items()}
     fastest = min(("rollout, pool", "rollout, queue"), key=lambda name: rows[name]["median_seconds"])
@@ -155,22 +155,22 @@ def run(
     """Measure environments, show the tables, write the figures."""
     results = []
     for env in envs:
-        found = measure(env, count, threads, repeats, blocks, source, num_actors if env in evotorch else 0)
-        results.append(found)
+        result = measure(env, count, threads, repeats, blocks, source, num_actors if env in evotorch else 0)
+        results.append(result)
         target = TARGETS.get(env)
-        note = f"limit: {found['limit']}; after {found['step_checked']} steps its observations differ by at most "
-        note += f"{found['largest_difference']:.1e} from EnvPool's"
+        note = f"limit: {result['limit']}; after {result['step_checked']} steps its observations differ by at most "
+        note += f"{result['largest_difference']:.1e} from EnvPool's"
         if target and source == "untrained":
             note += f"; target for compactrl: at least {target} of the limit"
         rows = [
             [name, row["median_seconds"], row["median_steps_per_second"], row["rollout_by_system"]]
-            for name, row in found["systems"].items()
+            for name, row in result["systems"].items()
         ]
         show(
             f"{env}: {count} episodes, {threads} threads", ["system", "seconds", "steps/s", "of the limit"], rows, note
         )
-        if "EvoTorch GymNE" in found["systems"]:
-            factor = found["systems"]["EvoTorch GymNE"]["compactrl_by_system"]
+        if "EvoTorch GymNE" in result["systems"]:
+            factor = result["systems"]["EvoTorch GymNE"]["compactrl_by_system"]
             print(
                 f"compactrl is {factor:.2f} times as fast as EvoTorch with {num_actors} actors "
                 f"(target: at least {EVOTORCH_TARGET})"

@@ -1,7 +1,7 @@
-"""What critics are: C networks that value actions, learn together, and have slowly following targets.
+"""The interface of critics: C networks that value actions, learn together, and have slowly following targets.
 
-A learner calls them with an observation, an action and what is told of the policy, never with rows put together: a
-critic may be any network of the three.
+A learner calls them with an observation, an action and what they are told of the policy, each on its own: a critic may
+be any network of the three.
 """
 
 from __future__ import annotations

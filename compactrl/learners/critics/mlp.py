@@ -23,7 +23,7 @@ class MlpCritics:
         count: C.
         learning_rate: of Adam.
         generator: draws the first weights (Xavier uniform, biases zero).
-        device: where they live.
+        device: of their tensors.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class MlpCritics:
     ) -> None:
         self.sizes, self.count = (inputs, *hidden, 1), count
         plain = Plain(Skeleton.relu(self.sizes), Options())
-        drawn = np.concatenate([plain.initial(generator) for _ in range(count)])
-        self._weights = torch.as_tensor(drawn, dtype=torch.float32, device=device).requires_grad_()
+        weights = np.concatenate([plain.initial(generator) for _ in range(count)])
+        self._weights = torch.as_tensor(weights, dtype=torch.float32, device=device).requires_grad_()
         self._targets = self._weights.detach().clone()
         self._learning = Stack(self._weights, self.sizes, count)
         self._following = Stack(self._targets, self.sizes, count)
@@ -78,5 +78,5 @@ class MlpCritics:
 
 def _rows(observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
     """Return the networks' input, (n · B, O + A + F)."""
-    each = told[:, None].expand(-1, observation.shape[1], -1)
-    return torch.cat([observation, action, each], -1).flatten(0, 1)
+    told_rows = told[:, None].expand(-1, observation.shape[1], -1)
+    return torch.cat([observation, action, told_rows], -1).flatten(0, 1)

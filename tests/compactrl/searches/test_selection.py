@@ -7,7 +7,7 @@ from compactrl.envs.registry import describe
 from compactrl.envs.toy import Target
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.policies.policy import Policy
-from compactrl.searches.shipping import LEADERS, Leaders, Selected, race, score
+from compactrl.searches.shipping import LEADERS, Leaders, Winner, race, score
 from compactrl.types import Layer, Normalizer
 
 SPEC = describe("compactrl/Target-v0")
@@ -51,7 +51,7 @@ def test_a_failing_policy_does_not_win(evaluator):
 
 def test_where_all_fail_the_mean_is_minus_infinity(evaluator):
     assert race([policy(np.nan)] * 3, evaluator, episodes=4).mean_return == -np.inf
-    assert Selected(policy(0.0), np.array([1.0, np.nan, 3.0]), 0).mean_return == 2.0
+    assert Winner(policy(0.0), np.array([1.0, np.nan, 3.0]), 0).mean_return == 2.0
 
 
 def test_scores_are_a_row_a_policy(evaluator):
