@@ -28,24 +28,24 @@ def transitions(steps, first=0, ended=(), failed=()):
     )  # fmt: skip
 
 
-def check_rows(found):
-    np.testing.assert_array_equal(found.next_observation[:, 0], found.observation[:, 0] + 1)
-    np.testing.assert_allclose(found.action[:, 0], 0.001 * found.observation[:, 0], rtol=1e-6)
+def check_rows(experience):
+    np.testing.assert_array_equal(experience.next_observation[:, 0], experience.observation[:, 0] + 1)
+    np.testing.assert_allclose(experience.action[:, 0], 0.001 * experience.observation[:, 0], rtol=1e-6)
 
 
 def test_what_is_drawn_was_added_and_the_oldest_go():
     buffer = ReplayBuffer(20, O, A)
     buffer.add(transitions(3))
     assert len(buffer) == 12
-    found = buffer.sample(500, np.random.default_rng(0))
-    check_rows(found)
-    assert set(found.observation[:, 0] % 1000) == {0, 1, 2}
+    experience = buffer.sample(500, np.random.default_rng(0))
+    check_rows(experience)
+    assert set(experience.observation[:, 0] % 1000) == {0, 1, 2}
     buffer.add(transitions(4, first=3))
     assert len(buffer) == 20
-    found = buffer.sample(2000, np.random.default_rng(0))
-    check_rows(found)
-    assert set(found.observation[:, 0] % 1000) == {2, 3, 4, 5, 6}
-    counts = np.unique(found.observation[:, 0], return_counts=True)[1]
+    experience = buffer.sample(2000, np.random.default_rng(0))
+    check_rows(experience)
+    assert set(experience.observation[:, 0] % 1000) == {2, 3, 4, 5, 6}
+    counts = np.unique(experience.observation[:, 0], return_counts=True)[1]
     assert len(counts) == 20
     assert 50 < counts.min() <= counts.max() < 160
 
@@ -65,20 +65,20 @@ def test_relabelled_goals_come_from_the_future_of_the_same_episode():
     buffer = hindsight()
     buffer.add(transitions(5, ended=[(4, lane) for lane in range(L)]))
     buffer.add(transitions(3, first=5, ended=[(7, lane) for lane in range(L)]))
-    found = buffer.sample(4000, np.random.default_rng(0))
-    check_rows(found)
-    number, goal = found.observation[:, 0], found.observation[:, -1]
-    np.testing.assert_array_equal(goal, found.next_observation[:, -1])
+    experience = buffer.sample(4000, np.random.default_rng(0))
+    check_rows(experience)
+    number, goal = experience.observation[:, 0], experience.observation[:, -1]
+    np.testing.assert_array_equal(goal, experience.next_observation[:, -1])
     changed = goal != -1
     assert abs(changed.mean() - 0.8) < 0.03
     last = np.where(number % 1000 < 5, 5, 8) + number // 1000 * 1000  # what the episode's last step achieved
     assert (goal[changed] >= number[changed] + 1).all()
     assert (goal[changed] <= last[changed]).all()
     assert len({(n, g) for n, g in zip(number[changed], goal[changed], strict=True) if n == 0}) == 5
-    np.testing.assert_array_equal(found.reward, np.where(changed & (goal == number + 1), 0, -1))
+    np.testing.assert_array_equal(experience.reward, np.where(changed & (goal == number + 1), 0, -1))
 
 
-def test_episodes_enter_whole_and_spoilt_ones_not_at_all():
+def test_episodes_enter_whole_and_failed_ones_not_at_all():
     buffer = hindsight()
     buffer.add(transitions(5, ended=[(4, 0), (4, 1)], failed=[(2, 1)]))
     # Lane 0: five steps. Lane 1: failed at step 2, the two after it are an episode of their own. Others go on.
@@ -90,17 +90,17 @@ def test_episodes_enter_whole_and_spoilt_ones_not_at_all():
 def test_no_relabelling_leaves_all_as_it_was():
     buffer = hindsight(share=0.0)
     buffer.add(transitions(5, ended=[(4, lane) for lane in range(L)]))
-    found = buffer.sample(100, np.random.default_rng(0))
-    assert set(found.observation[:, -1]) == {-1}
-    assert set(found.reward) == {-1}
+    experience = buffer.sample(100, np.random.default_rng(0))
+    assert set(experience.observation[:, -1]) == {-1}
+    assert set(experience.reward) == {-1}
 
 
 def test_a_full_ring_of_episodes_keeps_their_futures():
     buffer = hindsight(capacity=30)
     for first in range(0, 50, 5):
         buffer.add(transitions(5, first=first, ended=[(first + 4, lane) for lane in range(L)]))
-        found = buffer.sample(500, np.random.default_rng(first))
-        number, goal = found.observation[:, 0], found.observation[:, -1]
+        experience = buffer.sample(500, np.random.default_rng(first))
+        number, goal = experience.observation[:, 0], experience.observation[:, -1]
         changed = goal != -1
         assert (np.floor((goal[changed] - 1) / 5) == np.floor(number[changed] / 5)).all()
 

@@ -29,18 +29,18 @@ STATE = {
 }
 
 
-def assert_same(found, expected):
+def assert_same(loaded, expected):
     if isinstance(expected, dict):
-        assert list(found) == list(expected)
+        assert list(loaded) == list(expected)
         for key in expected:
-            assert_same(found[key], expected[key])
+            assert_same(loaded[key], expected[key])
     elif isinstance(expected, np.ndarray):
-        assert found.dtype == expected.dtype
-        assert found.shape == expected.shape
-        np.testing.assert_array_equal(found, expected)
+        assert loaded.dtype == expected.dtype
+        assert loaded.shape == expected.shape
+        np.testing.assert_array_equal(loaded, expected)
     else:
-        assert type(found) is type(expected)
-        assert found == expected or (found != found and expected != expected)
+        assert type(loaded) is type(expected)
+        assert loaded == expected or (loaded != loaded and expected != expected)
 
 
 def test_nested_state_comes_back_as_it_was(tmp_path):
