@@ -103,7 +103,7 @@ class Exploration(NamedTuple):
     """How trials deviate from their policies while experience is collected: drawn beforehand by who learns from it."""
 
     noise: Floats
-    """(T, L, A)"""
+    """(T, L, A), as the distribution takes it: of discrete actions (T, L, choices)."""
     actions: Floats
     """(T, L, A) in -1 … 1, what is done instead of what the policy says; NaN where it is asked."""
     distribution: Acting

@@ -13,7 +13,7 @@ from compactrl.errors import CompactrlError, InputError
 from compactrl.learners.base import shipped_theta
 from compactrl.learners.moments import normalizer_of
 from compactrl.learners.options import OffPolicyOptions
-from compactrl.methods.settings import Settings
+from compactrl.methods.settings import Settings, method_of
 from compactrl.policies.architectures import Widths, designs_of, memory_dimension, parameters
 from compactrl.policies.policy import Policy
 from compactrl.policies.size import size_of
@@ -80,15 +80,16 @@ class Catalog(NamedTuple):
         """Return the policy of a design (D,), of whose layers only the outputs that are actions ship."""
         *hidden, last = layers
         deployed = (*hidden, Layer(*(part[: self.spec.action.size] for part in last if part is not None)))
+        skeleton = Skeleton.of_layers(deployed, self.hypernet.skeleton.activation)
         return Policy.of_layers(
             deployed,
             self.normalizer,
             self.spec.action,
-            self.hypernet.skeleton.activation,
+            skeleton.activation,
             self.hypernet.container,
             env=self.spec.id,
             method=self.settings.search.method,
-            size=size_of(Skeleton.of_layers(deployed, "relu"), sum(layer.weight.size for layer in deployed)),
+            size=size_of(skeleton, skeleton.num_edges),
             design=design,
         )
 
@@ -100,12 +101,15 @@ def open_catalog(run: Run) -> Catalog:
         InputError: the run is of another method, or has settled on one architecture.
         CompactrlError: it has no checkpoint yet.
     """
+    method = method_of(run.config)
+    if not method.meta_batch:
+        raise InputError(
+            f"{run.path} is a run of --method {method.name}, with one architecture: this is for --method ghp"
+        )
     setup = set_up(run.config)
     settings, hypernet = setup.settings, setup.compression
     if not isinstance(hypernet, Hypernet):
-        raise InputError(
-            f"{run.path} is a run of --method {settings.search.method}, with one architecture: this is for --method ghp"
-        )
+        raise TypeError(f"expected a hypernetwork, got {type(hypernet).__name__}")
     found = load_checkpoint(run.path, only=_needed)
     if found is None:
         raise CompactrlError(

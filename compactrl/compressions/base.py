@@ -133,7 +133,7 @@ class Compression(ABC):
         """Return the exact size of the policy with this design (D,)."""
         return self._size(self.num_weights, dictionary=0)
 
-    def fit(self, theta: Floats, design: Design) -> Design:  # noqa: ARG002
+    def fitted_design(self, theta: Floats, design: Design) -> Design:  # noqa: ARG002
         """Return the design to settle on, (D,): this one, or the part of it that fits the requested size."""
         return design
 

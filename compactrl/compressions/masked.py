@@ -105,7 +105,7 @@ class Masked(Gather):
         kept = int(self._check_design(design).sum())
         return self._size(kept, dictionary=mask_bits(self.num_edges, kept))
 
-    def fit(self, theta: Floats, design: Design) -> Design:
+    def fitted_design(self, theta: Floats, design: Design) -> Design:
         """Return the mask with only the requested number of edges, those of the highest scores."""
         scores = np.where(design > 0, theta[self.num_edges + self.num_biases :], -np.inf)
         fitting = np.zeros_like(design)

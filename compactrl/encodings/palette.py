@@ -74,3 +74,19 @@ class Palette(Encoding):
                 f"left -= {width}u;",
             ),
         )
+
+
+class PaletteWithZero(Palette):
+    """A palette for pruned edges too: they take one more weight, which is zero."""
+
+    @classmethod
+    def fits(cls, sharing: Sharing) -> bool:
+        """Return whether edges are dropped."""
+        return sharing.mask is not None
+
+    def __init__(self, sharing: Sharing) -> None:
+        if sharing.mask is None:
+            raise ValueError("expected a sharing with dropped edges")
+        zero = len(sharing.weights)
+        weights = np.append(sharing.weights, np.float32(0))
+        super().__init__(Sharing(sharing.shape, weights, np.where(sharing.mask > 0, sharing.index, zero), None))

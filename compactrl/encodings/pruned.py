@@ -9,7 +9,7 @@ import numpy as np
 
 from compactrl.encodings.packing import pack_bits
 from compactrl.encodings.tables import Encoding, Snippets, Table
-from compactrl.policies.sharing import Sharing
+from compactrl.policies.sharing import Sharing, mask_index
 
 
 class Bitmap(Encoding):
@@ -20,8 +20,12 @@ class Bitmap(Encoding):
 
     @classmethod
     def fits(cls, sharing: Sharing) -> bool:
-        """Return whether edges are dropped."""
-        return sharing.mask is not None
+        """Return whether edges are dropped, and each of those that are kept has a weight of its own, in order."""
+        mask = sharing.mask
+        if mask is None or int(mask.sum()) != len(sharing.weights):
+            return False
+        kept = mask.astype(bool)
+        return np.array_equal(sharing.index[kept], mask_index(mask)[kept])
 
     def tables(self) -> list[Table]:
         """Return the kept weights and the bits."""

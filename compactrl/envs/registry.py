@@ -56,6 +56,8 @@ def _not_there(env: str, engine: str) -> str:
     known = {name: kind.ids() for name, kind in ENGINES.items()}
     every = sorted(set().union(*known.values()))
     having = [name for name, ids in known.items() if env in ids]
+    if engine in having and having != [engine]:
+        return f"{env} has no flat observations in {engine}: use --engine auto"
     if engine in having or (having and engine == "auto"):
         return (
             f"{env} has no flat observations in {' or '.join(having)}: install the package that registers it with "

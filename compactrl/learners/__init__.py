@@ -15,6 +15,7 @@ from compactrl.learners.options import (
     SacOptions,
     Td3Options,
 )
+from compactrl.policies.actions import ActionSpec
 from compactrl.policies.distributions import Deterministic, Distribution, SquashedGaussian
 
 
@@ -24,8 +25,9 @@ class Kind(NamedTuple):
     Options: type[Options]
     place: str
     """`module:class` in this package."""
-    distribution: Callable[[Any], Distribution] = lambda _: Deterministic()
-    """Of the learner's options; it says how many outputs a policy has."""
+    distribution: Callable[[Any, ActionSpec], Distribution] = lambda *_: Deterministic()
+    """Of the learner's options and the environment's actions; it says how many outputs a policy has. A learner that
+    learns deviations beside the policy puts another one in its place in each iteration."""
 
     def load(self) -> type[Learner]:
         """Import the learner."""
@@ -34,7 +36,7 @@ class Kind(NamedTuple):
         return learner
 
 
-def _squashed_gaussian(options: SacOptions) -> Distribution:
+def _squashed_gaussian(options: SacOptions, action: ActionSpec) -> Distribution:  # noqa: ARG001
     return SquashedGaussian(options.log_std_low, options.log_std_high)
 
 

@@ -165,7 +165,7 @@ class EvolutionLearner(Learner):
 
     def settle(self, proposed: Design) -> None:
         """Freeze a design: from here on only its weights are improved, by a new strategy."""
-        self._freeze(self.theta(), self.compression.fit(self.theta(), self.design(proposed)))
+        self._freeze(self.theta(), self.compression.fitted_design(self.theta(), self.design(proposed)))
 
     def _freeze(self, theta: Floats, design: Design) -> None:
         self.settled = design

@@ -297,8 +297,16 @@ def check(context: LearnerContext) -> None:
 
 
 def first_outputs(compact: Compact, outputs: int) -> Compact:
-    """Return a plain network with only its first outputs: training may need more than ship."""
+    """Return a plain network with only its first outputs: training may need more than ship.
+
+    Raises:
+        ValueError: its edges share weights, or its outputs have no biases.
+    """
     skeleton = compact.skeleton
+    if compact.index is not None or not skeleton.biased[-1]:
+        raise ValueError(
+            "expected a plain network with biases on its outputs: outputs of shared weights are not dropped"
+        )
     inner, last = skeleton.sizes[:-1], skeleton.sizes[-1]
     dropped = last - outputs
     edges, biases = skeleton.num_edges - dropped * inner[-1], skeleton.num_biases - dropped

@@ -170,6 +170,8 @@ class Categorical:
 
     def act(self, outputs: Floats, noise: Floats) -> Floats:
         """Return the numbers of the actions (n, 1); noise is Gumbel's, one number per choice, (n, choices)."""
+        if noise.shape != outputs.shape:
+            raise ValueError(f"expected noise for each choice, {outputs.shape}, got {noise.shape}")
         return np.asarray(np.argmax(outputs + noise, axis=-1)[:, None], np.float64)
 
     def mode(self, outputs: Tensor) -> Tensor:

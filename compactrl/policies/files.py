@@ -194,8 +194,8 @@ def _cut(theta: Floats, skeleton: Skeleton, own: bool) -> tuple[Floats, Floats]:
 def _give(edges: Floats, weights: Floats, index: Integers | None, mask: Integers | None) -> bool:
     """Return whether these weights give the edges (E,), bit for bit."""
     if index is None:
-        return len(weights) == len(edges) and np.array_equal(weights.astype(np.float32), edges)
+        return len(weights) == len(edges) and np.array_equal(weights.astype(np.float32), edges, equal_nan=True)
     kept = index if mask is None else index[mask.astype(bool)]
     if len(weights) <= kept.max(initial=-1):
         return False
-    return np.array_equal(shared_edges(weights, index, mask), edges)
+    return np.array_equal(shared_edges(weights, index, mask), edges, equal_nan=True)

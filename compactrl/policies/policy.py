@@ -58,6 +58,25 @@ class Policy:
     """How it was evaluated while it was searched, and so is everywhere: one of `CONTAINERS`."""
     _dense: Layers | None = field(default=None, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        """Check that the numbers belong together.
+
+        Raises:
+            ValueError: a mask without an index map, or not one number for every edge or bias.
+        """
+        edges, biases = self.skeleton.num_edges, self.skeleton.num_biases
+        if self.index is None and self.mask is not None:
+            raise ValueError("expected an index map beside the mask: it says which weights the kept edges take")
+        if self.index is None and len(self.weights) != edges:
+            raise ValueError(f"expected a weight for each of {edges} edges, got {len(self.weights)}")
+        for name, values in (("an index", self.index), ("a mask bit", self.mask)):
+            if values is not None and values.shape != (edges,):
+                raise ValueError(f"expected {name} for each of {edges} edges, got shape {values.shape}")
+        if len(self.biases) != biases:
+            raise ValueError(f"expected {biases} biases, got {len(self.biases)}")
+        if self.container not in CONTAINERS:
+            raise ValueError(f"expected a container of {', '.join(CONTAINERS)}, got '{self.container}'")
+
     @classmethod
     def of_layers(
         cls,
@@ -84,8 +103,8 @@ class Policy:
 
     def with_layers(self, layers: Layers) -> Policy:
         """Return the same policy with other dense layers, whose edges share nothing."""
-        weights, biases = edges_and_biases(layers)
-        return replace(self, weights=weights, biases=biases, index=None, mask=None)
+        other = Policy.of_layers(layers, self.normalizer, self.action, self.activation)
+        return replace(self, skeleton=other.skeleton, weights=other.weights, index=None, mask=None, biases=other.biases)
 
     def evaluated_as(self, layers: Layers) -> Policy:
         """Return the same policy with its dense layers as they were evaluated.
@@ -162,6 +181,8 @@ class Policy:
 def copies(policies: Sequence[Policy], count: int) -> Networks:
     """Return the networks of policies that are evaluated alike, each so many times, as evaluators take them."""
     first = policies[0]
+    if {(policy.container, policy.activation) for policy in policies} != {(first.container, first.activation)}:
+        raise ValueError("expected policies of one activation, which are evaluated in one container")
     if first.container == "mixed":
         of = np.repeat(np.arange(len(policies)), count)
         return Mixed(tuple(policy.layers for policy in policies), of, first.activation)

@@ -56,7 +56,7 @@ def shared_edges(weights: NDArray[Any], index: Integers | None, mask: Integers |
     if not len(single):  # the mask drops every edge
         return np.zeros(len(index), np.float32)
     edges = single[index]
-    return edges if mask is None else np.asarray(edges * mask.astype(np.float32))
+    return edges if mask is None else np.where(mask > 0, edges, np.float32(0))
 
 
 def mask_index(mask: Integers) -> Integers:

@@ -87,7 +87,7 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         spec=setup.spec,
         lanes=settings.lanes,
         seed=seeds.learner,
-        distribution=kind.distribution(settings.learner),
+        distribution=kind.distribution(settings.learner, setup.spec.action),
         meta_batch=batch,
         steps=settings.search.steps,
         settle=settings.search.settle,
@@ -116,7 +116,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     spec = spec or environment_of(settings.search.model_dump())
     settings = _filled_in(settings, spec)
     kind = COMPRESSIONS[settings.choice.compression]
-    outputs = LEARNERS[settings.search.learner].distribution(settings.learner).outputs(spec.action.size)
+    outputs = LEARNERS[settings.search.learner].distribution(settings.learner, spec.action).outputs(spec.action.size)
     try:
         skeleton = kind.skeleton_of((spec.observation_size, *settings.search.hidden, outputs))
         compression = kind(skeleton, settings.compression)

@@ -181,6 +181,6 @@ def test_gathered_edges_are_contiguous():
 def test_a_mask_is_cut_to_the_wanted_number_by_its_scores():
     masked = Masked(Skeleton.tanh((3, 2)), MaskedOptions(kept_weights=2))
     theta = np.array([0.0] * 6 + [0.1, -1.0, 0.3, 0.2, -0.5, 0.4])
-    assert masked.fit(theta, masked.design_of(theta)).tolist() == [0, 0, 1, 0, 0, 1]
+    assert masked.fitted_design(theta, masked.design_of(theta)).tolist() == [0, 0, 1, 0, 0, 1]
     few = np.array([0.0] * 6 + [-0.1, -1.0, 0.3, -0.2, -0.5, -0.4])
-    assert masked.fit(few, masked.design_of(few)).tolist() == [0, 0, 1, 0, 0, 0]
+    assert masked.fitted_design(few, masked.design_of(few)).tolist() == [0, 0, 1, 0, 0, 0]

@@ -7,6 +7,7 @@ from exporting import colored, policy_of
 
 import compactrl.encodings
 from compactrl.encodings.formats import SHARED, choose, codebook
+from compactrl.encodings.palette import Palette
 from compactrl.encodings.tables import Snippets, Table
 
 ROOM = Path(compactrl.encodings.__file__).parent
@@ -24,7 +25,7 @@ def test_encodings_know_only_networks_policies_types_and_errors():
 
 
 def test_of_the_encodings_that_expand_nothing_the_smallest_is_taken(monkeypatch):
-    class Tiny(SHARED[-1]):
+    class Tiny(Palette):
         def tables(self):
             return [Table("weights", "float", self.sharing.weights, "of each colour")]
 
@@ -32,6 +33,6 @@ def test_of_the_encodings_that_expand_nothing_the_smallest_is_taken(monkeypatch)
             return Snippets()
 
     sharing = colored(policy_of((3, 4, 2)), 3).sharing
-    assert type(codebook(sharing)) is SHARED[-1]
+    assert type(codebook(sharing)) is Palette
     monkeypatch.setattr("compactrl.encodings.formats.SHARED", (*SHARED, Tiny))
     assert type(choose("auto", sharing).encode(sharing)) is Tiny

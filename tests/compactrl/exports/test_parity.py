@@ -134,3 +134,22 @@ def test_relu_networks_with_a_bias_on_every_layer_are_the_policy_too(tmp_path, s
     broken = observations[:1].copy()
     broken[0, 0] = np.nan
     assert native(tmp_path, policy, tmp_path / "library2").answer(broken).codes.all()
+
+
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+@pytest.mark.parametrize("weights", [0, 1, 3, 17])
+def test_networks_that_are_pruned_and_share_their_weights_are_the_policy_too(tmp_path, weights, optimize):
+    generator = np.random.default_rng(weights)
+    drawn = policy_of((4, 9, 7, 2), mean=0.5, std=2.0, scale=0.7)
+    edges = drawn.skeleton.num_edges
+    mask = (generator.random(edges) < (0.4 if weights else 0)).astype(np.int64)
+    index = generator.integers(0, max(weights, 1), edges) * mask
+    policy = replace(drawn, weights=generator.standard_normal(weights), index=index, mask=mask)
+    program = program_of(policy, optimize)
+    write_files(tmp_path, TARGETS["generic"].files(program, optimize))
+    observations = observations_for(policy)
+    answers = native(tmp_path, policy, tmp_path / "library").answer(observations)
+    assert not answers.codes.any()
+    np.testing.assert_allclose(answers.actions, policy(observations), atol=2e-5, rtol=0)
+    if weights == 3 and optimize == "size":  # the palette with zero: two bits an edge, no more
+        assert program.plan.encoding.table_bytes == 4 * 4 + -(-2 * edges // 8)

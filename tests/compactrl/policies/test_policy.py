@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from compactrl.envs.engines.base import Answer
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Block, Results
 from compactrl.policies.actions import ActionSpec
-from compactrl.policies.policy import Policy
+from compactrl.policies.policy import Policy, copies
+from compactrl.policies.sharing import shared_edges
 from compactrl.types import Layer, Normalizer, Trials
 
 
@@ -105,3 +107,30 @@ def test_evaluators_act_as_the_policy_that_ships(action, lanes):
 def test_a_specification_knows_its_alive_bonus_by_family():
     assert EnvironmentSpec("Hopper-v5", "envpool", 11, BOX, 1000).alive_bonus == 1.0
     assert EnvironmentSpec("compactrl/Target-v0", "gymnasium", 3, BOX, 20).alive_bonus == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"mask": np.ones(20, np.int64)}, "expected an index map beside the mask"),
+        ({"weights": np.zeros(3)}, "expected a weight for each of 20 edges, got 3"),
+        ({"index": np.zeros(3, np.int64)}, "expected an index for each of 20 edges"),
+        ({"biases": np.zeros(3)}, "expected 4 biases, got 3"),
+        ({"container": "bag"}, "expected a container of stacked, mixed"),
+    ],
+)
+def test_numbers_that_do_not_belong_together_are_refused(change, expected):
+    with pytest.raises(ValueError, match=expected):
+        replace(make_policy((3, 4, 2), BOX), **change)
+
+
+def test_policies_that_are_evaluated_in_different_ways_are_not_mixed():
+    policy = make_policy((3, 4, 2), BOX)
+    with pytest.raises(ValueError, match="expected policies of one activation"):
+        copies([policy, replace(policy, container="mixed")], 2)
+
+
+def test_an_infinite_weight_of_a_dropped_edge_stays_out():
+    mask = np.array([1, 0, 1])
+    edges = shared_edges(np.array([np.inf, 2.0]), np.array([1, 0, 1]), mask)
+    np.testing.assert_array_equal(edges, [2.0, 0.0, 2.0])
