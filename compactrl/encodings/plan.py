@@ -154,12 +154,6 @@ def bounds_of(action: ActionSpec) -> tuple[Floats, Floats] | None:
     return center[:, 0], half[:, 0]
 
 
-def action_scale(action: ActionSpec) -> float:
-    """Return what differences of actions are measured in where bounds are wide: the largest half-width, at least 1."""
-    bounds = bounds_of(action)
-    return 1.0 if bounds is None else max(1.0, float(bounds[1].max()))
-
-
 def make_plan(policy: Policy, weights: WeightFormat) -> Plan:
     """Return the plan with the cheapest folding of the normaliser that is exact enough in usual states."""
     plans = list(_foldings(policy, weights))

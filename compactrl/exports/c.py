@@ -20,7 +20,7 @@ from compactrl.exports.kernels import INDENT, body
 from compactrl.exports.numbers import lines, literal, spelled
 from compactrl.exports.observations import describe_observations
 from compactrl.exports.tanh import CLAMP, DENOMINATOR, NUMERATOR, Tanh, horner
-from compactrl.exports.vectors import Vectors, tolerance
+from compactrl.exports.vectors import Vectors, tolerances
 from compactrl.policies.sharing import Singles
 from compactrl.types import Floats
 from compactrl.versions import VERSION
@@ -74,7 +74,7 @@ class Program:
 
     def _context(self) -> dict[str, Any]:
         plan = self.plan
-        neutral = neutral_action(plan)
+        neutral, allowed = neutral_action(plan), tolerances(plan.action)
         statements = [*body(plan), *actions(plan)]
         called = [line.replace("TANH", self.tanh.call).replace("RELU", "NAME_relu") for line in statements]
         named = [line.replace("NAME_", f"{self.name}_") for line in called]
@@ -99,8 +99,10 @@ class Program:
             "tables": plan.tables() + action_tables(plan),
             "weights_note": f"{len(plan.sharing.weights)} distinct weights, stored as {plan.encoding.name}",
             "neutral": "the middle of its bounds" if neutral.any() or bounds_of(plan.action) is not None else "0",
-            "tolerance": f"{tolerance(plan):.3g}",
-            "tolerance_literal": literal(tolerance(plan)),
+            "tolerance": f"{allowed[0]:.3g}",
+            "tolerance_literal": literal(allowed[0]),
+            "tolerances": allowed.tolist() if len(set(allowed.tolist())) > 1 else [],
+            "tolerance_elements": lines(spelled(allowed, "float")),
             "vector_count": len(self.vectors.observations),
             "vector_observations": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.observations],
             "vector_actions": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.actions],

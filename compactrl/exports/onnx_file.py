@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.encodings.plan import action_scale, as_rows, bounds_of
+from compactrl.encodings.plan import as_rows, bounds_of
 from compactrl.encodings.storage import plain_bytes
 from compactrl.errors import CompactrlError, InputError
-from compactrl.exports.vectors import TOLERANCE
+from compactrl.exports.vectors import tolerances
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.versions import VERSION
@@ -82,7 +82,7 @@ def check_onnx(content: bytes, policy: Policy, observations: Singles) -> float:
     """Return the largest difference of an action from Python's in onnxruntime, over observations (B, O).
 
     Raises:
-        CompactrlError: it is over the tolerance.
+        CompactrlError: an action is over its tolerance.
         InputError: the package onnxruntime is not installed.
     """
     _, runtime = _packages()
@@ -91,12 +91,16 @@ def check_onnx(content: bytes, policy: Policy, observations: Singles) -> float:
     alone = as_rows(session.run(["action"], {"observation": observations[:1]})[0])  # the batch is free
     difference = np.abs(actions - as_rows(policy(observations)))
     largest = float(difference.max(initial=0.0))
-    allowed = TOLERANCE * action_scale(policy.action)
+    allowed = tolerances(policy.action)
     # Where two outputs are next to even, rounding decides on a discrete action.
     discrete = policy.action.kind == "discrete"
-    wrong = bool((difference > 0).mean() > NEXT_TO_EVEN) if discrete else largest > allowed
-    if wrong or np.abs(alone - actions[:1]).max() > allowed:
-        raise CompactrlError(f"the ONNX file is not the policy: in onnxruntime an action differs by {largest:.3g}")
+    wrong = bool((difference > 0).mean() > NEXT_TO_EVEN) if discrete else bool((difference > allowed).any())
+    if wrong or (np.abs(alone - actions[:1]) > allowed).any():
+        worst = np.unravel_index(np.argmax(difference > allowed), difference.shape)
+        raise CompactrlError(
+            f"the ONNX file is not the policy: in onnxruntime an action differs by {difference[worst]:.3g}, more than "
+            f"{allowed[worst[1]]:.1g}"
+        )
     return largest
 
 

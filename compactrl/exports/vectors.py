@@ -11,14 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compactrl.encodings.plan import Plan, action_scale, as_rows, bounds_of, reference_policy
+from compactrl.encodings.plan import Plan, as_rows, bounds_of, reference_policy
+from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.types import Floats
 
 TOLERANCE = 1e-5
-"""Most that an action may differ by, times the largest half-width of the action where that is above 1. PX4's RAPTOR
-refuses to arm above it (mc_raptor, absolute difference)."""
+"""Most that an action may differ by, times the half-width of its own bounds where it has some. PX4's RAPTOR refuses to
+arm above it (mc_raptor, absolute difference of actions in -1 … 1)."""
+ROUNDING = 2.0**-21
+"""Least that an action may differ by, times its largest magnitude: twice what centre, half-width, their product and
+their sum lose in single precision, each half a unit in the last place."""
 VISITED = 16
 """Golden vectors from visited states."""
 
@@ -30,9 +34,26 @@ class Vectors(NamedTuple):
     actions: Singles
 
 
-def tolerance(plan: Plan) -> float:
-    """Return what an action may differ by."""
-    return TOLERANCE * action_scale(plan.action)
+def tolerances(action: ActionSpec) -> Floats:
+    """Return what each action may differ by, (A,) in the action's units; (1,) for the number of a discrete one.
+
+    Each is measured by that action's own range: what is nothing to a wide one may be all of a narrow one.
+
+    Example:
+        >>> tolerances(ActionSpec("box", (-1.0, 0.0), (1.0, 20000.0))).tolist()
+        [1e-05, 0.1]
+    """
+    bounds = bounds_of(action)
+    if bounds is None:
+        return np.full(1 if action.kind == "discrete" else action.size, TOLERANCE)
+    center, half = bounds
+    return np.maximum(TOLERANCE * half, ROUNDING * (np.abs(center) + half))
+
+
+def one_or_each(values: Floats) -> float | list[float]:
+    """Return values (A,), one an action, as a JSON value: one number where all are alike."""
+    each: list[float] = values.tolist()
+    return each[0] if len(set(each)) == 1 else each
 
 
 def golden(plan: Plan, visited: Singles) -> Vectors:

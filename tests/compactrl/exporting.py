@@ -70,7 +70,11 @@ def grow(run):
 CHEETAH = (17, 41, 6)
 
 
-def policy_of(shape, mean=None, std=None, scale=0.2, low=-1.0):
+MIXED = ActionSpec("box", (-0.01, 0.0), (0.01, 21000.0))
+"""A narrow action beside a wide one."""
+
+
+def policy_of(shape, mean=None, std=None, scale=0.2, low=-1.0, action=None):
     generator = np.random.default_rng(5)
     layers = tuple(
         Layer(
@@ -82,7 +86,7 @@ def policy_of(shape, mean=None, std=None, scale=0.2, low=-1.0):
     normalizer = Normalizer(
         np.zeros(shape[0]) if mean is None else np.full(shape[0], mean), np.ones(shape[0]) * (std or 1)
     )
-    action = ActionSpec("box", (low,) * shape[-1], (1.0,) * shape[-1])
+    action = action or ActionSpec("box", (low,) * shape[-1], (1.0,) * shape[-1])
     return Policy.of_layers(layers, normalizer, action)
 
 

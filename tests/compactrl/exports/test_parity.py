@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exporting import KINDS, needs_gcc, policy_of, program_of
+from exporting import KINDS, MIXED, needs_gcc, policy_of, program_of
 
 from compactrl.encodings.formats import FORMATS
 from compactrl.encodings.plan import as_rows, make_plan, reference_policy
@@ -14,7 +14,7 @@ from compactrl.exports.c import neutral_action
 from compactrl.exports.folder import write_files
 from compactrl.exports.native import Native
 from compactrl.exports.targets import TARGETS
-from compactrl.exports.vectors import TOLERANCE, is_certain
+from compactrl.exports.vectors import TOLERANCE, is_certain, tolerances
 from compactrl.policies.files import load_policy, policy_state, save_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import Run
@@ -58,10 +58,24 @@ def test_the_c_gives_the_policys_actions_in_every_format(runs, tmp_path, kind, o
         sure = is_certain(plan, observations)
         assert not answers[weights].codes.any()
         assert sure.mean() > 0.98
-        largest = np.abs(answers[weights].actions - expected)[sure].max()
-        assert largest <= TOLERANCE * max(1, np.abs(expected).max())
+        assert (np.abs(answers[weights].actions - expected)[sure] <= tolerances(policy.action)).all()
     if "codebook" in answers and optimize == "size":
         assert np.array_equal(answers["codebook"].actions, answers["float32"].actions)
+
+
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+@pytest.mark.parametrize("tanh", ["libm", "rational"])
+def test_a_narrow_action_beside_a_wide_one_is_right_by_its_own_measure(tmp_path, optimize, tanh):
+    policy = policy_of((3, 5, 2), mean=0.5, std=2.0, action=MIXED)
+    program = program_of(policy, optimize, tanh)
+    write_files(tmp_path, program.files())
+    observations = observations_for(policy)
+    answers = native(tmp_path, policy, tmp_path / "library").answer(observations)
+    sure = is_certain(program.plan, observations)
+    assert sure.mean() > 0.98
+    np.testing.assert_allclose(tolerances(MIXED), [1e-7, 0.105], rtol=1e-12)
+    assert (np.abs(answers.actions - policy(observations))[sure] <= [1e-7, 0.105]).all()
+    assert np.ptp(answers.actions, axis=0)[0] > 0.005
 
 
 def one_of(names, *case):
