@@ -147,7 +147,7 @@ def as_rows(actions: Floats) -> Floats:
 
 
 def bounds_of(action: ActionSpec) -> tuple[Floats, Floats] | None:
-    """Return centre and half-width of a bounded box's actions, (A,) each; None where outputs are not squashed."""
+    """Return centre and half-width of actions, (A,) each, of a box that is bounded everywhere; None of any other."""
     if action.kind == "discrete" or action.bounds is None:
         return None
     center, half = action.bounds

@@ -13,8 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from compactrl.encodings.formats import choose
-from compactrl.encodings.plan import Plan, bounds_of, make_plan
+from compactrl.encodings.plan import Plan, make_plan
 from compactrl.errors import CompactrlError, InputError
 from compactrl.exports import cortex_m
 from compactrl.exports.budget import alternatives, check_budget, estimate, optimized, report
@@ -114,9 +116,9 @@ def check_decided(program: Program) -> None:
             "single precision does not decide this policy's actions in any visited state, so that C cannot equal it: "
             "its weights are too large for its observations"
         )
-    action, bounds = program.plan.action, bounds_of(program.plan.action)
-    for place, allowed in enumerate(tolerances(action) if bounds is not None else ()):
-        half = 0.0 if bounds is None else float(bounds[1][place])
+    action = program.plan.action
+    for place in np.flatnonzero(action.squashed).tolist():
+        half, allowed = action.scaling[1][place], tolerances(action)[place]
         if 0 < half * COARSEST < allowed:
             raise CompactrlError(
                 f"action {place} goes from {action.low[place]:.9g} to {action.high[place]:.9g}, which single precision "

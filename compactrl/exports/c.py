@@ -12,15 +12,17 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compactrl.encodings.plan import Plan, bounds_of
 from compactrl.encodings.tables import Table
 from compactrl.errors import InputError
-from compactrl.exports.kernels import INDENT, body
+from compactrl.exports.kernels import INDENT, body, squashed
 from compactrl.exports.numbers import lines, literal, spelled
 from compactrl.exports.observations import describe_observations
 from compactrl.exports.tanh import CLAMP, DENOMINATOR, NUMERATOR, Tanh, horner
 from compactrl.exports.vectors import Vectors, tolerances
+from compactrl.policies.actions import LARGEST, ActionSpec
 from compactrl.policies.sharing import Singles
 from compactrl.types import Floats
 from compactrl.versions import VERSION
@@ -98,7 +100,7 @@ class Program:
             "includes": self.tanh.includes if uses_tanh else (),
             "tables": plan.tables() + action_tables(plan),
             "weights_note": f"{len(plan.sharing.weights)} distinct weights, stored as {plan.encoding.name}",
-            "neutral": "the middle of its bounds" if neutral.any() or bounds_of(plan.action) is not None else "0",
+            "neutral": neutral_note(plan),
             "tolerance": f"{allowed[0]:.3g}",
             "tolerance_literal": literal(allowed[0]),
             "tolerances": allowed.tolist() if len(set(allowed.tolist())) > 1 else [],
@@ -151,18 +153,45 @@ def neutral_action(plan: Plan) -> Floats:
     action = plan.action
     if action.kind == "discrete":
         return np.array([float(action.start)])
-    bounds = bounds_of(action)
-    return np.zeros(action.size) if bounds is None else bounds[0]
+    return np.clip(action.scaling[0], *clips(action))
+
+
+def neutral_note(plan: Plan) -> str:
+    """Say what the neutral action is."""
+    action = plan.action
+    if bounds_of(action) is not None or (action.kind == "discrete" and action.start):
+        return "the middle of its bounds"
+    if action.kind == "discrete" or action.free.all():
+        return "0"
+    return "the middle of its bounds, or what is nearest to 0 where it has not two"
+
+
+def clips(action: ActionSpec) -> tuple[Floats, Floats]:
+    """Return what the actions of a box are clipped to, (A,) each, in single precision and so never outside."""
+    low, high = (np.clip(limit, -LARGEST, LARGEST) for limit in action.clips)
+    singles = low.astype(np.float32), high.astype(np.float32)
+    low = np.where(singles[0] < low, np.nextafter(singles[0], np.float32(np.inf)), singles[0])
+    high = np.where(singles[1] > high, np.nextafter(singles[1], np.float32(-np.inf)), singles[1])
+    return low.astype(np.float64), high.astype(np.float64)
+
+
+def action_numbers(action: ActionSpec) -> list[Table]:
+    """Return what outputs become actions by, a number an action: empty where they are the actions."""
+    if action.kind == "discrete" or action.free.all():
+        return []
+    numbers = [(action.scaling[0], "center", "of each action"), (action.scaling[1], "half", "width of each action")]
+    tables = [Table(name, "float", values.astype(np.float32), meaning) for values, name, meaning in numbers]
+    if not action.squashed.all():
+        squashed = action.squashed.astype(np.uint8)
+        tables.append(Table("squashed", "uint8_t", squashed, "whether each action goes through a tanh"))
+        for name, values in zip(("low", "high"), clips(action), strict=True):
+            tables.append(Table(name, "float", values.astype(np.float32), f"{name}est value of each action"))
+    return tables
 
 
 def action_tables(plan: Plan) -> list[Table]:
-    """Return centre and half-width of the actions where they differ between actions."""
-    bounds = bounds_of(plan.action)
-    if bounds is None:
-        return []
-    center, half = (part.astype(np.float32) for part in bounds)
-    tables = [("center", center, "of each action"), ("half", half, "width of each action")]
-    return [Table(name, "float", values, meaning) for name, values, meaning in tables if len(set(values.tolist())) > 1]
+    """Return the tables of `action_numbers` that differ between actions."""
+    return [table for table in action_numbers(plan.action) if len(set(table.values.tolist())) > 1]
 
 
 def actions(plan: Plan) -> list[str]:
@@ -182,16 +211,14 @@ def actions(plan: Plan) -> list[str]:
             "}",
             f"action[0] = (float)({start});",
         ]
+    numbers = {table.name: table.values for table in action_numbers(plan.action)}
     tables = {table.name for table in action_tables(plan)}
+    spelled_out = {name: f"NAME_{name}[i]" if name in tables else literal(each[0]) for name, each in numbers.items()}
     scaled = "value"
-    bounds = bounds_of(plan.action)
-    if bounds is not None:
-        center, half = (float(part[0]) for part in bounds)
-        if "half" in tables or half != 1:
-            scaled += f" * {'NAME_half[i]' if 'half' in tables else literal(half)}"
-        if "center" in tables or center != 0:
-            scaled += f" + {'NAME_center[i]' if 'center' in tables else literal(center)}"
-    finite = "value == value" if bounds is not None else "value - value == 0.0f"
+    for name, sign, nothing in (("half", "*", 1), ("center", "+", 0)):
+        if name in tables or (name in numbers and numbers[name][0] != nothing):
+            scaled += f" {sign} {spelled_out[name]}"
+    finite = "value == value" if squashed(plan) else "value - value == 0.0f"
     wrong = f"!({finite})" + (" || status" if plan.encoding.skips_inputs else "")
     return [
         f"for (i = 0; i < {size}; i++) {{",
@@ -200,9 +227,24 @@ def actions(plan: Plan) -> list[str]:
         f"{INDENT}{INDENT}value = 0.0f;",
         f"{INDENT}{INDENT}status = 1;",
         f"{INDENT}}}",
-        f"{INDENT}action[i] = {scaled};",
+        *(INDENT + line for line in _written(scaled, numbers, spelled_out)),
         "}",
     ]
+
+
+def _written(scaled: str, numbers: dict[str, NDArray[Any]], spelled_out: dict[str, str]) -> list[str]:
+    """Return the statements that write an action, of `action_numbers` and how each is spelled."""
+    lines = []
+    if "squashed" in numbers and numbers["squashed"].any():  # else all are, in the last layer, or none is
+        lines += [f"if ({spelled_out['squashed']}) {{", f"{INDENT}value = TANH(value);", "}"]
+    limited = [
+        f"value = value {sign} {spelled_out[name]} ? {spelled_out[name]} : value;"
+        for name, sign, none in (("low", "<", -LARGEST), ("high", ">", LARGEST))
+        if name in numbers and (numbers[name] != none).any()
+    ]
+    if not limited:
+        return [*lines, f"action[i] = {scaled};"]
+    return [*lines, *([f"value = {scaled};"] if scaled != "value" else []), *limited, "action[i] = value;"]
 
 
 def observation_rows(plan: Plan, visited: Singles) -> list[str]:
@@ -223,12 +265,16 @@ def action_rows(plan: Plan) -> list[str]:
     if action.kind == "discrete":
         last = action.start + action.choices - 1
         return [f"0: the number of the chosen action, {action.start} … {last}".replace("…", "to")]
-    if bounds_of(action) is None:
-        return [f"{place}: unbounded" for place in range(action.size)]
-    return [
-        f"{place}: {low:.6g} to {high:.6g}"
-        for place, (low, high) in enumerate(zip(action.low, action.high, strict=True))
-    ]
+    return [f"{place}: {_range(*limits)}" for place, limits in enumerate(zip(*action.limits, strict=True))]
+
+
+def _range(low: float, high: float) -> str:
+    """Say what one action may be; a tanh keeps it there where it has both bounds."""
+    if np.isfinite(low) and np.isfinite(high):
+        return f"{low:.6g} to {high:.6g}"
+    if np.isfinite(low):
+        return f"clipped to at least {low:.6g}"
+    return f"clipped to at most {high:.6g}" if np.isfinite(high) else "unbounded"
 
 
 @cache

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.encodings.plan import as_rows, bounds_of
+from compactrl.encodings.plan import as_rows
 from compactrl.encodings.storage import plain_bytes
 from compactrl.errors import CompactrlError, InputError
+from compactrl.exports.c import clips
 from compactrl.exports.vectors import tolerances
+from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.versions import VERSION
@@ -43,14 +45,12 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
         value = graph.add("Gemm", *inputs, transB=1)
         if number < len(policy.layers) - 1:
             value = graph.add("Relu" if policy.activation == "relu" else "Tanh", value)
-    action, discrete, bounds = policy.action, policy.action.kind == "discrete", bounds_of(policy.action)
+    action, discrete = policy.action, policy.action.kind == "discrete"
     if discrete:
         value = graph.add("ArgMax", value, axis=1, keepdims=0)
         value = graph.add("Add", value, graph.constant("start", np.array(action.start), np.int64))
-    elif bounds is not None:
-        center, half = bounds
-        value = graph.add("Mul", graph.add("Tanh", value), graph.constant("half", half))
-        value = graph.add("Add", value, graph.constant("center", center))
+    elif not action.free.all():
+        value = _bounded(graph, action, value)
     graph.add("Identity", value, output="action")
     kind_and_shape: tuple[Any, list[Any]] = (TensorProto.INT64, ["batch"])
     if not discrete:
@@ -71,6 +71,21 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
     model.ir_version = helper.find_min_ir_version_for(model.opset_import)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _bounded(graph: _Graph, action: ActionSpec, value: str) -> str:
+    """Add what turns raw outputs into the actions of a box; return its name."""
+    center, half = action.scaling
+    squashed = graph.add("Tanh", value)
+    if not action.squashed.all():
+        squashed = graph.add("Where", graph.constant("squashed", action.squashed, np.bool_), squashed, value)
+    value = graph.add("Mul", squashed, graph.constant("half", half))
+    value = graph.add("Add", value, graph.constant("center", center))
+    if action.squashed.all():
+        return value
+    low, high = clips(action)
+    value = graph.add("Max", value, graph.constant("low", low))
+    return graph.add("Min", value, graph.constant("high", high))
 
 
 def onnx_bytes(policy: Policy) -> int:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compactrl.encodings.plan import Plan, as_rows, bounds_of, reference_policy
+from compactrl.encodings.plan import Plan, as_rows, reference_policy
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
@@ -43,11 +43,11 @@ def tolerances(action: ActionSpec) -> Floats:
         >>> tolerances(ActionSpec("box", (-1.0, 0.0), (1.0, 20000.0))).tolist()
         [1e-05, 0.1]
     """
-    bounds = bounds_of(action)
-    if bounds is None:
-        return np.full(1 if action.kind == "discrete" else action.size, TOLERANCE)
-    center, half = bounds
-    return np.maximum(TOLERANCE * half, ROUNDING * (np.abs(center) + half))
+    if action.kind == "discrete":
+        return np.full(1, TOLERANCE)
+    center, half = action.scaling
+    low, high = (np.where(np.isfinite(limit), np.abs(limit), 0.0) for limit in action.limits)
+    return np.maximum(TOLERANCE * half, ROUNDING * np.where(action.squashed, np.abs(center) + half, low + high))
 
 
 def one_or_each(values: Floats) -> float | list[float]:
@@ -90,9 +90,13 @@ def is_certain(plan: Plan, observations: Singles) -> np.typing.NDArray[np.bool_]
         ordered = np.sort(double, axis=1)
         margin = ordered[:, -1] - ordered[:, -2] if double.shape[1] > 1 else np.full(len(double), np.inf)
         return np.asarray(margin > 1e-4 * np.maximum(1.0, np.abs(ordered[:, -1])))
-    if bounds_of(plan.action) is not None:
-        single, double = np.tanh(single), np.tanh(double)
+    single, double = (squash(plan.action, outputs) for outputs in (single, double))
     return np.asarray(np.abs(single - double).max(axis=1) <= TOLERANCE / 4)
+
+
+def squash(action: ActionSpec, outputs: Floats) -> Floats:
+    """Return raw outputs (B, A) of a box through tanh where actions are bounded on both sides, else clipped."""
+    return np.asarray(np.where(action.squashed, np.tanh(outputs), np.clip(outputs, *action.limits)))
 
 
 def _double(policy: Policy, observations: Singles) -> Floats:

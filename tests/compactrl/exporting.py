@@ -74,6 +74,10 @@ MIXED = ActionSpec("box", (-0.01, 0.0), (0.01, 21000.0))
 """A narrow action beside a wide one."""
 
 
+SIDES = ActionSpec("box", (-1.0, 0.1, -np.inf, -np.inf, 2.0), (1.0, np.inf, 0.1, np.inf, 5.0))
+"""Bounded on both sides, below, above, nowhere, and on both sides again."""
+
+
 def policy_of(shape, mean=None, std=None, scale=0.2, low=-1.0, action=None):
     generator = np.random.default_rng(5)
     layers = tuple(

@@ -6,11 +6,11 @@ import os
 import gymnasium
 import numpy as np
 import pytest
-from exporting import MIXED, needs_cortex_m, needs_gcc, policy_of, program_of, states_around
+from exporting import MIXED, grow, needs_cortex_m, needs_gcc, policy_of, program_of, states_around
 
 from compactrl.encodings.palette import Palette
 from compactrl.encodings.tables import Snippets
-from compactrl.errors import CompactrlError
+from compactrl.errors import CompactrlError, InputError
 from compactrl.exports import cortex_m, export, verify
 from compactrl.exports.api import starts_of
 from compactrl.exports.assemble import check_decided
@@ -19,6 +19,7 @@ from compactrl.exports.folder import write_files
 from compactrl.exports.native import Native
 from compactrl.exports.rollouts import roll_out
 from compactrl.policies.actions import ActionSpec
+from compactrl.runs.run import Run
 from compactrl.searches import api
 
 pytestmark = needs_gcc
@@ -128,6 +129,43 @@ def test_the_manifest_has_a_tolerance_an_action_where_they_differ(mixed_run, tmp
     assert 0 <= found[1] <= 0.105
     assert "% of what that action may differ by" in describe_export(exported)
     assert "1e-07 to 0.105 by the action's own range" in (tmp_path / "out/policy.h").read_text(encoding="utf-8")
+
+
+class Winch(gymnasium.Env):
+    """An action bounded on both sides, one below, and a free one; what leaves them is an error."""
+
+    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (3,), np.float64)
+    action_space = gymnasium.spaces.Box(np.array([-1.0, 0, -np.inf]), np.array([1.0, np.inf, np.inf]), dtype=np.float64)
+
+    def reset(self, *, seed=None, options=None):  # noqa: ARG002
+        super().reset(seed=seed)
+        return 3 * self.np_random.normal(size=3), {}
+
+    def step(self, action):
+        assert self.action_space.contains(action), action
+        return 3 * self.np_random.normal(size=3), float(action.sum()), False, False, {}
+
+
+@pytest.mark.usefixtures("without_qemu")
+def test_a_search_says_which_actions_are_free_and_its_export_is_verified(tmp_path):
+    gymnasium.register("Winch-v0", Winch, max_episode_steps=10)
+    options = {"hidden": 3, "population": 4, "steps": 400, "selections": 1, "seed": 1, "threads": 1}
+    try:
+        with pytest.warns(UserWarning, match="no bounds") as said:
+            run = api.search(
+                method="unstructured", env="Winch-v0", out=tmp_path / "run", selection_episodes=2, **options
+            )
+        about = [str(warning.message) for warning in said if "no bounds" in str(warning.message)]
+        assert about == ["Winch-v0: action 2 has no bounds: the policy's outputs are sent as they are, however large"]
+        metrics = (run.path / "metrics.jsonl").read_text(encoding="utf-8")
+        assert all(json.loads(line)["failed"] == 0 for line in metrics.splitlines())
+        grow(run)
+        exported = export(Run(run.path), tmp_path / "out", verify=True, episodes=2)
+        assert exported.manifest["tolerance"] == 1e-5
+        with pytest.raises(InputError, match="has actions without bounds"):
+            api.start({"method": "sac", "env": "Winch-v0"}, tmp_path / "sac")
+    finally:
+        del gymnasium.registry["Winch-v0"]
 
 
 def test_a_range_between_neighbouring_numbers_of_single_precision_is_refused():

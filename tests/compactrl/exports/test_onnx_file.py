@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exporting import MIXED, policy_of, states_around
+from exporting import MIXED, SIDES, policy_of, states_around
 
 from compactrl.encodings.plan import as_rows
 from compactrl.errors import CompactrlError, InputError
@@ -51,6 +51,17 @@ def test_a_narrow_action_with_its_sign_flipped_is_found_beside_a_wide_one():
     wrong = onnx_file.onnx_model(flipped, "policy", "").SerializeToString()
     with pytest.raises(CompactrlError, match=r"an action differs by .*, more than 1e-07"):
         onnx_file.check_onnx(wrong, policy, observations)
+
+
+def test_each_action_is_squashed_clipped_or_left():
+    policy = policy_of((3, 5, SIDES.size), scale=1.0, action=SIDES)
+    content = onnx_file.onnx_model(policy, "policy", "").SerializeToString()
+    onnx_file.check_onnx(content, policy, states_around(policy))
+    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (actions,) = session.run(None, {"observation": 100 * states_around(policy)})
+    low, high = SIDES.limits
+    assert ((actions >= low) & (actions <= high)).all()
+    assert np.abs(actions[:, 3]).max() > 1
 
 
 def test_without_the_packages_it_says_what_to_install(runs, tmp_path, monkeypatch):

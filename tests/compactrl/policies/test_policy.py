@@ -59,6 +59,46 @@ def test_an_unbounded_box_gets_the_outputs_as_they_are():
     np.testing.assert_array_equal(ActionSpec("box", (-np.inf,), (np.inf,)).act(outputs), [[-100.0], [7.0]])
 
 
+SIDES = ActionSpec("box", (-1.0, 0.5, -np.inf, -np.inf), (1.0, np.inf, -2.0, np.inf))
+"""Bounded on both sides, below, above, nowhere."""
+
+
+def test_each_action_is_squashed_clipped_or_left_by_its_own_bounds():
+    outputs = np.array([[7.8, -7.8, 0.25], [7.8, -7.8, 0.25], [7.8, -7.8, 0.25], [7.8, -7.8, 0.25]], np.float32)
+    squashed = np.tanh(np.float32([7.8, -7.8, 0.25]))
+    expected = [squashed, [np.float32(7.8), 0.5, 0.5], [-2.0, np.float32(-7.8), -2.0], np.float32([7.8, -7.8, 0.25])]
+    acted = SIDES.act(outputs)
+    np.testing.assert_array_equal(acted, np.transpose(expected))
+    assert acted.dtype == np.float64
+    assert acted.flags.c_contiguous
+    np.testing.assert_array_equal(
+        SIDES.scaled(np.array([[0.5] * 4, [-0.5] * 4])), [[0.5, 0.5, -2, 0.5], [-0.5, 0.5, -2, -0.5]]
+    )
+    assert SIDES.bounds is None
+    assert SIDES.warning() == "action 3 has no bounds: the policy's outputs are sent as they are, however large"
+    assert BOX.warning() == ActionSpec("discrete", choices=3).warning() == ""
+
+
+def test_a_bounded_action_has_the_same_bits_beside_a_free_one():
+    outputs = np.random.default_rng(0).standard_normal((3, 50)).astype(np.float32)
+    beside = ActionSpec("box", (*BOX.low, -np.inf), (*BOX.high, np.inf))
+    np.testing.assert_array_equal(beside.act(np.concatenate([outputs, outputs[:1]]))[:, :3], BOX.act(outputs))
+
+
+@pytest.mark.parametrize("huge", [np.finfo(np.float64).max, np.finfo(np.float32).max, 1e39])
+def test_bounds_beyond_single_precision_are_none_and_nothing_overflows(huge):
+    outputs = np.array([[7.8, -7.8]], np.float32)
+    with np.errstate(all="raise"):
+        for low, high in ((-huge, huge), (-huge, np.inf), (-np.inf, huge)):
+            action = ActionSpec("box", (float(low),), (float(high),))
+            np.testing.assert_array_equal(action.act(outputs), outputs.T.astype(np.float64))
+            assert action.bounds is None
+        half = ActionSpec("box", (0.0,), (float(huge),))
+        np.testing.assert_array_equal(half.act(outputs), [[np.float32(7.8)], [0.0]])
+    large = ActionSpec("box", (-3e38,), (3e38,))
+    np.testing.assert_allclose(large.act(np.array([[-50.0, 0.0, 50.0]], np.float32)), [[-3e38], [0], [3e38]])
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 5), (2, 2, 4), ()])
 def test_a_wrong_observation_is_told_what_was_expected(shape):
     expected = f"expected an observation with shape (4,) or (B, 4), got {shape}"
@@ -87,7 +127,11 @@ class Recorder:
         pass
 
 
-@pytest.mark.parametrize("action", [BOX, ActionSpec("discrete", choices=3)], ids=["box", "discrete"])
+@pytest.mark.parametrize(
+    "action",
+    [BOX, ActionSpec("box", SIDES.low[:3], SIDES.high[:3]), ActionSpec("discrete", choices=3)],
+    ids=["box", "sides", "discrete"],
+)
 @pytest.mark.parametrize("lanes", [1, 5, 16, 33])
 def test_evaluators_act_as_the_policy_that_ships(action, lanes):
     policy = make_policy((17, 41, 3), action)
