@@ -28,7 +28,7 @@ from compactrl.exports.origin import Origin
 from compactrl.exports.rollouts import Starts
 from compactrl.exports.tanh import choose_tanh
 from compactrl.exports.targets import TARGETS
-from compactrl.exports.vectors import golden, one_or_each, tolerances
+from compactrl.exports.vectors import before_rounding, golden, one_or_each, tolerances
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.storage.files import write_atomically
@@ -118,7 +118,7 @@ def check_decided(program: Program) -> None:
         )
     action = program.plan.action
     for place in np.flatnonzero(action.squashed).tolist():
-        half, allowed = action.scaling[1][place], tolerances(action)[place]
+        half, allowed = action.scaling[1][place], before_rounding(action)[place]
         if 0 < half * COARSEST < allowed:
             raise CompactrlError(
                 f"action {place} goes from {action.low[place]:.9g} to {action.high[place]:.9g}, which single precision "

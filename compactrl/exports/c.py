@@ -33,6 +33,8 @@ while asm bool catch class delete explicit export false friend mutable namespace
 protected public template this throw true try typename using virtual and or not xor main"""
 """Words of C and C++ that no name may be."""
 LONGEST_NAME = 48
+EXACT = 2**24
+"""Up to here single precision has every integer."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class Program:
         called = [line.replace("TANH", self.tanh.call).replace("RELU", "NAME_relu") for line in statements]
         named = [line.replace("NAME_", f"{self.name}_") for line in called]
         uses_tanh = any(self.tanh.call.replace("NAME", self.name) + "(" in line for line in named)
+        uses_libm = any("rintf(" in line for line in named) or (uses_tanh and "math.h" in self.tanh.includes)
+        includes = ("math.h",) if uses_libm else ()
         declared, rest = split_declarations(named)
         return {
             "title": f"The policy {self.name} for {plan.policy.env}",
@@ -97,7 +101,7 @@ class Program:
             "relu": any(f"{self.name}_relu(" in line for line in named),
             "action_size": self.action_size,
             "tanh": self.tanh if uses_tanh else self.tanh._replace(name="none", note="none"),
-            "includes": self.tanh.includes if uses_tanh else (),
+            "includes": includes,
             "tables": plan.tables() + action_tables(plan),
             "weights_note": f"{len(plan.sharing.weights)} distinct weights, stored as {plan.encoding.name}",
             "neutral": neutral_note(plan),
@@ -153,7 +157,8 @@ def neutral_action(plan: Plan) -> Floats:
     action = plan.action
     if action.kind == "discrete":
         return np.array([float(action.start)])
-    return np.clip(action.scaling[0], *clips(action))
+    center = action.scaling[0]
+    return np.clip(np.rint(center) if action.dtype else center, *clips(action))
 
 
 def neutral_note(plan: Plan) -> str:
@@ -177,13 +182,14 @@ def clips(action: ActionSpec) -> tuple[Floats, Floats]:
 
 def action_numbers(action: ActionSpec) -> list[Table]:
     """Return what outputs become actions by, a number an action: empty where they are the actions."""
-    if action.kind == "discrete" or action.free.all():
+    if action.kind == "discrete" or (action.free.all() and not action.dtype):
         return []
     numbers = [(action.scaling[0], "center", "of each action"), (action.scaling[1], "half", "width of each action")]
     tables = [Table(name, "float", values.astype(np.float32), meaning) for values, name, meaning in numbers]
     if not action.squashed.all():
         squashed = action.squashed.astype(np.uint8)
         tables.append(Table("squashed", "uint8_t", squashed, "whether each action goes through a tanh"))
+    if action.dtype or not action.squashed.all():
         for name, values in zip(("low", "high"), clips(action), strict=True):
             tables.append(Table(name, "float", values.astype(np.float32), f"{name}est value of each action"))
     return tables
@@ -227,12 +233,12 @@ def actions(plan: Plan) -> list[str]:
         f"{INDENT}{INDENT}value = 0.0f;",
         f"{INDENT}{INDENT}status = 1;",
         f"{INDENT}}}",
-        *(INDENT + line for line in _written(scaled, numbers, spelled_out)),
+        *(INDENT + line for line in _written(scaled, numbers, spelled_out, bool(plan.action.dtype))),
         "}",
     ]
 
 
-def _written(scaled: str, numbers: dict[str, NDArray[Any]], spelled_out: dict[str, str]) -> list[str]:
+def _written(scaled: str, numbers: dict[str, NDArray[Any]], spelled_out: dict[str, str], rounded: bool) -> list[str]:
     """Return the statements that write an action, of `action_numbers` and how each is spelled."""
     lines = []
     if "squashed" in numbers and numbers["squashed"].any():  # else all are, in the last layer, or none is
@@ -244,6 +250,7 @@ def _written(scaled: str, numbers: dict[str, NDArray[Any]], spelled_out: dict[st
     ]
     if not limited:
         return [*lines, f"action[i] = {scaled};"]
+    scaled = f"rintf({scaled})" if rounded else scaled
     return [*lines, *([f"value = {scaled};"] if scaled != "value" else []), *limited, "action[i] = value;"]
 
 
@@ -265,7 +272,10 @@ def action_rows(plan: Plan) -> list[str]:
     if action.kind == "discrete":
         last = action.start + action.choices - 1
         return [f"0: the number of the chosen action, {action.start} … {last}".replace("…", "to")]
-    return [f"{place}: {_range(*limits)}" for place, limits in enumerate(zip(*action.limits, strict=True))]
+    kind = ", a whole number" if action.dtype else ""
+    rows = [f"{place}: {_range(*limits)}{kind}" for place, limits in enumerate(zip(*action.limits, strict=True))]
+    note = f"Whole numbers are rounded to the nearest; a float holds them exactly up to {EXACT}."
+    return [*rows, note] if action.dtype else rows
 
 
 def _range(low: float, high: float) -> str:

@@ -1,7 +1,8 @@
 """`--format onnx`: a policy as one ONNX file, observation (batch, O) → action (batch, A), normaliser and bounds inside.
 
 All in single precision, as microcontrollers and accelerators have it; the normaliser is kept as it is. A discrete
-action is an int64 (batch,). The file is checked with ONNX's own checker and, in onnxruntime, against the Python policy.
+action is an int64 (batch,), and integers are int64 (batch, A). The file is checked with ONNX's own checker and, in
+onnxruntime, against the Python policy.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from compactrl.versions import VERSION
 HIGHEST_OPSET = 24
 """The newest that onnxruntime 1.31 says it supports."""
 NEXT_TO_EVEN = 1e-3
-"""Share of discrete actions that may be others."""
+"""Share of discrete actions, or of an action's integers, that may be others."""
+TENSOR_INT64 = 7
+"""ONNX's number for the type."""
 
 
 def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
@@ -49,12 +52,12 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
     if discrete:
         value = graph.add("ArgMax", value, axis=1, keepdims=0)
         value = graph.add("Add", value, graph.constant("start", np.array(action.start), np.int64))
-    elif not action.free.all():
+    elif action.dtype or not action.free.all():
         value = _bounded(graph, action, value)
     graph.add("Identity", value, output="action")
     kind_and_shape: tuple[Any, list[Any]] = (TensorProto.INT64, ["batch"])
     if not discrete:
-        kind_and_shape = (TensorProto.FLOAT, ["batch", policy.shape[-1]])
+        kind_and_shape = (TensorProto.INT64 if action.dtype else TensorProto.FLOAT, ["batch", policy.shape[-1]])
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -81,11 +84,13 @@ def _bounded(graph: _Graph, action: ActionSpec, value: str) -> str:
         squashed = graph.add("Where", graph.constant("squashed", action.squashed, np.bool_), squashed, value)
     value = graph.add("Mul", squashed, graph.constant("half", half))
     value = graph.add("Add", value, graph.constant("center", center))
-    if action.squashed.all():
+    if action.squashed.all() and not action.dtype:
         return value
     low, high = clips(action)
+    value = graph.add("Round", value) if action.dtype else value
     value = graph.add("Max", value, graph.constant("low", low))
-    return graph.add("Min", value, graph.constant("high", high))
+    value = graph.add("Min", value, graph.constant("high", high))
+    return graph.add("Cast", value, to=TENSOR_INT64) if action.dtype else value
 
 
 def onnx_bytes(policy: Policy) -> int:
@@ -107,9 +112,9 @@ def check_onnx(content: bytes, policy: Policy, observations: Singles) -> float:
     difference = np.abs(actions - as_rows(policy(observations)))
     largest = float(difference.max(initial=0.0))
     allowed = tolerances(policy.action)
-    # Where two outputs are next to even, rounding decides on a discrete action.
-    discrete = policy.action.kind == "discrete"
-    wrong = bool((difference > 0).mean() > NEXT_TO_EVEN) if discrete else bool((difference > allowed).any())
+    # Where two outputs, or two integers, are next to even, rounding decides.
+    decided = policy.action.kind == "discrete" or policy.action.dtype
+    wrong = (difference > allowed).mean(axis=0).max() > (NEXT_TO_EVEN if decided else 0)
     if wrong or (np.abs(alone - actions[:1]) > allowed).any():
         worst = np.unravel_index(np.argmax(difference > allowed), difference.shape)
         raise CompactrlError(

@@ -23,6 +23,8 @@ arm above it (mc_raptor, absolute difference of actions in -1 … 1)."""
 ROUNDING = 2.0**-21
 """Least that an action may differ by, times its largest magnitude: twice what centre, half-width, their product and
 their sum lose in single precision, each half a unit in the last place."""
+CLOSE = 0.05
+"""Most that integers may differ by before they are rounded, so that they must be equal after it."""
 VISITED = 16
 """Golden vectors from visited states."""
 
@@ -37,7 +39,9 @@ class Vectors(NamedTuple):
 def tolerances(action: ActionSpec) -> Floats:
     """Return what each action may differ by, (A,) in the action's units; (1,) for the number of a discrete one.
 
-    Each is measured by that action's own range: what is nothing to a wide one may be all of a narrow one.
+    Each is measured by that action's own range: what is nothing to a wide one may be all of a narrow one. Integers may
+    not differ, and where their range is so wide that single precision cannot tell them all apart by hardly more than
+    what it loses.
 
     Example:
         >>> tolerances(ActionSpec("box", (-1.0, 0.0), (1.0, 20000.0))).tolist()
@@ -45,6 +49,12 @@ def tolerances(action: ActionSpec) -> Floats:
     """
     if action.kind == "discrete":
         return np.full(1, TOLERANCE)
+    lost = before_rounding(action)
+    return np.where(lost <= CLOSE, 0.5, np.floor(lost) + 1.5) if action.dtype else lost
+
+
+def before_rounding(action: ActionSpec) -> Floats:
+    """Return what each action of a box may differ by before integers are rounded, (A,)."""
     center, half = action.scaling
     low, high = (np.where(np.isfinite(limit), np.abs(limit), 0.0) for limit in action.limits)
     return np.maximum(TOLERANCE * half, ROUNDING * np.where(action.squashed, np.abs(center) + half, low + high))
@@ -90,8 +100,14 @@ def is_certain(plan: Plan, observations: Singles) -> np.typing.NDArray[np.bool_]
         ordered = np.sort(double, axis=1)
         margin = ordered[:, -1] - ordered[:, -2] if double.shape[1] > 1 else np.full(len(double), np.inf)
         return np.asarray(margin > 1e-4 * np.maximum(1.0, np.abs(ordered[:, -1])))
-    single, double = (squash(plan.action, outputs) for outputs in (single, double))
-    return np.asarray(np.abs(single - double).max(axis=1) <= TOLERANCE / 4)
+    action = plan.action
+    single, double = (squash(action, outputs) for outputs in (single, double))
+    certain = np.abs(single - double) <= TOLERANCE / 4
+    if action.dtype:  # next to the middle between two integers it is rounding that decides
+        center, half = action.scaling
+        scaled, lost = double * half + center, before_rounding(action)
+        certain &= (np.abs(scaled - np.floor(scaled) - 0.5) > lost) | (lost > CLOSE)
+    return np.asarray(certain.all(axis=1))
 
 
 def squash(action: ActionSpec, outputs: Floats) -> Floats:

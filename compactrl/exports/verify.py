@@ -164,7 +164,8 @@ def compare(program: Program, native: Native, observations: Singles, compiler: s
     difference = np.abs(answers.actions - expected)
     allowed = tolerances(plan.action)
     over = difference > allowed
-    wrong = over.any(axis=1) & is_certain(plan, observations)
+    certain = is_certain(plan, observations)
+    wrong = over.any(axis=1) & certain
     if answers.codes.any() or wrong.any():
         place = int(np.argmax(wrong | (answers.codes != 0)))
         which = int(np.argmax(over[place]))
@@ -177,14 +178,14 @@ def compare(program: Program, native: Native, observations: Singles, compiler: s
         )
     if plan.action.kind == "discrete":
         return float((difference > 0).mean())
-    return _largest(difference, allowed)
+    return _largest(difference[certain] if plan.action.dtype else difference, allowed)
 
 
 def _largest(difference: Floats, allowed: Floats) -> float | list[float]:
     """Return the largest of differences (B, A): one number where all actions may differ by the same, else one each."""
     if len(set(allowed.tolist())) == 1:
-        return float(difference.max())
-    each: list[float] = difference.max(axis=0).tolist()
+        return float(difference.max(initial=0.0))
+    each: list[float] = difference.max(axis=0, initial=0.0).tolist()
     return each
 
 

@@ -21,11 +21,18 @@ class ActionSpec:
 
     Box: `center + scale · tanh(output)` where an action is bounded on both sides; the output clipped to its bound where
     it has one; the output as it is where it has none. A bound at or beyond single precision's largest number is none.
+    Box of integers: the nearest integer of that (a half goes to the even one), clipped to the bounds, or to what the
+    type holds. The first and the last of a range are the nearest of half as wide a part of it as the others.
     Discrete: the index of the largest output.
 
     Example:
-        >>> ActionSpec("box", (-1.0, 0.0, -np.inf), (2.0, np.inf, np.inf)).act(np.full((3, 1), -9.0, np.float32))
-        array([[-0.99999994,  0.        , -9.        ]])
+        >>> ActionSpec("box", (-1.0, 0.0, -np.inf), (2.0, np.inf, np.inf)).act(np.full((3, 1), -50.0, np.float32))
+        array([[ -1.,   0., -50.]])
+        >>> ActionSpec("box", (-2.0,), (2.0,), dtype="int64").act(np.array([[-9, -1, 0.3, 9]], np.float32))
+        array([[-2],
+               [-2],
+               [ 1],
+               [ 2]])
     """
 
     kind: str
@@ -37,6 +44,8 @@ class ActionSpec:
     """Number of discrete actions."""
     start: int = 0
     """The first discrete action."""
+    dtype: str = ""
+    """The type of a box of integers, such as `int32`; empty where actions are real numbers."""
 
     @property
     def size(self) -> int:
@@ -76,31 +85,47 @@ class ActionSpec:
         return center[:, None], scale[:, None]
 
     def act(self, outputs: NDArray[np.float32]) -> NDArray[Any]:
-        """Turn raw outputs (A, width) into actions: (width, A) float64, or (width,) int64 where discrete."""
+        """Turn raw outputs (A, width) into actions.
+
+        Returns:
+            (width, A) float64, of `dtype` in a box of integers; (width,) int64 where discrete.
+        """
         if self.kind == "discrete":
             return np.asarray(np.argmax(outputs, axis=0) + self.start)
         if self.free.all():
-            return outputs.T.astype(np.float64)
+            return self._finished(outputs.T.astype(np.float64))
         center, scale = (part[:, None] for part in self.scaling)
         if self.squashed.all():
-            return np.ascontiguousarray((np.tanh(outputs) * scale + center).T)
-        return self._clipped((np.where(self.squashed[:, None], np.tanh(outputs), outputs) * scale + center).T)
+            return self._finished((np.tanh(outputs) * scale + center).T)
+        return self._finished((np.where(self.squashed[:, None], np.tanh(outputs), outputs) * scale + center).T)
 
-    def scaled(self, squashed: Floats) -> Floats:
-        """Turn actions (n, A) in -1 … 1 into the box's; where one is free it is left as it is."""
+    def scaled(self, squashed: Floats) -> NDArray[Any]:
+        """Turn actions (n, A) in -1 … 1 into the box's, of its type; where one is free it is left as it is."""
         if self.free.all():
-            return squashed
+            return self._finished(squashed)
         center, scale = self.scaling
-        actions = np.ascontiguousarray(squashed * scale + center)
-        return actions if self.squashed.all() else self._clipped(actions)
+        return self._finished(squashed * scale + center)
 
     @cached_property
     def clips(self) -> tuple[Floats, Floats]:
-        """Lowest and highest value that actions of a box are clipped to, (A,) each: bounds that have no other side."""
-        low, high = self.limits
-        return np.where(self.squashed, -np.inf, low), np.where(self.squashed, np.inf, high)
+        """Lowest and highest value that actions of a box are clipped to, (A,) each; infinite where they are not.
 
-    def _clipped(self, actions: Floats) -> Floats:
+        These are bounds that have no other side; of integers all bounds, and where there are none those of the type.
+        """
+        low, high = self.limits
+        if not self.dtype:
+            return np.where(self.squashed, -np.inf, low), np.where(self.squashed, np.inf, high)
+        if self.squashed.all():
+            return low, high
+        held = np.iinfo(self.dtype)
+        return np.maximum(low, inside(held.min, np.inf)), np.minimum(high, inside(held.max, -np.inf))
+
+    def _finished(self, actions: Floats) -> NDArray[Any]:
+        """Return scaled actions (n, A) as they are sent: clipped, and rounded where they are integers."""
+        if self.dtype:
+            return np.ascontiguousarray(np.clip(np.rint(actions), *self.clips).astype(self.dtype))
+        if self.squashed.all() or self.free.all():
+            return np.ascontiguousarray(actions)
         return np.ascontiguousarray(np.clip(actions, *self.clips))
 
     def warning(self) -> str:
@@ -110,3 +135,15 @@ class ActionSpec:
             return ""
         which = f"action {places[0]} has" if len(places) == 1 else f"actions {', '.join(map(str, places))} have"
         return f"{which} no bounds: the policy's outputs are sent as they are, however large"
+
+
+def inside(bound: int, towards: float) -> float:
+    """Return an integer as the nearest double precision number that is not beyond it, seen from `towards`.
+
+    Example:
+        >>> inside(2**63 - 1, -np.inf) < 2**63 - 1
+        True
+    """
+    nearest = float(bound)
+    beyond = nearest > bound if towards < 0 else nearest < bound
+    return float(np.nextafter(nearest, towards)) if beyond else nearest

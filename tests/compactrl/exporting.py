@@ -78,6 +78,10 @@ SIDES = ActionSpec("box", (-1.0, 0.1, -np.inf, -np.inf, 2.0), (1.0, np.inf, 0.1,
 """Bounded on both sides, below, above, nowhere, and on both sides again."""
 
 
+WHOLE = ActionSpec("box", (-2.0, 0.0, -30000.0, -np.inf), (2.0, 3.0, 30000.0, np.inf), dtype="int32")
+"""Integers: few, as many on no side of 0, so many that single precision blurs them, and without bounds."""
+
+
 def policy_of(shape, mean=None, std=None, scale=0.2, low=-1.0, action=None):
     generator = np.random.default_rng(5)
     layers = tuple(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exporting import MIXED, SIDES, policy_of, states_around
+from exporting import MIXED, SIDES, WHOLE, policy_of, states_around
 
 from compactrl.encodings.plan import as_rows
 from compactrl.errors import CompactrlError, InputError
@@ -62,6 +62,16 @@ def test_each_action_is_squashed_clipped_or_left():
     low, high = SIDES.limits
     assert ((actions >= low) & (actions <= high)).all()
     assert np.abs(actions[:, 3]).max() > 1
+
+
+def test_integers_are_rounded_alike():
+    policy = policy_of((3, 5, WHOLE.size), scale=1.0, action=WHOLE)
+    content = onnx_file.onnx_model(policy, "policy", "").SerializeToString()
+    onnx_file.check_onnx(content, policy, states_around(policy))
+    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (actions,) = session.run(None, {"observation": states_around(policy)})
+    assert actions.dtype == np.int64
+    assert set(actions[:, 0].tolist()) == {-2, -1, 0, 1, 2}
 
 
 def test_without_the_packages_it_says_what_to_install(runs, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exporting import KINDS, MIXED, SIDES, colored, needs_gcc, policy_of, program_of
+from exporting import KINDS, MIXED, SIDES, WHOLE, colored, needs_gcc, policy_of, program_of
 
 from compactrl.encodings.formats import FORMATS
 from compactrl.encodings.plan import as_rows, make_plan, reference_policy
@@ -118,6 +118,30 @@ def test_each_action_is_squashed_clipped_or_left_in_the_c_too(tmp_path, optimize
             "4: 2 to 5",
         ):
             assert f" *   {row}\n" in header
+
+
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+@pytest.mark.parametrize("tanh", ["libm", "rational"])
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_integers_are_rounded_alike_in_the_c(tmp_path, optimize, tanh, count):
+    action = ActionSpec("box", WHOLE.low[:count], WHOLE.high[:count], dtype="int32")
+    policy = policy_of((3, 5, count), mean=0.5, std=2.0, scale=1.0, action=action)
+    program = program_of(policy, optimize, tanh)
+    write_files(tmp_path, program.files())
+    compile_strictly(tmp_path, "gcc", tmp_path)
+    observations = observations_for(policy)
+    compiled = native(tmp_path, policy, tmp_path / "library")
+    answers, expected = compiled.answer(observations), policy(observations)
+    sure = is_certain(program.plan, observations)
+    assert sure.mean() > 0.9
+    assert np.array_equal(answers.actions, np.round(answers.actions))
+    np.testing.assert_array_equal(tolerances(action), [0.5, 0.5, 1.5, 0.5][:count])
+    assert (np.abs(answers.actions - expected)[sure] <= tolerances(action)).all()
+    assert {-2, -1, 0, 1, 2} == set(answers.actions[:, 0].tolist())
+    assert_refuses_what_is_not_finite(compiled, neutral_action(program.plan))
+    header = (tmp_path / "policy.h").read_text(encoding="utf-8")
+    assert " *   0: -2 to 2, a whole number\n" in header
+    assert "a float holds them exactly up to 16777216" in header
 
 
 def one_of(names, *case):

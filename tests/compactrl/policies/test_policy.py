@@ -10,6 +10,7 @@ from compactrl.envs.engines.base import Answer
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Block, Results
 from compactrl.policies.actions import ActionSpec
+from compactrl.policies.files import load_policy, policy_state, save_policy
 from compactrl.policies.policy import Policy
 from compactrl.types import Layer, Normalizer, Trials
 
@@ -85,6 +86,50 @@ def test_a_bounded_action_has_the_same_bits_beside_a_free_one():
     np.testing.assert_array_equal(beside.act(np.concatenate([outputs, outputs[:1]]))[:, :3], BOX.act(outputs))
 
 
+WHOLE = ActionSpec("box", (-2.0, 0.0, -128.0), (2.0, 3.0, 127.0), dtype="int8")
+
+
+def test_integers_are_the_nearest_and_the_whole_range_is_reached():
+    outputs = np.arctanh(np.linspace(-0.999999, 0.999999, 4001)).astype(np.float32)
+    acted = WHOLE.act(np.stack([outputs] * 3))
+    assert acted.dtype == np.int8
+    for column, (low, high) in enumerate(zip(WHOLE.low, WHOLE.high, strict=True)):
+        values, counts = np.unique(acted[:, column], return_counts=True)
+        np.testing.assert_array_equal(values, np.arange(low, high + 1))
+        share = 4001 / (high - low)
+        np.testing.assert_allclose(counts, share * np.where(np.isin(values, [low, high]), 0.5, 1), atol=2)
+    squashed = np.linspace(-1, 1, 9)[:, None]
+    scaled = ActionSpec("box", (-2.0,), (2.0,), dtype="int32").scaled(squashed)
+    np.testing.assert_array_equal(scaled[:, 0], [-2, -2, -1, 0, 0, 0, 1, 2, 2])
+    assert scaled.dtype == np.int32
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64", "uint64"])
+def test_integers_without_bounds_stay_in_their_type(dtype):
+    held = np.iinfo(dtype)
+    outputs = np.array([[-1e30, -3.4, 2.6, 1e30]], np.float32)
+    for action in (
+        ActionSpec("box", (-np.inf,), (np.inf,), dtype=dtype),
+        ActionSpec("box", (0.0,), (np.inf,), dtype=dtype),
+    ):
+        acted = action.act(outputs)[:, 0]
+        low = 0 if action.low[0] == 0 else held.min
+        assert acted.dtype == dtype
+        assert acted.tolist()[:3] == [low, max(low, -3), 3]
+        assert held.max - acted.tolist()[3] <= held.max / 2**52
+
+
+def test_a_policy_of_integers_gives_integers_and_its_files_say_so(tmp_path):
+    policy = make_policy((4, 5, 3), WHOLE)
+    rows = np.random.default_rng(0).standard_normal((7, 4))
+    assert policy(rows).dtype == policy(rows[0]).dtype == np.int8
+    save_policy(tmp_path / "policy", policy)
+    loaded = load_policy(tmp_path / "policy")
+    assert loaded.action == WHOLE
+    np.testing.assert_array_equal(loaded(rows), policy(rows))
+    assert "dtype" not in policy_state(make_policy((4, 5, 3), BOX))["action"]
+
+
 @pytest.mark.parametrize("huge", [np.finfo(np.float64).max, np.finfo(np.float32).max, 1e39])
 def test_bounds_beyond_single_precision_are_none_and_nothing_overflows(huge):
     outputs = np.array([[7.8, -7.8]], np.float32)
@@ -129,8 +174,8 @@ class Recorder:
 
 @pytest.mark.parametrize(
     "action",
-    [BOX, ActionSpec("box", SIDES.low[:3], SIDES.high[:3]), ActionSpec("discrete", choices=3)],
-    ids=["box", "sides", "discrete"],
+    [BOX, ActionSpec("box", SIDES.low[:3], SIDES.high[:3]), WHOLE, ActionSpec("discrete", choices=3)],
+    ids=["box", "sides", "whole", "discrete"],
 )
 @pytest.mark.parametrize("lanes", [1, 5, 16, 33])
 def test_evaluators_act_as_the_policy_that_ships(action, lanes):
