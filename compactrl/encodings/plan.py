@@ -147,17 +147,11 @@ def as_rows(actions: Floats) -> Floats:
 
 
 def bounds_of(action: ActionSpec) -> tuple[Floats, Floats] | None:
-    """Return centre and half-width of a bounded box's actions, (A,) each; None where outputs are not squashed."""
+    """Return centre and half-width of actions, (A,) each, of a box that is bounded everywhere; None of any other."""
     if action.kind == "discrete" or action.bounds is None:
         return None
     center, half = action.bounds
     return center[:, 0], half[:, 0]
-
-
-def action_scale(action: ActionSpec) -> float:
-    """Return what differences of actions are measured in where bounds are wide: the largest half-width, at least 1."""
-    bounds = bounds_of(action)
-    return 1.0 if bounds is None else max(1.0, float(bounds[1].max()))
 
 
 def make_plan(policy: Policy, weights: WeightFormat) -> Plan:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from compactrl.envs.goals import Goal
 from compactrl.errors import InputError
-from compactrl.policies.actions import ActionSpec
+from compactrl.policies.actions import ActionSpec, inside
 
 DEFAULT_EPISODE_STEPS = 1000
 """The cut for environments that set no limit of their own: an evaluation must end."""
@@ -55,8 +58,23 @@ def action_spec(env: str, space: Any) -> ActionSpec:
     if isinstance(space, gymnasium.spaces.Discrete):
         return ActionSpec("discrete", choices=int(space.n), start=int(space.start))
     if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
-        return ActionSpec("box", tuple(map(float, space.low)), tuple(map(float, space.high)))
-    raise InputError(f"{env} has actions {space}: compactrl needs a flat Box or Discrete")
+        if not space.shape[0]:
+            raise InputError(f"{env} has actions {space}, which has no number: compactrl needs a Box of one or more")
+        if np.issubdtype(space.dtype, np.floating):
+            return ActionSpec("box", tuple(map(float, space.low)), tuple(map(float, space.high)))
+        low = [inside(int(bound), np.inf) if bounded else -np.inf for bound, bounded in _sides(space, "low", "below")]
+        high = [inside(int(bound), -np.inf) if bounded else np.inf for bound, bounded in _sides(space, "high", "above")]
+        return ActionSpec("box", tuple(low), tuple(high), dtype=str(space.dtype))
+    hint = {
+        gymnasium.spaces.MultiDiscrete: ": a Box of integers has several whole numbers",
+        gymnasium.spaces.MultiBinary: ": a Box of integers from 0 to 1 has several yes-or-no actions",
+    }.get(type(space), "")
+    raise InputError(f"{env} has actions {space}: compactrl needs a flat Box or Discrete{hint}")
+
+
+def _sides(space: Any, bound: str, side: str) -> Iterator[tuple[Any, bool]]:
+    """Yield each bound on one side of a Box, and whether it is one: of an unbounded integer it is the type's."""
+    return zip(getattr(space, bound), getattr(space, f"bounded_{side}"), strict=True)
 
 
 def measure_names(env: str, names: Any, goal: Goal | None = None) -> tuple[str, ...]:

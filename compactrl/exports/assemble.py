@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from compactrl.encodings.formats import choose
 from compactrl.encodings.plan import Plan, make_plan
 from compactrl.errors import CompactrlError, InputError
@@ -26,11 +28,14 @@ from compactrl.exports.origin import Origin
 from compactrl.exports.rollouts import Starts
 from compactrl.exports.tanh import choose_tanh
 from compactrl.exports.targets import TARGETS
-from compactrl.exports.vectors import golden, tolerance
+from compactrl.exports.vectors import before_rounding, golden, one_or_each, tolerances
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.storage.files import write_atomically
 from compactrl.versions import VERSION
+
+COARSEST = 0.01
+"""Most of an action's half-width that single precision may lose."""
 
 
 class Exported(NamedTuple):
@@ -111,6 +116,14 @@ def check_decided(program: Program) -> None:
             "single precision does not decide this policy's actions in any visited state, so that C cannot equal it: "
             "its weights are too large for its observations"
         )
+    action = program.plan.action
+    for place in np.flatnonzero(action.squashed).tolist():
+        half, allowed = action.scaling[1][place], before_rounding(action)[place]
+        if 0 < half * COARSEST < allowed:
+            raise CompactrlError(
+                f"action {place} goes from {action.low[place]:.9g} to {action.high[place]:.9g}, which single precision "
+                "has hardly a number between: count it from its middle in the environment, and add the middle after"
+            )
 
 
 def size_of(program: Program, options: ExportOptions) -> Measured:
@@ -192,7 +205,7 @@ def _contents(plan: Plan, program: Program, options: ExportOptions, size: Measur
         "optimize": options.optimize,
         "tanh": options.tanh,
         "normalizer": _normalizer_note(plan),
-        "tolerance": tolerance(plan),
+        "tolerance": one_or_each(tolerances(plan.action)),
         "golden_vectors": len(program.vectors.observations),
         "tables": {table.name: table.bytes for table in program.plan.tables()},
         "sizes": report(*size),

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any
 
 from compactrl.encodings.formats import FORMATS, exact_formats, faster
-from compactrl.encodings.plan import bounds_of
 from compactrl.encodings.unrolled import Unrolled
 from compactrl.errors import CompactrlError
 from compactrl.exports.c import Program, action_tables
@@ -27,7 +26,7 @@ def estimate(program: Program) -> Footprint:
     """Return what a policy takes on a Cortex-M4F by arithmetic: tables exactly, code as others of its kind took."""
     plan = program.plan
     tables = plan.table_bytes + sum(table.bytes for table in action_tables(plan))
-    squashes = len(plan.shape) > 2 or bounds_of(plan.action) is not None
+    squashes = len(plan.shape) > 2 or bool(plan.action.squashed.any())
     own = RATIONAL_TANH if squashes and program.tanh.name == "rational" else 0
     library = LIBM_TANH if squashes and program.tanh.name == "libm" else 0
     stack = 4 * sum(plan.shape) + FRAME

@@ -12,15 +12,17 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compactrl.encodings.plan import Plan, bounds_of
 from compactrl.encodings.tables import Table
 from compactrl.errors import InputError
-from compactrl.exports.kernels import INDENT, body
+from compactrl.exports.kernels import INDENT, body, squashed
 from compactrl.exports.numbers import lines, literal, spelled
 from compactrl.exports.observations import describe_observations
 from compactrl.exports.tanh import CLAMP, DENOMINATOR, NUMERATOR, Tanh, horner
-from compactrl.exports.vectors import Vectors, tolerance
+from compactrl.exports.vectors import Vectors, tolerances
+from compactrl.policies.actions import LARGEST, ActionSpec
 from compactrl.policies.sharing import Singles
 from compactrl.types import Floats
 from compactrl.versions import VERSION
@@ -31,6 +33,8 @@ while asm bool catch class delete explicit export false friend mutable namespace
 protected public template this throw true try typename using virtual and or not xor main"""
 """Words of C and C++ that no name may be."""
 LONGEST_NAME = 48
+EXACT = 2**24
+"""Up to here single precision has every integer."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,13 @@ class Program:
 
     def _context(self) -> dict[str, Any]:
         plan = self.plan
-        neutral = neutral_action(plan)
+        neutral, allowed = neutral_action(plan), tolerances(plan.action)
         statements = [*body(plan), *actions(plan)]
         called = [line.replace("TANH", self.tanh.call).replace("RELU", "NAME_relu") for line in statements]
         named = [line.replace("NAME_", f"{self.name}_") for line in called]
         uses_tanh = any(self.tanh.call.replace("NAME", self.name) + "(" in line for line in named)
+        uses_libm = any("rintf(" in line for line in named) or (uses_tanh and "math.h" in self.tanh.includes)
+        includes = ("math.h",) if uses_libm else ()
         declared, rest = split_declarations(named)
         return {
             "title": f"The policy {self.name} for {plan.policy.env}",
@@ -95,12 +101,14 @@ class Program:
             "relu": any(f"{self.name}_relu(" in line for line in named),
             "action_size": self.action_size,
             "tanh": self.tanh if uses_tanh else self.tanh._replace(name="none", note="none"),
-            "includes": self.tanh.includes if uses_tanh else (),
+            "includes": includes,
             "tables": plan.tables() + action_tables(plan),
             "weights_note": f"{len(plan.sharing.weights)} distinct weights, stored as {plan.encoding.name}",
-            "neutral": "the middle of its bounds" if neutral.any() or bounds_of(plan.action) is not None else "0",
-            "tolerance": f"{tolerance(plan):.3g}",
-            "tolerance_literal": literal(tolerance(plan)),
+            "neutral": neutral_note(plan),
+            "tolerance": f"{allowed[0]:.3g}",
+            "tolerance_literal": literal(allowed[0]),
+            "tolerances": allowed.tolist() if len(set(allowed.tolist())) > 1 else [],
+            "tolerance_elements": lines(spelled(allowed, "float")),
             "vector_count": len(self.vectors.observations),
             "vector_observations": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.observations],
             "vector_actions": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.actions],
@@ -149,18 +157,47 @@ def neutral_action(plan: Plan) -> Floats:
     action = plan.action
     if action.kind == "discrete":
         return np.array([float(action.start)])
-    bounds = bounds_of(action)
-    return np.zeros(action.size) if bounds is None else bounds[0]
+    center = action.scaling[0]
+    return np.clip(np.rint(center) if action.dtype else center, *clips(action))
+
+
+def neutral_note(plan: Plan) -> str:
+    """Say what the neutral action is."""
+    action = plan.action
+    if bounds_of(action) is not None or (action.kind == "discrete" and action.start):
+        return "the middle of its bounds"
+    if action.kind == "discrete" or action.free.all():
+        return "0"
+    return "the middle of its bounds, or what is nearest to 0 where it has not two"
+
+
+def clips(action: ActionSpec) -> tuple[Floats, Floats]:
+    """Return what the actions of a box are clipped to, (A,) each, in single precision and so never outside."""
+    low, high = (np.clip(limit, -LARGEST, LARGEST) for limit in action.clips)
+    singles = low.astype(np.float32), high.astype(np.float32)
+    low = np.where(singles[0] < low, np.nextafter(singles[0], np.float32(np.inf)), singles[0])
+    high = np.where(singles[1] > high, np.nextafter(singles[1], np.float32(-np.inf)), singles[1])
+    return low.astype(np.float64), high.astype(np.float64)
+
+
+def action_numbers(action: ActionSpec) -> list[Table]:
+    """Return what outputs become actions by, a number an action: empty where they are the actions."""
+    if action.kind == "discrete" or (action.free.all() and not action.dtype):
+        return []
+    numbers = [(action.scaling[0], "center", "of each action"), (action.scaling[1], "half", "width of each action")]
+    tables = [Table(name, "float", values.astype(np.float32), meaning) for values, name, meaning in numbers]
+    if not action.squashed.all():
+        squashed = action.squashed.astype(np.uint8)
+        tables.append(Table("squashed", "uint8_t", squashed, "whether each action goes through a tanh"))
+    if action.dtype or not action.squashed.all():
+        for name, values in zip(("low", "high"), clips(action), strict=True):
+            tables.append(Table(name, "float", values.astype(np.float32), f"{name}est value of each action"))
+    return tables
 
 
 def action_tables(plan: Plan) -> list[Table]:
-    """Return centre and half-width of the actions where they differ between actions."""
-    bounds = bounds_of(plan.action)
-    if bounds is None:
-        return []
-    center, half = (part.astype(np.float32) for part in bounds)
-    tables = [("center", center, "of each action"), ("half", half, "width of each action")]
-    return [Table(name, "float", values, meaning) for name, values, meaning in tables if len(set(values.tolist())) > 1]
+    """Return the tables of `action_numbers` that differ between actions."""
+    return [table for table in action_numbers(plan.action) if len(set(table.values.tolist())) > 1]
 
 
 def actions(plan: Plan) -> list[str]:
@@ -180,16 +217,14 @@ def actions(plan: Plan) -> list[str]:
             "}",
             f"action[0] = (float)({start});",
         ]
+    numbers = {table.name: table.values for table in action_numbers(plan.action)}
     tables = {table.name for table in action_tables(plan)}
+    spelled_out = {name: f"NAME_{name}[i]" if name in tables else literal(each[0]) for name, each in numbers.items()}
     scaled = "value"
-    bounds = bounds_of(plan.action)
-    if bounds is not None:
-        center, half = (float(part[0]) for part in bounds)
-        if "half" in tables or half != 1:
-            scaled += f" * {'NAME_half[i]' if 'half' in tables else literal(half)}"
-        if "center" in tables or center != 0:
-            scaled += f" + {'NAME_center[i]' if 'center' in tables else literal(center)}"
-    finite = "value == value" if bounds is not None else "value - value == 0.0f"
+    for name, sign, nothing in (("half", "*", 1), ("center", "+", 0)):
+        if name in tables or (name in numbers and numbers[name][0] != nothing):
+            scaled += f" {sign} {spelled_out[name]}"
+    finite = "value == value" if squashed(plan) else "value - value == 0.0f"
     wrong = f"!({finite})" + (" || status" if plan.encoding.skips_inputs else "")
     return [
         f"for (i = 0; i < {size}; i++) {{",
@@ -198,9 +233,25 @@ def actions(plan: Plan) -> list[str]:
         f"{INDENT}{INDENT}value = 0.0f;",
         f"{INDENT}{INDENT}status = 1;",
         f"{INDENT}}}",
-        f"{INDENT}action[i] = {scaled};",
+        *(INDENT + line for line in _written(scaled, numbers, spelled_out, bool(plan.action.dtype))),
         "}",
     ]
+
+
+def _written(scaled: str, numbers: dict[str, NDArray[Any]], spelled_out: dict[str, str], rounded: bool) -> list[str]:
+    """Return the statements that write an action, of `action_numbers` and how each is spelled."""
+    lines = []
+    if "squashed" in numbers and numbers["squashed"].any():  # else all are, in the last layer, or none is
+        lines += [f"if ({spelled_out['squashed']}) {{", f"{INDENT}value = TANH(value);", "}"]
+    limited = [
+        f"value = value {sign} {spelled_out[name]} ? {spelled_out[name]} : value;"
+        for name, sign, none in (("low", "<", -LARGEST), ("high", ">", LARGEST))
+        if name in numbers and (numbers[name] != none).any()
+    ]
+    if not limited:
+        return [*lines, f"action[i] = {scaled};"]
+    scaled = f"rintf({scaled})" if rounded else scaled
+    return [*lines, *([f"value = {scaled};"] if scaled != "value" else []), *limited, "action[i] = value;"]
 
 
 def observation_rows(plan: Plan, visited: Singles) -> list[str]:
@@ -221,12 +272,19 @@ def action_rows(plan: Plan) -> list[str]:
     if action.kind == "discrete":
         last = action.start + action.choices - 1
         return [f"0: the number of the chosen action, {action.start} … {last}".replace("…", "to")]
-    if bounds_of(action) is None:
-        return [f"{place}: unbounded" for place in range(action.size)]
-    return [
-        f"{place}: {low:.6g} to {high:.6g}"
-        for place, (low, high) in enumerate(zip(action.low, action.high, strict=True))
-    ]
+    kind = ", a whole number" if action.dtype else ""
+    rows = [f"{place}: {_range(*limits)}{kind}" for place, limits in enumerate(zip(*action.limits, strict=True))]
+    note = f"Whole numbers are rounded to the nearest; a float holds them exactly up to {EXACT}."
+    return [*rows, note] if action.dtype else rows
+
+
+def _range(low: float, high: float) -> str:
+    """Say what one action may be; a tanh keeps it there where it has both bounds."""
+    if np.isfinite(low) and np.isfinite(high):
+        return f"{low:.6g} to {high:.6g}"
+    if np.isfinite(low):
+        return f"clipped to at least {low:.6g}"
+    return f"clipped to at most {high:.6g}" if np.isfinite(high) else "unbounded"
 
 
 @cache

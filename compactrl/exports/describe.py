@@ -46,13 +46,17 @@ def _sizes(sizes: dict[str, Any]) -> str:
     )
 
 
-def _verification(result: dict[str, Any], tolerance: float) -> list[str]:
+def _verification(result: dict[str, Any], tolerance: float | list[float]) -> list[str]:
     compilers = " and ".join([*result["compilers"], *result["cplusplus"]])
     if "discrete_disagreement" in result:
         share = result["discrete_disagreement"]
         largest = (
             f"another action in {100 * share:.2g} % of them, all next to even" if share else "Python's action in all"
         )
+    elif isinstance(tolerance, list):
+        pairs = zip(result["largest_difference"], tolerance, strict=True)
+        share = max((found / allowed for found, allowed in pairs if allowed), default=0.0)
+        largest = f"largest difference of an action {100 * share:.2g} % of what that action may differ by"
     else:
         largest = f"largest difference of an action {result['largest_difference']:.1e} (allowed {tolerance:.1e})"
     lines = [

@@ -6,7 +6,7 @@
 - `blocked`: for an array of floats, four rows at a time, so that an input is loaded once for all. `--optimize speed`.
 
 All add up a row's products in the order of its columns and the bias last, but for `straight`, which adds up by colour.
-They take `observation`, and leave the outputs in `result`, through a tanh where actions are bounded. TANH, RELU and
+They take `observation`, and leave the outputs in `result`, through a tanh where all actions are bounded. TANH, RELU and
 NAME stand for what the policy calls them.
 
 An observation that is not finite becomes NaN (x - x is 0 only for finite x), which goes through every sum to every
@@ -45,7 +45,7 @@ def hidden(plan: Plan) -> str:
 
 
 def squashed(plan: Plan) -> bool:
-    """Return whether the last layer's outputs go through a tanh."""
+    """Return whether the last layer's outputs all go through a tanh, as a layer; where some do, that is done after."""
     return bounds_of(plan.action) is not None
 
 

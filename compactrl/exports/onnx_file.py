@@ -1,7 +1,8 @@
 """`--format onnx`: a policy as one ONNX file, observation (batch, O) → action (batch, A), normaliser and bounds inside.
 
 All in single precision, as microcontrollers and accelerators have it; the normaliser is kept as it is. A discrete
-action is an int64 (batch,). The file is checked with ONNX's own checker and, in onnxruntime, against the Python policy.
+action is an int64 (batch,), and integers are int64 (batch, A). The file is checked with ONNX's own checker and, in
+onnxruntime, against the Python policy.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.encodings.plan import action_scale, as_rows, bounds_of
+from compactrl.encodings.plan import as_rows
 from compactrl.encodings.storage import plain_bytes
 from compactrl.errors import CompactrlError, InputError
-from compactrl.exports.vectors import TOLERANCE
+from compactrl.exports.c import clips
+from compactrl.exports.vectors import tolerances
+from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.versions import VERSION
@@ -21,7 +24,9 @@ from compactrl.versions import VERSION
 HIGHEST_OPSET = 24
 """The newest that onnxruntime 1.31 says it supports."""
 NEXT_TO_EVEN = 1e-3
-"""Share of discrete actions that may be others."""
+"""Share of discrete actions, or of an action's integers, that may be others."""
+TENSOR_INT64 = 7
+"""ONNX's number for the type."""
 
 
 def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
@@ -43,18 +48,16 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
         value = graph.add("Gemm", *inputs, transB=1)
         if number < len(policy.layers) - 1:
             value = graph.add("Relu" if policy.activation == "relu" else "Tanh", value)
-    action, discrete, bounds = policy.action, policy.action.kind == "discrete", bounds_of(policy.action)
+    action, discrete = policy.action, policy.action.kind == "discrete"
     if discrete:
         value = graph.add("ArgMax", value, axis=1, keepdims=0)
         value = graph.add("Add", value, graph.constant("start", np.array(action.start), np.int64))
-    elif bounds is not None:
-        center, half = bounds
-        value = graph.add("Mul", graph.add("Tanh", value), graph.constant("half", half))
-        value = graph.add("Add", value, graph.constant("center", center))
+    elif action.dtype or not action.free.all():
+        value = _bounded(graph, action, value)
     graph.add("Identity", value, output="action")
     kind_and_shape: tuple[Any, list[Any]] = (TensorProto.INT64, ["batch"])
     if not discrete:
-        kind_and_shape = (TensorProto.FLOAT, ["batch", policy.shape[-1]])
+        kind_and_shape = (TensorProto.INT64 if action.dtype else TensorProto.FLOAT, ["batch", policy.shape[-1]])
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -73,6 +76,23 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
     return model
 
 
+def _bounded(graph: _Graph, action: ActionSpec, value: str) -> str:
+    """Add what turns raw outputs into the actions of a box; return its name."""
+    center, half = action.scaling
+    squashed = graph.add("Tanh", value)
+    if not action.squashed.all():
+        squashed = graph.add("Where", graph.constant("squashed", action.squashed, np.bool_), squashed, value)
+    value = graph.add("Mul", squashed, graph.constant("half", half))
+    value = graph.add("Add", value, graph.constant("center", center))
+    if action.squashed.all() and not action.dtype:
+        return value
+    low, high = clips(action)
+    value = graph.add("Round", value) if action.dtype else value
+    value = graph.add("Max", value, graph.constant("low", low))
+    value = graph.add("Min", value, graph.constant("high", high))
+    return graph.add("Cast", value, to=TENSOR_INT64) if action.dtype else value
+
+
 def onnx_bytes(policy: Policy) -> int:
     """Return the bytes of the model's numbers, a float each: weights of all edges, biases, and the normaliser."""
     return plain_bytes(policy.skeleton.num_edges + policy.skeleton.num_biases + 2 * policy.shape[0])
@@ -82,7 +102,7 @@ def check_onnx(content: bytes, policy: Policy, observations: Singles) -> float:
     """Return the largest difference of an action from Python's in onnxruntime, over observations (B, O).
 
     Raises:
-        CompactrlError: it is over the tolerance.
+        CompactrlError: an action is over its tolerance.
         InputError: the package onnxruntime is not installed.
     """
     _, runtime = _packages()
@@ -91,12 +111,16 @@ def check_onnx(content: bytes, policy: Policy, observations: Singles) -> float:
     alone = as_rows(session.run(["action"], {"observation": observations[:1]})[0])  # the batch is free
     difference = np.abs(actions - as_rows(policy(observations)))
     largest = float(difference.max(initial=0.0))
-    allowed = TOLERANCE * action_scale(policy.action)
-    # Where two outputs are next to even, rounding decides on a discrete action.
-    discrete = policy.action.kind == "discrete"
-    wrong = bool((difference > 0).mean() > NEXT_TO_EVEN) if discrete else largest > allowed
-    if wrong or np.abs(alone - actions[:1]).max() > allowed:
-        raise CompactrlError(f"the ONNX file is not the policy: in onnxruntime an action differs by {largest:.3g}")
+    allowed = tolerances(policy.action)
+    # Where two outputs, or two integers, are next to even, rounding decides.
+    decided = policy.action.kind == "discrete" or policy.action.dtype
+    wrong = (difference > allowed).mean(axis=0).max() > (NEXT_TO_EVEN if decided else 0)
+    if wrong or (np.abs(alone - actions[:1]) > allowed).any():
+        worst = np.unravel_index(np.argmax(difference > allowed), difference.shape)
+        raise CompactrlError(
+            f"the ONNX file is not the policy: in onnxruntime an action differs by {difference[worst]:.3g}, more than "
+            f"{allowed[worst[1]]:.1g}"
+        )
     return largest
 
 

@@ -90,6 +90,7 @@ def policy_state(policy: Policy) -> State:
             "high": np.array(action.high),
             "choices": action.choices,
             "start": action.start,
+            **({"dtype": action.dtype} if action.dtype else {}),
         },
         "normalizer": policy.normalizer._asdict(),
         "layers": {str(index): layer._asdict() for index, layer in enumerate(policy.layers)},
@@ -128,6 +129,7 @@ def policy_of(state: State) -> Policy:
             tuple(map(float, action["high"])),
             action["choices"],
             action["start"],
+            action.get("dtype", ""),  # only of integers
         ),
         env=state["env"],
         method=state["method"],

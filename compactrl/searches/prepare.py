@@ -8,6 +8,7 @@ are filled in, so that the run's record has them.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,6 +77,8 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     """
     setup = set_up(given)
     settings = setup.settings
+    if setup.spec.action.warning():
+        warnings.warn(f"{setup.spec.id}: {setup.spec.action.warning()}", stacklevel=2)
     seeds = Seeds(*np.random.SeedSequence(settings.search.seed).spawn(len(Seeds._fields)))
     teacher = _teacher(settings.learner, folder) if isinstance(settings.learner, DistillOptions) else None
     kind, space = LEARNERS[settings.search.learner], setup.compression.architecture_space

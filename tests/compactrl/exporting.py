@@ -70,7 +70,19 @@ def grow(run):
 CHEETAH = (17, 41, 6)
 
 
-def policy_of(shape, mean=None, std=None, scale=0.2, low=-1.0):
+MIXED = ActionSpec("box", (-0.01, 0.0), (0.01, 21000.0))
+"""A narrow action beside a wide one."""
+
+
+SIDES = ActionSpec("box", (-1.0, 0.1, -np.inf, -np.inf, 2.0), (1.0, np.inf, 0.1, np.inf, 5.0))
+"""Bounded on both sides, below, above, nowhere, and on both sides again."""
+
+
+WHOLE = ActionSpec("box", (-2.0, 0.0, -30000.0, -np.inf), (2.0, 3.0, 30000.0, np.inf), dtype="int32")
+"""Integers: few, as many on no side of 0, so many that single precision blurs them, and without bounds."""
+
+
+def policy_of(shape, mean=None, std=None, scale=0.2, low=-1.0, action=None):
     generator = np.random.default_rng(5)
     layers = tuple(
         Layer(
@@ -82,7 +94,7 @@ def policy_of(shape, mean=None, std=None, scale=0.2, low=-1.0):
     normalizer = Normalizer(
         np.zeros(shape[0]) if mean is None else np.full(shape[0], mean), np.ones(shape[0]) * (std or 1)
     )
-    action = ActionSpec("box", (low,) * shape[-1], (1.0,) * shape[-1])
+    action = action or ActionSpec("box", (low,) * shape[-1], (1.0,) * shape[-1])
     return Policy.of_layers(layers, normalizer, action)
 
 

@@ -1,8 +1,11 @@
 """Looking environments up: the engine of each, and one clear line where there is none."""
 
+import gymnasium
+import numpy as np
 import pytest
 
 from compactrl.envs.registry import describe, environment_of
+from compactrl.envs.spec import action_spec
 from compactrl.errors import InputError
 
 
@@ -43,3 +46,31 @@ def test_options_name_an_environment_by_their_keys():
     assert spec == describe("Pendulum-v1", "gymnasium", 7, {"g": 5.0})
     with pytest.raises(InputError, match="--env-module no_such_module"):
         environment_of({**options, "env_module": "no_such_module"})
+
+
+def test_a_box_of_integers_keeps_its_type_and_has_only_the_bounds_that_it_was_given():
+    box = gymnasium.spaces.Box
+    whole = action_spec("Robot-v0", box(-2, 2, (2,), int))
+    assert (whole.low, whole.high, whole.dtype) == ((-2.0, -2.0), (2.0, 2.0), "int64")
+    free = action_spec("Robot-v0", box(np.array([-np.inf, 0]), np.array([np.inf, 5]), dtype=np.int32))
+    assert (free.low, free.high, free.dtype) == ((-np.inf, 0.0), (np.inf, 5.0), "int32")
+    assert action_spec("Robot-v0", box(0, 2**63 - 1, (1,), np.int64)).high[0] < 2**63 - 1
+    assert action_spec("Robot-v0", box(0, 1, (1,), bool)).act(np.array([[-1, 1]], np.float32)).tolist() == [
+        [False],
+        [True],
+    ]
+    assert action_spec("Robot-v0", box(-1, 1, (1,), np.float32)).dtype == ""
+
+
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        (gymnasium.spaces.MultiDiscrete([3, 2]), "a Box of integers has several whole numbers"),
+        (gymnasium.spaces.MultiBinary(3), "a Box of integers from 0 to 1 has several yes-or-no actions"),
+        (gymnasium.spaces.Box(-1, 1, (2, 2)), "compactrl needs a flat Box or Discrete"),
+        (gymnasium.spaces.Box(-1, 1, (0,)), "which has no number"),
+    ],
+)
+def test_other_actions_are_refused_with_what_would_do(space, expected):
+    with pytest.raises(InputError, match=expected):
+        action_spec("Robot-v0", space)

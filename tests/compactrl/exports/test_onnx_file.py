@@ -1,11 +1,15 @@
 """The ONNX file is the policy, in onnxruntime."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from exporting import MIXED, SIDES, WHOLE, policy_of, states_around
 
 from compactrl.encodings.plan import as_rows
 from compactrl.errors import CompactrlError, InputError
 from compactrl.exports import export, onnx_file
+from compactrl.policies.actions import ActionSpec
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -36,6 +40,38 @@ def test_another_policys_file_is_refused(runs):
     observations = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
     with pytest.raises(CompactrlError, match="is not the policy"):
         onnx_file.check_onnx(content, other, observations)
+
+
+def test_a_narrow_action_with_its_sign_flipped_is_found_beside_a_wide_one():
+    policy = policy_of((3, 5, 2), action=MIXED)
+    observations = states_around(policy)
+    right = onnx_file.onnx_model(policy, "policy", "")
+    assert onnx_file.check_onnx(right.SerializeToString(), policy, observations) <= 0.105
+    flipped = replace(policy, action=ActionSpec("box", (0.01, 0.0), (-0.01, 21000.0)))
+    wrong = onnx_file.onnx_model(flipped, "policy", "").SerializeToString()
+    with pytest.raises(CompactrlError, match=r"an action differs by .*, more than 1e-07"):
+        onnx_file.check_onnx(wrong, policy, observations)
+
+
+def test_each_action_is_squashed_clipped_or_left():
+    policy = policy_of((3, 5, SIDES.size), scale=1.0, action=SIDES)
+    content = onnx_file.onnx_model(policy, "policy", "").SerializeToString()
+    onnx_file.check_onnx(content, policy, states_around(policy))
+    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (actions,) = session.run(None, {"observation": 100 * states_around(policy)})
+    low, high = SIDES.limits
+    assert ((actions >= low) & (actions <= high)).all()
+    assert np.abs(actions[:, 3]).max() > 1
+
+
+def test_integers_are_rounded_alike():
+    policy = policy_of((3, 5, WHOLE.size), scale=1.0, action=WHOLE)
+    content = onnx_file.onnx_model(policy, "policy", "").SerializeToString()
+    onnx_file.check_onnx(content, policy, states_around(policy))
+    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (actions,) = session.run(None, {"observation": states_around(policy)})
+    assert actions.dtype == np.int64
+    assert set(actions[:, 0].tolist()) == {-2, -1, 0, 1, 2}
 
 
 def test_without_the_packages_it_says_what_to_install(runs, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exporting import KINDS, needs_gcc, policy_of, program_of
+from exporting import KINDS, MIXED, SIDES, WHOLE, colored, needs_gcc, policy_of, program_of
 
 from compactrl.encodings.formats import FORMATS
 from compactrl.encodings.plan import as_rows, make_plan, reference_policy
@@ -14,7 +14,9 @@ from compactrl.exports.c import neutral_action
 from compactrl.exports.folder import write_files
 from compactrl.exports.native import Native
 from compactrl.exports.targets import TARGETS
-from compactrl.exports.vectors import TOLERANCE, is_certain
+from compactrl.exports.vectors import TOLERANCE, is_certain, tolerances
+from compactrl.exports.verify import compile_strictly
+from compactrl.policies.actions import ActionSpec
 from compactrl.policies.files import load_policy, policy_state, save_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import Run
@@ -58,10 +60,88 @@ def test_the_c_gives_the_policys_actions_in_every_format(runs, tmp_path, kind, o
         sure = is_certain(plan, observations)
         assert not answers[weights].codes.any()
         assert sure.mean() > 0.98
-        largest = np.abs(answers[weights].actions - expected)[sure].max()
-        assert largest <= TOLERANCE * max(1, np.abs(expected).max())
+        assert (np.abs(answers[weights].actions - expected)[sure] <= tolerances(policy.action)).all()
     if "codebook" in answers and optimize == "size":
         assert np.array_equal(answers["codebook"].actions, answers["float32"].actions)
+
+
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+@pytest.mark.parametrize("tanh", ["libm", "rational"])
+def test_a_narrow_action_beside_a_wide_one_is_right_by_its_own_measure(tmp_path, optimize, tanh):
+    policy = policy_of((3, 5, 2), mean=0.5, std=2.0, action=MIXED)
+    program = program_of(policy, optimize, tanh)
+    write_files(tmp_path, program.files())
+    observations = observations_for(policy)
+    answers = native(tmp_path, policy, tmp_path / "library").answer(observations)
+    sure = is_certain(program.plan, observations)
+    assert sure.mean() > 0.98
+    np.testing.assert_allclose(tolerances(MIXED), [1e-7, 0.105], rtol=1e-12)
+    assert (np.abs(answers.actions - policy(observations))[sure] <= [1e-7, 0.105]).all()
+    assert np.ptp(answers.actions, axis=0)[0] > 0.005
+
+
+ONE_SIDED = ActionSpec("box", (0.1, 0.1), (np.inf, np.inf))
+
+
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+@pytest.mark.parametrize("tanh", ["libm", "rational"])
+@pytest.mark.parametrize("hidden", [(), (5,), (8, 4)])
+@pytest.mark.parametrize("action", [SIDES, ONE_SIDED], ids=["sides", "one-sided"])
+@pytest.mark.parametrize("colours", [0, 3])
+def test_each_action_is_squashed_clipped_or_left_in_the_c_too(tmp_path, optimize, tanh, hidden, action, colours):
+    policy = policy_of((3, *hidden, action.size), mean=0.5, std=2.0, scale=0.6, action=action)
+    policy = colored(policy, colours) if colours else policy
+    program = program_of(policy, optimize, tanh)
+    write_files(tmp_path, program.files())
+    compile_strictly(tmp_path, "gcc", tmp_path)
+    observations = observations_for(policy)
+    compiled = native(tmp_path, policy, tmp_path / "library")
+    answers = compiled.answer(observations)
+    sure = is_certain(program.plan, observations)
+    assert sure.mean() > 0.9
+    assert not answers.codes.any()
+    assert (np.abs(answers.actions - policy(observations))[sure] <= tolerances(action)).all()
+    low, high = action.limits
+    assert (answers.actions >= low).all()
+    assert (answers.actions <= high).all()
+    neutral = neutral_action(program.plan)
+    np.testing.assert_allclose(neutral, [0, 0.1, 0, 0, 3.5] if action is SIDES else [0.1, 0.1], rtol=1e-7)
+    assert_refuses_what_is_not_finite(compiled, neutral)
+    if action is SIDES:
+        assert np.abs(answers.actions[:, 3]).max() > 1  # no tanh
+        header = (tmp_path / "policy.h").read_text(encoding="utf-8")
+        for row in (
+            "0: -1 to 1",
+            "1: clipped to at least 0.1",
+            "2: clipped to at most 0.1",
+            "3: unbounded",
+            "4: 2 to 5",
+        ):
+            assert f" *   {row}\n" in header
+
+
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+@pytest.mark.parametrize("tanh", ["libm", "rational"])
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_integers_are_rounded_alike_in_the_c(tmp_path, optimize, tanh, count):
+    action = ActionSpec("box", WHOLE.low[:count], WHOLE.high[:count], dtype="int32")
+    policy = policy_of((3, 5, count), mean=0.5, std=2.0, scale=1.0, action=action)
+    program = program_of(policy, optimize, tanh)
+    write_files(tmp_path, program.files())
+    compile_strictly(tmp_path, "gcc", tmp_path)
+    observations = observations_for(policy)
+    compiled = native(tmp_path, policy, tmp_path / "library")
+    answers, expected = compiled.answer(observations), policy(observations)
+    sure = is_certain(program.plan, observations)
+    assert sure.mean() > 0.9
+    assert np.array_equal(answers.actions, np.round(answers.actions))
+    np.testing.assert_array_equal(tolerances(action), [0.5, 0.5, 1.5, 0.5][:count])
+    assert (np.abs(answers.actions - expected)[sure] <= tolerances(action)).all()
+    assert {-2, -1, 0, 1, 2} == set(answers.actions[:, 0].tolist())
+    assert_refuses_what_is_not_finite(compiled, neutral_action(program.plan))
+    header = (tmp_path / "policy.h").read_text(encoding="utf-8")
+    assert " *   0: -2 to 2, a whole number\n" in header
+    assert "a float holds them exactly up to 16777216" in header
 
 
 def one_of(names, *case):
@@ -101,8 +181,6 @@ def test_a_policy_whose_theta_is_not_that_of_its_layers_is_refused(runs, tmp_pat
 
 def test_an_unbounded_action_is_the_output_itself(runs, tmp_path):
     import shutil
-
-    from compactrl.policies.actions import ActionSpec
 
     shutil.copytree(runs("unstructured").path, tmp_path / "run")
     policy = load_policy(tmp_path / "run/policy")

@@ -3,13 +3,15 @@
 import gymnasium
 import numpy as np
 import pytest
-from evaluating import make_trials, outcomes_of, seeds_of
+from evaluating import evaluator, make_trials, outcomes_of, seeds_of
 
 from compactrl.envs.engines import make_engine
 from compactrl.envs.engines.gymnasium import make_gymnasium
 from compactrl.envs.registry import describe
 from compactrl.errors import InputError
 from compactrl.networks.batched import BatchedMLP, normalize_into
+from compactrl.policies.distributions import Deterministic
+from compactrl.types import Exploration
 
 
 class Errand(gymnasium.Env):
@@ -92,3 +94,38 @@ def test_envpool_takes_no_tasks():
     spec = describe("Pendulum-v1", "envpool")
     with pytest.raises(InputError, match="EnvPool's environments take no tasks"):
         outcomes_of(spec, 2, make_trials(spec, 3)._replace(tasks=np.zeros((3, 1))))
+
+
+class Gears(gymnasium.Env):
+    """Whole numbers from -2 to 2 in a type of their own; the reward says which came."""
+
+    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float64)
+    action_space = gymnasium.spaces.Box(-2, 2, (1,), np.int16)
+    came: list = []  # noqa: RUF012
+
+    def reset(self, *, seed=None, options=None):  # noqa: ARG002
+        super().reset(seed=seed)
+        return 3 * self.np_random.normal(size=2), {}
+
+    def step(self, action):
+        assert action.dtype == np.int16
+        self.came.append(int(action[0]))
+        return 3 * self.np_random.normal(size=2), 0.0, False, False, {}
+
+
+def test_whole_numbers_reach_both_ends_of_their_range_in_episodes_and_in_steps():
+    gymnasium.register("Gears-v0", Gears, max_episode_steps=50)
+    try:
+        spec = describe("Gears-v0")
+        assert not outcomes_of(spec, 2, make_trials(spec, 4)).failures
+        assert set(Gears.came) == {-2, -1, 0, 1, 2}
+        Gears.came.clear()
+        given = np.linspace(-1, 1, 9)[:, None, None]
+        exploration = Exploration(np.zeros((9, 1, 1)), given, Deterministic())
+        one = evaluator(spec, 1)
+        assert not one.collect(make_trials(spec, 1)._replace(exploration=exploration)).failures
+        one.close()
+        assert Gears.came == [-2, -2, -1, 0, 0, 0, 1, 2, 2]
+    finally:
+        Gears.came.clear()
+        del gymnasium.registry["Gears-v0"]
