@@ -73,4 +73,4 @@ def measure_names(env: str, names: Any, goal: Goal | None = None) -> tuple[str, 
         raise InputError(f'{env} has measures {names!r}: expected a list of words, such as ["distance"]')
     for name in RESERVED & set(names):
         raise InputError(f"{env} has a measure named '{name}', which compactrl reports itself: give it another name")
-    return (*names, *(["success"] if goal is not None and "success" not in names else []))
+    return (*names, *(["success"] if goal is not None and goal.success is not None and "success" not in names else []))

@@ -254,6 +254,8 @@ def check_off_policy(context: LearnerContext) -> None:
     options, steps, spec = context.options, context.steps, context.spec
     if options.hindsight and spec.goal is None:
         raise InputError(f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none")
+    if spec.goal is not None and spec.goal.refusal and options.hindsight != 0:
+        raise InputError(f"{spec.goal.refusal}. --hindsight 0 learns from the rewards of the steps alone")
     if options.replay_size < options.batch_size:
         raise InputError(
             f"--replay-size {options.replay_size} is less than --batch-size {options.batch_size}: nothing would "

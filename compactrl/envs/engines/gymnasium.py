@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer, reset_seed
 from compactrl.envs.goals import goal_of, has_goals
+from compactrl.envs.probe import Probe, probe
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
 from compactrl.types import Floats, Integers
@@ -45,9 +46,12 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
         raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
     size = int(np.prod(made.observation_space.shape))
     action = action_spec(env, made.action_space)
-    goal = goal_of(made, made.goal_size) if isinstance(made, GoalObservation) else None
-    measures = measure_names(env, made.metadata.get("measures", ()), goal)
+    named = measure_names(env, made.metadata.get("measures", ()))
+    goals = isinstance(made, GoalObservation)
+    tried = probe(made) if goals else Probe()
     made.close()
+    goal = goal_of(made, tried) if goals else None  # closed, as it is when rewards are asked for
+    measures = measure_names(env, named, goal)
     return EnvironmentSpec(env, "gymnasium", size, action, limit, options, goal, measures)
 
 
