@@ -78,14 +78,14 @@ def _step(env: Any, action: Any) -> Step:
     return Step(np.array(observation), float(reward), ended, dict(info), None if achieved is None else achieved.copy())
 
 
-def success_in(info: Mapping[str, Any]) -> float | None:
+def success_in(info: Any) -> float | None:
     """Return what `info` says of success, a number; None where it says nothing.
 
     Example:
         >>> success_in({"is_success": np.True_, "success": 0.0}), success_in({"success": "unknown"})
         (1.0, None)
     """
-    for key in SUCCESS_KEYS:
+    for key in SUCCESS_KEYS if isinstance(info, Mapping) else ():
         value = np.asarray(info.get(key))
         if value.size == 1 and value.dtype.kind in "biuf":
             return float(value.item())

@@ -3,8 +3,12 @@
 import gymnasium
 import numpy as np
 import pytest
+from evaluating import make_trials, outcomes_of
 
 from compactrl.buffers import HindsightBuffer
+from compactrl.envs.engines import make_engine
+from compactrl.envs.engines.base import reset_seed
+from compactrl.envs.probe import success_in
 from compactrl.envs.registry import describe
 from compactrl.errors import InputError
 from compactrl.searches.prepare import prepare
@@ -29,11 +33,11 @@ class Reach(gymnasium.Env):
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed, options=options)
-        self.place, self.goal, self.steps = np.zeros(3), self.np_random.uniform(-1, 1, 3), 0
+        self.place, self.goal, self.steps = np.zeros(3), self.np_random.uniform(-0.6, 0.6, 3), 0
         return self.look(), {}
 
     def step(self, action):
-        self.place, self.steps = self.place + 0.2 * np.asarray(action), self.steps + 1
+        self.place, self.steps = self.place + 0.06 * np.asarray(action), self.steps + 1
         distance = np.linalg.norm(self.place - self.goal)
         reward = -distance if self.dense else -float(distance > NEAR)
         reward -= 0.1 * float(np.square(action).sum()) if self.style == "cost" else 0
@@ -182,3 +186,99 @@ def test_goals_keep_the_shape_and_the_type_that_they_have_in_the_environment():
     assert goal.size == 4
     one = np.array([[1, 2, 3, 4], [0, 0, 0, 0]], np.float32)
     np.testing.assert_array_equal(goal.reward(one, np.zeros((2, 4), np.float32)), [-10, 0])
+
+
+def outcomes(says, dense):
+    spec = describe("Reach-v0", kwargs={"says": says, "dense": dense})
+    return spec, outcomes_of(spec, 2, make_trials(spec, 60))
+
+
+def at_goal():
+    """Whether each of the same episodes ends near its goal, by a sparse reward."""
+    sparse = describe("Reach-v0", kwargs={"dense": False})
+    return outcomes_of(sparse, 2, make_trials(sparse, 60)).measures["success"]
+
+
+@pytest.mark.parametrize("says", ["is_success", "success"])
+@pytest.mark.parametrize("dense", [False, True])
+def test_success_is_what_the_environment_says_at_the_end(says, dense):
+    spec, found = outcomes(says, dense)
+    assert spec.measures == ("success",)
+    assert 0 < found.measures["success"].mean() < 1
+    np.testing.assert_array_equal(found.measures["success"], at_goal())
+
+
+def test_is_success_goes_before_success():
+    assert success_in({"success": 0.0, "is_success": True}) == 1.0
+    assert success_in({"success": np.array([1.0])}) == 1.0
+    assert success_in({"success": "of a kind"}) is success_in({}) is success_in(None) is None
+
+
+def test_there_is_no_success_where_nobody_knows():
+    spec, found = outcomes(None, dense=True)
+    assert spec.measures == ()
+    assert found.measures == {}
+
+
+class Stride(gymnasium.Env):
+    """No goals; says at the steps that are asked for, the last of 6 or all, whether it got further than 0."""
+
+    metadata = {"render_modes": []}  # noqa: RUF012
+    observation_space = action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,), np.float64)
+
+    def __init__(self, last=6, named=False, silent=()):
+        self.last, self.silent = last, silent
+        if named:
+            self.metadata = {"render_modes": [], "measures": ["success"]}
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed, options=options)
+        self.place, self.steps = 0.0, 0
+        return self.np_random.uniform(-1, 1, 1), {}
+
+    def step(self, action):
+        self.place, self.steps = self.place + float(action[0]), self.steps + 1
+        info = {"is_success": self.place > 0} if self.steps >= self.last and self.steps not in self.silent else {}
+        return self.np_random.uniform(-1, 1, 1), self.place, False, self.steps == 15, info
+
+
+@pytest.fixture
+def stride():
+    gymnasium.register("Stride-v0", Stride, max_episode_steps=20, disable_env_checker=True)
+    yield "Stride-v0"
+    del gymnasium.registry["Stride-v0"]
+
+
+def test_success_is_measured_without_goals_too(stride):
+    spec = describe(stride)
+    assert (spec.goal, spec.measures) == (None, ("success",))
+    found = outcomes_of(spec, 2, make_trials(spec, 12, scale=2.0)).measures["success"]
+    assert set(found) == {0.0, 1.0}
+
+
+def test_an_end_without_a_word_is_unknown_and_no_failure(stride):
+    spec = describe(stride, kwargs={"silent": (15,)})
+    found = outcomes_of(spec, 2, make_trials(spec, 12))
+    assert not found.failures
+    assert np.isnan(found.measures["success"]).all()
+
+
+def test_success_that_is_told_at_the_end_alone_is_named_by_the_environment_or_warned_of(stride):
+    spec = describe(stride, kwargs={"last": 15})
+    assert spec.measures == ()
+    with pytest.warns(UserWarning, match="Stride-v0 has success in its info at the end of an episode alone") as told:
+        outcomes_of(spec, 1, make_trials(spec, 3))
+    assert len(told) == 1
+    spec = describe(stride, kwargs={"last": 15, "named": True})
+    assert spec.measures == ("success",)
+    assert set(outcomes_of(spec, 2, make_trials(spec, 12, scale=2.0)).measures["success"]) == {0.0, 1.0}
+
+
+def test_the_steps_that_are_tried_change_no_episode(stride):
+    """What a search's environments do is what fresh ones do."""
+    spec = describe(stride)
+    engine = make_engine(spec, [5], 1)
+    engine.send(np.zeros(1, int), None, np.ones(1, bool))
+    observation = engine.receive().observation[0]
+    fresh = gymnasium.make(stride).reset(seed=reset_seed(5, 1))[0]
+    np.testing.assert_array_equal(observation, fresh)
