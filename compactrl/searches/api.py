@@ -12,7 +12,7 @@ import numpy as np
 
 from compactrl.errors import DamagedFileError, InputError
 from compactrl.methods.settings import Settings
-from compactrl.runs.checkpoints import MAY_CHANGE
+from compactrl.runs.checkpoints import MAY_CHANGE, _checkpoints
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
 from compactrl.searches.prepare import prepare
@@ -56,13 +56,15 @@ def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search
         changed: options that change no result, such as workers and ray_address; None keeps what the run has.
 
     Raises:
-        InputError: no run there, the budget is spent already, or an option that may not change.
+        InputError: no run there, its checkpoints are gone, the budget is spent already, or an option that may not
+            change.
         DamagedFileError: no checkpoint can be read.
     """
     run = Run(path)
     given = {name: value for name, value in {"steps": steps, **changed}.items() if value is not None}
     for name in given.keys() - MAY_CHANGE:
         raise InputError(f"{name} cannot change in a run: only {', '.join(sorted(MAY_CHANGE))} can")
+    _check_not_lost(run)
     prepared = prepare({**run.config, **given}, run.path)
     settings = prepared.settings
     new = sorted(settings.flat().keys() - run.config.keys())
@@ -92,6 +94,27 @@ def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search
                 part.close()
         raise
     return search
+
+
+def _check_not_lost(run: Run) -> None:
+    """Raise InputError where a run has come to something, and has no checkpoint of it: it would be trained over.
+
+    One that ended before its first checkpoint has metrics at most, and an empty folder: nothing of it is lost by
+    beginning again.
+    """
+    folder = run.path / "checkpoints"
+    if any(_checkpoints(folder)):
+        return
+    left = [name for name in ("policy.json", "summary.json") if (run.path / name).exists()]
+    if not folder.is_dir() and run.metrics:
+        left.append("metrics.jsonl")
+    if not left:
+        return
+    can = "`compactrl evaluate` and `compactrl export` still take its policy" if "policy.json" in left else ""
+    raise InputError(
+        f"{run.path} cannot go on: checkpoints/ has none, though there is {' and '.join(left)}. "
+        f"{can + '; to' if can else 'To'} train, put checkpoints/ back, or begin anew with another --out"
+    )
 
 
 def _restore(search: Search) -> None:

@@ -7,6 +7,7 @@ import functools
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -435,6 +436,33 @@ def test_a_run_of_an_earlier_version_is_told_what_is_new_to_it(tmp_path):
         reopen(path).close()
     assert Run(path).config["anchor_share"] == 0.5
     reopen(path).close()
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_whose_checkpoints_are_gone_is_not_trained_over(tmp_path, finished):
+    path, begun = tmp_path / "run", start(options_of("linear", "none"), tmp_path / "run")
+    finish(begun, should_stop=lambda: not finished and begun.iteration == 3)
+    shutil.rmtree(path / "checkpoints")
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    with pytest.raises(InputError, match=r"run cannot go on: checkpoints/ has none, though there is policy.json.*anew"):
+        resume(path, steps=5000)
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+    assert Run(path).evaluate(4).episodes == 4
+    for file in (*path.glob("policy.*"), path / "summary.json"):
+        file.unlink()
+    with pytest.raises(InputError, match=r"though there is metrics.jsonl. To train, put checkpoints/ back"):
+        resume(path)
+
+
+def test_a_search_that_ended_before_its_first_checkpoint_begins_again(tmp_path):
+    whole = whole_run("linear", "none")
+    path, killed = tmp_path / "run", start(options_of("linear", "none"), tmp_path / "run")
+    killed.save = lambda: None
+    killed.run(should_stop=lambda: killed.iteration == 3)
+    killed.close()
+    assert [file.name for file in (path / "checkpoints").iterdir()] == []
+    assert len(Run(path).metrics) == 3
+    assert_same_run(resume(path), whole)
 
 
 def test_there_must_be_a_run_to_resume(tmp_path):
