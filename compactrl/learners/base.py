@@ -93,6 +93,11 @@ class Learner(ABC):
     def normalizer(self) -> Normalizer:
         """The observation normaliser of the present iteration."""
 
+    @property
+    def has_learned(self) -> bool:
+        """Whether anything has been learned yet."""
+        return True
+
     @abstractmethod
     def ask(self, designs: Designs) -> Trials:
         """Return this iteration's trials for the controller's designs (num_designs, D)."""

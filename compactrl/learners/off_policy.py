@@ -226,6 +226,11 @@ class OffPolicyLearner(GradientLearner):
     def _told_of(self, designs: Designs) -> Floats:
         return self._searched_batch.told(designs)
 
+    @property
+    def has_learned(self) -> bool:
+        """Whether there was an update."""
+        return self._updates > 0
+
     def judge(self, outcomes: Outcomes) -> Judgement:  # noqa: ARG002
         """Say of each design what the critics make of its actions."""
         return Judgement(self._judged, self._judged)
@@ -265,4 +270,9 @@ def check_off_policy(context: LearnerContext) -> None:
         raise InputError(
             f"--steps {steps}: learning begins after {_needed(options)} steps (--random-steps "
             f"{options.random_steps}, --batch-size {options.batch_size}): give more of the first, or fewer of these"
+        )
+    if spec.goal is not None and steps < spec.max_episode_steps:
+        raise InputError(
+            f"--steps {steps}: episodes have up to {spec.max_episode_steps} steps, and hindsight learns from whole "
+            "ones: give more of the first, or a smaller --max-episode-steps"
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.errors import DamagedFileError, InputError
+from compactrl.errors import CompactrlError, DamagedFileError, InputError
 from compactrl.methods.settings import Settings
 from compactrl.runs.checkpoints import MAY_CHANGE, _checkpoints
 from compactrl.runs.run import Run
@@ -167,11 +167,21 @@ def resume(path: str | Path, steps: int | None = None, on_iteration: OnIteration
 def finish(
     search: Search, on_iteration: OnIteration | None = None, should_stop: Callable[[], bool] = lambda: False
 ) -> Run:
-    """Run a search to its end, or until `should_stop`; at the end, evaluate what ships on fresh episodes."""
+    """Run a search to its end, or until `should_stop`; at the end, evaluate what ships on fresh episodes.
+
+    Raises:
+        CompactrlError: the search cannot go on, or its budget is spent and nothing was learned.
+    """
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # told of where it matters: failed evaluations, NaN losses
             search.run(on_iteration, should_stop)
         run = Run(search.writer.path)
+        if search.progress >= 1 and not search.learner.has_learned:
+            raise CompactrlError(
+                f"nothing was learned: in {search.options.steps} environment steps there were too few whole episodes "
+                f"in the {search.settings.lanes} environments. Go on with more: compactrl resume {run.path} --steps "
+                "COUNT, or begin anew with a smaller --max-episode-steps or fewer --lanes"
+            )
         if search.progress >= 1:
             report = run.report(run.evaluate(FINAL_EPISODES, search.options.threads))
             write_json(run.path / "summary.json", {**search.summary(), **report, "finished": True})

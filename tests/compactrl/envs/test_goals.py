@@ -10,7 +10,9 @@ from compactrl.envs.engines import make_engine
 from compactrl.envs.engines.base import reset_seed
 from compactrl.envs.probe import success_in
 from compactrl.envs.registry import describe
-from compactrl.errors import InputError
+from compactrl.errors import CompactrlError, InputError
+from compactrl.runs.run import Run
+from compactrl.searches import api
 from compactrl.searches.prepare import prepare
 from compactrl.types import Transitions
 
@@ -282,3 +284,24 @@ def test_the_steps_that_are_tried_change_no_episode(stride):
     observation = engine.receive().observation[0]
     fresh = gymnasium.make(stride).reset(seed=reset_seed(5, 1))[0]
     np.testing.assert_array_equal(observation, fresh)
+
+
+LONG = {
+    "env": "Reach-v0", "method": "ddpg", "hidden": (4,), "random_steps": 50, "batch_size": 8, "iteration_steps": 80,
+    "critic_hidden": (4,), "selections": 1, "selection_episodes": 2, "threads": 1, "lanes": 4,
+}  # fmt: skip
+
+
+def test_episodes_longer_than_the_budget_are_refused():
+    with pytest.raises(InputError, match=r"--steps 200: episodes have up to 201 steps.*smaller --max-episode-steps"):
+        prepare({**LONG, "steps": 200, "max_episode_steps": 201})
+
+
+def test_a_search_that_learned_nothing_says_so(tmp_path, monkeypatch):
+    """Four environments share the steps, and no episode ends in any."""
+    monkeypatch.setattr(api, "FINAL_EPISODES", 2)
+    with pytest.raises(CompactrlError, match=r"nothing was learned: in 320 .* in the 4 environments"):
+        api.search(out=tmp_path / "run", **LONG, steps=320, max_episode_steps=200)
+    assert not Run(tmp_path / "run").summary["finished"]
+    assert api.resume(tmp_path / "run", steps=1300).summary["finished"]
+    assert api.search(out=tmp_path / "short", **LONG, steps=320, max_episode_steps=20).summary["finished"]
