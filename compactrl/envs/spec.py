@@ -37,6 +37,8 @@ class EnvironmentSpec:
     """Its goals, where it has some; the desired one is then the end of an observation."""
     measures: tuple[str, ...] = ()
     """What it says of an episode beside the return, at its end; `success` is one of them where that is known."""
+    limited: bool = True
+    """Whether somebody set `max_episode_steps`, the environment or the user; else it is compactrl's own."""
     resumes_exactly: bool = True
     """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
 

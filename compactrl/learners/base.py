@@ -60,6 +60,8 @@ class LearnerContext:
     """Last share of the budget that is spent on one design."""
     strategy: StrategyOptions | None = None
     """Options of the evolution strategy, for who has one."""
+    resumed: bool = False
+    """Whether a run goes on, whose record has the limit of episodes that it began with, whoever set it."""
     teacher: Policy | None = None
     """Whose policy is imitated, for who imitates."""
 

@@ -271,7 +271,7 @@ def check_off_policy(context: LearnerContext) -> None:
             f"--steps {steps}: learning begins after {_needed(options)} steps (--random-steps "
             f"{options.random_steps}, --batch-size {options.batch_size}): give more of the first, or fewer of these"
         )
-    if spec.goal is not None and steps < spec.max_episode_steps:
+    if spec.goal is not None and spec.limited and not context.resumed and steps < spec.max_episode_steps:
         raise InputError(
             f"--steps {steps}: episodes have up to {spec.max_episode_steps} steps, and hindsight learns from whole "
             "ones: give more of the first, or a smaller --max-episode-steps"

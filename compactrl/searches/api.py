@@ -35,7 +35,13 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
         InputError: an option or the directory will not do.
     """
     prepared = prepare(given)
-    settings = prepared.settings
+    settings, spec = prepared.settings, prepared.spec
+    if not spec.limited:
+        warnings.warn(
+            f"{spec.id} sets no limit to its episodes: they are cut after {spec.max_episode_steps} steps where they "
+            "have not ended; --max-episode-steps says after how many",
+            stacklevel=2,
+        )
     with contextlib.ExitStack() as opened:
         workers = begin_workers(settings)
         if workers is not None:

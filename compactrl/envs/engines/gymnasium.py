@@ -38,8 +38,8 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
         registered = gymnasium.spec(env)
     except gymnasium.error.Error:
         return None
-    given = max_episode_steps or options.get("max_episode_steps")
-    limit = given or registered.max_episode_steps or DEFAULT_EPISODE_STEPS
+    own = max_episode_steps or options.get("max_episode_steps") or registered.max_episode_steps
+    limit = own or DEFAULT_EPISODE_STEPS
     options = {**options, "max_episode_steps": limit}
     try:
         made = make_gymnasium(env, options)
@@ -54,7 +54,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     reported = tried.reports_success or SUCCESS in named
     goal = goal_of(made, tried, reported) if goals else None  # closed, as it is when rewards are asked for
     measures = measure_names(env, named, goal, reported)
-    return EnvironmentSpec(env, "gymnasium", size, action, limit, options, goal, measures)
+    return EnvironmentSpec(env, "gymnasium", size, action, limit, options, goal, measures, bool(own))
 
 
 def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> GymnasiumEngine:  # noqa: ARG001  (one is all there is)

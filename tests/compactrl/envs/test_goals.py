@@ -305,3 +305,12 @@ def test_a_search_that_learned_nothing_says_so(tmp_path, monkeypatch):
     assert not Run(tmp_path / "run").summary["finished"]
     assert api.resume(tmp_path / "run", steps=1300).summary["finished"]
     assert api.search(out=tmp_path / "short", **LONG, steps=320, max_episode_steps=20).summary["finished"]
+
+
+def test_an_environment_that_ends_its_episodes_itself_needs_no_budget_for_the_limit_that_nobody_set(tmp_path):
+    options = {**LONG, "env": "compactrl/BitFlip-v0", "steps": 400}
+    search = api.start(options, tmp_path / "run")
+    search.run(should_stop=lambda: search.iteration == 2)
+    search.close()
+    assert Run(tmp_path / "run").config["max_episode_steps"] == 1000
+    api.reopen(tmp_path / "run").close()

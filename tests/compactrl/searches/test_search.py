@@ -465,6 +465,20 @@ def test_a_search_that_ended_before_its_first_checkpoint_begins_again(tmp_path):
     assert_same_run(resume(path), whole)
 
 
+def test_a_limit_that_nobody_set_is_told_once_as_a_search_begins(tmp_path, recwarn):
+    options = options_of("linear", "none", env="compactrl/Faulty-v0", env_options={"fault": "none"}, steps=400)
+    run = finish(start(options, tmp_path / "run"))
+    told = [str(each.message) for each in recwarn if "limit" in str(each.message)]
+    assert len(told) == 1
+    assert "compactrl/Faulty-v0 sets no limit to its episodes: they are cut after 1000 steps" in told[0]
+    assert "--max-episode-steps" in told[0]
+    run.evaluate(2)
+    resume(run.path, steps=800)
+    finish(start({**options, "max_episode_steps": 1000}, tmp_path / "other"))
+    finish(start(options_of("linear", "none", steps=400), tmp_path / "target"))
+    assert len([each for each in recwarn if "limit" in str(each.message)]) == 1
+
+
 def test_there_must_be_a_run_to_resume(tmp_path):
     with pytest.raises(InputError, match="holds no run"):
         resume(tmp_path)

@@ -88,6 +88,18 @@ def test_goals_are_measured_as_success():
     assert describe("Pendulum-v1").measures == ()
 
 
+def test_a_limit_that_nobody_set_is_known(errand):
+    assert (describe(errand).max_episode_steps, describe(errand).limited) == (1000, False)
+    assert describe(errand, max_episode_steps=1000).limited
+    assert describe(errand, kwargs={"max_episode_steps": 30}).limited
+    for env, engine in (
+        ("Pendulum-v1", "gymnasium"),
+        ("Pendulum-v1", "envpool"),
+        ("compactrl/PointMass-v0", "batched"),
+    ):
+        assert describe(env, engine).limited
+
+
 def test_envpool_takes_no_tasks():
     spec = describe("Pendulum-v1", "envpool")
     with pytest.raises(InputError, match="EnvPool's environments take no tasks"):
