@@ -28,7 +28,7 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
     """Check the options and begin a run's directory.
 
     Args:
-        given: options by name; those not given get their defaults.
+        given: options by name; those not given, or None, get their defaults.
         out: the run's directory; by default a new one under runs/.
 
     Raises:
@@ -150,19 +150,23 @@ def _is_finished(run: Run) -> bool:
         return False
 
 
-def search(out: str | Path | None = None, on_iteration: OnIteration | None = None, **options: Any) -> Run:
+def search(
+    env: str | None = None, *, out: str | Path | None = None, on_iteration: OnIteration | None = None, **options: Any
+) -> Run:
     """Search for a compact policy and return its run.
 
     Args:
+        env: the environment's id; all else is given by name.
         out: the run's directory; by default a new one under runs/.
         on_iteration: called after every iteration with its metrics and the search.
-        options: as on the command line, with underscores.
+        options: as on the command line, with underscores. One that is None is not given, and gets its default:
+            `hidden=None` is the default width, and a linear policy is `hidden="none"` or `hidden=()`.
 
     Raises:
         InputError: an option or the directory will not do.
-        CompactrlError: the search cannot go on.
+        CompactrlError: the search cannot go on, or has learned nothing.
     """
-    return finish(start(options, out), on_iteration)
+    return finish(start({**options, "env": env}, out), on_iteration)
 
 
 def resume(path: str | Path, steps: int | None = None, on_iteration: OnIteration | None = None, **changed: Any) -> Run:

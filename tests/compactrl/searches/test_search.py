@@ -26,6 +26,7 @@ from compactrl.runs.history import load_trace
 from compactrl.runs.run import Run
 from compactrl.searches import api
 from compactrl.searches.api import finish, reopen, resume, search, start
+from compactrl.searches.prepare import prepare
 from compactrl.searches.shipping import LEADERS
 from es import STRATEGIES
 
@@ -477,6 +478,25 @@ def test_a_limit_that_nobody_set_is_told_once_as_a_search_begins(tmp_path, recwa
     finish(start({**options, "max_episode_steps": 1000}, tmp_path / "other"))
     finish(start(options_of("linear", "none", steps=400), tmp_path / "target"))
     assert len([each for each in recwarn if "limit" in str(each.message)]) == 1
+
+
+def test_the_environment_comes_first_and_all_else_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = {**options_of("linear", "none"), "steps": 400}
+    assert options.pop("env") == "compactrl/Target-v0"
+    run = search("compactrl/Target-v0", **options)
+    assert (run.config["env"], str(run.path)) == ("compactrl/Target-v0", "runs/linear-compactrl-Target-v0-seed3")
+    with pytest.raises(InputError, match="unknown environment 'Cart-v0'"):
+        search("Cart-v0", steps=3000)
+    assert not (tmp_path / "Cart-v0").exists()
+    with pytest.raises(TypeError, match="positional"):
+        search("compactrl/Target-v0", tmp_path / "run", **options)
+
+
+@pytest.mark.parametrize(("hidden", "widths"), [(None, (41,)), ("none", ()), ((), ()), (7, (7,)), ("7,8", (7, 8))])
+def test_widths_in_python_are_those_of_the_command_line(hidden, widths):
+    given = {"env": "compactrl/Target-v0", "method": "unstructured", "hidden": hidden}
+    assert prepare(given).settings.search.hidden == widths
 
 
 def test_there_must_be_a_run_to_resume(tmp_path):
