@@ -1,13 +1,16 @@
 """A few steps of an environment, taken as it is described: they tell what its spaces do not.
 
-The environment that takes them is of no other use, so that a search meets the same episodes as without them.
+The environments that take them are of no other use, so that a search meets the same episodes as without them; and
+what they draw from the global state of numpy's or Python's random numbers is put back.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import random
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -41,6 +44,8 @@ class Probe:
     steps: tuple[Step, ...] = ()
     problem: str = ""
     """What it raised; nothing if it did not."""
+    repeats: bool = True
+    """Whether another one did the same, from the same seeds and by the same actions."""
 
     @property
     def reports_success(self) -> bool:
@@ -48,27 +53,93 @@ class Probe:
         return any(success_in(step.info) is not None for step in self.steps)
 
 
-def probe(env: Any) -> Probe:
+def probe(env: Any, make: Callable[[], Any]) -> Probe:
     """Take a few steps in a Gymnasium environment with a flat observation; raises nothing that the environment raises.
+
+    Another one takes the same by turns: what both draw from one state, or each from a generator of its own that no seed
+    decides, shows as a difference.
 
     Args:
         env: freshly made, and of no other use.
+        make: makes another one.
     """
-    actions = copy.deepcopy(env.action_space)  # which an environment may share with others
-    actions.seed(0)
-    steps: list[Step] = []
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.ExitStack() as opened:
         warnings.simplefilter("ignore")  # a search's environments give the same ones
+        twin = None
+        with contextlib.suppress(Exception):  # there may be one at a time
+            twin = make()
+            opened.callback(_close, twin)
+        tried = _Trial(env, twin)
         try:
-            for episode in range(EPISODES):
-                env.reset(seed=episode)
-                for _ in range(STEPS):
-                    steps.append(_step(env, actions.sample()))
-                    if steps[-1].ended:
-                        break
+            tried.run()
         except Exception as error:
-            return Probe(tuple(steps), f"{type(error).__name__}: {error}")
-    return Probe(tuple(steps))
+            return Probe(tuple(tried.steps), f"{type(error).__name__}: {error}", tried.repeats)
+    return Probe(tuple(tried.steps), "", tried.repeats)
+
+
+class _Trial:
+    """The steps of an environment, and of its twin as long as that does the same."""
+
+    def __init__(self, env: Any, twin: Any) -> None:
+        self.steps: list[Step] = []
+        self.repeats = True
+        self._env, self._twin = env, twin
+        self._actions = copy.deepcopy(env.action_space)  # which an environment may share with others
+        self._actions.seed(0)
+
+    def run(self) -> None:
+        """Take the steps."""
+        for episode in range(EPISODES):
+            self._compare(_begun(self._env, episode), _begun, episode)
+            for _ in range(STEPS):
+                action = self._actions.sample()
+                step = _step(self._env, copy.copy(action))
+                self.steps.append(step)
+                self._compare(_told(step), _taken, action)
+                if step.ended:
+                    break
+
+    def _compare(self, seen: NDArray[Any], do: Callable[[Any, Any], NDArray[Any]], given: Any) -> None:
+        """Let the twin do the same with what was given; nothing is said of one that raises."""
+        if self._twin is None:
+            return
+        try:
+            self.repeats = np.array_equal(seen, do(self._twin, given), equal_nan=True)
+        except Exception:
+            self._twin = None
+        if not self.repeats:
+            self._twin = None
+
+
+def _begun(env: Any, seed: int) -> NDArray[Any]:
+    """Begin an episode; return what is seen, (O,)."""
+    return np.array(env.reset(seed=seed)[0], np.float64)
+
+
+def _taken(env: Any, action: Any) -> NDArray[Any]:
+    """Take an action; return what is told of the step, (O + 2,)."""
+    return _told(_step(env, action))
+
+
+def _told(step: Step) -> NDArray[Any]:
+    """Return what a policy or its learner gets to know of a step, as one row."""
+    return np.concatenate([np.ravel(step.observation), [step.reward, step.ended]])
+
+
+def _close(env: Any) -> None:
+    with contextlib.suppress(Exception):
+        env.close()
+
+
+@contextlib.contextmanager
+def global_random_state_kept() -> Iterator[None]:
+    """Put the global states of numpy's and Python's random numbers back to what they were."""
+    states = np.random.get_state(), random.getstate()
+    try:
+        yield
+    finally:
+        np.random.set_state(states[0])
+        random.setstate(states[1])
 
 
 def _step(env: Any, action: Any) -> Step:

@@ -41,6 +41,8 @@ class EnvironmentSpec:
     """Whether somebody set `max_episode_steps`, the environment or the user; else it is compactrl's own."""
     resumes_exactly: bool = True
     """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
+    repeats: bool = True
+    """Whether a seed and actions decide what happens, as far as a few steps tell."""
 
     @property
     def alive_bonus(self) -> float:

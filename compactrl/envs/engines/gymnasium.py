@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer, reset_seed
 from compactrl.envs.goals import goal_of, has_goals
-from compactrl.envs.probe import probe, success_in
+from compactrl.envs.probe import global_random_state_kept, probe, success_in
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, SUCCESS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
 from compactrl.types import Floats, Integers
@@ -32,7 +32,6 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
 
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
-    from compactrl.envs.wrappers import GoalObservation
 
     try:
         registered = gymnasium.spec(env)
@@ -41,20 +40,38 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     own = max_episode_steps or options.get("max_episode_steps") or registered.max_episode_steps
     limit = own or DEFAULT_EPISODE_STEPS
     options = {**options, "max_episode_steps": limit}
-    try:
-        made = make_gymnasium(env, options)
-    except Exception as error:
-        raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+    with global_random_state_kept():
+        try:
+            made = make_gymnasium(env, options)
+        except Exception as error:
+            raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+        return _described(env, made, limit, bool(own), options)
+
+
+def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str, Any]) -> EnvironmentSpec:
+    """Say what an environment is that has been made, and close it.
+
+    Args:
+        env: its id.
+        made: the environment.
+        limit: of an episode, in steps.
+        limited: whether somebody set that.
+        options: it was made with.
+    """
+    from compactrl.envs.wrappers import GoalObservation
+
     size = int(np.prod(made.observation_space.shape))
     action = action_spec(env, made.action_space)
     named = measure_names(env, made.metadata.get("measures", ()))
     goals = isinstance(made, GoalObservation)
-    tried = probe(made)
+    tried = probe(made, lambda: make_gymnasium(env, options))
     made.close()
     reported = tried.reports_success or SUCCESS in named
     goal = goal_of(made, tried, reported) if goals else None  # closed, as it is when rewards are asked for
     measures = measure_names(env, named, goal, reported)
-    return EnvironmentSpec(env, "gymnasium", size, action, limit, options, goal, measures, bool(own))
+    return EnvironmentSpec(
+        env, "gymnasium", size, action, limit, options, goal, measures, limited, repeats=tried.repeats
+    )
 
 
 def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> GymnasiumEngine:  # noqa: ARG001  (one is all there is)
