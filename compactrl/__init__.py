@@ -1,6 +1,6 @@
 """compactrl finds the smallest neural policy that still controls a robot.
 
-    run = compactrl.search(method="chromatic", env="HalfCheetah-v5", partitions=17)
+    run = compactrl.search("HalfCheetah-v5", method="chromatic", partitions=17)
     run.policy(observation)
     run.evaluate(episodes=100).mean_return
     compactrl.compare(["runs/chromatic-*", run]).save("report.html")

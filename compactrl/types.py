@@ -160,4 +160,4 @@ class Outcomes(NamedTuple):
     measures: Mapping[str, Floats] = {}
     """Name → (N,) what the environment says of its episodes beside the return, at their ends; NaN as in returns.
 
-    In environments with goals `success`: 1 where the episode ended at its goal, 0 elsewhere."""
+    Where it is known `success`: 1 where the episode succeeded, such as by ending at its goal, 0 elsewhere."""

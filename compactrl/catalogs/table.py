@@ -10,7 +10,7 @@ from compactrl.storage.files import read_json
 
 FILE = "architectures.json"
 COLUMNS = {"widths", "parameters", "memory_dimension", "return_mean", "episodes"}
-"""Of every table; and `NAME_mean` of what the environment measures, `success_mean` where there are goals."""
+"""Of every table; and `NAME_mean` of what the environment measures, `success_mean` where success is known."""
 
 Row = dict[str, Any]
 """An architecture: its `COLUMNS`, as JSON values; a mean is None where every episode failed."""

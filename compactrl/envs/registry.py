@@ -35,7 +35,8 @@ def describe(
     Args:
         env: its id, such as `HalfCheetah-v5`.
         engine: `auto`, or a name in `ENGINES`.
-        max_episode_steps: a shorter or longer limit than the environment's own; 0 keeps its own.
+        max_episode_steps: a shorter or longer limit than the environment's own; 0 keeps its own, and where
+            it sets none `DEFAULT_EPISODE_STEPS`.
         kwargs: options of the environment.
 
     Raises:

@@ -17,6 +17,8 @@ DEFAULT_EPISODE_STEPS = 1000
 ALIVE_BONUS = {"Hopper": 1.0, "Walker2d": 1.0, "Ant": 1.0, "Humanoid": 5.0}
 """Reward a step for not having fallen, by family; ARS (Mania et al. 2018) leaves it out while training."""
 
+SUCCESS = "success"
+"""The measure that says of an episode whether it succeeded, 1 or 0."""
 RESERVED = frozenset({"return", "policy_return", "shipped_return"})
 """Names whose means are in every run's metrics."""
 
@@ -37,9 +39,13 @@ class EnvironmentSpec:
     goal: Goal | None = field(default=None, compare=False)
     """Its goals, where it has some; the desired one is then the end of an observation."""
     measures: tuple[str, ...] = ()
-    """What it says of an episode beside the return, at its end; with goals `success` is one of them."""
+    """What it says of an episode beside the return, at its end; `success` is one of them where that is known."""
+    limited: bool = True
+    """Whether somebody set `max_episode_steps`, the environment or the user; else it is compactrl's own."""
     resumes_exactly: bool = True
     """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
+    repeats: bool = True
+    """Whether a seed and actions decide what happens, as far as a few steps tell."""
 
     @property
     def alive_bonus(self) -> float:
@@ -77,8 +83,14 @@ def _sides(space: Any, bound: str, side: str) -> Iterator[tuple[Any, bool]]:
     return zip(getattr(space, bound), getattr(space, f"bounded_{side}"), strict=True)
 
 
-def measure_names(env: str, names: Any, goal: Goal | None = None) -> tuple[str, ...]:
-    """Return the measures of an environment that names these itself, `success` among them where it has goals.
+def measure_names(env: str, names: Any, goal: Goal | None = None, reported: bool = False) -> tuple[str, ...]:
+    """Return the measures of an environment that names these itself, `success` among them where it is known.
+
+    Args:
+        env: its id.
+        names: as the environment has them.
+        goal: its goals, which may tell of success.
+        reported: whether the environment itself tells of success.
 
     Raises:
         InputError: they are no list of words, or are taken by what compactrl reports itself.
@@ -91,4 +103,5 @@ def measure_names(env: str, names: Any, goal: Goal | None = None) -> tuple[str, 
         raise InputError(f'{env} has measures {names!r}: expected a list of words, such as ["distance"]')
     for name in RESERVED & set(names):
         raise InputError(f"{env} has a measure named '{name}', which compactrl reports itself: give it another name")
-    return (*names, *(["success"] if goal is not None and "success" not in names else []))
+    known = reported or (goal is not None and goal.success is not None)
+    return (*names, *([SUCCESS] if known and SUCCESS not in names else []))

@@ -15,7 +15,8 @@ class GoalObservation(gymnasium.ObservationWrapper):  # type: ignore[misc]
 
     def __init__(self, env: Any) -> None:
         super().__init__(env)
-        self.goal_size = int(np.prod(env.observation_space["desired_goal"].shape))
+        self.goal_space = env.observation_space["desired_goal"]
+        self.goal_size = int(np.prod(self.goal_space.shape))
         size = int(np.prod(env.observation_space["observation"].shape)) + self.goal_size
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float64)
         self.achieved: Floats = np.zeros(self.goal_size)

@@ -80,7 +80,7 @@ class Results:
         count[failed] = 0.0
         moments = Moments(count, self.total, self.square)
         measures = dict(self.measures)
-        if goal is not None:
+        if goal is not None and goal.success is not None:
             measures["success"] = goal.success(self.achieved, self.desired)
         known = np.isfinite(self.returns)
         measures = {name: np.where(known, values, np.nan) for name, values in measures.items()}

@@ -56,7 +56,7 @@ class Collected:
         observed = np.where(seen.valid[..., None], seen.observation, 0.0)
         moments = Moments(seen.valid.sum(axis=0, dtype=float), observed.sum(axis=0), (observed * observed).sum(axis=0))
         measures = dict(self.measures)
-        if goal is not None:
+        if goal is not None and goal.success is not None:
             measures["success"] = goal.success(seen.achieved, seen.next_observation[..., -goal.size :])
         ended = np.isfinite(self.returns)
         measures = {name: _mean(np.where(ended, values, np.nan)) for name, values in measures.items()}

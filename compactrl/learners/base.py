@@ -63,6 +63,8 @@ class LearnerContext:
     """Last share of the budget that is spent on one design."""
     strategy: StrategyOptions | None = None
     """Options of the evolution strategy, for learners with one."""
+    resumed: bool = False
+    """Whether a run goes on, whose record has the limit of episodes that it began with, whoever set it."""
     teacher: Policy | None = None
     """The policy that is imitated, for learners that imitate one."""
 
@@ -95,6 +97,11 @@ class Learner(ABC):
     @abstractmethod
     def normalizer(self) -> Normalizer:
         """The observation normaliser of the current iteration."""
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether anything has been learned yet."""
+        return True
 
     @abstractmethod
     def ask(self, designs: Designs) -> Trials:

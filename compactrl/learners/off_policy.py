@@ -238,6 +238,11 @@ class OffPolicyLearner(GradientLearner):
         told = self._searched_batch.told(designs if self.settled is None else self.settled[None])
         return self._tensor(told.astype(np.float32))
 
+    @property
+    def has_learned(self) -> bool:
+        """Whether there was an update."""
+        return self._updates > 0
+
     def judge(self, outcomes: Outcomes) -> Judgement:  # noqa: ARG002
         """Judge each design by the critics' mean value of its actions."""
         return Judgement(self._design_values, self._design_values)
@@ -266,6 +271,8 @@ def check_off_policy(context: LearnerContext) -> None:
     options, steps, spec = context.options, context.steps, context.spec
     if options.hindsight and spec.goal is None:
         raise InputError(f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none")
+    if spec.goal is not None and spec.goal.refusal and options.hindsight != 0:
+        raise InputError(f"{spec.goal.refusal}. --hindsight 0 learns from the rewards of the steps alone")
     if options.replay_size < options.batch_size:
         raise InputError(
             f"--replay-size {options.replay_size} is less than --batch-size {options.batch_size}: nothing would "
@@ -276,4 +283,9 @@ def check_off_policy(context: LearnerContext) -> None:
         raise InputError(
             f"--steps {steps}: learning begins after {needed} steps (--random-steps "
             f"{options.random_steps}, --batch-size {options.batch_size}): give more of the first, or fewer of these"
+        )
+    if spec.goal is not None and spec.limited and not context.resumed and steps < spec.max_episode_steps:
+        raise InputError(
+            f"--steps {steps}: episodes have up to {spec.max_episode_steps} steps, and hindsight learns from whole "
+            "ones: give more of the first, or a smaller --max-episode-steps"
         )

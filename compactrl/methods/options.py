@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from compactrl.envs.engines import CHOICES
+from compactrl.envs.spec import DEFAULT_EPISODE_STEPS
 from compactrl.learners.options import Count, Hidden
 from compactrl.methods.presets import PRESETS
 
@@ -39,7 +40,10 @@ class SearchOptions(BaseModel):
     )
     engine: str = Field("auto", description=f"What steps the environment: {CHOICES}.")
     max_episode_steps: Count = Field(
-        0, ge=0, description="Cut episodes after this many environment steps; 0 keeps the environment's own limit."
+        0,
+        ge=0,
+        description="Cut episodes after this many environment steps; 0 keeps the environment's own limit, "
+        f"{DEFAULT_EPISODE_STEPS} where it sets none.",
     )
     steps: Count = Field(
         20_000_000,

@@ -41,6 +41,11 @@ def save_checkpoint(run: Path, iteration: int, state: State) -> None:
     _delete_oldest(folder, store)
 
 
+def has_checkpoint(run: Path) -> bool:
+    """Return whether there is any checkpoint in a run's folder, whole or not."""
+    return bool(_checkpoints(run / FOLDER))
+
+
 def load_checkpoint(
     run: Path, options: dict[str, Any] | None = None, only: Callable[[State], State] = lambda state: state
 ) -> tuple[int, State] | None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.errors import DamagedFileError, InputError
+from compactrl.errors import CompactrlError, DamagedFileError, InputError
 from compactrl.methods.settings import Settings
-from compactrl.runs.checkpoints import MAY_CHANGE
+from compactrl.runs.checkpoints import FOLDER, MAY_CHANGE, has_checkpoint
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
 from compactrl.searches.prepare import Prepared, prepare
@@ -28,14 +28,20 @@ def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
     """Check the options and begin a run's directory.
 
     Args:
-        given: options by name; those not given get their defaults.
+        given: options by name; those not given, or None, get their defaults.
         out: the run's directory; by default a new one under runs/.
 
     Raises:
         InputError: an option or the directory will not do.
     """
     prepared = prepare(given)
-    settings = prepared.settings
+    settings, spec = prepared.settings, prepared.spec
+    if not spec.limited:
+        warnings.warn(
+            f"{spec.id} sets no limit to its episodes: they are cut after {spec.max_episode_steps} steps where they "
+            "have not ended; --max-episode-steps says after how many",
+            stacklevel=2,
+        )
     path = Path(out) if out else _next_directory(settings)
     return _opened(prepared, lambda: RunWriter.create(path, settings.flat(), prepared.teacher))
 
@@ -49,11 +55,13 @@ def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search
         changed: options that change no result, such as workers and ray_address; None keeps what the run has.
 
     Raises:
-        InputError: there is no run, its budget is spent, or an option may not change.
+        InputError: there is no run, its checkpoints are gone, its budget is spent, or an option may not change.
         DamagedFileError: no checkpoint can be read.
     """
     run = Run(path)
-    prepared = prepare({**run.config, **_changes({"steps": steps, **changed})}, run.path)
+    changes = _changes({"steps": steps, **changed})
+    _check_not_lost(run)
+    prepared = prepare({**run.config, **changes}, run.path)
     _warn_of_new_options(run, prepared.settings)
     search = _opened(prepared, lambda: RunWriter(run.path))
     try:
@@ -110,6 +118,26 @@ def _warn_of_new_options(run: Run, settings: Settings) -> None:
         )
 
 
+def _check_not_lost(run: Run) -> None:
+    """Raise InputError where a run has come to something, and has no checkpoint of it: it would be trained over.
+
+    One that ended before its first checkpoint has metrics at most, and an empty folder: nothing of it is lost by
+    beginning again.
+    """
+    if has_checkpoint(run.path):
+        return
+    left = [name for name in ("policy.json", "summary.json") if (run.path / name).exists()]
+    if not (run.path / FOLDER).is_dir() and run.metrics:
+        left.append("metrics.jsonl")
+    if not left:
+        return
+    can = "`compactrl evaluate` and `compactrl export` still take its policy" if "policy.json" in left else ""
+    raise InputError(
+        f"{run.path} cannot go on: checkpoints/ has none, though there is {' and '.join(left)}. "
+        f"{can + '; to' if can else 'To'} train, put checkpoints/ back, or begin anew with another --out"
+    )
+
+
 def _restore(search: Search) -> None:
     """Bring a fresh search to its last whole checkpoint.
 
@@ -141,19 +169,23 @@ def _check_is_unfinished(search: Search, run: Run) -> None:
         )
 
 
-def search(out: str | Path | None = None, on_iteration: OnIteration | None = None, **options: Any) -> Run:
+def search(
+    env: str | None = None, *, out: str | Path | None = None, on_iteration: OnIteration | None = None, **options: Any
+) -> Run:
     """Search for a compact policy and return its run.
 
     Args:
+        env: the environment's id; all else is given by name.
         out: the run's directory; by default a new one under runs/.
         on_iteration: called after every iteration with its metrics and the search.
-        options: as on the command line, with underscores.
+        options: as on the command line, with underscores. One that is None is not given, and gets its default:
+            `hidden=None` is the default width, and a linear policy is `hidden="none"` or `hidden=()`.
 
     Raises:
         InputError: an option or the directory will not do.
-        CompactrlError: the search cannot go on.
+        CompactrlError: the search cannot go on, or has learned nothing.
     """
-    return finish(start(options, out), on_iteration)
+    return finish(start({**options, "env": env}, out), on_iteration)
 
 
 def resume(path: str | Path, steps: int | None = None, on_iteration: OnIteration | None = None, **changed: Any) -> Run:
@@ -164,11 +196,21 @@ def resume(path: str | Path, steps: int | None = None, on_iteration: OnIteration
 def finish(
     search: Search, on_iteration: OnIteration | None = None, should_stop: Callable[[], bool] = lambda: False
 ) -> Run:
-    """Run a search to its end, or until `should_stop`; at the end, evaluate what ships on fresh episodes."""
+    """Run a search to its end, or until `should_stop`; at the end, evaluate what ships on fresh episodes.
+
+    Raises:
+        CompactrlError: the search cannot go on, or its budget is spent and nothing was learned.
+    """
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # reported otherwise: failed evaluations, NaN losses
             search.run(on_iteration, should_stop)
         run = Run(search.writer.path)
+        if search.progress >= 1 and not search.learner.has_learned:
+            raise CompactrlError(
+                f"nothing was learned: in {search.options.steps} environment steps there were too few whole episodes "
+                f"in the {search.settings.lanes} environments. Go on with more: compactrl resume {run.path} --steps "
+                "COUNT, or begin anew with a smaller --max-episode-steps or fewer --lanes"
+            )
         if search.progress >= 1:
             report = run.report(run.evaluate(FINAL_EPISODES, search.options.threads))
             write_json(run.path / "summary.json", {**search.summary(), **report, "finished": True})

@@ -95,6 +95,7 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         steps=settings.search.steps,
         settle=settings.search.settle,
         strategy=settings.strategy,
+        resumed=folder is not None,
         teacher=teacher,
     )
     try:

@@ -54,6 +54,13 @@ class Search:
                 "same, and slower)",
                 stacklevel=2,
             )
+        if not self.spec.repeats:
+            warnings.warn(
+                f"{self.spec.id} does not do the same for the same seed and actions: two searches with one --seed will "
+                "differ. It draws random numbers that reset(seed=...) does not decide, such as np.random's or random's "
+                "own; draw from self.np_random instead",
+                stacklevel=2,
+            )
         self._sizes, self._settled_seed = prepared.compression.sizes, prepared.seeds.settled
         self.controller = _controller(prepared)
         self.evaluator = self._evaluator(self.settings.lanes, prepared.seeds.training, "training")

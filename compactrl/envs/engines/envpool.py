@@ -74,7 +74,8 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     else:
         return None  # images and other dictionaries: Gymnasium flattens what can be flattened
     limit = int(spec.config.max_episode_steps)
-    if not 0 < limit < 10**6:
+    limited = 0 < limit < 10**6
+    if not limited:
         limit = DEFAULT_EPISODE_STEPS
     return EnvironmentSpec(
         env,
@@ -85,6 +86,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
         {**options, "max_episode_steps": limit},
         goal,
         measure_names(env, (), goal),
+        limited,
         resumes_exactly=not RANDOM_STEPS.fullmatch(env),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer, reset_seed
 from compactrl.envs.goals import goal_of, has_goals
-from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
+from compactrl.envs.probe import global_random_state_kept, probe, success_in
+from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, SUCCESS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
 from compactrl.types import Floats, Integers
 
@@ -30,30 +32,52 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
 
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
-    from compactrl.envs.wrappers import GoalObservation
 
     try:
         registered = gymnasium.spec(env)
     except gymnasium.error.Error:
         return None
-    given = max_episode_steps or options.get("max_episode_steps")
-    limit = given or registered.max_episode_steps or DEFAULT_EPISODE_STEPS
+    own = max_episode_steps or options.get("max_episode_steps") or registered.max_episode_steps
+    limit = own or DEFAULT_EPISODE_STEPS
     options = {**options, "max_episode_steps": limit}
-    try:
-        made = make_gymnasium(env, options)
-    except Exception as error:
-        raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+    with global_random_state_kept():
+        try:
+            made = make_gymnasium(env, options)
+        except Exception as error:
+            raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+        return _described(env, made, limit, bool(own), options)
+
+
+def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str, Any]) -> EnvironmentSpec:
+    """Say what an environment is that has been made, and close it.
+
+    Args:
+        env: its id.
+        made: the environment.
+        limit: of an episode, in steps.
+        limited: whether somebody set that.
+        options: it was made with.
+    """
+    from compactrl.envs.wrappers import GoalObservation
+
     size = int(np.prod(made.observation_space.shape))
     action = action_spec(env, made.action_space)
-    goal = goal_of(made, made.goal_size) if isinstance(made, GoalObservation) else None
-    measures = measure_names(env, made.metadata.get("measures", ()), goal)
+    named = measure_names(env, made.metadata.get("measures", ()))
+    goals = isinstance(made, GoalObservation)
+    tried = probe(made, lambda: make_gymnasium(env, options))
     made.close()
-    return EnvironmentSpec(env, "gymnasium", size, action, limit, options, goal, measures)
+    reported = tried.reports_success or SUCCESS in named
+    goal = goal_of(made, tried, reported) if goals else None  # closed, as it is when rewards are asked for
+    measures = measure_names(env, named, goal, reported)
+    return EnvironmentSpec(
+        env, "gymnasium", size, action, limit, options, goal, measures, limited, repeats=tried.repeats
+    )
 
 
 def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> GymnasiumEngine:  # noqa: ARG001  (one is all there is)
     """See `EngineKind`."""
-    return GymnasiumEngine(spec.id, seeds, spec.kwargs)
+    in_info = spec.goal is None or spec.goal.success is None
+    return GymnasiumEngine(spec.id, seeds, spec.kwargs, in_info and SUCCESS in spec.measures)
 
 
 def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
@@ -78,8 +102,10 @@ class GymnasiumEngine:
 
     An environment that raises does not end the search: its lane answers with the reason, and begins anew.
 
-    What it names in `metadata["measures"]` it reports in `info` at an episode's last step. The task of an episode
-    comes as `reset(options={"task": …})`, where trials have tasks.
+    What it names in `metadata["measures"]` it reports in `info` at an episode's last step, and so it does with success
+    (`is_success`, or `success`) where it says that at all.
+
+    The task of an episode comes as `reset(options={"task": …})`, where trials have tasks.
 
     Every reset is seeded, by the lane's seed and its count of resets (`reset_seed`).
 
@@ -87,15 +113,18 @@ class GymnasiumEngine:
         env: a registered id.
         seeds: one an environment.
         kwargs: options for `gymnasium.make`.
+        success: whether it says in `info` what succeeds, named as a measure or not.
     """
 
-    def __init__(self, env: str, seeds: list[int], kwargs: dict[str, Any]) -> None:
+    def __init__(self, env: str, seeds: list[int], kwargs: dict[str, Any], success: bool = False) -> None:
         self._envs = [make_gymnasium(env, kwargs) for _ in seeds]
         self._seeds = seeds
         self._resets = [0] * len(seeds)
         self._size = int(np.prod(self._envs[0].observation_space.shape))
         self._goal_size = getattr(self._envs[0], "goal_size", 0)
-        self._measures = measure_names(env, self._envs[0].metadata.get("measures", ()))
+        self._id, self._named = env, measure_names(env, self._envs[0].metadata.get("measures", ()))
+        self._measures = measure_names(env, self._named, reported=success)
+        self._warned = SUCCESS in self._measures
         self._command: tuple[Integers, NDArray[Any] | None, NDArray[np.bool_], Floats | None] | None = None
 
     def send(
@@ -130,7 +159,8 @@ class GymnasiumEngine:
                     done[position], ended[position] = terminated or truncated, terminated
                     if done[position]:
                         for name, values in measures.items():
-                            values[position] = _measured(info, name)
+                            values[position] = _measured(info, name, name in self._named)
+                        self._warn_of_late_success(info)
                 flat = np.asarray(seen, np.float64).ravel()
                 if flat.shape != (self._size,):
                     errors[position] = (
@@ -145,14 +175,27 @@ class GymnasiumEngine:
                 errors[position] = f"the environment raised {type(error).__name__}: {error}"
         return Answer(observation, reward, done, errors, ended, achieved, measures)
 
+    def _warn_of_late_success(self, info: Any) -> None:
+        """Warn once of an environment that says what succeeds at the end of an episode alone, too late to be seen."""
+        if not self._warned and success_in(info) is not None:
+            self._warned = True
+            warnings.warn(
+                f"{self._id} has success in its info at the end of an episode alone: it is not reported. For that, "
+                'name it in the environment\'s metadata: {"measures": ["success"]}',
+                stacklevel=2,
+            )
+
     def close(self) -> None:
         """See `Engine`."""
         for env in self._envs:
             env.close()
 
 
-def _measured(info: Any, name: str) -> float:
-    """Return a measure of an episode that has ended."""
-    if name not in info:
+def _measured(info: Any, name: str, named: bool) -> float:
+    """Return a measure of an episode that has ended: one that is named must be there."""
+    if name in info and (named or name != SUCCESS):
+        return float(info[name])
+    success = success_in(info) if name == SUCCESS else None
+    if success is None and named:
         raise KeyError(f"the measure '{name}' is named in the environment's metadata, and is not in its last info")
-    return float(info[name])
+    return np.nan if success is None else success

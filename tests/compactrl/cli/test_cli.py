@@ -192,7 +192,7 @@ def test_the_record_of_a_run_leaves_nothing_to_later_defaults(run):
 
 def test_failed_episodes_are_told(call, tmp_path):
     faulty = ["--env", "compactrl/Faulty-v0", "--env-options", '{"fault": "nan", "chance": 0.3}']
-    status, out, error = call("search", *CHROMATIC, *faulty, "--out", "run")
+    status, out, error = call("search", *CHROMATIC, *faulty, "--max-episode-steps", 100, "--out", "run")
     assert status == 0
     assert "more failed and are left out" in out
     assert "evaluations failed and are left out: the environment returned NaN" in error

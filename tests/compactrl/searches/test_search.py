@@ -7,6 +7,7 @@ import functools
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from compactrl.runs.history import load_trace
 from compactrl.runs.run import Run
 from compactrl.searches import api
 from compactrl.searches.api import finish, reopen, resume, search, start
+from compactrl.searches.prepare import prepare
 from compactrl.searches.shipping import LEADERS
 from es import STRATEGIES
 
@@ -435,6 +437,66 @@ def test_a_run_of_an_earlier_version_is_told_what_is_new_to_it(tmp_path):
         reopen(path).close()
     assert Run(path).config["anchor_share"] == 0.5
     reopen(path).close()
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_whose_checkpoints_are_gone_is_not_trained_over(tmp_path, finished):
+    path, begun = tmp_path / "run", start(options_of("linear", "none"), tmp_path / "run")
+    finish(begun, should_stop=lambda: not finished and begun.iteration == 3)
+    shutil.rmtree(path / "checkpoints")
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    with pytest.raises(InputError, match=r"run cannot go on: checkpoints/ has none, though there is policy.json.*anew"):
+        resume(path, steps=5000)
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+    assert Run(path).evaluate(4).episodes == 4
+    for file in (*path.glob("policy.*"), path / "summary.json"):
+        file.unlink()
+    with pytest.raises(InputError, match=r"though there is metrics.jsonl. To train, put checkpoints/ back"):
+        resume(path)
+
+
+def test_a_search_that_ended_before_its_first_checkpoint_begins_again(tmp_path):
+    whole = whole_run("linear", "none")
+    path, killed = tmp_path / "run", start(options_of("linear", "none"), tmp_path / "run")
+    killed.save = lambda: None
+    killed.run(should_stop=lambda: killed.iteration == 3)
+    killed.close()
+    assert [file.name for file in (path / "checkpoints").iterdir()] == []
+    assert len(Run(path).metrics) == 3
+    assert_same_run(resume(path), whole)
+
+
+def test_a_limit_that_nobody_set_is_told_once_as_a_search_begins(tmp_path, recwarn):
+    options = options_of("linear", "none", env="compactrl/Faulty-v0", env_options={"fault": "none"}, steps=400)
+    run = finish(start(options, tmp_path / "run"))
+    told = [str(each.message) for each in recwarn if "limit" in str(each.message)]
+    assert len(told) == 1
+    assert "compactrl/Faulty-v0 sets no limit to its episodes: they are cut after 1000 steps" in told[0]
+    assert "--max-episode-steps" in told[0]
+    run.evaluate(2)
+    resume(run.path, steps=800)
+    finish(start({**options, "max_episode_steps": 1000}, tmp_path / "other"))
+    finish(start(options_of("linear", "none", steps=400), tmp_path / "target"))
+    assert len([each for each in recwarn if "limit" in str(each.message)]) == 1
+
+
+def test_the_environment_comes_first_and_all_else_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = {**options_of("linear", "none"), "steps": 400}
+    assert options.pop("env") == "compactrl/Target-v0"
+    run = search("compactrl/Target-v0", **options)
+    assert (run.config["env"], str(run.path)) == ("compactrl/Target-v0", "runs/linear-compactrl-Target-v0-seed3")
+    with pytest.raises(InputError, match="unknown environment 'Cart-v0'"):
+        search("Cart-v0", steps=3000)
+    assert not (tmp_path / "Cart-v0").exists()
+    with pytest.raises(TypeError, match="positional"):
+        search("compactrl/Target-v0", tmp_path / "run", **options)
+
+
+@pytest.mark.parametrize(("hidden", "widths"), [(None, (41,)), ("none", ()), ((), ()), (7, (7,)), ("7,8", (7, 8))])
+def test_widths_in_python_are_those_of_the_command_line(hidden, widths):
+    given = {"env": "compactrl/Target-v0", "method": "unstructured", "hidden": hidden}
+    assert prepare(given).settings.search.hidden == widths
 
 
 def test_there_must_be_a_run_to_resume(tmp_path):

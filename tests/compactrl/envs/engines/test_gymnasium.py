@@ -1,5 +1,7 @@
 """The Gymnasium engine: what it gives to an environment, and takes from it."""
 
+import random
+
 import gymnasium
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from compactrl.envs.registry import describe
 from compactrl.errors import InputError
 from compactrl.networks.batched import BatchedMLP, normalize_into
 from compactrl.policies.distributions import Deterministic
+from compactrl.searches.api import search
 from compactrl.types import Exploration
 
 
@@ -88,6 +91,96 @@ def test_goals_are_measured_as_success():
     assert describe("compactrl/BitFlip-v0").measures == ("success",)
     assert describe("FetchReach-v4").measures == ("success",)
     assert describe("Pendulum-v1").measures == ()
+
+
+def test_a_limit_that_nobody_set_is_known(errand):
+    assert (describe(errand).max_episode_steps, describe(errand).limited) == (1000, False)
+    assert describe(errand, max_episode_steps=1000).limited
+    assert describe(errand, kwargs={"max_episode_steps": 30}).limited
+    for env, engine in (
+        ("Pendulum-v1", "gymnasium"),
+        ("Pendulum-v1", "envpool"),
+        ("compactrl/PointMass-v0", "batched"),
+    ):
+        assert describe(env, engine).limited
+
+
+class Draws(gymnasium.Env):
+    """Sees a random number every step, drawn as `how` says."""
+
+    metadata = {"render_modes": []}  # noqa: RUF012
+    observation_space = action_space = gymnasium.spaces.Box(-np.inf, np.inf, (1,), np.float64)
+
+    def __init__(self, how):
+        self.how, self.own = how, np.random.default_rng()
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed, options=options)
+        if self.how == "global, seeded":
+            np.random.seed(seed)
+        return self.look(), {}
+
+    def step(self, action):  # noqa: ARG002
+        reward = random.random() if self.how == "reward" else 0.0
+        return self.look(), reward, False, False, {}
+
+    def look(self):
+        match self.how:
+            case "np_random" | "reward":
+                drawn = self.np_random.random()
+            case "unseeded":
+                drawn = self.own.random()
+            case "python":
+                drawn = random.random()
+            case _:
+                drawn = np.random.random()
+        return np.array([drawn])
+
+
+@pytest.fixture
+def draws():
+    gymnasium.register("Draws-v0", Draws, max_episode_steps=15, disable_env_checker=True)
+    yield "Draws-v0"
+    del gymnasium.registry["Draws-v0"]
+
+
+@pytest.mark.parametrize("how", ["global", "global, seeded", "python", "unseeded", "reward", "np_random"])
+def test_randomness_that_no_seed_decides_is_noticed_and_no_state_is_touched(draws, how):
+    before = np.random.get_state(), random.getstate()
+    spec = describe(draws, kwargs={"how": how})
+    assert spec.repeats == (how == "np_random")
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0][1])
+    assert np.random.get_state()[2:] == before[0][2:]
+    assert random.getstate() == before[1]
+
+
+def test_a_search_warns_once_of_randomness_that_no_seed_decides(draws, tmp_path, recwarn):
+    options = {"env": draws, "method": "linear", "population": 4, "steps": 400, "selections": 1}
+    for how in ("global", "np_random"):
+        search(out=tmp_path / how, **options, env_options={"how": how})
+        told = [str(each.message) for each in recwarn if "same seed and actions" in str(each.message)]
+        assert len(told) == 1
+        assert "Draws-v0 does not do the same" in told[0]
+
+
+@pytest.mark.parametrize(
+    "env", ["Pendulum-v1", "Hopper-v5", "CartPole-v1", "compactrl/PointMass-v0", "compactrl/Faulty-v0"]
+)
+def test_environments_that_draw_as_they_should_repeat_themselves(env):
+    assert describe(env, "gymnasium").repeats
+
+
+def test_an_environment_of_which_there_is_one_at_a_time_is_described(draws, monkeypatch):
+    made, make = [], Draws.__init__
+
+    def once(*given, **named):
+        make(*given, **named)
+        if made:
+            raise OSError("the port is taken")
+        made.append(0)
+
+    monkeypatch.setattr(Draws, "__init__", once)
+    assert describe(draws, kwargs={"how": "np_random"}).repeats
 
 
 def test_envpool_takes_no_tasks():

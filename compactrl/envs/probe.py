@@ -1,0 +1,163 @@
+"""A few steps of an environment, taken as it is described: they tell what its spaces do not.
+
+The environments that take them are of no other use, so that a search meets the same episodes as without them; and
+what they draw from the global state of numpy's or Python's random numbers is put back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.types import Floats
+
+EPISODES, STEPS = 2, 10
+"""At most so many steps in each of so many episodes."""
+SUCCESS_KEYS = ("is_success", "success")
+"""Where environments say in `info` whether an episode has succeeded, in order of preference."""
+
+
+class Step(NamedTuple):
+    """What an environment answered to an action."""
+
+    observation: NDArray[Any]
+    """(O,)"""
+    reward: float
+    ended: bool
+    info: Mapping[str, Any]
+    achieved: Floats | None
+    """(G,) where there are goals."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What came of trying an environment out."""
+
+    steps: tuple[Step, ...] = ()
+    problem: str = ""
+    """What it raised; nothing if it did not."""
+    repeats: bool = True
+    """Whether another one did the same, from the same seeds and by the same actions."""
+
+    @property
+    def reports_success(self) -> bool:
+        """Whether `info` says of these steps if they succeeded."""
+        return any(success_in(step.info) is not None for step in self.steps)
+
+
+def probe(env: Any, make: Callable[[], Any]) -> Probe:
+    """Take a few steps in a Gymnasium environment with a flat observation; raises nothing that the environment raises.
+
+    Another one takes the same by turns: what both draw from one state, or each from a generator of its own that no seed
+    decides, shows as a difference.
+
+    Args:
+        env: freshly made, and of no other use.
+        make: makes another one.
+    """
+    with warnings.catch_warnings(), contextlib.ExitStack() as opened:
+        warnings.simplefilter("ignore")  # a search's environments give the same ones
+        twin = None
+        with contextlib.suppress(Exception):  # there may be one at a time
+            twin = make()
+            opened.callback(_close, twin)
+        tried = _Trial(env, twin)
+        try:
+            tried.run()
+        except Exception as error:
+            return Probe(tuple(tried.steps), f"{type(error).__name__}: {error}", tried.repeats)
+    return Probe(tuple(tried.steps), "", tried.repeats)
+
+
+class _Trial:
+    """The steps of an environment, and of its twin as long as that does the same."""
+
+    def __init__(self, env: Any, twin: Any) -> None:
+        self.steps: list[Step] = []
+        self.repeats = True
+        self._env, self._twin = env, twin
+        self._actions = copy.deepcopy(env.action_space)  # which an environment may share with others
+        self._actions.seed(0)
+
+    def run(self) -> None:
+        """Take the steps."""
+        for episode in range(EPISODES):
+            self._compare(_begun(self._env, episode), _begun, episode)
+            for _ in range(STEPS):
+                action = self._actions.sample()
+                step = _step(self._env, copy.copy(action))
+                self.steps.append(step)
+                self._compare(_told(step), _taken, action)
+                if step.ended:
+                    break
+
+    def _compare(self, seen: NDArray[Any], do: Callable[[Any, Any], NDArray[Any]], given: Any) -> None:
+        """Let the twin do the same with what was given; nothing is said of one that raises."""
+        if self._twin is None:
+            return
+        try:
+            self.repeats = np.array_equal(seen, do(self._twin, given), equal_nan=True)
+        except Exception:
+            self._twin = None
+        if not self.repeats:
+            self._twin = None
+
+
+def _begun(env: Any, seed: int) -> NDArray[Any]:
+    """Begin an episode; return what is seen, (O,)."""
+    return np.array(env.reset(seed=seed)[0], np.float64)
+
+
+def _taken(env: Any, action: Any) -> NDArray[Any]:
+    """Take an action; return what is told of the step, (O + 2,)."""
+    return _told(_step(env, action))
+
+
+def _told(step: Step) -> NDArray[Any]:
+    """Return what a policy or its learner gets to know of a step, as one row."""
+    return np.concatenate([np.ravel(step.observation), [step.reward, step.ended]])
+
+
+def _close(env: Any) -> None:
+    with contextlib.suppress(Exception):
+        env.close()
+
+
+@contextlib.contextmanager
+def global_random_state_kept() -> Iterator[None]:
+    """Put the global states of numpy's and Python's random numbers back to what they were."""
+    states = np.random.get_state(), random.getstate()
+    try:
+        yield
+    finally:
+        np.random.set_state(states[0])
+        random.setstate(states[1])
+
+
+def _step(env: Any, action: Any) -> Step:
+    observation, reward, terminated, truncated, info = env.step(action)
+    achieved = getattr(env, "achieved", None) if hasattr(env, "goal_size") else None
+    ended = bool(terminated or truncated)
+    return Step(np.array(observation), float(reward), ended, dict(info), None if achieved is None else achieved.copy())
+
+
+def success_in(info: Any) -> float | None:
+    """Return what `info` says of success, a number; None where it says nothing.
+
+    Example:
+        >>> success_in({"is_success": np.True_, "success": 0.0}), success_in({"success": "unknown"})
+        (1.0, None)
+    """
+    for key in SUCCESS_KEYS if isinstance(info, Mapping) else ():
+        value = np.asarray(info.get(key))
+        if value.size == 1 and value.dtype.kind in "biuf":
+            return float(value.item())
+    return None
