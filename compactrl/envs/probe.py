@@ -1,6 +1,9 @@
-"""A few steps of an environment, taken as it is described: they tell what its spaces do not.
+"""What an environment is tried with as it is described: that tells what its spaces do not.
 
-The environments that take them are of no other use, so that a search meets the same episodes as without them; and
+Two resets with one seed; where there are goals, a few steps too, which rewards are held against. No others take steps:
+a step may move a real robot, or hang, and workers are there to bear that in a search.
+
+The environments that are tried are of no other use, so that a search meets the same episodes as without them; and
 what they draw from the global state of numpy's or Python's random numbers is put back.
 """
 
@@ -39,7 +42,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Probe:
-    """What came of trying an environment out."""
+    """What came of trying an environment with goals out."""
 
     steps: tuple[Step, ...] = ()
     problem: str = ""
@@ -54,7 +57,7 @@ class Probe:
 
 
 def probe(env: Any, make: Callable[[], Any]) -> Probe:
-    """Take a few steps in a Gymnasium environment with a flat observation; raises nothing that the environment raises.
+    """Take a few steps in an environment with goals; raises nothing that the environment raises.
 
     Another one takes the same by turns: what both draw from one state, or each from a generator of its own that no seed
     decides, shows as a difference.
@@ -75,6 +78,20 @@ def probe(env: Any, make: Callable[[], Any]) -> Probe:
         except Exception as error:
             return Probe(tuple(tried.steps), f"{type(error).__name__}: {error}", tried.repeats)
     return Probe(tuple(tried.steps), "", tried.repeats)
+
+
+def resets_repeat(env: Any) -> bool:
+    """Return whether a Gymnasium environment begins twice in the same way, from one seed; one that raises may.
+
+    Args:
+        env: with a flat observation, freshly made, and of no other use.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a search's environments give the same ones
+        try:
+            return np.array_equal(_begun(env, 0), _begun(env, 0), equal_nan=True)
+        except Exception:
+            return True
 
 
 class _Trial:

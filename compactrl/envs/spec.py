@@ -45,7 +45,7 @@ class EnvironmentSpec:
     resumes_exactly: bool = True
     """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
     repeats: bool = True
-    """Whether a seed and actions decide what happens, as far as a few steps tell."""
+    """Whether a seed and actions decide what happens, as far as two resets with one seed tell, and steps to goals."""
 
     @property
     def alive_bonus(self) -> float:

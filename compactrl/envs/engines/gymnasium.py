@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer, reset_seed
 from compactrl.envs.goals import goal_of, has_goals
-from compactrl.envs.probe import global_random_state_kept, probe, success_in
+from compactrl.envs.probe import Probe, global_random_state_kept, probe, resets_repeat, success_in
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, SUCCESS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
 from compactrl.types import Floats, Integers
@@ -64,7 +64,7 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     action = action_spec(env, made.action_space)
     named = measure_names(env, made.metadata.get("measures", ()))
     goals = isinstance(made, GoalObservation)
-    tried = probe(made, lambda: make_gymnasium(env, options))
+    tried = probe(made, lambda: make_gymnasium(env, options)) if goals else Probe(repeats=resets_repeat(made))
     made.close()
     reported = tried.reports_success or SUCCESS in named
     goal = goal_of(made, tried, reported) if goals else None  # closed, as it is when rewards are asked for
@@ -102,8 +102,8 @@ class GymnasiumEngine:
 
     An environment that raises does not end the search: its lane answers with the reason, and begins anew.
 
-    What it names in `metadata["measures"]` it reports in `info` at an episode's last step, and so it does with success
-    (`is_success`, or `success`) where it says that at all.
+    What it names in `metadata["measures"]` it reports in `info` at an episode's last step. Success may be called
+    `is_success` there; environments with goals need not name it.
 
     The task of an episode comes as `reset(options={"task": …})`, where trials have tasks.
 
@@ -160,7 +160,7 @@ class GymnasiumEngine:
                     if done[position]:
                         for name, values in measures.items():
                             values[position] = _measured(info, name, name in self._named)
-                        self._warn_of_late_success(info)
+                        self._warn_of_unnamed_success(info)
                 flat = np.asarray(seen, np.float64).ravel()
                 if flat.shape != (self._size,):
                     errors[position] = (
@@ -175,13 +175,13 @@ class GymnasiumEngine:
                 errors[position] = f"the environment raised {type(error).__name__}: {error}"
         return Answer(observation, reward, done, errors, ended, achieved, measures)
 
-    def _warn_of_late_success(self, info: Any) -> None:
-        """Warn once of an environment that says what succeeds at the end of an episode alone, too late to be seen."""
+    def _warn_of_unnamed_success(self, info: Any) -> None:
+        """Warn once of an environment that says what succeeds and does not name it, so that nobody counts on it."""
         if not self._warned and success_in(info) is not None:
             self._warned = True
             warnings.warn(
-                f"{self._id} has success in its info at the end of an episode alone: it is not reported. For that, "
-                'name it in the environment\'s metadata: {"measures": ["success"]}',
+                f"{self._id} has success in its info and does not name it: it is not reported. For that, name it in "
+                'the environment\'s metadata: {"measures": ["success"]}',
                 stacklevel=2,
             )
 

@@ -1,5 +1,7 @@
 """Rewards of goals: what a search takes for them is what the environment pays."""
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -252,23 +254,23 @@ def stride():
 
 
 def test_success_is_measured_without_goals_too(stride):
-    spec = describe(stride)
+    spec = describe(stride, kwargs={"named": True})
     assert (spec.goal, spec.measures) == (None, ("success",))
     found = outcomes_of(spec, 2, make_trials(spec, 12, scale=2.0)).measures["success"]
     assert set(found) == {0.0, 1.0}
 
 
 def test_an_end_without_a_word_is_unknown_and_no_failure(stride):
-    spec = describe(stride, kwargs={"silent": (15,)})
+    spec = replace(describe(stride, kwargs={"silent": (15,)}), measures=("success",))  # as if it had goals
     found = outcomes_of(spec, 2, make_trials(spec, 12))
     assert not found.failures
     assert np.isnan(found.measures["success"]).all()
 
 
-def test_success_that_is_told_at_the_end_alone_is_named_by_the_environment_or_warned_of(stride):
+def test_success_is_named_by_an_environment_without_goals_or_warned_of(stride):
     spec = describe(stride, kwargs={"last": 15})
     assert spec.measures == ()
-    with pytest.warns(UserWarning, match="Stride-v0 has success in its info at the end of an episode alone") as told:
+    with pytest.warns(UserWarning, match="Stride-v0 has success in its info and does not name it") as told:
         outcomes_of(spec, 1, make_trials(spec, 3))
     assert len(told) == 1
     spec = describe(stride, kwargs={"last": 15, "named": True})
@@ -276,7 +278,7 @@ def test_success_that_is_told_at_the_end_alone_is_named_by_the_environment_or_wa
     assert set(outcomes_of(spec, 2, make_trials(spec, 12, scale=2.0)).measures["success"]) == {0.0, 1.0}
 
 
-def test_the_steps_that_are_tried_change_no_episode(stride):
+def test_what_is_tried_changes_no_episode(stride):
     """What a search's environments do is what fresh ones do."""
     spec = describe(stride)
     engine = make_engine(spec, [5], 1)
