@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from compactrl.cli.parameters import Json, Parameter, RunPath, flag_of, whole_number, with_parameters
+from compactrl.cli.parameters import Json, Parameter, RunPath, whole_number, with_parameters
+from compactrl.errors import flag_of
 
 if TYPE_CHECKING:
     from compactrl.exports.options import OptionHelp

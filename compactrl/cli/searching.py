@@ -17,10 +17,10 @@ from compactrl.cli.parameters import (
     RayAddress,
     RunPath,
     Workers,
-    flag_of,
     whole_number,
     with_parameters,
 )
+from compactrl.errors import flag_of
 
 if TYPE_CHECKING:
     from compactrl.methods.help import OptionHelp

@@ -14,16 +14,6 @@ DEFAULT_LANES = 160
 """Enough: in blocks of 80, a core hides the cost of handing over commands. 320 lanes are no faster."""
 
 
-def count(value: Any) -> Any:
-    """Read '20e6' as a whole number."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return value
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def widths(value: Any) -> Any:
     """Read '41', '41,41' or 'none'."""
     if isinstance(value, str):
@@ -38,7 +28,6 @@ def _absolute(value: Any) -> Any:
     return str(Path(value).absolute()) if value else ""
 
 
-Count = Annotated[int, BeforeValidator(count)]
 Hidden = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(widths)]
 
 
@@ -57,8 +46,8 @@ class EvolutionOptions(Options):
     """Options of learning by an evolution strategy."""
 
     es: str = Field("pgpe", description="Evolution strategy: " + ", ".join(STRATEGIES) + ".")
-    population: Count = Field(64, ge=2, description="Evaluations a generation.")
-    settle_es: str = Field("pgpe", description="Evolution strategy once a design is settled, with its own defaults.")
+    population: int = Field(64, ge=2, description="Evaluations a generation.")
+    fine_tune_es: str = Field("pgpe", description="Evolution strategy once a design is settled, with its own defaults.")
     alive_bonus: float | None = Field(
         None,
         description="Reward a step for not falling, left out while training so that standing still does not pay; "
@@ -79,14 +68,14 @@ class GradientOptions(Options):
     """What every learner by gradients takes."""
 
     actor_learning_rate: float = Field(3e-4, gt=0, description="Of the policy, or of the network that writes policies.")
-    actor_final_rate_share: float = Field(
+    actor_learning_rate_decay: float = Field(
         1.0,
         gt=0,
         le=1,
         description="Share of that learning rate which is left when the budget is spent; it falls evenly. A larger "
         "budget for a finished run raises it again.",
     )
-    average_share: float = Field(
+    weight_averaging: float = Field(
         0.0,
         ge=0,
         le=1,
@@ -94,14 +83,14 @@ class GradientOptions(Options):
         "0 ships the last.",
     )
     weight_decay: float = Field(0.0, ge=0, description="Of the policy, or of the network that writes policies.")
-    batch_size: Count = Field(256, ge=1, description="Transitions an update; split among the architectures of a batch.")
+    batch_size: int = Field(256, ge=1, description="Transitions an update; split among the architectures of a batch.")
     updates_per_step: float = Field(1.0, gt=0, description="Updates for each environment step.")
-    iteration_steps: Count = Field(
+    iteration_steps: int = Field(
         1000,
         ge=1,
         description="Environment steps that the same policies collect, and then learn from, at a time; about.",
     )
-    replay_size: Count = Field(1_000_000, ge=1, description="Transitions that are kept to learn from.")
+    buffer_size: int = Field(1_000_000, ge=1, description="Transitions that are kept to learn from.")
     save_replay: bool = Field(
         True, description="Save the replay buffer in checkpoints; without it a resumed search begins with an empty one."
     )
@@ -113,14 +102,14 @@ class OffPolicyOptions(GradientOptions):
 
     critic_hidden: Hidden = Field((256, 256), description="Widths of the critics' hidden layers.")
     critic_learning_rate: float = Field(3e-4, gt=0, description="Of the critics.")
-    critic_clip: float = Field(
+    critic_huber_delta: float = Field(
         0.0,
         ge=0,
         description="Times their mean size beyond which the critics' errors count by size, not squared; 0: none does.",
     )
-    discount: float = Field(0.99, ge=0, lt=1, description="Of rewards, a step.")
-    target_rate: float = Field(0.005, gt=0, le=1, description="Share of the way that targets go in an update.")
-    random_steps: Count = Field(
+    gamma: float = Field(0.99, ge=0, lt=1, description="Of rewards, a step.")
+    tau: float = Field(0.005, gt=0, le=1, description="Share of the way that targets go in an update.")
+    learning_starts: int = Field(
         10_000, ge=0, description="Environment steps at random before policies act and learning begins."
     )
     normalize_observations: bool = Field(False, description="Normalise observations by their running moments.")
@@ -148,8 +137,8 @@ class Td3Options(OffPolicyOptions):
     random_actions: float = Field(0.0, ge=0, le=1, description="Share of actions that are drawn uniformly.")
     target_noise: float = Field(0.2, ge=0, description="Standard deviation of noise on a target's actions.")
     target_noise_limit: float = Field(0.5, ge=0, description="Where that noise is cut.")
-    policy_delay: Count = Field(2, ge=1, description="Updates of the critics for each of the policy.")
-    critics: Count = Field(2, ge=1, description="Number of critics, of which a target takes the least.")
+    policy_delay: int = Field(2, ge=1, description="Updates of the critics for each of the policy.")
+    critics: int = Field(2, ge=1, description="Number of critics, of which a target takes the least.")
     target_policy: bool = Field(True, description="Let targets act by a policy that follows slowly.")
     action_penalty: float = Field(0.0, ge=0, description="Weight of the mean squared action in the policy's loss.")
 
@@ -175,8 +164,8 @@ DdpgOptions = _with_defaults(
     "DDPG as used with hindsight (Andrychowicz et al. 2017; the public code of Hegde & Sukhatme 2022).",
     actor_learning_rate=1e-3,
     critic_learning_rate=1e-3,
-    discount=0.98,
-    random_steps=1000,
+    gamma=0.98,
+    learning_starts=1000,
     normalize_observations=True,
     exploration_noise=0.2,
     random_actions=0.3,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from compactrl.envs.engines import CHOICES
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS
-from compactrl.learners.options import Count, Hidden
+from compactrl.learners.options import Hidden
 from compactrl.methods.presets import PRESETS
 
 
@@ -21,10 +21,6 @@ def _mapping(value: Any) -> Any:
         return json.loads(value) if value else {}
     except json.JSONDecodeError as error:
         raise ValueError(f"not a JSON object: {error}") from error
-
-
-ALIASES = {"sampling": "controller"}
-"""Other names of options: the controller of a graph hyper policy samples its architectures."""
 
 
 class SearchOptions(BaseModel):
@@ -39,31 +35,31 @@ class SearchOptions(BaseModel):
         {}, description="Options of the environment, as a JSON object."
     )
     engine: str = Field("auto", description=f"What steps the environment: {CHOICES}.")
-    max_episode_steps: Count = Field(
+    max_episode_steps: int = Field(
         0,
         ge=0,
         description="Cut episodes after this many environment steps; 0 keeps the environment's own limit, "
         f"{DEFAULT_EPISODE_STEPS} where it sets none.",
     )
-    steps: Count = Field(
+    steps: int = Field(
         20_000_000,
         ge=1,
         description="Budget in environment steps, re-evaluations included; of gradient methods the last is beyond it.",
     )
-    seed: Count = Field(0, ge=0, description="Source of all randomness.")
+    seed: int = Field(0, ge=0, description="Source of all randomness.")
     hidden: Hidden = Field(
         (41,), description="Widths of the hidden layers, such as 41 or 41,41; none for a linear policy."
     )
     controller: str = Field("", description="What chooses the designs; the default is the method's own.")
     learner: str = Field("", description="Who improves the weights; the default is the method's own.")
-    lanes: Count = Field(
+    num_envs: int = Field(
         0,
         ge=0,
         description="Environments that evaluations are dealt to, or that stand for gradient methods; 0 for at most "
         "160 of the former, 8 of the latter. Results depend on it.",
     )
-    threads: Count = Field(0, ge=0, description="Threads that step environments; 0 for every core. Changes no result.")
-    workers: Count = Field(
+    threads: int = Field(0, ge=0, description="Threads that step environments; 0 for every core. Changes no result.")
+    workers: int = Field(
         0,
         ge=0,
         description="Ray workers that step environments, in place of threads; 0 for none, or with --ray-address for "
@@ -77,13 +73,13 @@ class SearchOptions(BaseModel):
         gt=0,
         description="Seconds after which a worker's share of a generation counts as hung and is done again elsewhere.",
     )
-    settle: float = Field(
+    fine_tune_share: float = Field(
         0.4, ge=0, lt=1, description="Last share of the budget, spent on the weights of the design that leads."
     )
-    selections: Count = Field(
+    reevaluations: int = Field(
         10, ge=1, description="How many times in a search the leading designs are re-evaluated for what ships."
     )
-    selection_episodes: Count = Field(
+    reevaluation_episodes: int = Field(
         32, ge=2, description="Fresh episodes for each of the last designs standing in a re-evaluation."
     )
     checkpoint_seconds: float = Field(

@@ -186,7 +186,7 @@ def test_a_larger_budget_is_re_evaluated_on_its_way(call, run):
 
 def test_the_record_of_a_run_leaves_nothing_to_later_defaults(run):
     config = Run(run).config
-    expected = {"engine": "gymnasium", "max_episode_steps": 20, "lanes": 8, "alive_bonus": 0.0}
+    expected = {"engine": "gymnasium", "max_episode_steps": 20, "num_envs": 8, "alive_bonus": 0.0}
     assert {option: config[option] for option in expected} == expected
 
 
