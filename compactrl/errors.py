@@ -51,3 +51,14 @@ def flag_of(option: str) -> str:
         '--max-flash'
     """
     return "--" + option.replace("_", "-")
+
+
+def either(names: Iterable[str]) -> str:
+    """Return names with 'or' before the last.
+
+    Example:
+        >>> either(["sac", "td3", "ddpg"])
+        'sac, td3 or ddpg'
+    """
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

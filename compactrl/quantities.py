@@ -9,7 +9,8 @@ FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 """Letter after a count → what it stands for; M is a million, B a billion."""
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20, "k": 10**3, "m": 10**6}
 """Unit of a size in memory → bytes."""
-COUNT = "a whole number, such as 20000, 20k, 2e6 or 1.5M"
+EXAMPLES = "20000, 20k, 2e6 or 1.5M"
+COUNT = f"a whole number, such as {EXAMPLES}"
 SIZE = "a whole number of bytes, such as 2000, 2kB or 64KiB"
 _WRITTEN = re.compile(r"([+-]?)(\d[\d_]*(?:,\d{3})*\.?\d*|\.\d+)(e[+-]?\d{1,3})?\s*([a-z]*)", re.IGNORECASE)
 

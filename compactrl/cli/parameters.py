@@ -68,5 +68,5 @@ def whole_number(option: str, value: str | None, read: Callable[[str], int] = re
     except ValueError as error:
         raise InputError(f"{option} {value}: {error}") from error
     if number < 1:
-        raise InputError(f"{option} {value}: expected at least 1")
+        raise InputError(f"{option} {value}: expected a whole number, at least 1")
     return number

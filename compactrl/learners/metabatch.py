@@ -28,19 +28,17 @@ class MetaBatchOptions(Options):
     """Options of learning many architectures at once."""
 
     meta_batch: int = Field(
-        8, ge=1, description="Policies that act and learn at a time, each in an environment of its own."
+        8, ge=1, description="Architectures that act and learn at the same time, each in an environment of its own."
     )
-    conditioned_critics: bool = Field(
-        True, description="Tell the critics whose actions they value: the architecture is an input of theirs."
-    )
+    conditioned_critics: bool = Field(True, description="Give the critics the policy's architecture as an input.")
     anchor_share: float = Field(
         0.5,
         ge=0,
         lt=1,
-        description="Share of every meta-batch, in whole policies, that is the same architecture, from whose "
-        "experience all learn: two layers of the widest up to 256, or of the narrowest. 0 for none.",
+        description="Share of every meta-batch that is one fixed architecture, from whose experience all learn: two "
+        "layers of the largest width up to 256. 0 is none.",
     )
-    resample_updates: int = Field(8, ge=1, description="Updates after which the next architectures learn; about.")
+    resample_updates: int = Field(8, ge=1, description="Updates after which other architectures are sampled, about.")
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,18 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 """Other name → name. The command line takes them, and its help shows none of them."""
 
 
+def current_name(option: str) -> str:
+    """Return an option's name of today, of a name or of a flag without its dashes; other words as they are.
+
+    Example:
+        >>> current_name("selection-episodes"), current_name("no-tell-critics")
+        ('reevaluation_episodes', 'no_conditioned_critics')
+    """
+    name = option.replace("-", "_")
+    off = "no_" if name.startswith("no_") else ""
+    return off + ALIASES.get(name.removeprefix(off), name.removeprefix(off))
+
+
 def current(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options by their names of today.
 

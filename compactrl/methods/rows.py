@@ -142,33 +142,33 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             ),
             _row(
                 "masked",
-                "few edges are kept; the mask is evolved beside the weights (Lenc et al. 2019)",
+                "few weights are kept; the mask is evolved beside them (Lenc et al. 2019)",
                 {NO_CHOICE: Choice("masked")},
             ),
             _row(
                 "toeplitz",
-                "a weight a diagonal (Choromanski et al. 2018)",
+                "one weight per diagonal (Choromanski et al. 2018)",
                 {NO_CHOICE: Choice("toeplitz", defaults={"fine_tune_share": 0.0})},
             ),
             _row(
                 "circulant",
-                "a weight a wrapped diagonal (Song et al. 2020, appendix D)",
+                "one weight per wrapped diagonal (Song et al. 2020, appendix D)",
                 {NO_CHOICE: Choice("circulant", defaults={"fine_tune_share": 0.0})},
             ),
             _row(
                 "unstructured",
-                "a weight an edge",
+                "one weight per edge",
                 {NO_CHOICE: Choice("dense", defaults={"fine_tune_share": 0.0})},
             ),
             _row(
                 "linear",
-                "a weight an edge and no hidden layer (Mania et al. 2018)",
+                "one weight per edge and no hidden layer (Mania et al. 2018)",
                 {NO_CHOICE: Choice("dense", defaults={"fine_tune_share": 0.0})},
                 hidden=(),
             ),
             _gradient(
                 "ghp",
-                "one network writes policies for thousands of architectures (Hegde & Sukhatme 2022)",
+                "a graph hypernetwork writes policies for thousands of architectures (Hegde & Sukhatme 2022)",
                 {
                     "depth-uniform": Choice("hypernet", "stratified", _HYPERNET),
                     "uniform": Choice("hypernet", "cycle", _HYPERNET),

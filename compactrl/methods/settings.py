@@ -13,14 +13,14 @@ from pydantic import BaseModel
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.compressions.base import Options as CompressionOptions
-from compactrl.errors import InputError, did_you_mean, flag_of
+from compactrl.errors import InputError, did_you_mean, either, flag_of
 from compactrl.learners import LEARNERS
 from compactrl.learners.metabatch import MetaBatchOptions
 from compactrl.learners.options import EvolutionOptions, widths
 from compactrl.learners.options import Options as LearnerOptions
-from compactrl.methods.help import owners
-from compactrl.methods.names import ALIASES, current
+from compactrl.methods.names import ALIASES, current, current_name
 from compactrl.methods.options import SearchOptions
+from compactrl.methods.owners import owners
 from compactrl.methods.presets import PRESETS
 from compactrl.methods.rows import METHODS, Choice, Method
 from compactrl.methods.values import validated
@@ -181,7 +181,7 @@ def _unknown(option: str, name: str, method: Method, field: str, similar: Iterab
     has = f"--method {method.name} takes {', '.join(getattr(method, field))}"
     others = [other.name for other in METHODS.values() if name in getattr(other, field)]
     if others:
-        return f"--{option} {name} is for --method {' or '.join(others)}; {has}"
+        return f"--{option} {name} is for --method {either(others)}; {has}"
     return f"unknown --{option} '{name}'.{did_you_mean(name, similar)} {has}"
 
 
@@ -192,5 +192,5 @@ def _unknown_option(option: str, decided: Mapping[str, str], known: set[str]) ->
         search = " ".join(f"{flag_of(part)} {name}" for part, name in decided.items())
         return f"{flag} belongs to {' and '.join(table[option])}; this search is {search}"
     names = [name.replace("_", "-") for name in sorted(known | table.keys() | ALIASES.keys())]
-    hint = did_you_mean(flag[2:], names, lambda name: flag_of(ALIASES.get(name.replace("-", "_"), name)))
+    hint = did_you_mean(flag[2:], names, lambda name: flag_of(current_name(name)))
     return f"unknown option {flag}.{hint} `compactrl search --help --method {decided['method']}` lists them"

@@ -5,14 +5,18 @@ What pydantic says of a value never reaches the user: it knows neither the optio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from compactrl.errors import InputError, did_you_mean, flag_of
-from compactrl.quantities import COUNT, read_count
+from compactrl.errors import InputError, did_you_mean, either, flag_of
+from compactrl.quantities import EXAMPLES, read_count
+
+WORDS = {int: ("a whole number", EXAMPLES), float: ("a number", "0.1 or 3e-4")}
+"""Kind of number → how it is called, and how it may be written."""
 
 
 def validated(part: type[BaseModel], values: Mapping[str, Any]) -> Any:
@@ -61,21 +65,28 @@ def expectation(field: FieldInfo, value: Any = None) -> str:
     """
     kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)]
     if get_origin(field.annotation) is Literal:
-        return " or ".join(map(str, kinds)) + did_you_mean(str(value), map(str, kinds)).replace(" Did", ". Did", 1)
-    kind = kinds[0] if kinds and type(None) in get_args(field.annotation) else field.annotation
+        return either(map(str, kinds)) + did_you_mean(str(value), map(str, kinds)).replace(" Did", ". Did", 1)
+    kind: Any = kinds[0] if kinds and type(None) in get_args(field.annotation) else field.annotation
     if kind is bool:
         return "true or false"
     if get_origin(kind) is tuple:
         return "whole numbers from 1 with commas between them, such as 41 or 41,41"
     if kind in (int, float):
-        number = COUNT.split(",", 1) if kind is int else ["a number", " such as 0.1 or 3e-4"]
-        range_ = _range(field)
-        return f"{number[0]}{',' + range_ if range_ else ''},{number[1]}"
-    return "a JSON object" if get_origin(kind) is dict else "text"
+        noun, examples = WORDS[kind]
+        return noun + _range(field) + ("" if _is_number(kind, value) else f", such as {examples}")
+    return "a JSON object, such as '{\"frame_skip\": 4}'" if get_origin(kind) is dict else "text"
+
+
+def _is_number(kind: type, value: Any) -> bool:
+    """Return whether a value is a number of this kind, or nearly: then its range is what is wrong."""
+    try:
+        return math.isfinite(read_count(value) if kind is int and isinstance(value, str) else float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _range(field: FieldInfo) -> str:
-    """Say between what an option's number may lie: ' at least 1', ' above 0 and at most 1', or nothing."""
+    """Say between what an option's number may lie: ', at least 1', ', above 0 and at most 1'."""
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     limits = [
         f"{word} {getattr(limit, name):g}"
@@ -83,4 +94,4 @@ def _range(field: FieldInfo) -> str:
         for name, word in words.items()
         if getattr(limit, name, None) is not None
     ]
-    return " " + " and ".join(limits) if limits else ""
+    return ", " + " and ".join(limits) if limits else ""

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS
-from compactrl.methods.help import owners
 from compactrl.methods.options import SearchOptions
+from compactrl.methods.owners import owners
 from compactrl.methods.presets import PRESETS
 from compactrl.methods.rows import METHODS
 from compactrl.methods.settings import resolve
