@@ -91,6 +91,7 @@ class Catalog(NamedTuple):
             skeleton.activation,
             self.hypernet.container,
             env=self.spec.id,
+            names=self.spec.names,
             method=self.settings.search.method,
             size=size_of(skeleton, skeleton.num_edges),
             design=design,
