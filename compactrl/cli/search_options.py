@@ -80,7 +80,7 @@ def _shown(arguments: Sequence[str]) -> dict[str, OptionHelp]:
     from compactrl.methods import help as described
 
     if ALL in arguments:
-        shown = described.all_options()
+        shown = described.describe_options()
     elif not {"-h", "--help"} & set(arguments):
         shown = []
     elif "method" in (asked := _asked(arguments)):

@@ -88,7 +88,7 @@ def options_of_method(given: Mapping[str, Any]) -> list[OptionHelp]:
     return _in_order(described, [*PANELS, *TITLES.values()])
 
 
-def all_options() -> list[OptionHelp]:
+def describe_options() -> list[OptionHelp]:
     """Return every option, grouped by the methods that take it."""
     of_methods = {method.name: _options_of(method, {"method": method.name}) for method in METHODS.values()}
     described = []

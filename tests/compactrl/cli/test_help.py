@@ -24,8 +24,6 @@ from es import STRATEGIES
 COMMANDS = [
     "search", "resume", "evaluate", "select", "report", "analyze", "play", "export", "methods", "envs", "doctor",
 ]  # fmt: skip
-RECORDED = {"controller_designs"}
-"""What a search writes down for itself."""
 
 
 @pytest.fixture
@@ -70,7 +68,9 @@ def options_of(method):
     models += [LEARNERS[learner].Options for learner in method.learners]
     models += [kind.Options for kind in STRATEGIES.values()] if "evolution" in method.learners else []
     alone = {name for name, table in (("controller", method.choices), ("learner", method.learners)) if len(table) == 1}
-    return {option for model in models for option in model.model_fields} - RECORDED - alone - method.fixed.keys()
+    fields = {option: field for model in models for option, field in model.model_fields.items()}
+    taken = {option for option, field in fields.items() if not field.json_schema_extra}
+    return taken - alone - method.fixed.keys()  # without what a search writes down for itself
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
