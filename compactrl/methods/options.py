@@ -23,6 +23,11 @@ def _mapping(value: Any) -> Any:
         raise ValueError(f"not a JSON object: {error}") from error
 
 
+def _unless_none(value: Any) -> Any:
+    """Read `none` as no value."""
+    return None if value == "none" else value
+
+
 ALIASES = {"sampling": "controller"}
 """Other names of options: the controller of a graph hyper policy samples its architectures."""
 
@@ -85,6 +90,16 @@ class SearchOptions(BaseModel):
     )
     selection_episodes: Count = Field(
         32, ge=2, description="Fresh episodes for each of the last designs standing in a re-evaluation."
+    )
+    stop_at: Annotated[float | None, BeforeValidator(_unless_none)] = Field(
+        None,
+        description="Stop once the mean return of what would ship reaches this, without noise and on fresh episodes.",
+    )
+    patience: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Stop once what would ship has not improved for this share of the budget, such as 0.2; 0 never.",
     )
     checkpoint_seconds: float = Field(
         30.0, ge=0, description="Save at least this often, in seconds; 0 for every generation."

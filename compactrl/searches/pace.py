@@ -1,0 +1,104 @@
+"""How fast work goes and how long it will take: rules of numbers alone, for whoever shows them."""
+
+from __future__ import annotations
+
+import math
+
+HOURS = 3600.0
+"""A search that takes longer than this, in seconds, is warned of."""
+MEASURED_SECONDS = 10.0
+"""What is measured for less than this is no ground for a warning."""
+SHORT_SECONDS = 1800.0
+"""The budget that a warning names takes about this long."""
+
+
+class Pace:
+    """The overall rate of some work: all that was done by all the time that it took.
+
+    Args:
+        done: when it began, in any unit.
+        now: seconds of a steady clock when it began.
+
+    Example:
+        >>> pace = Pace(done=1000, now=50.0)
+        >>> pace.rate(done=3000, now=60.0), pace.left(done=3000, total=13000, now=60.0)
+        (200.0, 50.0)
+    """
+
+    def __init__(self, done: float, now: float) -> None:
+        self.begun_at, self.began = done, now
+
+    def rate(self, done: float, now: float) -> float:
+        """Return units a second; 0 while nothing is done."""
+        return (done - self.begun_at) / max(now - self.began, 1e-9)
+
+    def left(self, done: float, total: float, now: float) -> float:
+        """Return the seconds left; infinity while nothing is done."""
+        rate = self.rate(done, now)
+        return max(0.0, total - done) / rate if rate > 0 else math.inf
+
+    def will_take_hours(self, done: float, total: float, now: float) -> bool:
+        """Return whether what is left takes more than an hour, as far as has been measured for long enough."""
+        left = self.left(done, total, now)
+        return now - self.began >= MEASURED_SECONDS and HOURS < left < math.inf
+
+    def within(self, seconds: float, done: float, now: float) -> int:
+        """Return what total would be done within these seconds from the beginning, in two digits.
+
+        Example:
+            >>> Pace(0, 0.0).within(1800, done=12_345, now=10.0)
+            2200000
+        """
+        total = int(self.begun_at + seconds * self.rate(done, now))
+        unit: int = 10 ** max(0, len(str(total)) - 2)
+        return max(1, total // unit * unit)
+
+
+def hours_warning(pace: Pace, done: float, total: float, now: float, how_to_go_on: str, option: str) -> str:
+    """Say that a search will take hours, and what can be done.
+
+    Args:
+        pace: as measured so far.
+        done: environment steps so far.
+        total: the budget.
+        now: seconds of the pace's clock.
+        how_to_go_on: what an interruption leaves, and what resumes it.
+        option: how the budget is given, with `{}` for the number.
+
+    Example:
+        >>> hours_warning(Pace(0, 0.0), 10_000, 18e6, 10.0, "Ctrl-C saves", "--steps {}")
+        'about 5 h at this rate; Ctrl-C saves; --steps 1.8e6 takes about 30 minutes'
+    """
+    shorter = count(pace.within(SHORT_SECONDS, done, now))
+    took = pace.left(done, total, now)
+    return (
+        f"about {took / 3600:.0f} h at this rate; {how_to_go_on}; {option.format(shorter)} takes about "
+        f"{SHORT_SECONDS / 60:.0f} minutes"
+    )
+
+
+def count(steps: float) -> str:
+    """Write a count of steps as it is typed.
+
+    Example:
+        >>> [count(steps) for steps in (950, 1_800_000, 40e6, 123_456)]
+        ['950', '1.8e6', '40e6', '123456']
+    """
+    for unit, name in ((1e6, "e6"), (1e3, "e3")):
+        if steps >= unit and steps % (unit / 100) == 0:
+            return f"{steps / unit:.12g}{name}"
+    return f"{steps:.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds in the two units that fit them.
+
+    Example:
+        >>> duration(75)
+        '1 min 15 s'
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
