@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def program(called: Sequence[str] | None = None) -> str:
-    """Return what to type for the command line: `compactrl`, or the path or module by which it was called.
+def program(script: str | None = None, call: Sequence[str] | None = None) -> str:
+    """Return what to type for the command line: `compactrl`, or the path or the module by which it was called.
 
     Args:
-        called: the words of the call, with those of the interpreter; by default those of this process.
+        script: that runs; by default this process's.
+        call: the words of the call, the interpreter's among them; by default this process's.
     """
-    words = list(sys.orig_argv if called is None else called)
-    if "-m" in words[1:-1] and words[words.index("-m") + 1] == "compactrl":
+    script = sys.argv[0] if script is None else script
+    words = list(sys.orig_argv if call is None else call)
+    if Path(script).name == "__main__.py" and "-m" in words:
         return shlex.join([*words[: words.index("-m")], "-m", "compactrl"])
-    script = next((word for word in words if Path(word).name == "compactrl"), "compactrl")
     found = shutil.which("compactrl")
-    on_path = found is not None and Path(found).resolve() == Path(script).resolve()
-    return "compactrl" if on_path or script == Path(script).name else shlex.quote(script)
+    if Path(script).name != "compactrl" or (found and Path(found).resolve() == Path(script).resolve()):
+        return "compactrl"
+    return shlex.quote(script)

@@ -70,11 +70,11 @@ def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search
     search = _opened(prepared, lambda: RunWriter(run.path))
     try:
         _restore(search)
+        if changes.keys() & RULES:  # what was met before need not be enough now
+            search.stopping.begin_again(search.env_steps)
         _check_is_unfinished(search, run)
         if search.options.steps != run.config["steps"]:  # races come at shares of the budget
             search.shipping.races = int(search.progress * search.options.selections)
-        if changes.keys() & RULES:  # what was met before need not be enough now
-            search.stopping.begin_again(search.env_steps)
         search.writer.cut_metrics(search.iteration)
         search.writer.write_options(search.settings.flat())
     except BaseException:

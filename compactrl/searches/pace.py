@@ -84,8 +84,8 @@ def count(steps: float) -> str:
         >>> [count(steps) for steps in (950, 1_800_000, 40e6, 123_456)]
         ['950', '1.8e6', '40e6', '123456']
     """
-    for unit, name in ((1e6, "e6"), (1e3, "e3")):
-        if steps >= unit and steps % (unit / 100) == 0:
+    for least, unit, name in ((1e6, 1e6, "e6"), (1e4, 1e3, "e3")):
+        if steps >= least and steps % (unit / 100) == 0:
             return f"{steps / unit:.12g}{name}"
     return f"{steps:.0f}"
 

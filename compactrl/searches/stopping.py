@@ -69,8 +69,8 @@ def standard_error(returns: Floats) -> float:
     """Return the standard error of the mean of the finite returns of (episodes,); 0 where there are fewer than two.
 
     Example:
-        >>> standard_error(np.array([1.0, 3.0, np.nan, 5.0]))
-        1.1547005383792515
+        >>> standard_error(np.array([1.0, 5.0, np.nan]))
+        2.0
     """
     known = returns[np.isfinite(returns)]
     return float(known.std(ddof=1) / math.sqrt(len(known))) if len(known) > 1 else 0.0
