@@ -69,8 +69,8 @@ def _why_it_ended(run: Run) -> str:
     """Say why a search ended before its budget was spent."""
     return {
         "callback": ", ended by the callback",
-        "stop_at": f", where the final policy had reached --stop-at {run.config.get('stop_at')}",
-        "patience": f", since nothing had improved for --patience {run.config.get('patience')} of the budget",
+        "stop_at": f", where the final policy had reached --stop-at {run.config.get('stop_at') or 0:g}",
+        "patience": f", since nothing had improved for --patience {run.config.get('patience') or 0:g} of the budget",
     }.get(run.summary.get("stopped_by") or "", "")
 
 

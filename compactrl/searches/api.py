@@ -255,8 +255,8 @@ def finish(
         if search.progress >= 1 and not search.learner.has_learned:
             raise CompactrlError(
                 f"nothing was learned: in {search.options.steps} environment steps there were too few whole episodes "
-                f"in the {search.settings.lanes} environments. Go on with more: compactrl resume {run.path} --steps "
-                "COUNT, or begin anew with a smaller --max-episode-steps or fewer --lanes"
+                f"in the {search.settings.lanes} parallel environments. Go on with more: compactrl resume {run.path} "
+                "--steps COUNT, or begin anew with a smaller --max-episode-steps or fewer --lanes"
             )
         if search.stopped_by:
             threads = search.options.threads

@@ -15,65 +15,77 @@ SHORT_SECONDS = 1800.0
 class Pace:
     """The overall rate of some work: all that was done by all the time that it took.
 
+    Between two steps of the work the time left runs down, for as long as steps have taken so far at most.
+
     Args:
         done: when it began, in any unit.
         now: seconds of a steady clock when it began.
 
     Example:
         >>> pace = Pace(done=1000, now=50.0)
-        >>> pace.rate(done=3000, now=60.0), pace.left(done=3000, total=13000, now=60.0)
-        (200.0, 50.0)
+        >>> pace.note(done=3000, now=60.0)
+        >>> pace.rate, pace.left(13000, now=60.0), pace.left(13000, now=65.0), pace.left(13000, now=90.0)
+        (200.0, 50.0, 45.0, 40.0)
     """
 
     def __init__(self, done: float, now: float) -> None:
         self.begun_at, self.began = done, now
+        self.done, self._changed, self._longest = done, now, 0.0
 
-    def rate(self, done: float, now: float) -> float:
-        """Return units a second; 0 while nothing is done."""
-        return (done - self.begun_at) / max(now - self.began, 1e-9)
+    def note(self, done: float, now: float) -> None:
+        """Take in how much is done."""
+        if done > self.done:
+            self._longest = max(self._longest, now - self._changed)
+            self.done, self._changed = done, now
 
-    def left(self, done: float, total: float, now: float) -> float:
+    @property
+    def rate(self) -> float:
+        """Units a second; 0 while nothing is done."""
+        return (self.done - self.begun_at) / max(self._changed - self.began, 1e-9)
+
+    def left(self, total: float, now: float) -> float:
         """Return the seconds left; infinity while nothing is done."""
-        rate = self.rate(done, now)
-        return max(0.0, total - done) / rate if rate > 0 else math.inf
+        if not self.rate:
+            return math.inf
+        return max(0.0, (total - self.done) / self.rate - min(now - self._changed, self._longest))
 
-    def will_take_hours(self, done: float, total: float, now: float) -> bool:
+    def will_take_hours(self, total: float, now: float) -> bool:
         """Return whether what is left takes more than an hour, as far as has been measured for long enough."""
-        left = self.left(done, total, now)
-        return now - self.began >= MEASURED_SECONDS and HOURS < left < math.inf
+        return self._changed - self.began >= MEASURED_SECONDS and HOURS < self.left(total, now) < math.inf
 
-    def within(self, seconds: float, done: float, now: float) -> int:
-        """Return what total would be done within these seconds from the beginning, in two digits.
+    def within(self, seconds: float) -> int:
+        """Return what total is done within these seconds from the beginning, in two digits.
 
         Example:
-            >>> Pace(0, 0.0).within(1800, done=12_345, now=10.0)
+            >>> pace = Pace(0, 0.0)
+            >>> pace.note(done=12_345, now=10.0)
+            >>> pace.within(1800)
             2200000
         """
-        total = int(self.begun_at + seconds * self.rate(done, now))
+        total = int(self.begun_at + seconds * self.rate)
         unit: int = 10 ** max(0, len(str(total)) - 2)
         return max(1, total // unit * unit)
 
 
-def hours_warning(pace: Pace, done: float, total: float, now: float, how_to_go_on: str, option: str) -> str:
+def hours_warning(pace: Pace, total: float, now: float, how_to_go_on: str, option: str) -> str:
     """Say that a search will take hours, and what can be done.
 
     Args:
         pace: as measured so far.
-        done: environment steps so far.
-        total: the budget.
+        total: the budget, in environment steps.
         now: seconds of the pace's clock.
         how_to_go_on: what an interruption leaves, and what resumes it.
         option: how the budget is given, with `{}` for the number.
 
     Example:
-        >>> hours_warning(Pace(0, 0.0), 10_000, 18e6, 10.0, "Ctrl-C saves", "--steps {}")
+        >>> pace = Pace(0, 0.0)
+        >>> pace.note(10_000, now=10.0)
+        >>> hours_warning(pace, 18e6, 10.0, "Ctrl-C saves", "--steps {}")
         'about 5 h at this rate; Ctrl-C saves; --steps 1.8e6 takes about 30 minutes'
     """
-    shorter = count(pace.within(SHORT_SECONDS, done, now))
-    took = pace.left(done, total, now)
     return (
-        f"about {took / 3600:.0f} h at this rate; {how_to_go_on}; {option.format(shorter)} takes about "
-        f"{SHORT_SECONDS / 60:.0f} minutes"
+        f"about {pace.left(total, now) / 3600:.0f} h at this rate; {how_to_go_on}; "
+        f"{option.format(count(pace.within(SHORT_SECONDS)))} takes about {SHORT_SECONDS / 60:.0f} minutes"
     )
 
 

@@ -59,7 +59,7 @@ class Display(ABC):
         self._task = self._bar.add_task("", total=None) if self._bar else None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep_looking, daemon=True)
-        self._farthest = 0.0
+        self._farthest = self._last_done = 0.0
         self._pace: Pace | None = None
         self._anew = False
         self._began = self._last_line = time.monotonic()
@@ -109,13 +109,14 @@ class Display(ABC):
         done = self._farthest = min(max(look.done, 0.0 if anew else self._farthest), look.total)
         if self._pace is None or anew:
             self._pace = Pace(done, now)
-        left = self._pace.left(done, look.total, now)
+        self._pace.note(done, now)
+        left = self._pace.left(look.total, now)
         words = "measuring the time left" if math.isinf(left) else f"{duration(left)} left"
         line = "  ".join(part for part in (look.amount, "" if end else words, look.text) if part)
         if self._bar and self._task is not None:
             self._bar.update(self._task, completed=done, total=look.total, description=line)
-        elif end or now - self._last_line >= between_lines(now - self._began):
-            self._last_line = now
+        elif end or (done != self._last_done and now - self._last_line >= between_lines(now - self._began)):
+            self._last_line, self._last_done = now, done
             self.say(line)
 
 
@@ -185,11 +186,11 @@ class SearchProgress(Display):
     def show(self, now: float, end: bool = False) -> None:
         """Show how far the search is, and warn once where it will take hours."""
         super().show(now, end)
-        done, total, pace = self._farthest, self._search.options.steps, self._pace
-        if self._warned or self._final is not None or pace is None or not pace.will_take_hours(done, total, now):
+        total, pace = self._search.options.steps, self._pace
+        if self._warned or self._final is not None or pace is None or not pace.will_take_hours(total, now):
             return
         self._warned = True
-        self.say(f"warning: {hours_warning(pace, done, total, now, self._how_to_go_on, self._option)}")
+        self.say(f"warning: {hours_warning(pace, total, now, self._how_to_go_on, self._option)}")
 
 
 class EvaluationProgress(Display):

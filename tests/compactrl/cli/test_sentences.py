@@ -55,7 +55,7 @@ def test_a_summary_of_before_has_nothing_to_compare_with():
     ("why", "told", "goes_on"),
     [
         ("steps", "1,234 environment steps and 5 s;", "--steps 40e6 "),
-        ("stop_at", "where the final policy had reached --stop-at 480.0;", "--stop-at none "),
+        ("stop_at", "where the final policy had reached --stop-at 480;", "--stop-at none "),
         ("callback", "ended by the callback;", " # search on"),
     ],
 )

@@ -33,6 +33,17 @@ def test_plain_lines_come_now_and_then_without_codes(capsys):
     ]
 
 
+def test_work_that_stands_still_is_not_told_again(capsys):
+    work = Work()
+    for second in range(100):
+        work.done = 10 * min(second, 15)
+        work.show(work._began + second)
+    assert capsys.readouterr().err.splitlines() == [
+        "100 of 1000 things  1 min 30 s left  text with [brackets]",
+        "150 of 1000 things  1 min 24 s left  text with [brackets]",  # steps of the work have taken 1 s so far
+    ]
+
+
 def test_what_was_done_before_is_not_part_of_the_rate(capsys):
     work = Work()
     work.done = 800
