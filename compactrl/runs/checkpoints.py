@@ -25,7 +25,9 @@ from compactrl.types import State
 
 FOLDER = "checkpoints"
 KEPT_CHECKPOINTS = 3
-MAY_CHANGE = {"steps", "threads", "workers", "ray_address", "worker_timeout", "checkpoint_seconds"}
+MAY_CHANGE = {
+    "steps", "stop_at", "patience", "threads", "workers", "ray_address", "worker_timeout", "checkpoint_seconds",
+}  # fmt: skip
 """Options that may change when a search is resumed."""
 
 
