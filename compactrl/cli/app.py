@@ -1,7 +1,7 @@
 """The commands in the order of the help, and what becomes of errors.
 
 Results go to standard output, progress and errors to standard error. Exit status 0 is success, 1 a failure, 2 bad
-input, 130 or 143 a search that was stopped and saved.
+input, 129, 130 or 143 a search that was stopped and saved, 141 that whoever read the output has gone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from compactrl.cli import streams
 from compactrl.cli.evaluating import evaluate, select
 from compactrl.cli.exporting import EXPORT, export_command
 from compactrl.cli.looking import doctor, envs, methods
@@ -26,8 +27,9 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = "--debug" in sys.argv[1:]
     warnings.showwarning = _show_warning
+    streams.prepare()
     app = make_app(arguments[0] if arguments else "")
-    sys.exit(_run(app, arguments, debug))
+    sys.exit(streams.flushed(_run(app, arguments, debug)))
 
 
 def make_app(command: str) -> typer.Typer:
@@ -80,14 +82,25 @@ def _run(app: typer.Typer, arguments: list[str], debug: bool) -> int | None:
     except KeyboardInterrupt:
         print("stopped; what was saved last is good", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        return 1
+    except SystemExit:  # click's answer to a broken pipe
+        if streams.reader_has_gone():
+            return streams.ENDED_BY_READER
+        raise
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and streams.reader_has_gone():
+            return streams.ENDED_BY_READER
         if debug:
             raise
-        print(f"error: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
+        print(f"error: {_described(error)} (--debug shows where)", file=sys.stderr)
         return 1
     return status
+
+
+def _described(error: Exception) -> str:
+    """Return what is known of an error that nobody has put into words."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'output cannot be written'}: {error.strerror}"
+    return f"{type(error).__name__}: {error}"
 
 
 def _usage(error: typer.TyperException) -> str:
