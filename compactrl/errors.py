@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from os import PathLike
 from typing import ClassVar
 
@@ -60,8 +60,13 @@ def _remedy(error: OSError) -> str:
     return _REMEDY.get(error.errno or 0, ". Choose another place")
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
     """Return ' Did you mean …?' with the nearest known names, or nothing where none is near.
+
+    Args:
+        name: that is not known.
+        known: the names among which it is looked for.
+        shown: name → how it is written in the question.
 
     Example:
         >>> did_you_mean("chromatik", ["chromatic", "dense"])
@@ -71,4 +76,26 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)
     if not near:
         return ""
-    return " Did you mean " + " or ".join(f"'{lowered[match]}'" for match in near) + "?"
+    written = dict.fromkeys(shown(lowered[match]) for match in near)
+    return " Did you mean " + " or ".join(f"'{match}'" for match in written) + "?"
+
+
+def flag_of(option: str) -> str:
+    """Return an option as it is typed.
+
+    Example:
+        >>> flag_of("max_flash")
+        '--max-flash'
+    """
+    return "--" + option.replace("_", "-")
+
+
+def either(names: Iterable[str]) -> str:
+    """Return names with 'or' before the last.
+
+    Example:
+        >>> either(["sac", "td3", "ddpg"])
+        'sac, td3 or ddpg'
+    """
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
