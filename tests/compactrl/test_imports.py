@@ -19,8 +19,8 @@ import json, sys
 from compactrl.imports import Waiting
 import compactrl
 run = compactrl.search(
-    "CartPole-v1", method="chromatic", partitions=2, steps=1, hidden="3", population=4, selections=1,
-    selection_episodes=2, threads=1, out=sys.argv[1],
+    "CartPole-v1", method="chromatic", partitions=2, steps=1, hidden="3", population=4, reevaluations=1,
+    reevaluation_episodes=2, threads=1, out=sys.argv[1],
 )
 waiting = [name for name, module in list(sys.modules.items()) if isinstance(module, Waiting)]
 found = {"modules": sorted(sys.modules), "waiting": waiting}
