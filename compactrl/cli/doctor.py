@@ -54,10 +54,7 @@ def unmet(requirements: list[str] | None = None) -> list[str]:
     from packaging.requirements import Requirement
 
     if requirements is None:
-        try:
-            requirements = metadata.requires("compactrl") or []
-        except metadata.PackageNotFoundError:
-            return [f"compactrl is run from its source and not installed: {INSTALL}"]
+        requirements = (metadata.requires("compactrl") or []) if package("compactrl") else []
     problems = []
     for requirement in map(Requirement, requirements):
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
@@ -73,6 +70,8 @@ def unmet(requirements: list[str] | None = None) -> list[str]:
 
 def _untested() -> list[str]:
     """Say which versions are others than those that were tested together, where the list of these is at hand."""
+    if not package("compactrl"):
+        return [f"compactrl is run from its source, and what it requires is not checked; to install it: {INSTALL}"]
     constraints = ROOT / "constraints.txt"
     if not constraints.is_file():
         return []

@@ -77,7 +77,7 @@ def _why_not_made(name: str, error: Exception) -> str:
     if isinstance(error, gymnasium.error.UnregisteredEnv):
         need = NEEDS["gymnasium-robotics"]
         if name.startswith(ROBOTICS):
-            return f"Gymnasium, which has the cameras, has it from {need.name}: `{need.install}`, and --env-module"
+            return f"Gymnasium, which has the cameras, has it from {need.name}: `{need.install}`"
         return (
             "it is EnvPool's, and Gymnasium, which has the cameras, does not know it."
             f"{did_you_mean(name, gymnasium.registry)}"

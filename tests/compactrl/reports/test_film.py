@@ -60,7 +60,9 @@ class Lamp(gymnasium.Env):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return search(out=tmp_path_factory.mktemp("play") / "run", **TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _: None)
+        return search(out=tmp_path_factory.mktemp("play") / "run", **TINY)
 
 
 @pytest.fixture
