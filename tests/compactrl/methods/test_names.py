@@ -76,5 +76,5 @@ def test_a_checkpoint_of_an_earlier_version_is_one_of_the_same_search(tmp_path):
     save_checkpoint(tmp_path, 1, {"options": json.dumps({"lanes": 4, "settle": 0.3, "seed": 1})})
     now = {"num_envs": 4, "fine_tune_share": 0.3, "seed": 1}
     assert load_checkpoint(tmp_path, now)[0] == 1
-    with pytest.raises(DamagedFileError, match="fine_tune_share is 0.3 there and 0.4 here"):
+    with pytest.raises(DamagedFileError, match=r"fine_tune_share is 0\.3 there and 0\.4 here"):
         load_checkpoint(tmp_path, {**now, "fine_tune_share": 0.4})
