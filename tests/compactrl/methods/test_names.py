@@ -1,17 +1,19 @@
 """Other names of options, in Python and in the records of runs of earlier versions."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 import compactrl
-from compactrl.errors import DamagedFileError, InputError
+from compactrl.errors import DamagedFileError, InputError, flag_of
 from compactrl.methods.help import every_option
 from compactrl.methods.names import ALIASES, EARLIER, current
 from compactrl.methods.settings import resolve
 from compactrl.runs.checkpoints import load_checkpoint, save_checkpoint
 from compactrl.runs.run import Run
 
+GLOSSARY = Path(__file__).parents[3] / "docs" / "glossary.md"
 TINY = {
     "env": "compactrl/Target-v0", "hidden": 4, "partitions": 3, "population": 8, "steps": 1200, "threads": 1,
     "checkpoint_seconds": 0,
@@ -78,3 +80,10 @@ def test_a_checkpoint_of_an_earlier_version_is_one_of_the_same_search(tmp_path):
     assert load_checkpoint(tmp_path, now)[0] == 1
     with pytest.raises(DamagedFileError, match=r"fine_tune_share is 0\.3 there and 0\.4 here"):
         load_checkpoint(tmp_path, {**now, "fine_tune_share": 0.4})
+
+
+def test_the_glossary_has_every_other_name_beside_the_name_of_today():
+    rows = [line for line in GLOSSARY.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    for other, name in ALIASES.items():
+        written = {f"`{flag_of(other)}`", f"`{other}`"}
+        assert [row for row in rows if f"`{flag_of(name)}`" in row and any(word in row for word in written)], other
