@@ -69,9 +69,9 @@ class Search:
         self._sizes, self._settled_seed = prepared.compression.sizes, prepared.seeds.settled
         self.controller = _controller(prepared)
         self.evaluator = self._evaluator(self.settings.lanes, prepared.seeds.training, "training")
-        selector = self._evaluator(self.options.selection_episodes, prepared.seeds.selecting, "selecting")
+        selector = self._evaluator(self.options.reevaluation_episodes, prepared.seeds.selecting, "selecting")
         self.shipping = Shipping(
-            selector, self.options.selection_episodes, self.options.selections, self.controller.space.length
+            selector, self.options.reevaluation_episodes, self.options.reevaluations, self.controller.space.length
         )
         self.stopping = Stopping(self.options.stop_at, self.options.patience, self.options.steps)
         self.history = DesignHistory()
@@ -199,11 +199,11 @@ class Search:
     @property
     def _will_settle(self) -> bool:
         """Whether a design is still to be settled."""
-        return bool(self.options.settle and not self.settled and self.learner.compression.design_space.length)
+        return bool(self.options.fine_tune_share and not self.settled and self.learner.compression.design_space.length)
 
     def _settle_if_due(self) -> None:
         """Once it is time or a rule is met, freeze the best design: the rest of the budget is for its weights."""
-        if self._will_settle and (self.stopping.met or self.progress >= 1 - self.options.settle):
+        if self._will_settle and (self.stopping.met or self.progress >= 1 - self.options.fine_tune_share):
             self._settle()
 
     def _settle(self) -> None:
