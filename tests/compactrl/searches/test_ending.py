@@ -124,7 +124,7 @@ def test_a_rule_that_is_met_first_settles_the_design(tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [({"stop_at": "high"}, "--stop-at 'high'"), ({"patience": 1}, "--patience 1"), ({"patience": -0.1}, "--patience")],
+    [({"stop_at": "high"}, "--stop-at high"), ({"patience": 1}, "--patience 1"), ({"patience": -0.1}, "--patience")],
 )
 def test_rules_out_of_range_are_refused(tmp_path, given, expected):
     with pytest.raises(InputError, match=expected):
