@@ -89,12 +89,16 @@ def _run_search(begin: Callable[[], Search], quiet: bool) -> None:
 
 
 class _Stop:
-    """Asked for by SIGINT or SIGTERM: the search ends after this generation, saved."""
+    """Asked for by SIGINT, SIGTERM or SIGHUP: the search ends after this generation, saved.
+
+    SIGHUP says that the terminal was closed. Where it is ignored, as under `nohup`, it stays so.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:
+                signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if self.signal:  # asked twice: at once, without waiting for threads; files are whole at any moment

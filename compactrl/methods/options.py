@@ -96,13 +96,13 @@ class SearchOptions(BaseModel):
     reevaluation_episodes: int = Field(32, ge=2, description="Fresh episodes per finalist in a re-evaluation.")
     stop_at: Annotated[float | None, BeforeValidator(_unless_none)] = Field(
         None,
-        description="Stop once the final policy's mean return over fresh episodes, without noise, reaches this.",
+        description="Stop once the policy's mean return without noise, on fresh episodes, is at least this.",
     )
     patience: float = Field(
         0.0,
         ge=0,
         lt=1,
-        description="Stop once the final policy has not improved for this share of the budget, such as 0.2; 0: never.",
+        description="Stop once the policy has not improved for this share of the budget, such as 0.2; 0 never.",
     )
     checkpoint_seconds: float = Field(
         30.0, ge=0, description="Save a checkpoint at least this often, in seconds; 0 is every iteration."

@@ -249,7 +249,8 @@ def finish(
         CompactrlError: the search cannot go on, or its budget is spent and nothing was learned.
     """
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # reported otherwise: failed evaluations, NaN losses
+        # What overflows is reported otherwise: failed evaluations, NaN losses.
+        with search.writer.resumable(), np.errstate(over="ignore", invalid="ignore"):
             search.run(on_iteration, should_stop)
         run = Run(search.writer.path)
         if search.progress >= 1 and not search.learner.has_learned:

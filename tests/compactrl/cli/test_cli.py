@@ -29,7 +29,7 @@ def call(monkeypatch, capsys, tmp_path):
     """Run the command line in an empty folder; returns exit status, standard output and error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("os.fsync", lambda _: None)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     show = warnings.showwarning
 
     def run(*arguments):
