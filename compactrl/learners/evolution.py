@@ -16,13 +16,14 @@ from typing import Self
 
 import numpy as np
 
+from compactrl.backends import any_backend
 from compactrl.compressions.base import Compression
 from compactrl.learners.base import Judgement, Learner, LearnerContext, Shipped, single
 from compactrl.learners.moments import SMALLEST_STD, RunningMoments, identity
 from compactrl.learners.options import EvolutionOptions
 from compactrl.types import Design, Designs, Floats, Integers, Metrics, Normalizer, Outcomes, Stacked, State, Trials
 from es import STRATEGIES
-from es.strategy import Options
+from es.strategy import EvolutionStrategy, Options
 
 
 class EvolutionLearner(Learner):
@@ -65,7 +66,7 @@ class EvolutionLearner(Learner):
         self._return_moments = np.zeros(3)  # count, sum, sum of squares of all returns so far
         self.settled: Design | None = None
         theta = compression.initial(np.random.default_rng(initial_seed))
-        self.strategy = STRATEGIES[strategy](theta, population, options, strategy_seed)
+        self.strategy = _strategy(strategy, theta, population, options, strategy_seed)
         self._moments = RunningMoments(compression.sizes[0])
 
     @classmethod
@@ -175,8 +176,8 @@ class EvolutionLearner(Learner):
         edges = self._searched.num_edges * (1.0 if usage is None else float(usage[0]))
         share = len(settled_theta) / (edges + self._searched.num_biases)
         options = self._settling_options.for_share(share)
-        self.strategy = STRATEGIES[self._settling_strategy](
-            settled_theta, self._population, options, self._settling_seed
+        self.strategy = _strategy(
+            self._settling_strategy, settled_theta, self._population, options, self._settling_seed
         )
 
     def state_dict(self) -> State:
@@ -200,8 +201,16 @@ class EvolutionLearner(Learner):
 
 def _check_population(strategy: str, population: int, num_parameters: int) -> None:
     """Raise ValueError where a strategy cannot have this population."""
-    kind = STRATEGIES[strategy]
-    kind(np.zeros(num_parameters), population, kind.Options(), np.random.SeedSequence(0))
+    options = STRATEGIES[strategy].Options()
+    _strategy(strategy, np.zeros(num_parameters), population, options, np.random.SeedSequence(0))
+
+
+def _strategy(
+    name: str, theta: Floats, population: int, options: Options, seed: np.random.SeedSequence
+) -> EvolutionStrategy:
+    """Return a strategy that begins at theta (P,); pycma imports matplotlib as it is imported."""
+    with any_backend():
+        return STRATEGIES[name](theta, population, options, seed)
 
 
 def mean_by_group(returns: Floats, groups: Integers) -> Floats:

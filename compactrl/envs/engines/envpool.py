@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.backends import any_backend
 from compactrl.envs.engines.base import Answer
 from compactrl.envs.goals import distance_goal, has_goals
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
@@ -38,16 +39,21 @@ RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECA
 @cache
 def ids() -> frozenset[str]:
     """Return every id that EnvPool knows."""
-    import envpool
+    return frozenset(_envpool().list_all_envs())
 
-    return frozenset(envpool.list_all_envs())
+
+def _envpool() -> Any:
+    """Return the library; some of its environments' pictures import matplotlib as it is imported."""
+    with any_backend():
+        import envpool
+
+    return envpool
 
 
 def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
     """See `EngineKind`."""
     if env not in ids():
         return None
-    import envpool
     import gymnasium
 
     for option in OWN_OPTIONS & options.keys():
@@ -57,7 +63,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     try:
         with warnings.catch_warnings():  # of precision lost in bounds, which says nothing to a user
             warnings.simplefilter("ignore")
-            spec = envpool.make_spec(env, **options)
+            spec = _envpool().make_spec(env, **options)
             observation, action = spec.gymnasium_observation_space, spec.gymnasium_action_space
     except Exception as error:
         raise InputError(f"{env} does not take these options: {error}") from error
@@ -107,9 +113,7 @@ class EnvPoolEngine:
     """
 
     def __init__(self, env: str, seeds: list[int], threads: int, kwargs: dict[str, Any]) -> None:
-        import envpool
-
-        self._pool = envpool.make_gymnasium(
+        self._pool = _envpool().make_gymnasium(
             env, num_envs=len(seeds), num_threads=min(threads, len(seeds)), seed=seeds, **kwargs
         )
         keys = list(self._pool._state_keys)
