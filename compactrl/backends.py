@@ -1,9 +1,9 @@
 """Importing what imports matplotlib, whatever backend the environment names.
 
-Matplotlib reads `MPLBACKEND` once, as it is first imported, and refuses to be imported if it does not know the name: a
-notebook's `module://matplotlib_inline.backend_inline` is inherited by commands whose Python lacks that module. EnvPool and
-pycma import matplotlib though they draw nothing, and our own figures are drawn without a backend, so that a search, an
-evaluation or a report need not fail for it.
+Matplotlib reads `MPLBACKEND` once, as it is first imported, and refuses to be imported if it does not know the name:
+a notebook's `module://matplotlib_inline.backend_inline` is inherited by commands whose Python lacks that module.
+EnvPool and pycma import matplotlib though they draw nothing, and our own figures are drawn without a backend, so that
+a search, an evaluation or a report need not fail for it.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ COLUMNS = (
     "return_mean",
     "return_max",
     "policy_return_mean",
+    "shipped_return_mean",
     "shipped_design_changed",
     "settled",
     "usage",
@@ -92,9 +93,19 @@ class Record:
             self.notes.append(str(error))
             return None
 
+    @property
+    def has_designs(self) -> bool:
+        """Whether what ships has a design at all; a dense policy has none."""
+        return self.policy is not None and len(self.policy.design) > 0
+
+    @property
+    def designs_are_of_edges(self) -> bool:
+        """Whether a design is a colour or a bit of a mask per edge, rather than an architecture's widths."""
+        return self.policy is not None and 0 < len(self.policy.design) == len(self.policy.sharing.edges)
+
     @cached_property
     def architectures(self) -> list[dict[str, Any]]:
-        """Tables of all architectures of a graph hyper policy, by environment steps; none for other methods."""
+        """Tables of all architectures of a graph hypernetwork, by environment steps; none for other methods."""
         tables = []
         for path in sorted(self.path.glob("architectures*.json")):
             try:
@@ -177,7 +188,7 @@ def read_record(path: Path) -> Record | str:
         done, budget = summary.get("env_steps", 0), options.get("steps", 0)
         notes.append(
             f"not finished ({done:,} of {budget:,} environment steps): its return is of the last re-evaluation, over "
-            f"{summary.get('episodes', 0)} episodes which the choice of what ships was based on"
+            f"{summary.get('episodes', 0)} episodes by which the policy was chosen"
         )
     if record.finished and not np.isfinite(record.score):
         notes.append("summary.json has no return: it is left out of the statistics")

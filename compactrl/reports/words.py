@@ -44,3 +44,16 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+
+
+def short(value: float) -> str:
+    """Write a large number in thousands or millions, with three digits.
+
+    Example:
+        >>> [short(value) for value in (0.0, 113.0, 16200.0, 1.25e6)]
+        ['0', '113', '16.2 k', '1.25 M']
+    """
+    for limit, unit in ((1e6, " M"), (1e3, " k")):
+        if abs(value) >= limit:
+            return f"{value / limit:.3g}{unit}"
+    return f"{value:g}"

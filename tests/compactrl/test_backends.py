@@ -1,0 +1,44 @@
+"""What MPLBACKEND names breaks nothing here, and is still the user's choice afterwards."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from compactrl.backends import any_backend
+
+EVERYTHING = """
+import os, sys, compactrl
+run = compactrl.search("compactrl/Target-v0", steps=400, hidden=4, method="unstructured", es="cmaes", seed=1,
+                       population=8, threads=1, out=sys.argv[1])
+run.evaluate(2, threads=1)
+compactrl.compare(run).save(sys.argv[1] + "/page.html")
+from compactrl.envs.engines import envpool
+envpool.ids()
+import matplotlib
+print("BACKEND", os.environ["MPLBACKEND"], matplotlib.rcParams._get("backend"))
+"""
+
+
+@pytest.mark.parametrize(("backend", "kept"), [("nonsense", False), ("module://nowhere.at.all", True)])
+def test_a_search_its_evaluation_and_its_report_go_without(tmp_path, backend, kept):
+    answer = subprocess.run(
+        [sys.executable, "-c", EVERYTHING, tmp_path / "run"],
+        capture_output=True, text=True, env={**os.environ, "MPLBACKEND": backend},
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / "run" / "page.html").exists()
+    _, named, chosen = answer.stdout.splitlines()[-1].split(maxsplit=2)
+    assert named == backend
+    assert (chosen == backend) == kept
+
+
+def test_a_backend_chosen_already_is_left_alone(monkeypatch):
+    import matplotlib
+
+    monkeypatch.setenv("MPLBACKEND", "nonsense")
+    before = matplotlib.rcParams._get("backend")
+    with any_backend():
+        assert os.environ["MPLBACKEND"] == "nonsense"
+    assert matplotlib.rcParams._get("backend") == before
