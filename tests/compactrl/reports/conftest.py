@@ -110,5 +110,5 @@ def runs_of_all_kinds(tmp_path_factory):
     ]
     for steps in (100, 200):
         (other / f"architectures-{steps}.json").write_text(json.dumps({"env_steps": steps, "architectures": rows}))
-    write_run(folder, "<b>bold<b>&", 60.0, finished=False, controller="random")
+    write_run(folder, "<b>bold<b>&", 60.0, finished=False, controller="random", iterations=11)
     return folder
