@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import textwrap
 import time
@@ -23,6 +24,8 @@ Runs = Annotated[
 ]
 LEAST_WIDTH = 60
 """Characters of a line at least, before it is broken."""
+ANY_WIDTH = 10**6
+"""Characters of a line where nobody looks at a terminal: as many as the tables have."""
 WATCH_HTML = Path("report.html")
 SHOWN = ("configuration", "weights", "bits", "bytes", "seeds", "return", "95 % interval")
 """Columns of the table in the terminal; what the environment reports beside the return comes after them."""
@@ -70,7 +73,7 @@ def _show(comparison: Report, without_page: bool) -> None:
     from compactrl.cli.tables import print_table, width_of
     from compactrl.reports import tables
 
-    width = LEAST_WIDTH
+    width, most = LEAST_WIDTH, shutil.get_terminal_size((ANY_WIDTH, 0)).columns
     for env in comparison.environments:
         print(env)
         names = tables.headings(comparison, env)
@@ -78,9 +81,9 @@ def _show(comparison: Report, without_page: bool) -> None:
         rows = [[row[column] for column in columns] for row in tables.rows(comparison, env)]
         headings = [names[column] for column in columns]
         print_table(headings, rows)
-        width = max(width, width_of(headings, rows))
+        width = min(most, max(width, width_of(headings, rows)))
         for line in tables.smallest_lines(comparison, env):
-            print(line)
+            print(_wrapped(line, width))
     for kind, lines in (("warning", comparison.warnings), ("note", comparison.notes)):
         for line in lines:
             print(_wrapped(f"{kind}: {line}", width), file=sys.stderr)

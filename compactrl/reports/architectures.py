@@ -39,7 +39,7 @@ def leading(table: Table, share: float) -> Mapping[str, Any] | None:
 
 
 @styled
-def capacity_points(table: Table, capacity: str = "parameters", shipped: Sequence[int] | None = None) -> Figure:
+def capacity_points(table: Table, capacity: str = "parameters", final: Sequence[int] | None = None) -> Figure:
     """Draw every architecture as a point: return, or success, against `parameters` or `memory_dimension` (figure 4).
 
     A colour is a number of hidden layers. The best architecture and the smallest with 90 % and 80 % of it are ringed
@@ -48,7 +48,7 @@ def capacity_points(table: Table, capacity: str = "parameters", shipped: Sequenc
     Args:
         table: of all architectures of a run.
         capacity: a key of `CAPACITIES`.
-        shipped: widths of the hidden layers of the run's final policy, which is named too.
+        final: widths of the hidden layers of the run's final policy, which is named too.
     """
     figure, axes = canvas(3.4)
     compared = compared_column(table["architectures"])
@@ -71,7 +71,7 @@ def capacity_points(table: Table, capacity: str = "parameters", shipped: Sequenc
     axes.set(xlabel=f"{CAPACITIES[capacity]} (logarithmic)", ylabel=compared.removesuffix("_mean"))
     axes.margins(y=0.12)
     _ring(axes, table, capacity, compared)
-    _mark_shipped(axes, table, capacity, compared, shipped)
+    _mark_final(axes, table, capacity, compared, final)
     legend_below(figure, axes, columns=2)
     return figure
 
@@ -93,11 +93,11 @@ def _ring(axes: Axes, table: Table, capacity: str, compared: str) -> None:
         )  # fmt: skip
 
 
-def _mark_shipped(axes: Axes, table: Table, capacity: str, compared: str, shipped: Sequence[int] | None) -> None:
+def _mark_final(axes: Axes, table: Table, capacity: str, compared: str, final: Sequence[int] | None) -> None:
     """Cross the architecture of the run's final policy."""
     for row in table["architectures"]:
-        if shipped is not None and list(shipped) == row.get("widths") and row.get(compared) is not None:
-            name = "–".join(map(str, shipped)) or "linear"
+        if final is not None and list(final) == row.get("widths") and row.get(compared) is not None:
+            name = "–".join(map(str, final)) or "linear"
             axes.scatter(
                 [row[capacity]], [row[compared]], s=42, marker="x", color=INK, linewidths=1.3, zorder=5,
                 label=f"final policy: {name}",

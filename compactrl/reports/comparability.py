@@ -87,8 +87,8 @@ def _grouped(configurations: Sequence[Configuration], describe: Callable[[Config
 def _told_apart(labels_of: Mapping[str, Sequence[str]]) -> str:
     """Return the values with what has them; the values alone where that is long, and else how many there are."""
     values = "; ".join(labels_of)
-    with_labels = "; ".join(f"{value} ({_listed(labels)})" for value, labels in labels_of.items())
-    fitting = [text for text in (with_labels, values) if len(text) <= SHORT + 16]
+    with_labels = "; ".join(f"{value} ({', '.join(labels)})" for value, labels in labels_of.items())
+    fitting = [text for text in (with_labels, values) if len(text) <= SHORT]
     return fitting[0] if fitting else f"{len(labels_of)} different ones"
 
 

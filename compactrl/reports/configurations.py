@@ -88,7 +88,7 @@ class Configuration:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Bytes, then parameters, for sorting: infinite where nothing has shipped."""
+        """Bytes, then parameters, for sorting: infinite where there is no policy yet."""
         return _or_infinite(self.bytes), _or_infinite(self.largest("parameters"))
 
     @property
@@ -109,7 +109,7 @@ class Configuration:
 
     @property
     def architecture(self) -> str:
-        """Widths of the layers, as in 17–41–6; with dots where nothing has shipped yet."""
+        """Widths of the layers, as in 17–41–6; with dots where there is no policy yet."""
         shape = self.best.shape
         hidden = tuple(self.options.get("hidden", ()))
         return "–".join(map(str, shape)) if shape != hidden else "–".join(map(str, ("…", *hidden, "…")))

@@ -13,7 +13,7 @@ import numpy as np
 
 from compactrl.reports.compare import front
 from compactrl.reports.configurations import Configuration
-from compactrl.reports.reading import Record
+from compactrl.reports.run_curves import curve, thinned
 from compactrl.reports.statistics import (
     bootstrap_interval,
     interquartile_mean,
@@ -21,23 +21,16 @@ from compactrl.reports.statistics import (
     profile,
     profile_band,
 )
-from compactrl.reports.style import FAINT, INK, MOST, SERIES, blank, canvas, legend_below, log_axis, steps_axis, styled
+from compactrl.reports.style import FAINT, MOST, SERIES, canvas, legend_below, log_axis, steps_axis, styled
 from compactrl.reports.words import plural
 from compactrl.types import Floats
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from compactrl.runs.history import Trace
 
 GRID_POINTS = 60
 BESIDE = 1.035
 """Factor between points that cost the same, so that none hides another."""
-FEW = 20
-"""Points of a line below which each is marked."""
-LINE_POINTS = 400
-"""Points of a line at most: more cannot be seen."""
 
 
 def _look(configuration: Configuration, index: int, places: Sequence[int] | None) -> tuple[str, str]:
@@ -71,19 +64,6 @@ def learning_curves(configurations: Sequence[Configuration], places: Sequence[in
     axes.set_ylabel("return of the final policy")
     legend_below(figure, axes)
     return figure
-
-
-def curve(record: Record) -> tuple[Floats, Floats]:
-    """Return environment steps (K,) and mean returns (K,) of what would ship, at re-evaluations; both empty for none.
-
-    Older runs recorded the return of each re-evaluation's winner alone, which is taken in its place.
-    """
-    for column in ("shipped_return_mean", "policy_return_mean"):
-        values = record.metrics[column]
-        valid = np.isfinite(values)
-        if valid.any():
-            return record.metrics["env_steps"][valid], values[valid]
-    return np.zeros(0), np.zeros(0)
 
 
 def _together(curves: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
@@ -193,8 +173,8 @@ def usage_curves(configurations: Sequence[Configuration], places: Sequence[int] 
             steps, usage = record.metrics["env_steps"], record.metrics["usage"]
             valid = np.isfinite(usage)
             label = f"{name} ({plural(len(configuration.records), 'seed')})" if not number else None
-            axes.plot(steps[valid][_thin(valid)], usage[valid][_thin(valid)], color=shade, label=label)
-            thin = _thin(np.isfinite(steps))
+            axes.plot(steps[valid][thinned(valid)], usage[valid][thinned(valid)], color=shade, label=label)
+            thin = thinned(np.isfinite(steps))
             other.plot(steps[thin], record.metrics["return_mean"][thin], color=shade, alpha=0.45, linewidth=0.8)
     steps_axis(axes)
     axes.set(ylabel="share of edges in use (thick)", ylim=(0, None))
@@ -203,81 +183,6 @@ def usage_curves(configurations: Sequence[Configuration], places: Sequence[int] 
     other.spines["right"].set_visible(True)
     legend_below(figure, axes)
     return figure
-
-
-@styled
-def run_curve(record: Record) -> Figure:
-    """Draw one run: returns of the final policy so far and of its candidates, and where another design took over.
-
-    Bars below, where a design is a colour or a bit per edge: the share of edges at which the leading design differs
-    from the leading design noted before.
-    """
-    trace = record.trace if record.designs_are_of_edges else None
-    figure = blank(3.2 if trace else 2.8)
-    if trace:
-        axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
-    else:
-        axes = strip = figure.subplots()
-    _draw_returns(axes, record)
-    _draw_marks(axes, record)
-    if trace and len(trace.designs) > 1:
-        _draw_changes(strip, trace)
-    axes.set_ylabel("return")
-    steps_axis(strip)
-    legend_below(figure, axes, columns=2)
-    return figure
-
-
-def _draw_returns(axes: Axes, record: Record) -> None:
-    metrics = record.metrics
-    valid = np.isfinite(metrics["return_mean"])
-    steps = metrics["env_steps"][valid]
-    thin = _thin(valid)
-    for column, shade, width, label in (
-        ("return_max", SERIES[5], 0.6, "best candidate"),
-        ("return_mean", SERIES[0], 1.1, "candidates' mean"),
-    ):
-        if len(steps):
-            few = "o" if len(steps) < FEW else None
-            axes.plot(
-                steps[thin],
-                metrics[column][valid][thin],
-                color=shade,
-                linewidth=width,
-                marker=few,
-                markersize=2.5,
-                label=label,
-            )
-    steps, values = curve(record)
-    if len(steps):
-        axes.plot(steps, values, color=SERIES[1], marker="o", markersize=3.5, label="final policy so far")
-
-
-def _draw_marks(axes: Axes, record: Record) -> None:
-    """Draw lines where the final policy had another design than before, and where fine-tuning began."""
-    steps = record.metrics["env_steps"]
-    changes = steps[record.metrics["shipped_design_changed"] == 1][1:]  # the first is not in place of another
-    name = "design" if record.designs_are_of_edges else "architecture"
-    for number, mark in enumerate(changes if record.has_designs else ()):
-        label = f"another {name} is better" if not number else None
-        axes.axvline(mark, color=INK, linewidth=0.7, label=label)
-    tuned = np.flatnonzero(record.metrics["settled"] == 1)
-    if len(tuned) and tuned[0]:
-        axes.axvline(steps[tuned[0]], color=FAINT, linewidth=1, linestyle=":", label="fine-tuning begins")
-
-
-def _draw_changes(axes: Axes, trace: Trace) -> None:
-    """Draw bars: the share of edges that changed from one leading design to the next."""
-    changed = (trace.designs[1:] != trace.designs[:-1]).mean(axis=1)
-    axes.vlines(trace.env_steps[1:], 0, changed, color=INK, linewidth=0.6)
-    highest = float(np.ceil(100 * max(0.01, changed.max(initial=0.0))) / 100)
-    axes.set(ylabel="edges\nchanged", ylim=(0, highest))
-    axes.set_yticks((0, highest), ("0", f"{100 * highest:.0f} %"))
-
-
-def _thin(valid: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> slice:
-    """Return a slice that keeps at most so many points of those that are valid."""
-    return slice(None, None, max(1, int(valid.sum()) // LINE_POINTS))
 
 
 def _shortened(label: str, most: int = 46) -> str:

@@ -1,7 +1,7 @@
 """A comparison as one HTML file: a section per environment, figures inline, nothing from the network.
 
 Everything that comes from runs is escaped by the template; the same runs give the same bytes. Its figures are
-in `page_figures`.
+in `page_figures`, the pictures of single runs in `page_pictures`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,9 @@ from compactrl.reports import aggregate as aggregates
 from compactrl.reports import tables
 from compactrl.reports.comparability import warnings_between
 from compactrl.reports.compare import front
-from compactrl.reports.page_figures import (
-    Drawing,
-    PageFigure,
-    figures_of_configuration,
-    figures_of_environment,
-    missing_of_environment,
-)
+from compactrl.reports.drawing import Drawing, PageFigure
+from compactrl.reports.page_figures import figures_of_environment, missing_of_environment
+from compactrl.reports.page_pictures import figures_of_configuration
 from compactrl.reports.style import MOST, SERIES
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ class Record:
     metrics: dict[str, Floats]
     """Column → (iterations,)."""
     shape: tuple[int, ...]
-    """Observation size, hidden sizes, output size; only the hidden sizes where nothing has shipped yet."""
+    """Observation size, hidden sizes, output size; only the hidden sizes where there is no policy yet."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -59,13 +59,13 @@ class Record:
 
     @property
     def score(self) -> float:
-        """Mean return of what ships; NaN where there is nothing yet."""
+        """Mean return of the final policy; NaN where there is none yet."""
         value = self.summary.get("return_mean")
         return float(value) if isinstance(value, int | float) else float("nan")
 
     @cached_property
     def policy(self) -> Policy | None:
-        """What ships, or None with a note."""
+        """The final policy, or None with a note."""
         try:
             return Run(self.path).policy
         except CompactrlError as error:
@@ -74,7 +74,7 @@ class Record:
 
     @cached_property
     def bytes(self) -> float:
-        """What the tables of its policy take in an export (`compactrl.encodings.storage`); NaN where none has shipped.
+        """What the tables of its policy take in an export (`compactrl.encodings.storage`); NaN without one.
 
         Runs of before have not written it down; it follows from their policy.
         """
@@ -95,7 +95,7 @@ class Record:
 
     @property
     def has_designs(self) -> bool:
-        """Whether what ships has a design at all; a dense policy has none."""
+        """Whether the final policy has a design at all; a dense one has none."""
         return self.policy is not None and len(self.policy.design) > 0
 
     @property

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 import compactrl
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.files import save_policy
-from compactrl.reports import analysis, architectures, coloring, figures, pictures, style
+from compactrl.reports import analysis, architectures, coloring, figures, pictures, run_curves, style
 from compactrl.reports.reading import read_record
 from compactrl.reports.report import compare
 from compactrl.reports.smallest import smallest_architecture
@@ -103,7 +103,7 @@ def test_a_learning_curve_is_the_mean_of_few_seeds(make_run, tmp_path):
 
 def test_a_mark_stands_wherever_another_design_is_better_and_a_bar_wherever_the_proposal_changed(make_run):
     record = read_record(make_run("run"))
-    figure = figures.run_curve(record)
+    figure = run_curves.run_curve(record)
     marks = [line.get_xdata()[0] for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
     np.testing.assert_allclose(
         marks, [600, 1100]
@@ -120,12 +120,12 @@ def test_a_learning_curve_shows_what_would_ship_and_no_candidates(make_run):
     lines[1] |= {"policy_return_mean": 40.0, "shipped_return_mean": 60.0}  # the winner of a re-evaluation did not last
     lines[2] |= {"policy_return_mean": 90.0, "shipped_return_mean": 80.0}
     (path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    steps, returns = figures.curve(read_record(path))
+    steps, returns = run_curves.curve(read_record(path))
     np.testing.assert_array_equal(steps, [200, 300])
     np.testing.assert_array_equal(returns, [60.0, 80.0])
     without = [{key: value for key, value in line.items() if "_return_mean" not in key} for line in lines]
     (path / "metrics.jsonl").write_text("\n".join(map(json.dumps, without)))
-    assert len(figures.curve(read_record(path))[0]) == 0
+    assert len(run_curves.curve(read_record(path))[0]) == 0
 
 
 def test_of_a_design_that_is_no_colouring_nothing_of_colours_is_shown(make_run, make_policy, tmp_path):
@@ -138,7 +138,7 @@ def test_of_a_design_that_is_no_colouring_nothing_of_colours_is_shown(make_run, 
         titles = set(re.findall(r"<h4>(.*?)</h4>", page))
         assert titles == {"The search"}
         assert "ntropy" not in page
-        assert len(figures.run_curve(read_record(path)).axes) == 1
+        assert len(run_curves.run_curve(read_record(path)).axes) == 1
         with pytest.raises(InputError, match="every edge of its policy has a weight of its own"):
             compactrl.analyze(path)
 
@@ -156,7 +156,7 @@ def test_zero_is_the_neutral_middle_of_the_weights_colours():
 
 
 def test_a_notebook_shows_a_figure_as_it_is_returned(make_run):
-    figure = figures.run_curve(read_record(make_run("run")))
+    figure = run_curves.run_curve(read_record(make_run("run")))
     assert figure._repr_png_().startswith(b"\x89PNG")
 
 
