@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
+from compactrl.methods.names import current
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
 from compactrl.storage.files import read_json
@@ -99,7 +100,7 @@ class Run:
             raise DamagedFileError(
                 f"{self.path / 'config.json'} is not the record of a compactrl run ({DIRECTORY_FORMAT})"
             )
-        self.config: dict[str, Any] = config["options"]
+        self.config: dict[str, Any] = current(config["options"])
         self._policy: Policy | None = None
 
     def __repr__(self) -> str:
