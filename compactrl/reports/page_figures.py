@@ -69,7 +69,7 @@ def missing_of_environment(comparison: Comparison, env: str) -> str:
         )
     runs, points = _curves(ranked)
     if runs > 1 and points < 2:
-        lacking.append("Learning curves need two re-evaluations or more in a search.")
+        lacking.append("Learning curves need several re-evaluations in a search, as with --reevaluations 10.")
     if sum(len(configuration.scores) > 1 for configuration in ranked) < 2:
         lacking.append(
             "Performance profiles and the probability of improvement need two configurations with two seeds each: "

@@ -254,6 +254,7 @@ def test_a_run_of_an_older_version_lacks_options_and_is_of_the_same_configuratio
     config = json.loads((path / "config.json").read_text())
     del config["options"]["normalize_rewards"], config["options"]["fine_tune_es"]
     config["options"] |= {"engine": "auto", "max_episode_steps": 0, "alive_bonus": None}  # not filled in
+    config["options"]["settle"] = config["options"].pop("fine_tune_share")  # its name of then
     (path / "config.json").write_text(json.dumps(config))
     assert list(compare(tmp_path).table["seeds"]) == [2]
     make_run("shorter", seed=0, max_episode_steps=5)  # now it may be of either
