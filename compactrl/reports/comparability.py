@@ -51,7 +51,7 @@ def _warnings_of_options(configurations: Sequence[Configuration]) -> list[str]:
 def _warnings_of_seeds(configurations: Sequence[Configuration]) -> list[str]:
     alone = [configuration.label for configuration in configurations if len(configuration.scores) == 1]
     if len(alone) == len(configurations):
-        return ["one seed each says little, no intervals." if len(alone) > 1 else "one seed says little, no interval."]
+        return ["one seed says little, no interval."]
     warnings = []
     if alone:
         warnings.append(f"one seed says little, no interval: {_listed(alone)}.")

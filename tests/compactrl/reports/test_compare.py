@@ -118,7 +118,7 @@ def test_what_several_runs_or_environments_have_is_said_once(make_run, tmp_path)
     report = compare(tmp_path)
     (note,) = report.notes
     assert note.startswith("4 runs: not finished (1,200 of 1,200 environment steps)")
-    assert report.warnings[1:] == ["compactrl/Faulty-v0, compactrl/Target-v0: one seed each says little, no intervals."]
+    assert report.warnings[1:] == ["compactrl/Faulty-v0, compactrl/Target-v0: one seed says little, no interval."]
 
 
 def test_no_warning_is_longer_than_a_row(make_run, tmp_path):
@@ -128,7 +128,7 @@ def test_no_warning_is_longer_than_a_row(make_run, tmp_path):
     assert [warning.partition(": ")[2] for warning in warnings] == [
         "different step budgets: 1,000; 1,001; 1,002; 1,003; 1,004; 1,005.",
         "different tasks: 6 different ones.",
-        "one seed each says little, no intervals.",
+        "one seed says little, no interval.",
     ]
 
 
