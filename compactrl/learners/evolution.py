@@ -18,6 +18,7 @@ import numpy as np
 
 from compactrl.backends import any_backend
 from compactrl.compressions.base import Compression
+from compactrl.imports import import_evotorch
 from compactrl.learners.base import Judgement, Learner, LearnerContext, Shipped, single
 from compactrl.learners.moments import RunningMoments, Seen, identity, joined, seen_in
 from compactrl.learners.options import EvolutionOptions
@@ -35,6 +36,7 @@ from compactrl.types import (
     Trials,
 )
 from es import STRATEGIES
+from es.distributions import EvoTorchStrategy
 from es.strategy import EvolutionStrategy, Options
 
 
@@ -222,8 +224,11 @@ def _strategy(
     name: str, theta: Floats, population: int, options: Options, seed: np.random.SeedSequence
 ) -> EvolutionStrategy:
     """Return a strategy that begins at theta (P,); pycma imports matplotlib as it is imported."""
+    kind = STRATEGIES[name]
     with any_backend():
-        return STRATEGIES[name](theta, population, options, seed)
+        if issubclass(kind, EvoTorchStrategy):
+            import_evotorch()
+        return kind(theta, population, options, seed)
 
 
 def mean_by_group(returns: Floats, groups: Integers) -> Floats:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from compactrl.reports.aggregate import Aggregate, aggregate
 from compactrl.reports.smallest import smallest_architecture
-from compactrl.reports.words import DASH, duration, number, short
+from compactrl.reports.words import DASH, number, short
+from compactrl.searches.pace import duration
 
 if TYPE_CHECKING:
     from compactrl.reports.compare import Comparison
