@@ -15,7 +15,7 @@ run = compactrl.search("compactrl/Target-v0", steps=400, hidden=4, method="unstr
 run.evaluate(2, threads=1)
 compactrl.compare(run).save(sys.argv[1] + "/page.html")
 from compactrl.envs.engines import envpool
-envpool.ids()
+envpool.describe("Jumanji/Maze-v0", 0, {})
 """
 IMPORT = """
 import os
