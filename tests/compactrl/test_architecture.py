@@ -45,7 +45,7 @@ def test_there_are_files():
 
 
 FLOORS = (
-    "types", "errors", "versions", "imports", "quantities", "backends", "storage", "networks", "policies",
+    "types", "errors", "versions", "imports", "quantities", "machine", "backends", "storage", "networks", "policies",
     "hypernetworks", "compressions", "encodings", "envs", "evaluation", "buffers", "learners", "methods", "runs",
     "searches", "catalogs", "exports", "reports", "cli", "__main__",
 )  # fmt: skip
