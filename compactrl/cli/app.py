@@ -28,8 +28,8 @@ from compactrl.methods.names import current_name
 from compactrl.versions import VERSION
 
 FIRST = {
-    "compactrl search --env Pendulum-v1 --steps 200k": "a first search, in seconds",
-    "compactrl search --help": "its options; so for every command",
+    "compactrl search --env CartPole-v1 --partitions 2 --hidden 4 --stop-at 490": "a first search, in seconds",
+    "compactrl search --help": "its options, and so for every command",
 }
 """Command → what it is for, at the end of the help."""
 
@@ -103,9 +103,8 @@ def _without_values(parameters: list[Any]) -> list[Any]:
 
 
 def _lines(commands: Mapping[str, str]) -> str:
-    """Return commands and what they are for, a line each."""
-    width = max(map(len, commands))
-    return "\n".join(f"{command:{width}}  {purpose}" for command, purpose in commands.items())
+    """Return commands, each after what it is for, on lines that fit 80 columns."""
+    return "\n".join(f"{purpose}:\n    {command}" for command, purpose in commands.items())
 
 
 def _show_version(asked: bool) -> None:
