@@ -54,8 +54,6 @@ def model_path(name: str, folder: Path, task: str) -> Path:
 
 def _refuse(model: Any, task: str) -> None:
     """Raise InputError for a model that no policy can act in, or whose lanes would not be restored whole."""
-    import mujoco
-
     if model.nu == 0:
         raise InputError(
             f"{task}: its model has no actuators, so a policy could do nothing: add some, such as "
@@ -74,5 +72,3 @@ def _refuse(model: Any, task: str) -> None:
         )
     if model.nv == 0:
         raise InputError(f"{task}: nothing moves in its model: give a body a joint")
-    if model.opt.timestep <= 0 or not mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_QPOS):
-        raise InputError(f"{task}: its model has a time step of {model.opt.timestep} s, expected more than 0")

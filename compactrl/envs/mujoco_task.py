@@ -165,6 +165,8 @@ def register(env: str, task: type[MujocoTask]) -> None:
         raise InputError(f"register: {env} is an environment of Gymnasium's already: give your task another id")
     if known is not None and _place(known.make) != _place(task):
         raise InputError(f"register: {env} is {'.'.join(_place(known.make))} already: give your task another id")
+    if known is not None:
+        gymnasium.registry.pop(env, None)  # without a warning
     TASKS[env] = Registered(task)
     try:
         gymnasium.register(
