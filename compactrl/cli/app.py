@@ -17,6 +17,7 @@ from compactrl.cli.evaluating import evaluate, select
 from compactrl.cli.exporting import EXPORT, export_command
 from compactrl.cli.looking import doctor, envs, methods
 from compactrl.cli.reports import analyze, play, report
+from compactrl.cli.robots import new_robot
 from compactrl.cli.searching import SEARCH, resume, search_command
 from compactrl.errors import CompactrlError
 
@@ -48,7 +49,7 @@ def make_app(command: str) -> typer.Typer:
     app.command("search", help=SEARCH)(search_command() if command == "search" else _only_listed)
     _add(app, resume, evaluate, select, report, analyze, play)
     app.command("export", help=EXPORT)(export_command() if command == "export" else _only_listed)
-    _add(app, methods, envs, doctor)
+    _add(app, new_robot, methods, envs, doctor)
     return app
 
 
