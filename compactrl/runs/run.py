@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
+from compactrl.methods.names import current
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
 from compactrl.storage.files import read_json
@@ -99,7 +100,7 @@ class Run:
             raise DamagedFileError(
                 f"{self.path / 'config.json'} is not the record of a compactrl run ({DIRECTORY_FORMAT})"
             )
-        self.config: dict[str, Any] = config["options"]
+        self.config: dict[str, Any] = current(config["options"])
         self._policy: Policy | None = None
 
     def __repr__(self) -> str:
@@ -163,6 +164,13 @@ class Run:
             raise InputError(
                 f"{config['env']} has now {spec.observation_size} observations and {spec.action.size} outputs; "
                 f"the policy was trained with {policy.shape[0]} and {policy.shape[-1]}: use the environment of then"
+            )
+        if policy.names and spec.names != policy.names:
+            pairs = enumerate(zip(policy.names, spec.names or ("without a name",) * len(policy.names), strict=True))
+            place, (then, now) = next((place, pair) for place, pair in pairs if pair[0] != pair[1])
+            raise InputError(
+                f"{config['env']} orders its observations otherwise than when the policy was trained: number {place} "
+                f"was {then} and is {now}: use the environment of then"
             )
         seed = np.random.SeedSequence(config["seed"], spawn_key=(EVALUATION_STREAM,))
         evaluator = LocalEvaluator(spec, min(episodes, EVALUATION_LANES), seed, threads or None)

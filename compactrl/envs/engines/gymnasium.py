@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer, reset_seed
 from compactrl.envs.goals import goal_of, has_goals
+from compactrl.envs.names import goal_names, observation_names
 from compactrl.envs.probe import Probe, global_random_state_kept, probe, resets_repeat, success_in
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, SUCCESS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
@@ -72,8 +73,21 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     goal = goal_of(made, tried, reported) if goals else None  # closed, as it is when rewards are asked for
     measures = measure_names(env, named, goal, reported)
     return EnvironmentSpec(
-        env, "gymnasium", size, action, limit, options, goal, measures, limited, repeats=tried.repeats
-    )
+        env, "gymnasium", size, action, limit, options, goal, measures, limited,
+        names=_names(made), repeats=tried.repeats,
+    )  # fmt: skip
+
+
+def _names(made: Any) -> tuple[str, ...]:
+    """Say what the numbers of an observation are, of what `make_gymnasium` made."""
+    import gymnasium
+
+    from compactrl.envs.wrappers import GoalObservation
+
+    if isinstance(made, GoalObservation):
+        return goal_names(made.env.observation_space)
+    flattened = isinstance(made, gymnasium.wrappers.FlattenObservation)
+    return observation_names(made.env.observation_space) if flattened else ()
 
 
 def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> GymnasiumEngine:  # noqa: ARG001  (one is all there is)

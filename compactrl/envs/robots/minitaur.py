@@ -2,7 +2,7 @@
 
 The generator is a trot: each leg swings and lifts with one phase, diagonal legs together. A policy sees that phase,
 sets the generator's frequency, amplitudes and heights, and adds a correction to each of the eight joints. The sizes of
-the chromatic paper's tables are 7 observations and 13 actions; how these are made up is not published: it is our choice.
+the chromatic paper's tables are 7 observations and 13 actions; how these are made up is not published, and our choice:
 
 - observations (7,): roll and pitch (rad), their velocities (rad/s), sine and cosine of the phase, the wanted speed
   (m/s);

@@ -34,7 +34,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def call(*arguments):
-    return CliRunner().invoke(make_app("new-robot"), ["new-robot", *arguments], catch_exceptions=False)
+    return CliRunner().invoke(make_app(["new-robot"]), ["new-robot", *arguments], catch_exceptions=False)
 
 
 @pytest.mark.parametrize(
