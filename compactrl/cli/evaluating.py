@@ -30,12 +30,15 @@ def evaluate(
     """Run a policy without noise on fresh seeds: mean, spread, 95 % interval, sizes."""
     from compactrl.cli.sentences import describe_evaluation
     from compactrl.runs.run import load
+    from compactrl.searches.progress import EvaluationProgress
 
     opened, count = load(run), whole_number("--episodes", episodes)
     if architectures is not None:
         _evaluate_all(opened, architectures, count, as_json)
         return
-    result = opened.report(opened.evaluate(count or 100))
+    with EvaluationProgress(quiet=as_json) as progress:
+        evaluation = opened.evaluate(count or 100, watch=progress.watch)
+    result = opened.report(evaluation)
     print(json.dumps(result, indent=2) if as_json else describe_evaluation(opened, result))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from compactrl.reports.words import DASH, duration
+from compactrl.reports.words import DASH
+from compactrl.searches.pace import count, duration
 
 if TYPE_CHECKING:
+    from compactrl.reports.film import Played
     from compactrl.runs.run import Run
 
 
@@ -25,8 +28,13 @@ def describe_sizes(values: dict[str, Any]) -> str:
     )
 
 
-def describe_result(run: Run) -> str:
-    """Say what a search came to, and what to do next."""
+def describe_result(run: Run, program: str = "compactrl") -> str:
+    """Say what a search came to, and what to do next.
+
+    Args:
+        run: that has ended.
+        program: how the command line is called here.
+    """
     summary = run.summary
     failed = f"; {summary['failed']} more failed and are left out" if summary["failed"] else ""
     return "\n".join(
@@ -34,11 +42,55 @@ def describe_result(run: Run) -> str:
             f"{summary['method']} policy for {summary['env']}: {describe_sizes(summary)}",
             f"return {summary['return_mean']:.1f} ± {summary['return_std'] or 0:.1f} (mean ± standard deviation over "
             f"{summary['episodes']} fresh episodes, without noise{failed}){_measures(summary)}",
-            f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}; "
-            f"policy in {run.path / 'policy.safetensors'}",
-            f"next: compactrl evaluate {run.path}",
+            *_comparison(run),
+            f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}"
+            f"{_why_it_ended(run)}; final policy in {run.path / 'policy.safetensors'}",
+            "next:",
+            *_next_commands(run, program),
         )
     )
+
+
+def _comparison(run: Run) -> list[str]:
+    """Say what the return is to be held against, where that is known; a line or none."""
+    baselines, threshold = run.summary.get("baselines") or {}, run.summary.get("reward_threshold")
+    zero = "the first action always" if run.policy.action.kind == "discrete" else "doing nothing"
+    names = {"random": "random actions", "zero": zero}
+    known = {name: values for name, values in baselines.items() if values["return_mean"] is not None}
+    parts = [
+        f"{names[name]} {values['return_mean']:.1f} (mean of {values['episodes']} episodes)"
+        for name, values in known.items()
+    ]
+    if threshold is not None:
+        parts.append(f"solved from {threshold:g} on, says the environment")
+    return ["to compare: " + "; ".join(parts)] if parts else []
+
+
+def _why_it_ended(run: Run) -> str:
+    """Say why a search ended before its budget was spent."""
+    return {
+        "callback": ", ended by the callback",
+        "stop_at": f", where the final policy had reached --stop-at {run.config.get('stop_at') or 0:g}",
+        "patience": f", since nothing had improved for --patience {run.config.get('patience') or 0:g} of the budget",
+    }.get(run.summary.get("stopped_by") or "", "")
+
+
+def _next_commands(run: Run, program: str) -> list[str]:
+    """Return the commands that are of use now, with what they do."""
+    path, other = shlex.quote(str(run.path)), shlex.quote(f"{run.path.name}-c")
+    more = {"stop_at": "--stop-at none", "patience": "--patience 0", "callback": ""}.get(
+        run.summary.get("stopped_by") or "", f"--steps {count(2 * run.config['steps'])}"
+    )
+    commands = [
+        (f"play {path}", "film it"),
+        (f"report {path} --html report.html", "figures; name more runs to compare them"),
+        (f"export {path} --out {other}", "C for a robot"),
+        (f"resume {path} {more}".rstrip(), "search on"),
+    ]
+    if run.config.get("method") == "ghp":
+        commands.insert(0, (f"evaluate {path} --architectures all", "how well each of its architectures does"))
+    width = max(len(command) for command, _ in commands)
+    return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]
 
 
 def _measures(values: dict[str, Any]) -> str:
@@ -159,16 +211,41 @@ def _similarity(similarity: dict[str, Any]) -> list[str]:
     return lines
 
 
+def describe_play(run: Run, played: Played) -> str:
+    """Say what a policy did in the episodes that were played, and what film there is of them."""
+    returns = ", ".join(f"{value:.1f}" for value in played.returns)
+    steps = ", ".join(map(str, played.steps))
+    lines = [f"return {returns} in {steps} steps"]
+    if played.path is not None:
+        lines = [f"film in {played.path}, {played.pace}", f"{lines[0]}, played in Gymnasium's {run.config['env']}"]
+    summary = run.summary if (run.path / "summary.json").exists() else {}
+    if summary.get("return_mean") is not None:
+        lines[-1] += (
+            f"; its search ended with {summary['return_mean']:.1f} ± {summary.get('return_std') or 0:.1f} over "
+            f"{summary['episodes']} episodes in {run.config['engine']}"
+        )
+    return "\n".join(lines)
+
+
 WORKER_VERSIONS = ("python", "compactrl", "envpool", "mujoco", "gymnasium", "numpy", "ray")
 """What the doctor shows of a worker."""
+CHECK_WIDTH = 18
+"""Of the doctor's names, in letters."""
 
 
 def describe_checks(report: dict[str, Any]) -> str:
-    """Say what the doctor found."""
-    lines = [f"{name:12} {value}" for name, value in {**report["machine"], **report["versions"]}.items()]
+    """Say what the doctor found: the machine, versions, what there is beside them, and what is missing for what."""
+    sections = [("machine", {**report["machine"], **report["versions"]}), ("found", report["found"])]
+    lines = []
+    for title, values in sections:
+        lines += [title, *(f"  {name:{CHECK_WIDTH}} {value}" for name, value in values.items())]
     for number, worker in enumerate(report.get("workers", []), 1):
         versions = ", ".join(f"{name} {worker['versions'].get(name, DASH)}" for name in WORKER_VERSIONS)
         description = f"{worker['machine']}, {worker['cores']} cores, {worker['memory']}, {versions}"
-        lines.append(f"{f'worker {number}':12} {description}")
-    lines += [f"problem: {problem}" for problem in report["problems"]] or ["all well"]
+        lines.append(f"{f'worker {number}':{CHECK_WIDTH + 2}} {description}")
+    if report["missing"]:
+        lines.append("not here, and only needed for what is named")
+        lines += [f"  {need['name']:{CHECK_WIDTH}} {need['purpose']}: {need['install']}" for need in report["missing"]]
+    lines += [f"note: {note}" for note in report["notes"]]
+    lines += [f"problem: {problem}" for problem in report["problems"]] or ["all well: searches run here"]
     return "\n".join(lines)

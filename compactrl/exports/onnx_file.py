@@ -16,13 +16,17 @@ from compactrl.encodings.storage import plain_bytes
 from compactrl.errors import CompactrlError, InputError
 from compactrl.exports.c import clips
 from compactrl.exports.vectors import tolerances
+from compactrl.machine.needs import NEEDS
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.versions import VERSION
 
-HIGHEST_OPSET = 24
-"""The newest that onnxruntime 1.31 says it supports."""
+OPSET = 11
+"""The lowest set of operators that has those used here, as they are used here: `Round` is new in it, and a `Gemm` may
+go without its third input. Runtimes read what is older than they are and refuse what is newer: the oldest that
+pyproject.toml allows, onnxruntime 1.22, reads sets up to 22 and formats of the file (IR) up to 10; vendors' compilers
+for accelerators are years behind that."""
 NEXT_TO_EVEN = 1e-3
 """Share of discrete actions, or of an action's integers, that may be others."""
 TENSOR_INT64 = 7
@@ -38,7 +42,6 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
     onnx, _ = _packages()
     from onnx import TensorProto, helper
 
-    opset = min(onnx.defs.onnx_opset_version(), HIGHEST_OPSET)
     graph = _Graph(helper)
     mean, std = policy.normalizer
     value = graph.add("Sub", "observation", graph.constant("mean", mean))
@@ -70,7 +73,7 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
             [helper.make_tensor_value_info("action", *kind_and_shape)],
             graph.constants,
         ),
-        opset_imports=[helper.make_opsetid("", opset)],
+        opset_imports=[helper.make_opsetid("", OPSET)],
         producer_name="compactrl",
         producer_version=VERSION,
         doc_string=provenance,
@@ -133,7 +136,7 @@ def _packages() -> tuple[Any, Any]:
         import onnx
         import onnxruntime
     except ImportError as error:
-        raise InputError(f"--format onnx: {error}; install them with: pip install 'compactrl[onnx]'") from error
+        raise InputError(f"--format onnx: {error}; install them with: {NEEDS['onnx'].install}") from error
     return onnx, onnxruntime
 
 

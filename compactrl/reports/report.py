@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from compactrl.errors import InputError
+from compactrl.errors import InputError, UnwritableError
 from compactrl.reports import page, tables
 from compactrl.reports.compare import Comparison
 from compactrl.reports.reading import Source, read_runs
-from compactrl.storage.files import write_atomically
+from compactrl.storage.files import write_atomically, writing
 
 
 def compare(runs: Source | Iterable[Source]) -> Report:
-    """Read runs and set them beside each other; the seeds of one setting are grouped by their options.
+    """Read runs and set them beside each other; the seeds of one configuration are grouped by their options.
 
     Args:
         runs: folders of runs, folders of such folders, patterns such as `runs/chromatic-*`, or runs.
@@ -29,7 +29,11 @@ class Report(Comparison):
 
     def __repr__(self) -> str:
         """Say how much there is."""
-        return f"Report({len(self.settings)} settings, {len(self.records)} runs)"
+        return f"Report({len(self.configurations)} configurations, {len(self.records)} runs)"
+
+    def _repr_html_(self) -> str:
+        """Return the tables, for a notebook."""
+        return tables.html(self)
 
     def save(self, path: str | Path, refresh: int = 0) -> Path:
         """Write the report as one HTML file that needs nothing else.
@@ -44,10 +48,11 @@ class Report(Comparison):
         file = Path(path)
         content = page.render(self, refresh).encode()
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            with writing(file):
+                file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, content)
-        except OSError as error:
-            raise InputError(f"cannot write to {file}: {error.strerror or error}. Choose another --html") from error
+        except UnwritableError as error:
+            raise InputError(f"--html: {error}") from error
         return file
 
     def to_markdown(self) -> str:

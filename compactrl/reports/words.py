@@ -1,4 +1,4 @@
-"""Numbers, counts and durations as people read them: in tables, on the page and in the terminal."""
+"""Numbers and counts as people read them: in tables, on the page and in the terminal."""
 
 from __future__ import annotations
 
@@ -32,15 +32,14 @@ def plural(count: int, unit: str) -> str:
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
-def duration(seconds: float) -> str:
-    """Write seconds in the two units that fit them.
+def short(value: float) -> str:
+    """Write a large number in thousands or millions, with three digits.
 
     Example:
-        >>> duration(75)
-        '1 min 15 s'
+        >>> [short(value) for value in (0.0, 113.0, 16200.0, 1.25e6)]
+        ['0', '113', '16.2 k', '1.25 M']
     """
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+    for limit, unit in ((1e6, " M"), (1e3, " k")):
+        if abs(value) >= limit:
+            return f"{value / limit:.3g}{unit}"
+    return f"{value:g}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.backends import any_backend
 from compactrl.envs.engines.base import Answer, reset_seed
 from compactrl.envs.goals import goal_of, has_goals
 from compactrl.envs.names import goal_names, observation_names
@@ -105,7 +106,8 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
     from compactrl.envs.wrappers import GoalObservation
 
-    made = gymnasium.make(env, **options)
+    with any_backend():  # of users' environments, which may draw
+        made = gymnasium.make(env, **options)
     space = made.observation_space
     if has_goals(space) and hasattr(made.unwrapped, "compute_reward"):
         return GoalObservation(made)
