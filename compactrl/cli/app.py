@@ -21,6 +21,7 @@ from compactrl.cli.evaluating import evaluate, select
 from compactrl.cli.exporting import EXPORT, export_command
 from compactrl.cli.looking import doctor, envs, methods
 from compactrl.cli.reports import analyze, play, report
+from compactrl.cli.robots import new_robot
 from compactrl.cli.search_options import FURTHER, HELP
 from compactrl.cli.searching import resume, search_command
 from compactrl.errors import CompactrlError, did_you_mean, flag_of
@@ -70,7 +71,7 @@ def make_app(arguments: Sequence[str]) -> typer.Typer:
     app.command("search", help=HELP, epilog=_lines(FURTHER), cls=_Command)(search)
     _add(app, resume, evaluate, select, report, analyze, play)
     app.command("export", help=EXPORT, cls=_Command)(export_command() if called == "export" else _only_listed)
-    _add(app, methods, envs, doctor)
+    _add(app, new_robot, methods, envs, doctor)
     return app
 
 
