@@ -49,6 +49,12 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
         """Raise NotImplementedError."""
         raise NotImplementedError("batched environments have no camera")
 
+    def close(self) -> None:
+        """Close it, where that is something to do."""
+        close = getattr(self._lane, "close", None)
+        if close is not None:
+            close()
+
     def _flat(self, observation: Any) -> NDArray[Any]:
         space = self.observation_space
         flat: NDArray[Any] = checked("the observation", observation, (1, *space.shape), space.dtype)[0]

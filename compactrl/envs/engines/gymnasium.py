@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.engines.base import Answer, reset_seed
+from compactrl.envs.answers import numbers, reason_of
+from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.goals import goal_of, has_goals
-from compactrl.envs.probe import Probe, global_random_state_kept, probe, resets_repeat, success_in
-from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, SUCCESS, EnvironmentSpec, action_spec, measure_names
-from compactrl.errors import InputError
+from compactrl.envs.probe import Probe, close_quietly, global_random_state_kept, probe, resets_repeat, success_in
+from compactrl.envs.spec import (
+    DEFAULT_EPISODE_STEPS,
+    SUCCESS,
+    EnvironmentSpec,
+    action_spec,
+    measure_names,
+    observation_size,
+)
+from compactrl.errors import CompactrlError, InputError
 from compactrl.types import Floats, Integers
 
 
@@ -41,15 +50,11 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     limit = own or DEFAULT_EPISODE_STEPS
     options = {**options, "max_episode_steps": limit}
     with global_random_state_kept():
-        try:
-            made = make_gymnasium(env, options)
-        except Exception as error:
-            raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
-        return _described(env, made, limit, bool(own), options)
+        return _described(env, _made(env, options), limit, bool(own), options)
 
 
 def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str, Any]) -> EnvironmentSpec:
-    """Say what an environment is that has been made, and close it.
+    """Say what an environment is that has been made; it is closed before another one is made.
 
     Args:
         env: its id.
@@ -60,18 +65,53 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     """
     from compactrl.envs.wrappers import GoalObservation
 
-    size = int(np.prod(made.observation_space.shape))
-    action = action_spec(env, made.action_space)
-    named = measure_names(env, made.metadata.get("measures", ()))
+    try:
+        size = observation_size(env, made.observation_space)
+        action = action_spec(env, made.action_space)
+        named = measure_names(env, made.metadata.get("measures", ()))
+    except InputError:
+        close_quietly(made)
+        raise
     goals = isinstance(made, GoalObservation)
-    tried = probe(made, lambda: make_gymnasium(env, options)) if goals else Probe(repeats=resets_repeat(made))
-    made.close()
+    if goals:
+        tried = probe(made, lambda: make_gymnasium(env, options))
+    else:
+        tried = Probe(repeats=resets_repeat(made))
+        close_quietly(made)
     reported = tried.reports_success or SUCCESS in named
     goal = goal_of(made, tried, reported) if goals else None  # closed, as it is when rewards are asked for
     measures = measure_names(env, named, goal, reported)
     return EnvironmentSpec(
         env, "gymnasium", size, action, limit, options, goal, measures, limited, repeats=tried.repeats
     )
+
+
+def _made(env: str, options: dict[str, Any]) -> Any:
+    """Make an environment to describe it.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        return make_gymnasium(env, options)
+    except InputError:
+        raise
+    except BaseException as error:
+        reason = reason_of(error).removeprefix("the environment raised ")
+        raise InputError(f"{env} cannot be made: {reason}{_newer(env)}") from error
+
+
+def _newer(env: str) -> str:
+    """Name the newest version of an environment that cannot be made, where it is another one."""
+    import gymnasium
+
+    name, _, version = env.rpartition("-v")
+    versions = [
+        int(known.rpartition("-v")[2])
+        for known in gymnasium.registry
+        if re.fullmatch(f"{re.escape(name)}-v\\d+", known)
+    ]
+    return f". Use '{name}-v{max(versions)}'" if version.isdigit() and max(versions) > int(version) else ""
 
 
 def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> GymnasiumEngine:  # noqa: ARG001  (one is all there is)
@@ -86,18 +126,24 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
 
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
-    from compactrl.envs.wrappers import GoalObservation
+    from compactrl.envs.wrappers import FlatObservation, GoalObservation, checked
 
-    made = gymnasium.make(env, **options)
-    space = made.observation_space
-    if has_goals(space) and hasattr(made.unwrapped, "compute_reward"):
-        return GoalObservation(made)
-    if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
-        made = gymnasium.wrappers.FlattenObservation(made)
+    made = gymnasium.make(env, **{"disable_env_checker": True, **options})  # what it tells of is checked by `Checked`
+    try:
+        space = made.observation_space
+        observation_size(env, space)
+        made = checked(made)
+        if has_goals(space) and hasattr(made.unwrapped, "compute_reward"):
+            return GoalObservation(made)
+        if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
+            made = FlatObservation(made)
+    except BaseException:
+        made.close()
+        raise
     return made
 
 
-class GymnasiumEngine:
+class GymnasiumEngine(DeferredEngine):
     """Lanes as Gymnasium environments, stepped one after the other.
 
     An environment that raises does not end the search: its lane answers with the reason, and begins anew.
@@ -117,7 +163,9 @@ class GymnasiumEngine:
     """
 
     def __init__(self, env: str, seeds: list[int], kwargs: dict[str, Any], success: bool = False) -> None:
-        self._envs = [make_gymnasium(env, kwargs) for _ in seeds]
+        self._envs: list[Any] = []
+        for _ in seeds:
+            self._add(env, kwargs, len(seeds))
         self._seeds = seeds
         self._resets = [0] * len(seeds)
         self._size = int(np.prod(self._envs[0].observation_space.shape))
@@ -125,20 +173,10 @@ class GymnasiumEngine:
         self._id, self._named = env, measure_names(env, self._envs[0].metadata.get("measures", ()))
         self._measures = measure_names(env, self._named, reported=success)
         self._warned = SUCCESS in self._measures
-        self._command: tuple[Integers, NDArray[Any] | None, NDArray[np.bool_], Floats | None] | None = None
 
-    def send(
-        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
-    ) -> None:
-        """See `Engine`."""
-        self._command = (lanes, actions, restart, tasks)
-
-    def receive(self) -> Answer:
-        """See `Engine`."""
-        if self._command is None:
-            raise RuntimeError("receive was called before send")
-        lanes, actions, restart, tasks = self._command
-        self._command = None
+    def _answer(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None
+    ) -> Answer:
         observation = np.zeros((len(lanes), self._size))
         reward = np.zeros(len(lanes))
         done, ended = np.zeros(len(lanes), bool), np.zeros(len(lanes), bool)
@@ -161,18 +199,12 @@ class GymnasiumEngine:
                         for name, values in measures.items():
                             values[position] = _measured(info, name, name in self._named)
                         self._warn_of_unnamed_success(info)
-                flat = np.asarray(seen, np.float64).ravel()
-                if flat.shape != (self._size,):
-                    errors[position] = (
-                        f"the environment changed its observation size from {self._size} to {flat.size} numbers"
-                    )
-                    continue
-                observation[position] = flat
+                observation[position] = numbers(seen, self._size)
                 if achieved is not None:
                     achieved[position] = self._envs[lane].achieved
-            except Exception as error:
+            except BaseException as error:
                 # Whatever a user's environment raises is a failed evaluation with its reason, kept and shown.
-                errors[position] = f"the environment raised {type(error).__name__}: {error}"
+                errors[position] = reason_of(error)
         return Answer(observation, reward, done, errors, ended, achieved, measures)
 
     def _warn_of_unnamed_success(self, info: Any) -> None:
@@ -185,10 +217,28 @@ class GymnasiumEngine:
                 stacklevel=2,
             )
 
+    def _add(self, env: str, kwargs: dict[str, Any], wanted: int) -> None:
+        """Make one more environment.
+
+        Raises:
+            CompactrlError: it cannot be made beside the others, which are closed.
+        """
+        try:
+            self._envs.append(make_gymnasium(env, kwargs))
+        except BaseException as error:
+            made = len(self._envs)
+            self.close()
+            reason = reason_of(error).removeprefix("the environment raised ")
+            few = f". If there can be no more at a time, give --lanes {made}" if made else ""
+            raise CompactrlError(f"{env}: environment {made + 1} of {wanted} cannot be made: {reason}{few}") from error
+
     def close(self) -> None:
-        """See `Engine`."""
-        for env in self._envs:
-            env.close()
+        """See `Engine`; an environment that cannot be closed is told of."""
+        while self._envs:
+            try:
+                self._envs.pop().close()
+            except BaseException as error:
+                warnings.warn(f"closing: {reason_of(error)}", stacklevel=2)
 
 
 def _measured(info: Any, name: str, named: bool) -> float:
