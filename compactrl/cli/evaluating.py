@@ -24,21 +24,29 @@ def evaluate(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="all", help="Evaluate every architecture of a graph hyper policy.", show_default=False),
     ] = None,
+    lanes: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="COUNT",
+            help="Environments at most, side by side; as in the search where that had --lanes. Results depend on it.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a policy without noise on fresh seeds: mean, spread, 95 % interval, sizes."""
     from compactrl.cli.sentences import describe_evaluation
     from compactrl.runs.run import load
 
-    opened, count = load(run), whole_number("--episodes", episodes)
+    opened, count, most = load(run), whole_number("--episodes", episodes), whole_number("--lanes", lanes) or 0
     if architectures is not None:
-        _evaluate_all(opened, architectures, count, as_json)
+        _evaluate_all(opened, architectures, count, most, as_json)
         return
-    result = opened.report(opened.evaluate(count or 100))
+    result = opened.report(opened.evaluate(count or 100, lanes=most))
     print(json.dumps(result, indent=2) if as_json else describe_evaluation(opened, result))
 
 
-def _evaluate_all(run: Run, architectures: str, episodes: int | None, as_json: bool) -> None:
+def _evaluate_all(run: Run, architectures: str, episodes: int | None, lanes: int, as_json: bool) -> None:
     from compactrl.catalogs.catalog import open_catalog
     from compactrl.catalogs.evaluation import EPISODES, evaluate_all
     from compactrl.catalogs.summary import summarize
@@ -49,7 +57,7 @@ def _evaluate_all(run: Run, architectures: str, episodes: int | None, as_json: b
         raise InputError(f"--architectures '{architectures}': expected all")
     catalog = open_catalog(run)
     with CatalogProgress(len(catalog.architectures)) as progress:
-        rows = evaluate_all(catalog, episodes or EPISODES, on_rows=progress.note)
+        rows = evaluate_all(catalog, episodes or EPISODES, on_rows=progress.note, most_lanes=lanes)
     summary = summarize(rows)
     if as_json:
         print(json.dumps({**summary, "architectures": rows}, indent=2))

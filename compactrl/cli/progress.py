@@ -58,8 +58,8 @@ class SearchProgress(_WithBar):
         if not quiet:
             compression, options = search.learner.compression, search.options
             print(
-                f"{options.method} for {options.env}: {compression.summary}, {search.spec.engine}; "
-                f"run in {search.writer.path}\n"
+                f"{options.method} for {options.env}: {compression.summary}, {search.spec.engine} with "
+                f"{_environments(search)}; run in {search.writer.path}\n"
                 "return: mean of a generation's candidates, which are noisy; policy: of the one that would ship",
                 file=sys.stderr,
                 flush=True,
@@ -92,6 +92,13 @@ class SearchProgress(_WithBar):
         pace = f"{rate / 1000:.1f}k/s" if rate >= 1000 else f"{rate:.0f}/s"
         failed = f"  {record['failed']:.0f} failed" if record["failed"] else ""
         return f"return {self._return}{best}  {pace}{failed}" + ("  settled" if settled else "")
+
+
+def _environments(search: Search) -> str:
+    """Say how many environments there are, and whether that is all there will be at any time."""
+    count = search.environments
+    most = " at most" if search.spec.environments else ""
+    return f"{count}{most} environment{'s' if count > 1 else ''}"
 
 
 def _search_bar(console: Console) -> Progress:

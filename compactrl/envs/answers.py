@@ -31,16 +31,19 @@ def reason_of(error: BaseException) -> str:
         >>> reason_of(SystemExit("no link"))
         'the environment raised SystemExit: no link'
     """
+    return str(error) if isinstance(error, AnswerError) else f"the environment raised {raised(error)}"
+
+
+def raised(error: BaseException) -> str:
+    """Say in one line what was raised; raises the user's own Ctrl-C again."""
     if isinstance(error, KeyboardInterrupt) and _is_by_user():
         raise error
-    if isinstance(error, AnswerError):
-        return str(error)
-    text = str(error)
-    return f"the environment raised {type(error).__name__}" + (f": {text}" if text else "")
+    text = " ".join(str(error).split())
+    return type(error).__name__ + (f": {text}" if text else "")
 
 
 def _is_by_user() -> bool:
-    """Return whether a KeyboardInterrupt may come from Ctrl-C: in the main thread, where Python's own handler is set."""
+    """Return whether a KeyboardInterrupt may be Ctrl-C: in the main thread, where Python's own handler is set."""
     in_main = threading.current_thread() is threading.main_thread()
     return in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

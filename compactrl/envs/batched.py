@@ -40,7 +40,7 @@ class BatchedEnvironment(Protocol):
     """Environments of one kind, stepped together; made with the number of lanes, and options by name.
 
     Episodes have no limit of steps here: whoever steps them counts. A lane whose simulation has failed returns NaN;
-    what is raised fails the episodes of all lanes of the call.
+    what is raised fails the episodes of all lanes of the call. It may have a method `close`, called at the end.
     """
 
     observation_space: Any
@@ -116,6 +116,13 @@ def parts_of(returned: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool
         raise AnswerError("step returned something else than (observation, reward, terminated) and perhaps measures")
     observation, reward, terminated = returned[:3]
     return observation, reward, terminated, returned[3] if len(returned) == 4 else {}
+
+
+def close(environment: BatchedEnvironment) -> None:
+    """Close it, where it has something to close: a method `close`."""
+    method = getattr(environment, "close", None)
+    if method is not None:
+        method()
 
 
 def checked(what: str, values: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:

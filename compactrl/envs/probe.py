@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.answers import reason_of
+from compactrl.envs.answers import raised
 from compactrl.types import Floats
 
 EPISODES, STEPS = 2, 10
@@ -73,7 +73,7 @@ def probe(env: Any, make: Callable[[], Any]) -> Probe:
         try:
             tried.run()
         except BaseException as error:
-            problem = reason_of(error).removeprefix("the environment raised ")
+            problem = raised(error)
         close_quietly(env)
         return Probe(tuple(tried.steps), problem, _does_the_same(make, tried.seen))
 
@@ -83,13 +83,13 @@ def _does_the_same(make: Callable[[], Any], seen: list[NDArray[Any]]) -> bool:
     try:
         twin = make()
     except BaseException as error:
-        reason_of(error)
+        raised(error)
         return True
     tried = _Trial(twin)
     try:
         tried.run()
     except BaseException as error:
-        reason_of(error)
+        raised(error)
     close_quietly(twin)
     return all(np.array_equal(*pair, equal_nan=True) for pair in zip(seen, tried.seen, strict=False))
 
@@ -105,7 +105,7 @@ def resets_repeat(env: Any) -> bool:
         try:
             return np.array_equal(_begun(env, 0), _begun(env, 0), equal_nan=True)
         except BaseException as error:
-            reason_of(error)
+            raised(error)
             return True
 
 
@@ -147,7 +147,7 @@ def close_quietly(env: Any) -> None:
     try:
         env.close()
     except BaseException as error:
-        reason_of(error)
+        raised(error)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import contextlib
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from compactrl.envs.engines import CHOICES, ENGINES
@@ -24,7 +25,8 @@ def environment_of(options: Mapping[str, Any]) -> EnvironmentSpec:
         InputError: there is no such module or environment, or it cannot be searched.
     """
     load_module(options["env_module"])
-    return describe(options["env"], options["engine"], options["max_episode_steps"], options["env_options"])
+    spec = describe(options["env"], options["engine"], options["max_episode_steps"], options["env_options"])
+    return replace(spec, environments=options.get("environments", 0))  # not in runs of before there was a limit
 
 
 def describe(

@@ -58,8 +58,13 @@ class LocalEvaluator:
         self._drivers = ThreadPoolExecutor(len(self._blocks))
 
     def evaluate(self, trials: Trials) -> Outcomes:
-        """Run each trial for one whole episode; the outcome does not depend on threads or blocks."""
+        """Run each trial for one whole episode; the outcome does not depend on threads or blocks.
+
+        Episodes that stand in the lanes are cut.
+        """
         check_tasks(trials)
+        for standing in self._standing:
+            standing.cut()
         results = Results.of(len(trials.designs), self.spec)
         with single_threaded_blas():
             if len(self._blocks) == 1:
@@ -88,8 +93,8 @@ class LocalEvaluator:
         for block in self._blocks:
             block.stopped = True
         self._drivers.shutdown()
-        for block in self._blocks:
-            block.engine.close()
+        while self._blocks:
+            self._blocks.pop(0).engine.close()
 
     @property
     def resets(self) -> Integers:

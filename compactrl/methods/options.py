@@ -60,7 +60,14 @@ class SearchOptions(BaseModel):
         0,
         ge=0,
         description="Environments that evaluations are dealt to, or that stand for gradient methods; 0 for at most "
-        "160 of the former, 8 of the latter. Results depend on it.",
+        "160 of the former, 8 of the latter. Where it is given, no more of them ever exist at a time: re-evaluations "
+        "and the final evaluation share them. Results depend on it.",
+    )
+    environments: Count = Field(
+        0,
+        ge=0,
+        description="At most so many environments exist at any time: as --lanes says where it is given, else 0: any.",
+        json_schema_extra={"recorded_only": True},
     )
     threads: Count = Field(0, ge=0, description="Threads that step environments; 0 for every core. Changes no result.")
     workers: Count = Field(

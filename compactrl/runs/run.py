@@ -145,8 +145,14 @@ class Run:
             self._policy = load_policy(self.path / "policy")
         return self._policy
 
-    def evaluate(self, episodes: int = 100, threads: int = 0) -> Evaluation:
+    def evaluate(self, episodes: int = 100, threads: int = 0, lanes: int = 0) -> Evaluation:
         """Run the noise-free policy for whole episodes from fresh seeds; the same run gives the same numbers.
+
+        Args:
+            episodes: how many.
+            threads: that step environments; 0 for every core. Changes no result.
+            lanes: environments at most, side by side; 0 for as many as its search was given (`--lanes`). Results depend
+                on it.
 
         Raises:
             InputError: fewer than one episode.
@@ -158,14 +164,14 @@ class Run:
         from compactrl.types import Trials
 
         config, policy = self.config, self.policy
-        spec = environment_of(config)
+        spec = environment_of({**config, "environments": lanes or config.get("environments", 0)})
         if (spec.observation_size, spec.action.size) != (policy.shape[0], policy.shape[-1]):
             raise InputError(
                 f"{config['env']} has now {spec.observation_size} observations and {spec.action.size} outputs; "
                 f"the policy was trained with {policy.shape[0]} and {policy.shape[-1]}: use the environment of then"
             )
         seed = np.random.SeedSequence(config["seed"], spawn_key=(EVALUATION_STREAM,))
-        evaluator = LocalEvaluator(spec, min(episodes, EVALUATION_LANES), seed, threads or None)
+        evaluator = LocalEvaluator(spec, spec.at_most(min(episodes, EVALUATION_LANES)), seed, threads or None)
         try:
             trials = Trials(policy.batched(episodes), policy.normalizer, np.zeros((episodes, 0), np.int64))
             outcomes = evaluator.evaluate(trials)

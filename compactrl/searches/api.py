@@ -108,7 +108,7 @@ def _changes(options: dict[str, Any]) -> dict[str, Any]:
 def _warn_of_new_options(run: Run, settings: Settings) -> None:
     """Warn of options that the run's version did not have."""
     options = settings.flat()
-    new = sorted(options.keys() - run.config.keys())
+    new = sorted(options.keys() - run.config.keys() - {"environments"})  # for which there was no limit
     if new:
         values = ", ".join(f"{name} {options[name]}" for name in new)
         warnings.warn(
@@ -212,6 +212,7 @@ def finish(
                 "COUNT, or begin anew with a smaller --max-episode-steps or fewer --lanes"
             )
         if search.progress >= 1:
+            search.close_environments()
             report = run.report(run.evaluate(FINAL_EPISODES, search.options.threads))
             write_json(run.path / "summary.json", {**search.summary(), **report, "finished": True})
     finally:

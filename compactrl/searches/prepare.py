@@ -75,6 +75,8 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     Raises:
         InputError: an option, the environment, or a run that an option names will not do.
     """
+    if folder is None:  # a run keeps the limit that it began with
+        given = {**given, "environments": given.get("lanes") or 0}
     setup = set_up(given)
     settings = setup.settings
     if setup.spec.action.warning():
@@ -114,7 +116,9 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     values = with_colorings(named_values(given))
     method, spec = method_of(values), None
     if method.goal_learner and not values.get("learner"):  # its options depend on it
-        environment = validated(SearchOptions, {name: values[name] for name in ENVIRONMENT if name in values})
+        environment = validated(
+            SearchOptions, {name: values[name] for name in (*ENVIRONMENT, "environments") if name in values}
+        )
         spec = environment_of(environment.model_dump())
     settings = resolve(values, goals=spec is not None and spec.goal is not None)
     spec = spec or environment_of(settings.search.model_dump())

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.answers import reason_of
-from compactrl.envs.batched import BATCHED, BatchedEnvironment, checked, parts_of
+from compactrl.envs.answers import raised, reason_of
+from compactrl.envs.batched import BATCHED, BatchedEnvironment, checked, close, parts_of
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.spec import EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
@@ -39,10 +39,9 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     try:
         made = _make(env, 1, options)
         space, action = made.observation_space, made.action_space
-        _close(made)
+        close(made)
     except BaseException as error:
-        reason = reason_of(error).removeprefix("the environment raised ")
-        raise InputError(f"{env} cannot be made: {reason}") from error
+        raise InputError(f"{env} cannot be made: {raised(error)}") from error
     if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
         raise InputError(f"{env} has observations {space}: a batched environment needs a flat Box")
     measures = measure_names(env, getattr(made, "metadata", {}).get("measures", ()))
@@ -139,10 +138,4 @@ class BatchedEngine(DeferredEngine):
 
     def close(self) -> None:
         """See `Engine`."""
-        _close(self._environment)
-
-
-def _close(environment: Any) -> None:
-    close = getattr(environment, "close", None)
-    if close is not None:
-        close()
+        close(self._environment)

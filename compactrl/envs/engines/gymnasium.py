@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.answers import numbers, reason_of
+from compactrl.envs.answers import numbers, raised, reason_of
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.goals import goal_of, has_goals
 from compactrl.envs.probe import Probe, close_quietly, global_random_state_kept, probe, resets_repeat, success_in
@@ -97,8 +97,7 @@ def _made(env: str, options: dict[str, Any]) -> Any:
     except InputError:
         raise
     except BaseException as error:
-        reason = reason_of(error).removeprefix("the environment raised ")
-        raise InputError(f"{env} cannot be made: {reason}{_newer(env)}") from error
+        raise InputError(f"{env} cannot be made: {raised(error)}{_newer(env)}") from error
 
 
 def _newer(env: str) -> str:
@@ -163,14 +162,14 @@ class GymnasiumEngine(DeferredEngine):
     """
 
     def __init__(self, env: str, seeds: list[int], kwargs: dict[str, Any], success: bool = False) -> None:
-        self._envs: list[Any] = []
+        self._id, self._envs = env, list[Any]()
         for _ in seeds:
             self._add(env, kwargs, len(seeds))
         self._seeds = seeds
         self._resets = [0] * len(seeds)
         self._size = int(np.prod(self._envs[0].observation_space.shape))
         self._goal_size = getattr(self._envs[0], "goal_size", 0)
-        self._id, self._named = env, measure_names(env, self._envs[0].metadata.get("measures", ()))
+        self._named = measure_names(env, self._envs[0].metadata.get("measures", ()))
         self._measures = measure_names(env, self._named, reported=success)
         self._warned = SUCCESS in self._measures
 
@@ -228,9 +227,10 @@ class GymnasiumEngine(DeferredEngine):
         except BaseException as error:
             made = len(self._envs)
             self.close()
-            reason = reason_of(error).removeprefix("the environment raised ")
             few = f". If there can be no more at a time, give --lanes {made}" if made else ""
-            raise CompactrlError(f"{env}: environment {made + 1} of {wanted} cannot be made: {reason}{few}") from error
+            raise CompactrlError(
+                f"{env}: environment {made + 1} of {wanted} cannot be made: {raised(error)}{few}"
+            ) from error
 
     def close(self) -> None:
         """See `Engine`; an environment that cannot be closed is told of."""
@@ -238,7 +238,7 @@ class GymnasiumEngine(DeferredEngine):
             try:
                 self._envs.pop().close()
             except BaseException as error:
-                warnings.warn(f"closing: {reason_of(error)}", stacklevel=2)
+                warnings.warn(f"{self._id} cannot be closed: {raised(error)}", stacklevel=2)
 
 
 def _measured(info: Any, name: str, named: bool) -> float:
