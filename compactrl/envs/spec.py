@@ -46,6 +46,8 @@ class EnvironmentSpec:
     """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
     environments: int = 0
     """At most so many exist at any time, as the user says by `--lanes`; 0 for as many as are of use."""
+    names: tuple[str, ...] = ()
+    """(O,) what the numbers of an observation are, where its space has words for them."""
     repeats: bool = True
     """Whether a seed and actions decide what happens, as far as two resets with one seed tell, and steps to goals."""
 

@@ -95,6 +95,9 @@ def policy_state(policy: Policy) -> State:
         "normalizer": policy.normalizer._asdict(),
         "layers": {str(index): layer._asdict() for index, layer in enumerate(policy.layers)},
         "design": policy.design,
+        **(
+            {"observation_names": {str(place): name for place, name in enumerate(policy.names)}} if policy.names else {}
+        ),
         "theta": policy.theta,
         "activation": policy.activation,
         "container": policy.container,
@@ -135,8 +138,13 @@ def policy_of(state: State) -> Policy:
         method=state["method"],
         size=Size(**state["size"]),
         design=np.asarray(state["design"]),
+        names=_names(state.get("observation_names", {})),
         container=state.get("container", "mixed" if activation == "relu" else "stacked"),
     ).evaluated_as(layers)
+
+
+def _names(named: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(named[str(place)] for place in range(len(named)))
 
 
 def _sharing_of(policy: Policy) -> str:

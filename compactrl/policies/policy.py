@@ -54,6 +54,8 @@ class Policy:
     """By the formula of the method's paper."""
     design: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     """(D,) the design, where the method has one."""
+    names: tuple[str, ...] = ()
+    """(O,) what the numbers of an observation are, where the environment's space has words for them."""
     container: str = "stacked"
     """How it was evaluated while it was searched, and so is everywhere: one of `CONTAINERS`."""
     _dense: Layers | None = field(default=None, init=False, repr=False)

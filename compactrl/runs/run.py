@@ -170,6 +170,13 @@ class Run:
                 f"{config['env']} has now {spec.observation_size} observations and {spec.action.size} outputs; "
                 f"the policy was trained with {policy.shape[0]} and {policy.shape[-1]}: use the environment of then"
             )
+        if policy.names and spec.names != policy.names:
+            pairs = enumerate(zip(policy.names, spec.names or ("without a name",) * len(policy.names), strict=True))
+            place, (then, now) = next((place, pair) for place, pair in pairs if pair[0] != pair[1])
+            raise InputError(
+                f"{config['env']} orders its observations otherwise than when the policy was trained: number {place} "
+                f"was {then} and is {now}: use the environment of then"
+            )
         seed = np.random.SeedSequence(config["seed"], spawn_key=(EVALUATION_STREAM,))
         evaluator = LocalEvaluator(spec, spec.at_most(min(episodes, EVALUATION_LANES)), seed, threads or None)
         try:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from compactrl.envs.answers import numbers, raised, reason_of
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.goals import goal_of, has_goals
+from compactrl.envs.names import goal_names, observation_names
 from compactrl.envs.probe import Probe, close_quietly, global_random_state_kept, probe, resets_repeat, success_in
 from compactrl.envs.spec import (
     DEFAULT_EPISODE_STEPS,
@@ -82,8 +83,18 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     goal = goal_of(made, tried, reported) if goals else None  # closed, as it is when rewards are asked for
     measures = measure_names(env, named, goal, reported)
     return EnvironmentSpec(
-        env, "gymnasium", size, action, limit, options, goal, measures, limited, repeats=tried.repeats
-    )
+        env, "gymnasium", size, action, limit, options, goal, measures, limited,
+        names=_names(made), repeats=tried.repeats,
+    )  # fmt: skip
+
+
+def _names(made: Any) -> tuple[str, ...]:
+    """Say what the numbers of an observation are, of what `make_gymnasium` made."""
+    from compactrl.envs.wrappers import FlatObservation, GoalObservation
+
+    if isinstance(made, GoalObservation):
+        return goal_names(made.env.observation_space)
+    return observation_names(made.env.observation_space) if isinstance(made, FlatObservation) else ()
 
 
 def _made(env: str, options: dict[str, Any]) -> Any:
