@@ -16,6 +16,7 @@ import typer
 from compactrl.cli.evaluating import evaluate, select
 from compactrl.cli.exporting import EXPORT, export_command
 from compactrl.cli.looking import doctor, envs, methods
+from compactrl.cli.output import json_alone
 from compactrl.cli.reports import analyze, play, report
 from compactrl.cli.searching import SEARCH, resume, search_command
 from compactrl.errors import CompactrlError
@@ -68,7 +69,8 @@ def _only_listed() -> None:
 def _run(app: typer.Typer, arguments: list[str], debug: bool) -> int | None:
     """Run a command; returns the exit status. An error is one line on standard error, and raised with `debug`."""
     try:
-        status: int | None = app(args=arguments, standalone_mode=False)
+        with json_alone("--json" in arguments):
+            status: int | None = app(args=arguments, standalone_mode=False)
     except CompactrlError as error:
         if debug:
             raise

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from compactrl.cli.output import print_json
 from compactrl.cli.parameters import Json, RunPath, whole_number
 from compactrl.errors import InputError
 
@@ -43,7 +44,10 @@ def evaluate(
         _evaluate_all(opened, architectures, count, most, as_json)
         return
     result = opened.report(opened.evaluate(count or 100, lanes=most))
-    print(json.dumps(result, indent=2) if as_json else describe_evaluation(opened, result))
+    if as_json:
+        print_json(json.dumps(result, indent=2))
+    else:
+        print(describe_evaluation(opened, result))
 
 
 def _evaluate_all(run: Run, architectures: str, episodes: int | None, lanes: int, as_json: bool) -> None:
@@ -60,7 +64,7 @@ def _evaluate_all(run: Run, architectures: str, episodes: int | None, lanes: int
         rows = evaluate_all(catalog, episodes or EPISODES, on_rows=progress.note, most_lanes=lanes)
     summary = summarize(rows)
     if as_json:
-        print(json.dumps({**summary, "architectures": rows}, indent=2))
+        print_json(json.dumps({**summary, "architectures": rows}, indent=2))
     else:
         print(describe_catalog(run, rows, summary))
 
@@ -92,4 +96,7 @@ def select(
         parameters = choice.parameters_in(limit or 0)
     opened = load(run)
     result = choice.select(open_catalog(opened), parameters, by, limit)
-    print(json.dumps(result, indent=2) if as_json else describe_selection(opened, result))
+    if as_json:
+        print_json(json.dumps(result, indent=2))
+    else:
+        print(describe_selection(opened, result))

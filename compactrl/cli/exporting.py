@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from compactrl.cli.output import print_json
 from compactrl.cli.parameters import Json, Parameter, RunPath, flag_of, whole_number, with_parameters
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ def export_command() -> Callable[..., None]:
         from compactrl.exports.describe import describe_export
 
         exported = export(run, out, **{option.name: _read(option, given[option.name]) for option in options})
-        print(json.dumps(exported.manifest, indent=2) if as_json else describe_export(exported))
+        if as_json:
+            print_json(json.dumps(exported.manifest, indent=2))
+        else:
+            print(describe_export(exported))
 
     out = typer.Option(help="Folder of the C files, or an .onnx file.", show_default=False)
     return with_parameters(

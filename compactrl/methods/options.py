@@ -34,7 +34,10 @@ class SearchOptions(BaseModel):
 
     method: str = Field("chromatic", description="What to search: a row of `compactrl methods`.")
     env: str = Field("HalfCheetah-v5", description="Environment id; `compactrl envs` lists them.")
-    env_module: str = Field("", description="Importable module that registers your own environments with Gymnasium.")
+    env_module: str = Field(
+        "",
+        description="Importable module, or file such as my_robot.py, that registers environments with Gymnasium.",
+    )
     env_options: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(
         {}, description="Options of the environment, as a JSON object."
     )

@@ -18,6 +18,7 @@ import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.compressions.base import Compression
+from compactrl.envs.modules import absolute_module
 from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
@@ -137,6 +138,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
 def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     """Return settings with what the environment and this version decide."""
     decided = {"engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "lanes": settings.lanes}
+    decided["env_module"] = absolute_module(settings.search.env_module)
     learner = settings.learner
     if isinstance(learner, EvolutionOptions) and learner.alive_bonus is None:
         learner = learner.model_copy(update={"alive_bonus": spec.alive_bonus})
