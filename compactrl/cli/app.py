@@ -6,6 +6,7 @@ input, 130 or 143 a search that was stopped and saved.
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -27,6 +28,7 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = "--debug" in sys.argv[1:]
     warnings.showwarning = _show_warning
+    _shown.clear()
     app = make_app(arguments[0] if arguments else "")
     sys.exit(_run(app, arguments, debug))
 
@@ -97,5 +99,12 @@ def _usage(error: typer.TyperException) -> str:
     return f"{text} (`compactrl --help`)"
 
 
+_shown: set[str] = set()
+"""Warnings that this command has shown: one that many environments give is one for who reads it."""
+
+
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    text = re.sub("\x1b\\[[0-9;]*m", "", str(message)).removeprefix("WARN: ").strip()
+    if text not in _shown:
+        _shown.add(text)
+        print(f"warning: {text}", file=sys.stderr)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from compactrl.envs.engines import CHOICES, ENGINES
+from compactrl.envs.engines import CHOICES, ENGINES, EngineKind
 from compactrl.envs.modules import load_module
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError, did_you_mean
@@ -48,10 +48,29 @@ def describe(
         raise InputError(f"unknown engine '{engine}': expected one of {CHOICES}.{did_you_mean(engine, ENGINES)}")
     kinds = list(ENGINES.values()) if engine == "auto" else [ENGINES[engine]]
     for kind in kinds:
-        spec = kind.describe(env, max_episode_steps, dict(kwargs or {}))
+        spec = _described(kind, env, max_episode_steps, dict(kwargs or {}))
         if spec is not None:
             return spec
     raise InputError(_not_there(env, engine))
+
+
+def _described(kind: EngineKind, env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
+    """Say what an engine knows of an environment.
+
+    Raises:
+        InputError: it does not take these options; where its twin does, that is said.
+    """
+    try:
+        return kind.describe(env, max_episode_steps, options)
+    except InputError as error:
+        if not options or not kind.twin:
+            raise
+        taken = None
+        with contextlib.suppress(InputError):
+            taken = ENGINES[kind.twin].describe(env, max_episode_steps, options)
+        if taken is None:
+            raise
+        raise InputError(f"{error}. --engine {kind.twin} takes these options, and is slower") from error
 
 
 def _not_there(env: str, engine: str) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from compactrl.compressions import COMPRESSIONS
 from compactrl.compressions.base import Compression
 from compactrl.envs.modules import absolute_module
+from compactrl.envs.notices import begin_anew
 from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
@@ -76,6 +77,7 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     Raises:
         InputError: an option, the environment, or a run that an option names will not do.
     """
+    begin_anew()
     if folder is None:  # a run keeps the limit that it began with
         given = {**given, "environments": given.get("lanes") or 0}
     setup = set_up(given)

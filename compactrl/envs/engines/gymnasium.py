@@ -13,6 +13,7 @@ from compactrl.envs.answers import numbers, raised, reason_of
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.goals import goal_of, has_goals
 from compactrl.envs.names import goal_names, observation_names
+from compactrl.envs.notices import warn_once
 from compactrl.envs.probe import Probe, close_quietly, global_random_state_kept, probe, resets_repeat, success_in
 from compactrl.envs.spec import (
     DEFAULT_EPISODE_STEPS,
@@ -104,7 +105,9 @@ def _made(env: str, options: dict[str, Any]) -> Any:
         InputError: it cannot be made.
     """
     try:
-        return make_gymnasium(env, options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a search's environments give the same ones
+            return make_gymnasium(env, options)
     except InputError:
         raise
     except BaseException as error:
@@ -221,10 +224,9 @@ class GymnasiumEngine(DeferredEngine):
         """Warn once of an environment that says what succeeds and does not name it, so that nobody counts on it."""
         if not self._warned and success_in(info) is not None:
             self._warned = True
-            warnings.warn(
+            warn_once(
                 f"{self._id} has success in its info and does not name it: it is not reported. For that, name it in "
-                'the environment\'s metadata: {"measures": ["success"]}',
-                stacklevel=2,
+                'the environment\'s metadata: {"measures": ["success"]}'
             )
 
     def _add(self, env: str, kwargs: dict[str, Any], wanted: int) -> None:
@@ -249,7 +251,7 @@ class GymnasiumEngine(DeferredEngine):
             try:
                 self._envs.pop().close()
             except BaseException as error:
-                warnings.warn(f"{self._id} cannot be closed: {raised(error)}", stacklevel=2)
+                warn_once(f"{self._id} cannot be closed: {raised(error)}")
 
 
 def _measured(info: Any, name: str, named: bool) -> float:
