@@ -39,7 +39,7 @@ def evaluate_all(
     episodes: int = EPISODES,
     threads: int = 0,
     on_rows: Callable[[int, int], None] = lambda *_: None,
-    most_lanes: int = 0,
+    num_envs: int = 0,
 ) -> list[Row]:
     """Evaluate every architecture over whole episodes, without noise; goes on with a table that was begun.
 
@@ -48,7 +48,7 @@ def evaluate_all(
         episodes: of each architecture.
         threads: that step environments; 0 for every core.
         on_rows: called with how many architectures are done, and of how many.
-        most_lanes: environments at most, side by side; 0 for as many as the search was given (`--lanes`).
+        num_envs: parallel environments at most; 0 for as many as the search was given. Changes results.
 
     Returns:
         One row per architecture, the smallest first.
@@ -60,8 +60,8 @@ def evaluate_all(
 
     if episodes < 1:
         raise InputError(f"--episodes {episodes}: expected at least 1")
-    if most_lanes:
-        catalog = catalog._replace(spec=replace(catalog.spec, environments=most_lanes))
+    if num_envs:
+        catalog = catalog._replace(spec=replace(catalog.spec, environments=num_envs))
     architectures = in_turn(catalog.architectures, catalog.parameters)
     side_by_side = max(1, catalog.spec.at_most(LANES) // episodes)
     rows = _rows_to_go_on_with(catalog, episodes, architectures, side_by_side * ROUNDS)

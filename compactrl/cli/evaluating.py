@@ -10,6 +10,7 @@ import typer
 from compactrl.cli.output import print_json
 from compactrl.cli.parameters import Json, RunPath, whole_number
 from compactrl.errors import InputError
+from compactrl.quantities import read_size
 
 if TYPE_CHECKING:
     from compactrl.runs.run import Run
@@ -23,13 +24,13 @@ def evaluate(
     ] = None,
     architectures: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="all", help="Evaluate every architecture of a graph hyper policy.", show_default=False),
+        typer.Option(metavar="all", help="Evaluate every architecture of a graph hypernetwork.", show_default=False),
     ] = None,
-    lanes: Annotated[
+    num_envs: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
             metavar="COUNT",
-            help="Environments at most, side by side; as in the search where that had --lanes. Results depend on it.",
+            help="Parallel environments at most, by default as the search was given. Changes results.",
             show_default=False,
         ),
     ] = None,
@@ -39,18 +40,19 @@ def evaluate(
     from compactrl.cli.sentences import describe_evaluation
     from compactrl.runs.run import load
 
-    opened, count, most = load(run), whole_number("--episodes", episodes), whole_number("--lanes", lanes) or 0
+    opened, count = load(run), whole_number("--episodes", episodes)
+    most = whole_number("--num-envs", num_envs) or 0
     if architectures is not None:
         _evaluate_all(opened, architectures, count, most, as_json)
         return
-    result = opened.report(opened.evaluate(count or 100, lanes=most))
+    result = opened.report(opened.evaluate(count or 100, num_envs=most))
     if as_json:
         print_json(json.dumps(result, indent=2))
     else:
         print(describe_evaluation(opened, result))
 
 
-def _evaluate_all(run: Run, architectures: str, episodes: int | None, lanes: int, as_json: bool) -> None:
+def _evaluate_all(run: Run, architectures: str, episodes: int | None, num_envs: int, as_json: bool) -> None:
     from compactrl.catalogs.catalog import open_catalog
     from compactrl.catalogs.evaluation import EPISODES, evaluate_all
     from compactrl.catalogs.summary import summarize
@@ -61,7 +63,7 @@ def _evaluate_all(run: Run, architectures: str, episodes: int | None, lanes: int
         raise InputError(f"--architectures '{architectures}': expected all")
     catalog = open_catalog(run)
     with CatalogProgress(len(catalog.architectures)) as progress:
-        rows = evaluate_all(catalog, episodes or EPISODES, on_rows=progress.note, most_lanes=lanes)
+        rows = evaluate_all(catalog, episodes or EPISODES, on_rows=progress.note, num_envs=num_envs)
     summary = summarize(rows)
     if as_json:
         print_json(json.dumps({**summary, "architectures": rows}, indent=2))
@@ -77,12 +79,12 @@ def select(
     ] = None,
     max_bytes: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="COUNT", help="Bytes of the tables that fit.", show_default=False),
+        typer.Option(metavar="BYTES", help="Bytes of the tables that fit, such as 2kB.", show_default=False),
     ] = None,
     by: Annotated[str, typer.Option(help="return, memory (dimension) or size.")] = "return",
     as_json: Json = False,
 ) -> None:
-    """Choose the architecture of a graph hyper policy that fits a robot; it becomes the run's policy."""
+    """Choose the architecture of a graph hypernetwork that fits a robot; it becomes the run's policy."""
     from compactrl.catalogs import choice
     from compactrl.catalogs.catalog import open_catalog
     from compactrl.cli.sentences import describe_selection
@@ -91,7 +93,7 @@ def select(
     if (max_parameters is None) == (max_bytes is None):
         raise InputError("give one of --max-parameters and --max-bytes: what fits the robot")
     parameters = whole_number("--max-parameters", max_parameters)
-    limit = whole_number("--max-bytes", max_bytes)
+    limit = whole_number("--max-bytes", max_bytes, read_size)
     if parameters is None:
         parameters = choice.parameters_in(limit or 0)
     opened = load(run)

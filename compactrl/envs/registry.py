@@ -26,7 +26,7 @@ def environment_of(options: Mapping[str, Any]) -> EnvironmentSpec:
     """
     load_module(options["env_module"])
     spec = describe(options["env"], options["engine"], options["max_episode_steps"], options["env_options"])
-    return replace(spec, environments=options.get("environments", 0))  # not in runs of before there was a limit
+    return replace(spec, environments=options.get("max_envs", 0))  # not in runs of before there was a limit
 
 
 def describe(

@@ -45,7 +45,7 @@ class EnvironmentSpec:
     resumes_exactly: bool = True
     """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
     environments: int = 0
-    """At most so many exist at any time, as the user says by `--lanes`; 0 for as many as are of use."""
+    """At most so many exist at any time, as the user says by `--num-envs`; 0 for as many as are of use."""
     names: tuple[str, ...] = ()
     """(O,) what the numbers of an observation are, where its space has words for them."""
     repeats: bool = True

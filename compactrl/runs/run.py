@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
+from compactrl.methods.names import current
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
 from compactrl.storage.files import read_json
@@ -99,7 +100,7 @@ class Run:
             raise DamagedFileError(
                 f"{self.path / 'config.json'} is not the record of a compactrl run ({DIRECTORY_FORMAT})"
             )
-        self.config: dict[str, Any] = config["options"]
+        self.config: dict[str, Any] = current(config["options"])
         self._policy: Policy | None = None
 
     def __repr__(self) -> str:
@@ -145,14 +146,13 @@ class Run:
             self._policy = load_policy(self.path / "policy")
         return self._policy
 
-    def evaluate(self, episodes: int = 100, threads: int = 0, lanes: int = 0) -> Evaluation:
+    def evaluate(self, episodes: int = 100, threads: int = 0, num_envs: int = 0) -> Evaluation:
         """Run the noise-free policy for whole episodes from fresh seeds; the same run gives the same numbers.
 
         Args:
             episodes: how many.
             threads: that step environments; 0 for every core. Changes no result.
-            lanes: environments at most, side by side; 0 for as many as its search was given (`--lanes`). Results depend
-                on it.
+            num_envs: parallel environments at most; 0 for as many as its search was given. Changes results.
 
         Raises:
             InputError: fewer than one episode.
@@ -164,7 +164,7 @@ class Run:
         from compactrl.types import Trials
 
         config, policy = self.config, self.policy
-        spec = environment_of({**config, "environments": lanes or config.get("environments", 0)})
+        spec = environment_of({**config, "max_envs": num_envs or config.get("max_envs", 0)})
         if (spec.observation_size, spec.action.size) != (policy.shape[0], policy.shape[-1]):
             raise InputError(
                 f"{config['env']} has now {spec.observation_size} observations and {spec.action.size} outputs; "

@@ -68,7 +68,7 @@ def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search
         _restore(search)
         _check_is_unfinished(search, run)
         if search.options.steps != run.config["steps"]:  # races come at shares of the budget
-            search.shipping.races = int(search.progress * search.options.selections)
+            search.shipping.races = int(search.progress * search.options.reevaluations)
         search.writer.cut_metrics(search.iteration)
         search.writer.write_options(search.settings.flat())
     except BaseException:
@@ -108,7 +108,7 @@ def _changes(options: dict[str, Any]) -> dict[str, Any]:
 def _warn_of_new_options(run: Run, settings: Settings) -> None:
     """Warn of options that the run's version did not have."""
     options = settings.flat()
-    new = sorted(options.keys() - run.config.keys() - {"environments"})  # for which there was no limit
+    new = sorted(options.keys() - run.config.keys() - {"max_envs"})  # for which there was no limit
     if new:
         values = ", ".join(f"{name} {options[name]}" for name in new)
         warnings.warn(
@@ -209,7 +209,7 @@ def finish(
             raise CompactrlError(
                 f"nothing was learned: in {search.options.steps} environment steps there were too few whole episodes "
                 f"in the {search.settings.lanes} environments. Go on with more: compactrl resume {run.path} --steps "
-                "COUNT, or begin anew with a smaller --max-episode-steps or fewer --lanes"
+                "COUNT, or begin anew with a smaller --max-episode-steps or fewer --num-envs"
             )
         if search.progress >= 1:
             search.close_environments()

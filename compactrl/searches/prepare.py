@@ -27,7 +27,8 @@ from compactrl.learners import LEARNERS, Learner, LearnerContext
 from compactrl.learners.metabatch import MetaBatch
 from compactrl.learners.options import DistillOptions, EvolutionOptions
 from compactrl.methods.options import SearchOptions
-from compactrl.methods.settings import Settings, method_of, named_values, resolve, validated
+from compactrl.methods.settings import Settings, method_of, named_values, resolve
+from compactrl.methods.values import validated
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import TEACHER, Run
@@ -79,7 +80,8 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     """
     begin_anew()
     if folder is None:  # a run keeps the limit that it began with
-        given = {**given, "environments": given.get("lanes") or 0}
+        given = named_values(given)
+        given = {**given, "max_envs": given.get("num_envs") or 0}
     setup = set_up(given)
     settings = setup.settings
     if setup.spec.action.warning():
@@ -98,7 +100,7 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         distribution=kind.distribution(settings.learner, setup.spec.action),
         meta_batch=batch,
         steps=settings.search.steps,
-        settle=settings.search.settle,
+        settle=settings.search.fine_tune_share,
         strategy=settings.strategy,
         resumed=folder is not None,
         teacher=teacher,
@@ -120,7 +122,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     method, spec = method_of(values), None
     if method.goal_learner and not values.get("learner"):  # its options depend on it
         environment = validated(
-            SearchOptions, {name: values[name] for name in (*ENVIRONMENT, "environments") if name in values}
+            SearchOptions, {name: values[name] for name in (*ENVIRONMENT, "max_envs") if name in values}
         )
         spec = environment_of(environment.model_dump())
     settings = resolve(values, goals=spec is not None and spec.goal is not None)
@@ -139,7 +141,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
 
 def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     """Return settings with what the environment and this version decide."""
-    decided = {"engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "lanes": settings.lanes}
+    decided = {"engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "num_envs": settings.lanes}
     decided["env_module"] = absolute_module(settings.search.env_module)
     learner = settings.learner
     if isinstance(learner, EvolutionOptions) and learner.alive_bonus is None:

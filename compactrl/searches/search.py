@@ -66,9 +66,9 @@ class Search:
         self.evaluator = self._evaluator(self.settings.lanes, prepared.seeds.training, "training")
         selector: Evaluator = Borrowed(self.evaluator)
         if not self.spec.environments:
-            selector = self._evaluator(self.options.selection_episodes, prepared.seeds.selecting, "selecting")
+            selector = self._evaluator(self.options.reevaluation_episodes, prepared.seeds.selecting, "selecting")
         self.shipping = Shipping(
-            selector, self.options.selection_episodes, self.options.selections, self.controller.space.length
+            selector, self.options.reevaluation_episodes, self.options.reevaluations, self.controller.space.length
         )
         self.history = DesignHistory()
         self.iteration = self.env_steps = 0
@@ -85,7 +85,7 @@ class Search:
     @property
     def environments(self) -> int:
         """How many environments it steps: its lanes, and those of re-evaluations where they have some of their own."""
-        return self.settings.lanes + (0 if self.spec.environments else self.options.selection_episodes)
+        return self.settings.lanes + (0 if self.spec.environments else self.options.reevaluation_episodes)
 
     @property
     def progress(self) -> float:
@@ -178,7 +178,7 @@ class Search:
 
     def _settle_if_due(self) -> None:
         """Once it is time, freeze the best design: the rest of the budget is for its weights."""
-        due = self.options.settle and self.progress >= 1 - self.options.settle
+        due = self.options.fine_tune_share and self.progress >= 1 - self.options.fine_tune_share
         if self.settled or not due or not self.learner.compression.design_space.length:
             return
         leader = NO_DESIGN

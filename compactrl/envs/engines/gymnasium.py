@@ -240,7 +240,7 @@ class GymnasiumEngine(DeferredEngine):
         except BaseException as error:
             made = len(self._envs)
             self.close()
-            few = f". If there can be no more at a time, give --lanes {made}" if made else ""
+            few = f". If there can be no more at a time, give --num-envs {made}" if made else ""
             raise CompactrlError(
                 f"{env}: environment {made + 1} of {wanted} cannot be made: {raised(error)}{few}"
             ) from error

@@ -1,4 +1,4 @@
-"""Environments of which there are few: with --lanes N, no more than N of them exist at any time."""
+"""Environments of which there are few: with --num-envs N, no more than N of them exist at any time."""
 
 import gymnasium
 import numpy as np
@@ -71,13 +71,13 @@ def bridge(monkeypatch):
 
 @pytest.mark.parametrize(("options", "goals"), [(EVOLVED, False), (GRADIENTS, False), (GRADIENTS, True)])
 def test_one_lane_is_one_environment_from_its_description_to_the_final_evaluation(bridge, tmp_path, options, goals):
-    options = {**options, "env": bridge, "env_options": {"goals": goals}, "lanes": 1}
+    options = {**options, "env": bridge, "env_options": {"goals": goals}, "num_envs": 1}
     search = api.start(options, tmp_path / "run")
     assert search.environments == 1
     run = api.finish(search)
     assert run.summary["finished"]
     assert (Bridge.most, Bridge.opened) == (1, 0)
-    assert run.config["environments"] == 1
+    assert run.config["max_envs"] == 1
 
     again = run.evaluate(100)  # as the final evaluation was
     assert again.mean_return == run.summary["return_mean"]
@@ -86,7 +86,7 @@ def test_one_lane_is_one_environment_from_its_description_to_the_final_evaluatio
 
 @pytest.mark.parametrize("options", [EVOLVED, GRADIENTS])
 def test_a_search_with_one_environment_resumes_bit_for_bit(bridge, tmp_path, options):
-    options = {**options, "env": bridge, "lanes": 1}
+    options = {**options, "env": bridge, "num_envs": 1}
     whole = api.finish(api.start(options, tmp_path / "whole"))
     seen = []
     search = api.start(options, tmp_path / "pieces")
@@ -99,14 +99,14 @@ def test_a_search_with_one_environment_resumes_bit_for_bit(bridge, tmp_path, opt
 
 
 def test_describing_takes_no_step_where_there_are_no_goals(bridge, tmp_path):
-    api.start({**EVOLVED, "env": bridge, "lanes": 1}, tmp_path / "run").close()
+    api.start({**EVOLVED, "env": bridge, "num_envs": 1}, tmp_path / "run").close()
     assert (Bridge.steps, Bridge.opened, Bridge.made) == (0, 0, 2)
 
 
-def test_without_lanes_it_is_said_how_many_environments_there_can_be(bridge, tmp_path):
+def test_without_a_number_it_is_said_how_many_environments_there_can_be(bridge, tmp_path):
     Bridge.there_are = 3
     with pytest.raises(
-        api.CompactrlError, match=r"environment 4 of 8 cannot be made: OSError: the port is taken.*--lanes 3"
+        api.CompactrlError, match=r"environment 4 of 8 cannot be made: OSError: the port is taken.*--num-envs 3"
     ):
         api.start({**EVOLVED, "env": bridge}, tmp_path / "run")
     assert Bridge.opened == 0
@@ -115,7 +115,7 @@ def test_without_lanes_it_is_said_how_many_environments_there_can_be(bridge, tmp
 def test_every_architecture_is_evaluated_in_the_environments_there_are(bridge, tmp_path):
     Bridge.there_are = 2
     options = {
-        **GRADIENTS, "env": bridge, "method": "ghp", "learner": "sac", "lanes": 2, "meta_batch": 2, "widths": "2,4",
+        **GRADIENTS, "env": bridge, "method": "ghp", "learner": "sac", "num_envs": 2, "meta_batch": 2, "widths": "2,4",
         "max_layers": 2,
     }  # fmt: skip
     options.pop("hidden")
@@ -123,7 +123,7 @@ def test_every_architecture_is_evaluated_in_the_environments_there_are(bridge, t
     catalog = open_catalog(run)
     rows = evaluate_all(catalog, 3)
     assert len(rows) == len(catalog.architectures)
-    one = evaluate_all(catalog, 3, most_lanes=1)
+    one = evaluate_all(catalog, 3, num_envs=1)
     assert [row["widths"] for row in one] == [row["widths"] for row in rows]
     assert (Bridge.most, Bridge.opened) == (2, 0)
 
@@ -133,7 +133,7 @@ def test_fewer_lanes_may_be_given_to_an_evaluation(bridge, tmp_path):
     run = api.finish(api.start({**EVOLVED, "env": bridge}, tmp_path / "run"))
     assert Bridge.most == 100
     Bridge.there_are = 1
-    assert Run(run.path).evaluate(5, lanes=1).episodes == 5
+    assert Run(run.path).evaluate(5, num_envs=1).episodes == 5
 
 
 def test_rollouts_take_turns_where_there_are_few_environments(bridge):
