@@ -97,8 +97,8 @@ class SearchProgress(_WithBar):
 def _environments(search: Search) -> str:
     """Say how many environments there are, and whether that is all there will be at any time."""
     count = search.environments
-    most = " at most" if search.spec.environments else ""
-    return f"{count}{most} environment{'s' if count > 1 else ''}"
+    most = "at most " if search.spec.environments else ""
+    return f"{most}{count} environment{'s' if count > 1 else ''}"
 
 
 def _search_bar(console: Console) -> Progress:

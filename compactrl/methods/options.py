@@ -66,7 +66,7 @@ class SearchOptions(BaseModel):
     max_envs: int = Field(
         0,
         ge=0,
-        description="Environments that exist at any time, at most: num_envs where that is given, else 0 for any number.",
+        description="Environments that exist at any time, at most: num_envs where that is given; 0 for any number.",
         json_schema_extra={"recorded_only": True},
     )
     threads: int = Field(0, ge=0, description="Threads that step environments; 0 is every core. Changes no result.")

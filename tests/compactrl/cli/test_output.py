@@ -109,3 +109,12 @@ def test_a_command_that_fails_prints_no_half_result(capfd):
         fail()
     print("again")
     assert capfd.readouterr().out == "again\n"
+
+
+def test_a_warning_that_many_environments_give_is_one_line(capsys):
+    from compactrl.cli import app
+
+    app._shown.clear()
+    for _ in range(3):
+        app._show_warning("\x1b[33mWARN: The environment Hopper-v4 is out of date.\x1b[0m")
+    assert capsys.readouterr().err == "warning: The environment Hopper-v4 is out of date.\n"
