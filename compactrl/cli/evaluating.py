@@ -39,13 +39,16 @@ def evaluate(
     """Run a policy without noise on fresh seeds: mean, spread, 95 % interval, sizes."""
     from compactrl.cli.sentences import describe_evaluation
     from compactrl.runs.run import load
+    from compactrl.searches.progress import EvaluationProgress
 
     opened, count = load(run), whole_number("--episodes", episodes)
     most = whole_number("--num-envs", num_envs) or 0
     if architectures is not None:
         _evaluate_all(opened, architectures, count, most, as_json)
         return
-    result = opened.report(opened.evaluate(count or 100, num_envs=most))
+    with EvaluationProgress(quiet=as_json) as progress:
+        evaluation = opened.evaluate(count or 100, watch=progress.watch, num_envs=most)
+    result = opened.report(evaluation)
     if as_json:
         print_json(json.dumps(result, indent=2))
     else:

@@ -13,6 +13,10 @@ from compactrl.types import Outcomes, State, Trials
 class Evaluator(Protocol):
     """Runs plain MLPs in lanes of an environment."""
 
+    @property
+    def underway(self) -> int:
+        """Environment steps so far of the evaluation that is running, as far as known; asked by other threads."""
+
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode."""
 
@@ -45,6 +49,11 @@ class Borrowed:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
+
+    @property
+    def underway(self) -> int:
+        """None: whose lanes these are counts them."""
+        return 0
 
     def evaluate(self, trials: Trials) -> Outcomes:
         """See `Evaluator`; episodes that stand in the lanes are cut."""

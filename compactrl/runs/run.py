@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
+from compactrl.evaluation import Evaluator
 from compactrl.methods.names import current
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
@@ -146,12 +147,20 @@ class Run:
             self._policy = load_policy(self.path / "policy")
         return self._policy
 
-    def evaluate(self, episodes: int = 100, threads: int = 0, num_envs: int = 0) -> Evaluation:
+    def evaluate(
+        self,
+        episodes: int = 100,
+        threads: int = 0,
+        watch: Callable[[Evaluator, int], None] | None = None,
+        num_envs: int = 0,
+    ) -> Evaluation:
         """Run the noise-free policy for whole episodes from fresh seeds; the same run gives the same numbers.
 
         Args:
             episodes: how many.
             threads: that step environments; 0 for every core. Changes no result.
+            watch: called as they begin with who runs them, whose `underway` tells how far they are, and with the
+                environment steps that they have at most.
             num_envs: parallel environments at most; 0 for as many as its search was given. Changes results.
 
         Raises:
@@ -180,6 +189,8 @@ class Run:
         seed = np.random.SeedSequence(config["seed"], spawn_key=(EVALUATION_STREAM,))
         evaluator = LocalEvaluator(spec, spec.at_most(min(episodes, EVALUATION_LANES)), seed, threads or None)
         try:
+            if watch is not None:
+                watch(evaluator, episodes * spec.max_episode_steps)
             trials = Trials(policy.batched(episodes), policy.normalizer, np.zeros((episodes, 0), np.int64))
             outcomes = evaluator.evaluate(trials)
         finally:

@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
+from compactrl.evaluation import Evaluator
 from compactrl.methods.settings import Settings
 from compactrl.runs.checkpoints import FOLDER, MAY_CHANGE, has_checkpoint
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
+from compactrl.searches.baselines import comparisons
 from compactrl.searches.prepare import Prepared, prepare
-from compactrl.searches.search import OnIteration, Search
+from compactrl.searches.progress import SearchProgress
+from compactrl.searches.search import Callback, OnIteration, Search
+from compactrl.searches.stopping import RULES, why
 from compactrl.searches.workers import begin_workers
 from compactrl.storage.files import write_json
 
@@ -52,7 +56,7 @@ def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search
     Args:
         path: the run's directory.
         steps: a larger budget in environment steps.
-        changed: options that change no result, such as workers and ray_address; None keeps what the run has.
+        changed: options that may change in a run, such as workers, ray_address and stop_at; None keeps what it has.
 
     Raises:
         InputError: there is no run, its checkpoints are gone, its budget is spent, or an option may not change.
@@ -66,6 +70,8 @@ def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search
     search = _opened(prepared, lambda: RunWriter(run.path))
     try:
         _restore(search)
+        if changes.keys() & RULES:  # what was met before need not be enough now
+            search.stopping.begin_again(search.env_steps)
         _check_is_unfinished(search, run)
         if search.options.steps != run.config["steps"]:  # races come at shares of the budget
             search.shipping.races = int(search.progress * search.options.reevaluations)
@@ -108,7 +114,7 @@ def _changes(options: dict[str, Any]) -> dict[str, Any]:
 def _warn_of_new_options(run: Run, settings: Settings) -> None:
     """Warn of options that the run's version did not have."""
     options = settings.flat()
-    new = sorted(options.keys() - run.config.keys() - {"max_envs"})  # for which there was no limit
+    new = sorted(options.keys() - run.config.keys() - MAY_CHANGE - {"max_envs"})  # for which there was no limit
     if new:
         values = ", ".join(f"{name} {options[name]}" for name in new)
         warnings.warn(
@@ -158,26 +164,39 @@ def _restore(search: Search) -> None:
 
 
 def _check_is_unfinished(search: Search, run: Run) -> None:
-    """Raise InputError where the budget is spent and the final evaluation is in the summary."""
+    """Raise InputError where the search has ended by itself and the final evaluation is in the summary."""
     try:
         finished = bool(run.summary.get("finished"))
     except DamagedFileError:  # missing, too: the search ended between two files
         finished = False
-    if search.progress >= 1 and finished:
+    if not search.stopped_by or not finished:
+        return
+    if search.progress >= 1:
         raise InputError(
             f"{run.path} has spent its budget of {search.options.steps} environment steps: give more with --steps"
         )
+    reason = why(search.stopped_by, search.options.stop_at, search.options.patience)
+    raise InputError(f"{run.path} has ended: {reason}")
 
 
 def search(
-    env: str | None = None, *, out: str | Path | None = None, on_iteration: OnIteration | None = None, **options: Any
+    env: str | None = None,
+    *,
+    out: str | Path | None = None,
+    callback: Callback | None = None,
+    progress: bool = False,
+    **options: Any,
 ) -> Run:
     """Search for a compact policy and return its run.
 
     Args:
         env: the environment's id; all else is given by name.
         out: the run's directory; by default a new one under runs/.
-        on_iteration: called after every iteration with its metrics and the search.
+        callback: called after every generation with its metrics (those of metrics.jsonl, and what would ship so far as
+            `shipped_return_mean`, NaN before the first re-evaluation). Where it returns False the search ends: the
+            final policy is chosen and evaluated as at the end of the budget, and `resume` goes on as if it had not
+            ended.
+        progress: show how it goes: a bar in a terminal or a notebook, elsewhere a line now and then on standard error.
         options: as on the command line, with underscores. One that is None is not given, and gets its default:
             `hidden=None` is the default width, and a linear policy is `hidden="none"` or `hidden=()`.
 
@@ -185,36 +204,72 @@ def search(
         InputError: an option or the directory will not do.
         CompactrlError: the search cannot go on, or has learned nothing.
     """
-    return finish(start({**options, "env": env}, out), on_iteration)
+    return _shown(start({**options, "env": env}, out), callback, progress)
 
 
-def resume(path: str | Path, steps: int | None = None, on_iteration: OnIteration | None = None, **changed: Any) -> Run:
-    """Go on with a run until its budget, or a larger one, is spent; see `reopen`."""
-    return finish(reopen(path, steps, **changed), on_iteration)
+def resume(
+    path: str | Path,
+    steps: int | None = None,
+    *,
+    callback: Callback | None = None,
+    progress: bool = False,
+    **changed: Any,
+) -> Run:
+    """Go on with a run until its budget, or a larger one, is spent; see `reopen` and `search`."""
+    return _shown(reopen(path, steps, **changed), callback, progress)
+
+
+def _shown(search: Search, callback: Callback | None, progress: bool) -> Run:
+    """Run a search to its end, with a callback and with progress shown where these are wanted."""
+    how_to_go_on = f"compactrl.resume({str(search.writer.path)!r}) goes on from what was saved last"
+    with SearchProgress(search, how_to_go_on, quiet=not progress) as shown:
+
+        def note(record: dict[str, float], search: Search) -> object:
+            shown.note(record, search)
+            return callback is None or callback(search.known_so_far(record))
+
+        return finish(search, note, watch=shown.watch)
 
 
 def finish(
-    search: Search, on_iteration: OnIteration | None = None, should_stop: Callable[[], bool] = lambda: False
+    search: Search,
+    on_iteration: OnIteration | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    watch: Callable[[Evaluator, int], None] | None = None,
 ) -> Run:
     """Run a search to its end, or until `should_stop`; at the end, evaluate what ships on fresh episodes.
+
+    Args:
+        search: closed at the end.
+        on_iteration: called after every iteration with its metrics and the search; False ends it.
+        should_stop: asked before every iteration; where it is true, the search is interrupted: saved, and no more.
+        watch: called as the final evaluation begins, see `Run.evaluate`.
 
     Raises:
         CompactrlError: the search cannot go on, or its budget is spent and nothing was learned.
     """
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # reported otherwise: failed evaluations, NaN losses
+        # What overflows is reported otherwise: failed evaluations, NaN losses.
+        with search.writer.resumable(), np.errstate(over="ignore", invalid="ignore"):
             search.run(on_iteration, should_stop)
         run = Run(search.writer.path)
         if search.progress >= 1 and not search.learner.has_learned:
             raise CompactrlError(
                 f"nothing was learned: in {search.options.steps} environment steps there were too few whole episodes "
-                f"in the {search.settings.lanes} environments. Go on with more: compactrl resume {run.path} --steps "
-                "COUNT, or begin anew with a smaller --max-episode-steps or fewer --num-envs"
+                f"in the {search.settings.lanes} parallel environments. Go on with more: compactrl resume {run.path} "
+                "--steps COUNT, or begin anew with a smaller --max-episode-steps or fewer --num-envs"
             )
-        if search.progress >= 1:
+        if search.stopped_by:
             search.close_environments()
-            report = run.report(run.evaluate(FINAL_EPISODES, search.options.threads))
-            write_json(run.path / "summary.json", {**search.summary(), **report, "finished": True})
+            threads = search.options.threads
+            report = run.report(run.evaluate(FINAL_EPISODES, threads, watch))
+            summary = {
+                **search.summary(),
+                **report,
+                **comparisons(search.spec, search.settings.lanes == 1, search.options.seed, threads),
+                "finished": True,
+            }
+            write_json(run.path / "summary.json", summary)
     finally:
         search.close()
     return run

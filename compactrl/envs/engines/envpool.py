@@ -24,6 +24,7 @@ from compactrl.envs.engines.base import Answer
 from compactrl.envs.goals import distance_goal, has_goals
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError, did_you_mean
+from compactrl.imports import import_envpool
 from compactrl.types import Floats, Integers
 
 TESTED = ">=1.2.5,<1.3"
@@ -41,18 +42,16 @@ RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECA
 @cache
 def ids() -> frozenset[str]:
     """Return every id that EnvPool knows."""
-    import envpool
-
-    return frozenset(envpool.list_all_envs())
+    return frozenset(import_envpool().list_all_envs())
 
 
 def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
     """See `EngineKind`."""
     if env not in ids():
         return None
-    import envpool
     import gymnasium
 
+    envpool = import_envpool()
     for option in OWN_OPTIONS & options.keys():
         raise InputError(f"--env-options: '{option}' is compactrl's own to set; see --num-envs, --threads and --seed")
     if max_episode_steps:
@@ -96,8 +95,9 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
 
 def _refusal(env: str, options: dict[str, Any], error: Exception) -> str:
     """Say which of these options EnvPool does not take."""
-    import envpool
-
+    if not options:
+        return f"{env} cannot be made in EnvPool: {raised(error)}"
+    envpool = import_envpool()
     taken = {name: value for name, value in envpool.make_spec(env).config._asdict().items() if name not in UNTOLD}
     for name in options.keys() - taken.keys():
         return f"{env} has no option '{name}' in EnvPool.{did_you_mean(name, taken)} It has {', '.join(taken)}"
@@ -124,9 +124,7 @@ class EnvPoolEngine:
     """
 
     def __init__(self, env: str, seeds: list[int], threads: int, kwargs: dict[str, Any]) -> None:
-        import envpool
-
-        self._pool = envpool.make_gymnasium(
+        self._pool = import_envpool().make_gymnasium(
             env, num_envs=len(seeds), num_threads=min(threads, len(seeds)), seed=seeds, **kwargs
         )
         keys = list(self._pool._state_keys)

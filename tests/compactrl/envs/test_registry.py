@@ -85,7 +85,7 @@ def test_options_that_only_another_engine_takes_are_said_to_be_its():
         describe("Pendulum-v1", kwargs={"g": 5.0})
     assert describe("Pendulum-v1", "gymnasium", kwargs={"g": 5.0}).engine == "gymnasium"
     with pytest.raises(
-        InputError, match="Hopper-v5 does not take frame_skip 'a' in EnvPool .*defaults, frame_skip 4"
+        InputError, match=r"Hopper-v5 does not take frame_skip 'a' in EnvPool .*defaults, frame_skip 4"
     ) as error:
         describe("Hopper-v5", "envpool", kwargs={"frame_skip": "a"})
     assert "\n" not in str(error.value)
