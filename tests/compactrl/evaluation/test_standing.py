@@ -292,7 +292,7 @@ def _through_files(state, spec):
 
 def test_whole_episodes_in_its_lanes_cut_those_that_stand_and_the_next_step_says_so():
     spec = describe("compactrl/Target-v0")
-    trials, one = make_trials(spec, 5), evaluator(spec)
+    trials, one = make_trials(spec, 5, heads=1), evaluator(spec)
     assert one.collect(trials).transitions.begun.any(axis=1).tolist() == [True, False, False, False, False]
     whole = one.evaluate(trials._replace(exploration=None))
     assert (whole.steps == 20).all()
