@@ -190,7 +190,8 @@ _shown: set[str] = set()
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    text = re.sub("\x1b\\[[0-9;]*m", "", str(message)).removeprefix("WARN: ").strip()
-    if text not in _shown:
-        _shown.add(text)
-        print(f"warning: {text}", file=sys.stderr)
+    """Print a warning as one line, once; libraries put colours and a heading of their own into theirs."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(message)).removeprefix("WARN: ").strip()
+    if plain not in _shown:
+        _shown.add(plain)
+        print(f"warning: {plain}", file=sys.stderr)

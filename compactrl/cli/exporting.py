@@ -35,7 +35,9 @@ def export_command() -> Callable[..., None]:
         else:
             print(describe_export(exported))
 
-    out = typer.Option(help="Folder of the C files, or a file that ends with .onnx.", show_default=False)
+    out = typer.Option(
+        metavar="PATH", help="Folder of the C files, or a file that ends with .onnx.", show_default=False
+    )
     return with_parameters(
         command,
         [
