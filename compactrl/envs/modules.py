@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+from compactrl.backends import any_backend
 from compactrl.envs.answers import raised
 from compactrl.errors import InputError, did_you_mean
 
@@ -36,11 +37,12 @@ def load_module(name: str, named_by: str = "") -> None:
     named_by = named_by or f"--env-module {name}"
     module = module_name(name)
     try:
-        if is_file(name):
-            _import_file(module, _found(name, named_by), named_by)
-        else:
-            with _working_directory_importable():
-                importlib.import_module(module)
+        with any_backend():
+            if is_file(name):
+                _import_file(module, _found(name, named_by), named_by)
+            else:
+                with _working_directory_importable():
+                    importlib.import_module(module)
     except InputError:
         raise
     except BaseException as error:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.backends import any_backend
 from compactrl.envs.answers import numbers, raised, reason_of
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.goals import goal_of, has_goals
@@ -141,7 +142,8 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
     from compactrl.envs.wrappers import FlatObservation, GoalObservation, checked
 
-    made = gymnasium.make(env, **{"disable_env_checker": True, **options})  # what it tells of is checked by `Checked`
+    with any_backend():  # of users' environments, which may draw
+        made = gymnasium.make(env, **{"disable_env_checker": True, **options})  # `Checked` tells more
     try:
         space = made.observation_space
         observation_size(env, space)
