@@ -16,7 +16,7 @@ from compactrl.reports.reading import Record
 from compactrl.types import Floats
 
 NO_PART_OF_A_CONFIGURATION = frozenset(
-    {"seed", "threads", "checkpoint_seconds", "num_envs", "workers", "ray_address", "device"}
+    {"seed", "threads", "checkpoint_seconds", "num_envs", "max_envs", "workers", "ray_address", "device"}
 )
 """Options that runs of one configuration may differ in: the seed, and what changes speed or the order of episodes."""
 NAMED_OTHERWISE = frozenset(

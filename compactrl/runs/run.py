@@ -148,15 +148,20 @@ class Run:
         return self._policy
 
     def evaluate(
-        self, episodes: int = 100, threads: int = 0, watch: Callable[[Evaluator, int], None] | None = None
+        self,
+        episodes: int = 100,
+        threads: int = 0,
+        watch: Callable[[Evaluator, int], None] | None = None,
+        num_envs: int = 0,
     ) -> Evaluation:
         """Run the noise-free policy for whole episodes from fresh seeds; the same run gives the same numbers.
 
         Args:
             episodes: how many.
-            threads: that step environments; 0 for every core.
+            threads: that step environments; 0 for every core. Changes no result.
             watch: called as they begin with who runs them, whose `underway` tells how far they are, and with the
                 environment steps that they have at most.
+            num_envs: parallel environments at most; 0 for as many as its search was given. Changes results.
 
         Raises:
             InputError: fewer than one episode.
@@ -168,7 +173,7 @@ class Run:
         from compactrl.types import Trials
 
         config, policy = self.config, self.policy
-        spec = environment_of(config)
+        spec = environment_of({**config, "max_envs": num_envs or config.get("max_envs", 0)})
         if (spec.observation_size, spec.action.size) != (policy.shape[0], policy.shape[-1]):
             raise InputError(
                 f"{config['env']} has now {spec.observation_size} observations and {spec.action.size} outputs; "
@@ -182,7 +187,7 @@ class Run:
                 f"was {then} and is {now}: use the environment of then"
             )
         seed = np.random.SeedSequence(config["seed"], spawn_key=(EVALUATION_STREAM,))
-        evaluator = LocalEvaluator(spec, min(episodes, EVALUATION_LANES), seed, threads or None)
+        evaluator = LocalEvaluator(spec, spec.at_most(min(episodes, EVALUATION_LANES)), seed, threads or None)
         try:
             if watch is not None:
                 watch(evaluator, episodes * spec.max_episode_steps)

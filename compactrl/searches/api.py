@@ -114,7 +114,7 @@ def _changes(options: dict[str, Any]) -> dict[str, Any]:
 def _warn_of_new_options(run: Run, settings: Settings) -> None:
     """Warn of options that the run's version did not have."""
     options = settings.flat()
-    new = sorted(options.keys() - run.config.keys() - MAY_CHANGE)
+    new = sorted(options.keys() - run.config.keys() - MAY_CHANGE - {"max_envs"})  # for which there was no limit
     if new:
         values = ", ".join(f"{name} {options[name]}" for name in new)
         warnings.warn(
@@ -260,6 +260,7 @@ def finish(
                 "--steps COUNT, or begin anew with a smaller --max-episode-steps or fewer --num-envs"
             )
         if search.stopped_by:
+            search.close_environments()
             threads = search.options.threads
             report = run.report(run.evaluate(FINAL_EPISODES, threads, watch))
             summary = {

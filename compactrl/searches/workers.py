@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compactrl.envs.modules import load_module, module_folder
+from compactrl.envs.modules import load_module, module_folder, module_name
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS
 from compactrl.methods.settings import Settings
@@ -39,5 +39,6 @@ def begin_workers(settings: Settings) -> Workers | None:
     environment = {name: getattr(options, name) for name in ENVIRONMENT}
     if options.env_module:
         load_module(options.env_module)
+        environment["env_module"] = module_name(options.env_module)  # a worker may have the file elsewhere
         environment["module_folder"] = module_folder(options.env_module)
     return Workers(environment, options.workers, options.ray_address, options.worker_timeout)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.engines.base import Answer, reset_seed
+from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.mujoco_lanes import TaskLanes
 from compactrl.envs.mujoco_task import TASKS, MujocoTask
 from compactrl.envs.mujoco_trial import try_task
@@ -66,7 +66,7 @@ def _made(env: str, options: dict[str, Any]) -> MujocoTask:
         raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
 
 
-class MujocoEngine:
+class MujocoEngine(DeferredEngine):
     """Lanes of a task.
 
     Args:
@@ -80,7 +80,6 @@ class MujocoEngine:
         self._task, self._lanes, self._seeds = task, TaskLanes(task, len(seeds), observation_size), seeds
         self._limit, self._size = max_episode_steps, observation_size
         self._resets, self._steps = np.zeros(len(seeds), np.int64), np.zeros(len(seeds), np.int64)
-        self._command: tuple[Integers, NDArray[Any] | None, NDArray[np.bool_], Floats | None] | None = None
 
     def send(
         self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
@@ -90,14 +89,11 @@ class MujocoEngine:
             raise InputError(
                 f"{self._task.name} takes no tasks: give its start a second argument, start(self, generator, task=None)"
             )
-        self._command = (lanes, actions, restart, tasks)
+        super().send(lanes, actions, restart, tasks)
 
-    def receive(self) -> Answer:
-        """See `Engine`."""
-        if self._command is None:
-            raise RuntimeError("receive was called before send")
-        lanes, actions, restart, tasks = self._command
-        self._command = None
+    def _answer(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None
+    ) -> Answer:
         count = len(lanes)
         answer = Answer(
             observation=np.zeros((count, self._size)),

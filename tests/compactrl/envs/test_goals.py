@@ -302,7 +302,7 @@ def test_episodes_longer_than_the_budget_are_refused():
 def test_a_search_that_learned_nothing_says_so(tmp_path, monkeypatch):
     """Four environments share the steps, and no episode ends in any."""
     monkeypatch.setattr(api, "FINAL_EPISODES", 2)
-    with pytest.raises(CompactrlError, match=r"nothing was learned: in 320 .* in the 4 environments"):
+    with pytest.raises(CompactrlError, match=r"nothing was learned: in 320 .* in the 4 parallel environments"):
         api.search(out=tmp_path / "run", **LONG, steps=320, max_episode_steps=200)
     assert not Run(tmp_path / "run").summary["finished"]
     assert api.resume(tmp_path / "run", steps=1300).summary["finished"]
