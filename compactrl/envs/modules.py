@@ -12,24 +12,29 @@ from typing import Any
 from compactrl.errors import InputError
 
 
-def load_module(name: str) -> None:
+def load_module(name: str, named_by: str = "") -> None:
     """Import a user's module, which registers its environments; no name, no module.
+
+    Args:
+        name: of the module.
+        named_by: what the user wrote, where it is not `--env-module NAME`.
 
     Raises:
         InputError: there is no such module, or it raises.
     """
     if not name:
         return
+    named_by = named_by or f"--env-module {name}"
     try:
         with _working_directory_importable():
             importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"--env-module {name}: {error}. Give the importable name of the module that registers your "
-            "environment, and install it or run from its folder."
+            f"{named_by}: {error}. Give the importable name of the module that has your environment, and install it or "
+            "run from its folder."
         ) from error
     except Exception as error:
-        raise InputError(f"--env-module {name}: importing it raised {type(error).__name__}: {error}") from error
+        raise InputError(f"{named_by}: importing {name} raised {type(error).__name__}: {error}") from error
 
 
 def module_folder(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compactrl.envs.given import is_local, module_of, origin_of
 from compactrl.envs.modules import load_module, module_folder
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS
@@ -37,7 +38,13 @@ def begin_workers(settings: Settings) -> Workers | None:
             "workers"
         )
     environment = {name: getattr(options, name) for name in ENVIRONMENT}
-    if options.env_module:
+    if is_local(options.env):
+        raise InputError(
+            f"--workers: {origin_of(options.env)}, which worker processes cannot import. Define a class or a function "
+            "in a module that they can, or leave --workers out: threads of this process step environments too"
+        )
+    module = module_of(options.env) or options.env_module
+    if module:
         load_module(options.env_module)
-        environment["module_folder"] = module_folder(options.env_module)
+        environment["module_folder"] = module_folder(module)
     return Workers(environment, options.workers, options.ray_address, options.worker_timeout)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer, reset_seed
+from compactrl.envs.given import find
 from compactrl.envs.goals import goal_of, has_goals
 from compactrl.envs.probe import Probe, global_random_state_kept, probe, resets_repeat, success_in
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, SUCCESS, EnvironmentSpec, action_spec, measure_names
@@ -32,6 +33,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
 
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
+    from compactrl.envs.only_one import inner_limit
 
     try:
         registered = gymnasium.spec(env)
@@ -45,6 +47,9 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
             made = make_gymnasium(env, options)
         except Exception as error:
             raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+        inner = inner_limit(made)
+        if inner is not None and inner < limit:  # what makes it has a limit of its own
+            limit = own = options["max_episode_steps"] = inner
         return _described(env, made, limit, bool(own), options)
 
 
@@ -88,7 +93,8 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
     from compactrl.envs.wrappers import GoalObservation
 
-    made = gymnasium.make(env, **options)
+    find(env)
+    made = gymnasium.make(gymnasium.spec(env) if ":" in env else env, **options)
     space = made.observation_space
     if has_goals(space) and hasattr(made.unwrapped, "compute_reward"):
         return GoalObservation(made)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from compactrl.errors import InputError
-from compactrl.runs.run import Evaluation, Run
+from compactrl.runs.evaluation import Evaluation
+from compactrl.runs.run import Run
 from compactrl.searches.api import finish, reopen, search, start
 
 POINT = {"env": "compactrl/PointMass-v0", "method": "linear", "population": 16, "steps": 20000, "seed": 1}
