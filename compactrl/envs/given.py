@@ -74,13 +74,13 @@ def stand_in(recorded: str, environment: Any) -> Given:
     """Let an environment that is given stand for the one that a run has recorded.
 
     Raises:
-        InputError: it is none; or the recorded one is another, which anybody finds by its id.
+        InputError: it is none; or the recorded one is another, which this process finds by its id.
     """
     given = take(environment)
     if given.name == recorded:
         return given
-    if not is_given(recorded):
-        raise InputError(f"the run was begun in {recorded}, and goes on there: it got env={given.name}")
+    if not recorded.startswith(LOCAL) and _is_found(recorded):
+        raise InputError(f"env={given.name} is another environment than the run's, which was begun in {recorded}")
     find(given.name)
     _register(recorded, _maker(given.name, {**given.options.get("env_options", {})}))
     if exists_once(given.name):
@@ -114,6 +114,14 @@ def is_given(env: str) -> bool:
     return ":" in env or env.startswith(LOCAL)
 
 
+def _is_found(env: str) -> bool:
+    try:
+        find(env)
+    except InputError:
+        return False
+    return True
+
+
 def module_of(env: str) -> str:
     """Return the module that has this environment; nothing where it is registered, or of this process alone.
 
@@ -145,7 +153,7 @@ def exists_once(env: str) -> bool:
 
 
 def _not_here(env: str) -> str:
-    name = "Robot" if env.startswith(LOCAL) else env.partition(":")[2]
+    name = "..." if env.startswith(LOCAL) else env.partition(":")[2]
     return (
         f"{origin_of(env)}, which no other process can import. Give it again, in Python: "
         f"compactrl.load(RUN, env={name}) to evaluate, play or export, compactrl.resume(RUN, env={name}) to go on; "

@@ -82,6 +82,12 @@ def fresh_seeds(seed: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(seed, spawn_key=(FRESH_STREAM,))
 
 
+def check_episodes(episodes: int) -> None:
+    """Raise InputError where there is not one episode."""
+    if episodes < 1:
+        raise InputError(f"--episodes {episodes}: expected at least 1")
+
+
 def check_fits(policy: Policy, spec: EnvironmentSpec) -> None:
     """Raise InputError where a policy is for other observations or actions than an environment's."""
     if (spec.observation_size, spec.action.size) != (policy.shape[0], policy.shape[-1]):
@@ -109,8 +115,7 @@ def run_episodes(
     """
     from compactrl.evaluation.local import LocalEvaluator
 
-    if episodes < 1:
-        raise InputError(f"--episodes {episodes}: expected at least 1")
+    check_episodes(episodes)
     check_fits(policy, spec)
     lanes = 1 if exists_once(spec.id) else min(episodes, EVALUATION_LANES)
     evaluator = LocalEvaluator(spec, lanes, seed, threads or None)

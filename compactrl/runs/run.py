@@ -23,8 +23,9 @@ from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.given import is_local, stand_in, take
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
 from compactrl.policies.files import load_policy
+from compactrl.policies.html import card
 from compactrl.policies.policy import Policy
-from compactrl.runs.evaluation import Evaluation, fresh_seeds, run_episodes, seeds_behind_summary
+from compactrl.runs.evaluation import Evaluation, check_episodes, fresh_seeds, run_episodes, seeds_behind_summary
 from compactrl.storage.files import read_json
 
 if TYPE_CHECKING:
@@ -66,6 +67,20 @@ class Run:
     def __repr__(self) -> str:
         """Show where the run is."""
         return f"Run({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: where it is, its policy and what that is worth."""
+        try:
+            summary, rows = self.summary, self.policy.described()
+        except CompactrlError:
+            summary, rows = {}, {"environment": self.config["env"], "method": self.config["method"]}
+        mean, ended = summary.get("return_mean"), summary.get("finished")
+        rows["return"] = "not known yet"
+        if mean is not None:
+            over = "fresh episodes" if ended else "episodes of a re-evaluation; the search has not ended"
+            spread = f"mean ± standard deviation over {summary['episodes']} {over}"
+            rows["return"] = f"{mean:.1f} ± {summary['return_std'] or 0:.1f} ({spread})"
+        return card(f"Run {self.path}", rows)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -143,13 +158,12 @@ class Run:
             InputError: fewer than one episode, or an environment that the policy is not for.
             CompactrlError: the run has no policy yet, or every episode failed.
         """
-        seed = int(self.config["seed"]) if seed is None else seed
+        seed, episodes = int(self.config["seed"]) if seed is None else seed, 100 if episodes is None else episodes
+        check_episodes(episodes)
         if seed < 0:
             raise InputError(f"--seed {seed}: expected a whole number, at least 0")
         policy, spec = self.policy, self._environment(env, env_options)
-        return run_episodes(
-            policy, spec, 100 if episodes is None else episodes, fresh_seeds(seed), threads or 0
-        )._replace(seed=seed)
+        return run_episodes(policy, spec, episodes, fresh_seeds(seed), threads or 0)._replace(seed=seed)
 
     def evaluate_for_summary(self, episodes: int, threads: int = 0) -> Evaluation:
         """Run the episodes that are behind the run's summary: always the same ones; see `evaluate`."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer
 from compactrl.envs.goals import distance_goal, has_goals
+from compactrl.envs.layout import goal_layout
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
 from compactrl.types import Floats, Integers
@@ -81,13 +83,14 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
         env,
         "envpool",
         size,
-        action_spec(env, action),
+        replace(action_spec(env, action), real="float32"),  # as in Gymnasium, where policies are used
         limit,
         {**options, "max_episode_steps": limit},
         goal,
         measure_names(env, (), goal),
         limited,
         resumes_exactly=not RANDOM_STEPS.fullmatch(env),
+        layout=goal_layout(observation) if goal is not None else (),
     )
 
 

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from compactrl.envs.engines.base import Answer, reset_seed
 from compactrl.envs.given import find
 from compactrl.envs.goals import goal_of, has_goals
+from compactrl.envs.layout import goal_layout, layout_of
 from compactrl.envs.probe import Probe, global_random_state_kept, probe, resets_repeat, success_in
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, SUCCESS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
+from compactrl.policies.observations import Layout
 from compactrl.types import Floats, Integers
 
 
@@ -66,6 +68,7 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     from compactrl.envs.wrappers import GoalObservation
 
     size = int(np.prod(made.observation_space.shape))
+    layout = _layout(made)
     action = action_spec(env, made.action_space)
     named = measure_names(env, made.metadata.get("measures", ()))
     goals = isinstance(made, GoalObservation)
@@ -75,8 +78,19 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     goal = goal_of(made, tried, reported) if goals else None  # closed, as it is when rewards are asked for
     measures = measure_names(env, named, goal, reported)
     return EnvironmentSpec(
-        env, "gymnasium", size, action, limit, options, goal, measures, limited, repeats=tried.repeats
+        env, "gymnasium", size, action, limit, options, goal, measures, limited, repeats=tried.repeats, layout=layout
     )
+
+
+def _layout(made: Any) -> Layout:
+    """Return how the observations of an environment, before `make_gymnasium` made them flat, become rows."""
+    import gymnasium
+
+    from compactrl.envs.wrappers import GoalObservation
+
+    if isinstance(made, GoalObservation):
+        return goal_layout(made.env.observation_space)
+    return layout_of(made.env.observation_space) if isinstance(made, gymnasium.wrappers.FlattenObservation) else ()
 
 
 def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> GymnasiumEngine:  # noqa: ARG001  (one is all there is)

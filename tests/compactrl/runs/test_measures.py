@@ -28,7 +28,7 @@ def test_means_of_measures_are_in_metrics_and_summary(run):
     assert last["distance_mean"] < first["distance_mean"]
     assert 0 <= last["success_mean"] <= 1
     summary = json.loads((run.path / "summary.json").read_text())
-    evaluation = run.evaluate(100)
+    evaluation = run.evaluate_for_summary(100)
     assert summary["distance_mean"] == evaluation.measures["distance"].mean()
     assert summary["success_mean"] == evaluation.successes.mean()
     assert run.report(evaluation)["distance_mean"] == summary["distance_mean"]
