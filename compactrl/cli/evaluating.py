@@ -24,18 +24,38 @@ def evaluate(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="all", help="Evaluate every architecture of a graph hyper policy.", show_default=False),
     ] = None,
+    seed: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="COUNT", help="What the episodes follow from; by default the run's own seed.", show_default=False
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a policy without noise on fresh seeds: mean, spread, 95 % interval, sizes."""
+    """Run a policy without noise on episodes that neither its search nor its summary has seen."""
     from compactrl.cli.sentences import describe_evaluation
     from compactrl.runs.run import load
 
     opened, count = load(run), whole_number("--episodes", episodes)
     if architectures is not None:
+        if seed is not None:
+            raise InputError("--seed is for the run's policy: leave it out with --architectures, whose table is kept")
         _evaluate_all(opened, architectures, count, as_json)
         return
-    result = opened.report(opened.evaluate(count or 100))
+    evaluation = opened.evaluate(count, seed=None if seed is None else _seed(seed))
+    result = {**opened.report(evaluation), "evaluation_seed": evaluation.seed}
     print(json.dumps(result, indent=2) if as_json else describe_evaluation(opened, result))
+
+
+def _seed(text: str) -> int:
+    """Read a seed.
+
+    Raises:
+        InputError: it is no whole number from 0.
+    """
+    if not text.isdigit():
+        raise InputError(f"--seed {text}: expected a whole number, at least 0")
+    return int(text)
 
 
 def _evaluate_all(run: Run, architectures: str, episodes: int | None, as_json: bool) -> None:
