@@ -48,14 +48,14 @@ class Size(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Sums over observations, so that moments of parts add up to the moments of the whole."""
+    """Of the observations of each trial; those of parts give those of the whole (`learners/moments.py`)."""
 
     seen: Floats
     """(N,) observations seen."""
-    total: Floats
-    """(N, O) sums."""
-    square: Floats
-    """(N, O) sums of squares."""
+    mean: Floats
+    """(N, O)"""
+    spread: Floats
+    """(N, O) sums of squared deviations from the mean."""
 
 
 class Normalizer(NamedTuple):

@@ -1,4 +1,4 @@
-"""Write the README's tables from `experiments/results`, between markers such as `<!-- table: cheetah -->`.
+"""Write the tables of README and docs from `experiments/results`, between markers such as `<!-- table: cheetah -->`.
 
 python -m experiments.tables [--check]
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import statistics
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +17,8 @@ import typer
 from experiments.returns import results_path
 
 RESULTS = Path(__file__).parent / "results"
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 LABELS = {
     "chromatic-17": "`chromatic`, 17 weights (`latent`, the default)",
@@ -319,24 +319,25 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
+MARKED = re.compile(r"(<!-- table: (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
 def written(text: str) -> str:
-    """Return the README with its tables up to date."""
-    for name, table in TABLES.items():
-        marked = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        if not marked.search(text):
-            raise SystemExit(f"README.md has no place marked <!-- table: {name} --> … <!-- end -->")
-        content = table()
-        text = marked.sub(lambda match, content=content: f"{match[1]}{content}\n{match[2]}", text)
-    return text
+    """Return a page with its tables up to date."""
+    return MARKED.sub(lambda match: f"{match[1]}{TABLES[match[2]]()}\n{match[3]}", text)
 
 
-def main(check: Annotated[bool, typer.Option(help="Only say whether the README is up to date.")] = False) -> None:
-    """Write the README's tables."""
-    before = README.read_text(encoding="utf-8")
-    after = written(before)
-    if check:
-        sys.exit(before != after and "README.md's tables are not those of experiments/results: run make results")
-    README.write_text(after, encoding="utf-8")
+def main(check: Annotated[bool, typer.Option(help="Only say whether the pages are up to date.")] = False) -> None:
+    """Write the tables of README and docs."""
+    before = {page: page.read_text(encoding="utf-8") for page in PAGES}
+    for name in TABLES.keys() - {match[2] for text in before.values() for match in MARKED.finditer(text)}:
+        raise SystemExit(f"no page has a place marked <!-- table: {name} --> … <!-- end -->")
+    for page, text in before.items():
+        after = written(text)
+        if check and after != text:
+            raise SystemExit(f"the tables of {page.name} are not those of experiments/results: run make results")
+        if after != text:
+            page.write_text(after, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from compactrl.compressions.hypernet import Hypernet
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError, InputError
 from compactrl.learners.base import shipped_theta
-from compactrl.learners.moments import normalizer_of
+from compactrl.learners.moments import identity, seen_in
 from compactrl.learners.options import OffPolicyOptions
 from compactrl.methods.settings import Settings, method_of
 from compactrl.policies.architectures import Widths, designs_of, memory_dimension, parameters
@@ -22,6 +22,9 @@ from compactrl.runs.checkpoints import load_checkpoint
 from compactrl.runs.run import Run
 from compactrl.searches.prepare import set_up
 from compactrl.types import Design, Designs, Layer, Layers, Normalizer
+
+EARLIER = ("total", "square")
+"""What earlier versions saved of the observations' moments."""
 
 
 class Catalog(NamedTuple):
@@ -88,6 +91,7 @@ class Catalog(NamedTuple):
             skeleton.activation,
             self.hypernet.container,
             env=self.spec.id,
+            names=self.spec.names,
             method=self.settings.search.method,
             size=size_of(skeleton, skeleton.num_edges),
             design=design,
@@ -120,13 +124,13 @@ def open_catalog(run: Run) -> Catalog:
     if state["settled"] is not None:
         raise InputError(f"{run.path} has settled on one architecture: evaluate it without --architectures")
     normalized = isinstance(settings.learner, OffPolicyOptions) and settings.learner.normalize_observations
-    count = float(state["count"]) if normalized else 0.0
-    normalizer = normalizer_of(count, np.asarray(state["total"]), np.asarray(state["square"]))
+    size = setup.spec.observation_size
+    normalizer = seen_in(state, size).normalizer if normalized else identity(size)
     theta = shipped_theta(state).astype(np.float32)
     return Catalog(run, settings, setup.spec, hypernet, theta, normalizer, iteration, int(state["env_steps"]))
 
 
 def _needed(state: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a checkpoint that a catalogue needs; the replay buffer is not, and is large."""
-    learner, names = state["learner"], ("settled", "theta", "average_theta", "count", "total", "square")
+    learner, names = state["learner"], ("settled", "theta", "average_theta", "count", "mean", "spread", *EARLIER)
     return {"env_steps": state["env_steps"], **{name: learner[name] for name in names if name in learner}}

@@ -260,7 +260,7 @@ def _taken_object(made: Any) -> Given:
 
     for known, thing in _KNOWN.items():
         if getattr(thing, "made", None) is made:
-            return Given(known, _ALONE if exists_once(known) else {})
+            return _alone(known, made) if exists_once(known) else Given(known)
     options = options_of(made)
     if options is not None:
         return Given(made.spec.id, options)
@@ -271,13 +271,13 @@ def _taken_object(made: Any) -> Given:
         return Given(name)
     _register(name, sharing(made))
     _ONCE.add(name)
+    return _alone(name, made)
+
+
+def _alone(name: str, made: Any) -> Given:
     return Given(
         name,
-        _ALONE,
+        {"lanes": 1},
         f"{type(made.unwrapped).__name__} was given as a made environment that cannot be copied: it exists once, and "
         "one episode runs after the other. Its class, or a function that makes it, is searched side by side",
     )
-
-
-_ALONE: Mapping[str, Any] = {"lanes": 1}
-"""Options of a search in an environment that exists once."""

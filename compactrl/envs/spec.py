@@ -45,6 +45,8 @@ class EnvironmentSpec:
     """Whether somebody set `max_episode_steps`, the environment or the user; else it is compactrl's own."""
     resumes_exactly: bool = True
     """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
+    names: tuple[str, ...] = ()
+    """(O,) what the numbers of an observation are, where its space has words for them."""
     repeats: bool = True
     """Whether a seed and actions decide what happens, as far as two resets with one seed tell, and steps to goals."""
     layout: Layout = field(default=(), compare=False)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.evaluation.failures import DIVERGED, HUGE, NO_ACTION, diverged
+from compactrl.evaluation.sums import Sums, moments_of
 from compactrl.networks.batched import normalize_into
 from compactrl.networks.forward import network
 from compactrl.policies.actions import ActionSpec
@@ -32,8 +33,8 @@ class Results:
 
     returns: Floats
     steps: Integers
-    total: Floats
-    square: Floats
+    seen: Moments
+    """Of the observations of each trial; of none where it failed."""
     failures: dict[int, str]
     achieved: Floats
     """(N, G) the goal achieved at an episode's end, and in `desired` the goal that was wanted."""
@@ -47,8 +48,7 @@ class Results:
         return cls(
             returns=np.zeros(trials),
             steps=np.zeros(trials, np.int64),
-            total=np.zeros((trials, observation_size)),
-            square=np.zeros((trials, observation_size)),
+            seen=Moments(np.zeros(trials), *np.zeros((2, trials, observation_size))),
             failures={},
             achieved=np.full((trials, goal_size), np.nan),
             desired=np.zeros((trials, goal_size)),
@@ -64,27 +64,28 @@ class Results:
         """Take in what came of these trials (n,), evaluated elsewhere."""
         self.returns[trials] = outcomes.returns
         self.steps[trials] = outcomes.steps
-        self.total[trials] = outcomes.moments.total
-        self.square[trials] = outcomes.moments.square
+        self.observed(trials, outcomes.moments)
         for name, values in outcomes.measures.items():
             self.measures[name][trials] = values
         self.failures.update({int(trials[position]): reason for position, reason in outcomes.failures.items()})
+
+    def observed(self, trials: Integers, moments: Moments) -> None:
+        """Take in the moments of what these trials (n,) observed."""
+        for every, some in zip(self.seen, moments, strict=True):
+            every[trials] = some
 
     def outcomes(self, goal: Goal | None = None) -> Outcomes:
         """Return the record that evaluators give; a failed trial has NaN and adds nothing to the moments."""
         failed = np.array(sorted(self.failures), np.int64)
         self.returns[failed] = np.nan
-        self.total[failed] = 0.0
-        self.square[failed] = 0.0
-        count = self.steps.astype(np.float64)
-        count[failed] = 0.0
-        moments = Moments(count, self.total, self.square)
+        for part in self.seen:
+            part[failed] = 0.0
         measures = dict(self.measures)
         if goal is not None and goal.success is not None:
             measures["success"] = goal.success(self.achieved, self.desired)
         known = np.isfinite(self.returns)
         measures = {name: np.where(known, values, np.nan) for name, values in measures.items()}
-        return Outcomes(self.returns, self.steps, moments, dict(sorted(self.failures.items())), measures=measures)
+        return Outcomes(self.returns, self.steps, self.seen, dict(sorted(self.failures.items())), measures=measures)
 
 
 def check_tasks(trials: Trials) -> None:
@@ -121,7 +122,7 @@ class Block:
 
     def start(self, trials: Trials, results: Results) -> bool:
         """Give each lane its queue and command the first resets; False where there is nothing to do."""
-        num_trials, size = results.total.shape
+        num_trials, size = results.seen.mean.shape
         first = np.arange(self.offset, min(self.offset + self.count, num_trials))  # trial k < L is lane k's first
         if not len(first):
             return False
@@ -134,8 +135,7 @@ class Block:
         self._fresh = np.ones(len(first), bool)  # commanded to begin an episode
         self._return = np.zeros(len(first))
         self._steps = np.zeros(len(first), np.int64)
-        self._total = np.zeros((len(first), size))
-        self._square = np.zeros((len(first), size))
+        self._sums = Sums(len(first), size)
         self._network = network(self._networks, first)
         self._sent = np.arange(len(first))
         self.resets[self._lane] += 1
@@ -152,28 +152,39 @@ class Block:
     def advance(self) -> bool:
         """Take the answer of every lane that is running and send the next command; False at the end."""
         answer = self.engine.receive()
-        squared = answer.observation * answer.observation
-        over = self._score(answer, squared)
-        if len(self._sent) == len(self._running) and not over.any():
-            self._observe_all(answer.observation, squared)
+        first = self._fresh[self._sent]
+        everyone = len(self._sent) == len(self._running)
+        shifted = self._sums.shifted(answer.observation, slice(None) if everyone else self._sent, first)
+        squared = shifted * shifted
+        over = self._score(answer, squared, first)
+        if everyone and not over.any():
+            self._sums.add(shifted, squared, slice(None))
+            normalize_into(self._network.input[:, : len(shifted)], answer.observation, self._normalizer)
         else:
-            self._observe(answer.observation, squared, ~over)
+            self._observe(answer.observation, shifted, squared, ~over)
             if not self._end_episodes(answer, over):
                 return False
         return self._act()
 
-    def _score(self, answer: Answer, squared: Floats) -> NDArray[np.bool_]:
-        """Add rewards and steps; return whose episodes are over, (n,), failed ones included."""
+    def _score(self, answer: Answer, squared: Floats, first: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Add rewards and steps; return whose episodes are over, (n,), failed ones included.
+
+        Args:
+            answer: of n lanes.
+            squared: (n, O) squares of what observations differ from their episode's first.
+            first: (n,) whose observation is that one.
+        """
         sent, reward, done = self._sent, answer.reward, answer.done
-        stepped = ~self._fresh[sent]
-        if not stepped.all():
+        stepped, huge = ~first, False
+        if first.any():
+            huge = not np.abs(answer.observation[first]).max(initial=0.0) < HUGE
             reward = np.where(stepped, reward, 0.0)
             done = done & stepped
         self._return[sent] += reward
         self._steps[sent] += stepped
         self._fresh[sent] = False
         # Two sums tell whether any number is NaN, infinite or huge; only then look closer.
-        if answer.errors or not (squared.sum() < HUGE and abs(reward.sum()) < HUGE):
+        if answer.errors or huge or not (squared.sum() < HUGE and abs(reward.sum()) < HUGE):
             done = done | self._note_failures(answer.observation, reward, answer.errors)
         return done
 
@@ -186,17 +197,10 @@ class Block:
             self._results.failures[int(self._trial[self._sent[position]])] = reason
         return failed
 
-    def _observe_all(self, observation: Floats, squared: Floats) -> None:
-        """Show every policy its observation; the same as `_observe`, without choosing."""
-        self._total += observation
-        self._square += squared
-        normalize_into(self._network.input[:, : len(observation)], observation, self._normalizer)
-
-    def _observe(self, observation: Floats, squared: Floats, acting: NDArray[np.bool_]) -> None:
+    def _observe(self, observation: Floats, shifted: Floats, squared: Floats, acting: NDArray[np.bool_]) -> None:
         """Show the policies that are to act, (n,) of the lanes commanded, their observations."""
         slots, seen = self._sent[acting], observation[acting]
-        self._total[slots] += seen
-        self._square[slots] += squared[acting]
+        self._sums.add(shifted[acting], squared[acting], slots)
         normalized = np.empty((seen.shape[1], len(slots)), np.float32)
         normalize_into(normalized, seen, self._normalizer)
         self._network.input[:, slots] = normalized
@@ -252,16 +256,13 @@ class Block:
         finished = self._trial[over]
         results.returns[finished] = self._return[over]
         results.steps[finished] = self._steps[over]
-        results.total[finished] = self._total[over]
-        results.square[finished] = self._square[over]
+        results.observed(finished, moments_of(self._steps[over].astype(np.float64), *self._sums.of(over)))
         following = finished + self.num_lanes
         self._running[over] = more = following < len(results.returns)
         again = over[more]
         self._trial[again] = following[more]
         self._return[again] = 0.0
         self._steps[again] = 0
-        self._total[again] = 0.0
-        self._square[again] = 0.0
         self._fresh[again] = True
         self.resets[self._lane[again]] += 1
         for slot, trial in zip(again, following[more], strict=True):
@@ -273,4 +274,4 @@ class Block:
         self._network.compact(kept)
         self._lane, self._trial, self._running = self._lane[kept], self._trial[kept], self._running[kept]
         self._fresh, self._return, self._steps = self._fresh[kept], self._return[kept], self._steps[kept]
-        self._total, self._square = self._total[kept], self._square[kept]
+        self._sums.keep(kept)

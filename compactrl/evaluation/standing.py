@@ -53,8 +53,7 @@ class Collected:
     def outcomes(self, goal: Goal | None) -> Outcomes:
         """Return the record that evaluators give of their trials, one for each lane."""
         seen = self.transitions
-        observed = np.where(seen.valid[..., None], seen.observation, 0.0)
-        moments = Moments(seen.valid.sum(axis=0, dtype=float), observed.sum(axis=0), (observed * observed).sum(axis=0))
+        moments = _moments(seen.valid, seen.observation)
         measures = dict(self.measures)
         if goal is not None and goal.success is not None:
             measures["success"] = goal.success(seen.achieved, seen.next_observation[..., -goal.size :])
@@ -62,6 +61,14 @@ class Collected:
         measures = {name: _mean(np.where(ended, values, np.nan)) for name, values in measures.items()}
         failures = dict(sorted(self.failures.items()))
         return Outcomes(_mean(self.returns), seen.valid.sum(axis=0), moments, failures, seen, measures)
+
+
+def _moments(valid: NDArray[np.bool_], observation: Floats) -> Moments:
+    """Return the moments of each lane's observations (T, L, O), of those that are valid, (T, L)."""
+    count, known = valid.sum(axis=0, dtype=float), valid[..., None]
+    mean = np.where(known, observation, 0.0).sum(axis=0) / np.maximum(count, 1.0)[:, None]
+    shifted = np.where(known, observation - mean, 0.0)
+    return Moments(count, mean, (shifted * shifted).sum(axis=0))
 
 
 def _mean(values: Floats) -> Floats:

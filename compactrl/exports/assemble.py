@@ -35,7 +35,7 @@ from compactrl.storage.files import write_atomically
 from compactrl.versions import VERSION
 
 COARSEST = 0.01
-"""Most of an action's half-width that single precision may lose."""
+"""Most of an action's half-width, or of an observation's deviation, that single precision may lose."""
 
 
 class Exported(NamedTuple):
@@ -86,6 +86,7 @@ def write(source: Source, out: Path, options: ExportOptions) -> Exported:
 
 def write_c(source: Source, out: Path, options: ExportOptions) -> Exported:
     """Write a folder with the C files of a policy; see `write`."""
+    check_observed(source.policy)
     plan = make_plan(source.policy, choose(options.weights, source.policy.sharing))
     program = program_of(plan, source, options)
     check_decided(program)
@@ -107,6 +108,27 @@ def program_of(plan: Plan, source: Source, options: ExportOptions) -> Program:
     tanh, vectors = choose_tanh(options.tanh), golden(plan, source.visited)
     provenance = source.origin.provenance(source.policy)
     return optimized(Program(plan, tanh, vectors, source.visited, options.name, provenance), options)
+
+
+def check_observed(policy: Policy) -> None:
+    """Raise CompactrlError where single precision does not tell the numbers of an observation apart.
+
+    Python normalises in double precision; what an export observes has been rounded before that. Numbers that no weight
+    looks at do not matter.
+    """
+    mean, std = policy.normalizer
+    with np.errstate(over="ignore"):
+        step = np.spacing((np.abs(mean) + std).astype(np.float32)).astype(np.float64)
+    seen = (policy.layers[0].weight != 0).any(axis=0)
+    coarse = np.flatnonzero(seen & ~(step / 2 <= COARSEST * std))
+    if len(coarse):
+        place = int(coarse[0])
+        name = f" ({policy.names[place]})" if policy.names else ""
+        raise CompactrlError(
+            f"number {place} of the observation{name} lies at {mean[place]:.9g} and varies by {std[place]:.2g}, and "
+            f"single precision, which C and ONNX observe in, has steps of {step[place]:.1g} there: let the environment "
+            f"subtract {mean[place]:.9g} from it, and train with that"
+        )
 
 
 def check_decided(program: Program) -> None:
@@ -226,6 +248,7 @@ def write_onnx(source: Source, out: Path, options: ExportOptions) -> Exported:
     from compactrl.exports.verify import mixture
 
     policy = source.policy
+    check_observed(policy)
     model = onnx_model(policy, options.name, source.origin.provenance(policy))
     content = model.SerializeToString(deterministic=True)
     largest = check_onnx(content, policy, mixture(policy, source.visited))

@@ -113,7 +113,7 @@ class Program:
             "vector_observations": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.observations],
             "vector_actions": [lines(spelled(row, "float"), INDENT * 2) for row in self.vectors.actions],
             "neutral_elements": lines(spelled(neutral, "float"), INDENT * 2),
-            "names_source": describe_observations(plan.policy.env, plan.shape[0]).source,
+            "names_source": describe_observations(plan.policy.env, plan.shape[0], plan.policy.names).source,
             "observations": observation_rows(plan, self.visited),
             "actions": action_rows(plan),
             "clamp": literal(CLAMP),
@@ -257,13 +257,21 @@ def _written(scaled: str, numbers: dict[str, NDArray[Any]], spelled_out: dict[st
 def observation_rows(plan: Plan, visited: Singles) -> list[str]:
     """Return a line of the header for each observation."""
     mean, std = plan.policy.normalizer
-    names = describe_observations(plan.policy.env, len(mean)).names
+    names = describe_observations(plan.policy.env, len(mean), plan.policy.names).names
     low = visited.min(axis=0) if len(visited) else np.full(len(mean), np.nan)
     high = visited.max(axis=0) if len(visited) else np.full(len(mean), np.nan)
+    digits = _digits(mean, std)
     return [
-        f"{place:<7} {mean[place]:<13.6g} {std[place]:<13.6g} {low[place]:<13.6g} {high[place]:<14.6g} {names[place]}"
+        f"{place:<7} {mean[place]:<13.{digits[place]}g} {std[place]:<13.6g} {low[place]:<13.{digits[place]}g} "
+        f"{high[place]:<14.{digits[place]}g} {names[place]}"
         for place in range(len(mean))
     ]
+
+
+def _digits(mean: Floats, std: Floats) -> list[int]:
+    """Return how many digits an observation has that is told apart where it varies: 6 or more, at most 17."""
+    beyond = np.log10(np.maximum(np.abs(mean) / std, 1.0))
+    return [int(digits) for digits in np.clip(np.ceil(beyond) + 3, 6, 17)]
 
 
 def action_rows(plan: Plan) -> list[str]:

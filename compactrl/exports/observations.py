@@ -68,8 +68,13 @@ KNOWN: dict[str, tuple[str, ...]] = {
 }
 
 
-def describe_observations(env: str, size: int) -> ObservationNames:
+def describe_observations(env: str, size: int, names: tuple[str, ...] = ()) -> ObservationNames:
     """Return the names of an environment's observations, or numbers where they are not known.
+
+    Args:
+        env: its id.
+        size: O.
+        names: what its space calls them, where it does.
 
     Example:
         >>> describe_observations("Pendulum-v1", 3).names[1]
@@ -77,6 +82,8 @@ def describe_observations(env: str, size: int) -> ObservationNames:
         >>> describe_observations("Mine-v0", 2).names
         ('number 0 of the environment', 'number 1 of the environment')
     """
+    if names:
+        return ObservationNames(names, f"by the keys of what {env} observes, in its order")
     known = KNOWN.get(env, ())
     if len(known) == size:
         return ObservationNames(known, f"names as Gymnasium documents {env}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.encodings.plan import as_rows
+from compactrl.encodings.plan import FOLD_TOLERANCE, as_rows
 from compactrl.encodings.storage import plain_bytes
 from compactrl.errors import CompactrlError, InputError
 from compactrl.exports.c import clips
@@ -40,8 +40,12 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
 
     opset = min(onnx.defs.onnx_opset_version(), HIGHEST_OPSET)
     graph = _Graph(helper)
-    value = graph.add("Sub", "observation", graph.constant("mean", policy.normalizer.mean))
-    value = graph.add("Div", value, graph.constant("std", policy.normalizer.std))
+    mean, std = policy.normalizer
+    value = graph.add("Sub", "observation", graph.constant("mean", mean))
+    rest = mean - mean.astype(np.float32)
+    if (np.abs(rest) > FOLD_TOLERANCE * std).any():  # a mean that single precision rounds by too much is in two parts
+        value = graph.add("Sub", value, graph.constant("rest", rest))
+    value = graph.add("Div", value, graph.constant("std", std))
     for number, (weight, bias) in enumerate(policy.layers):
         inputs = [value, graph.constant(f"weight{number}", weight)]
         inputs += [] if bias is None else [graph.constant(f"bias{number}", bias)]

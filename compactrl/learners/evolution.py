@@ -18,9 +18,21 @@ import numpy as np
 
 from compactrl.compressions.base import Compression
 from compactrl.learners.base import Judgement, Learner, LearnerContext, Shipped, single
-from compactrl.learners.moments import SMALLEST_STD, RunningMoments, identity
+from compactrl.learners.moments import RunningMoments, Seen, identity, joined, seen_in
 from compactrl.learners.options import EvolutionOptions
-from compactrl.types import Design, Designs, Floats, Integers, Metrics, Normalizer, Outcomes, Stacked, State, Trials
+from compactrl.types import (
+    Design,
+    Designs,
+    Floats,
+    Integers,
+    Metrics,
+    Moments,
+    Normalizer,
+    Outcomes,
+    Stacked,
+    State,
+    Trials,
+)
 from es import STRATEGIES
 from es.strategy import Options
 
@@ -62,7 +74,7 @@ class EvolutionLearner(Learner):
         self._settling_options = options if settling_strategy == strategy else STRATEGIES[settling_strategy].Options()
         self._alive_bonus = alive_bonus
         self._normalize, self._normalize_rewards = normalize_observations, normalize_rewards
-        self._return_moments = np.zeros(3)  # count, sum, sum of squares of all returns so far
+        self._returns = Seen(0.0, np.zeros(1), np.zeros(1))  # of all candidates so far
         self.settled: Design | None = None
         theta = compression.initial(np.random.default_rng(initial_seed))
         self.strategy = STRATEGIES[strategy](theta, population, options, strategy_seed)
@@ -138,10 +150,10 @@ class EvolutionLearner(Learner):
     def _reward_scale(self, returns: Floats) -> float:
         """Add returns (N,) to the running moments; return the standard deviation of all so far, 1 for constants."""
         valid = returns[np.isfinite(returns)]
-        self._return_moments = self._return_moments + np.array([len(valid), valid.sum(), (valid * valid).sum()])
-        count, total, square = self._return_moments
-        variance = square / max(count, 1) - (total / max(count, 1)) ** 2
-        return float(np.sqrt(variance)) if variance > SMALLEST_STD**2 else 1.0
+        self._returns = self._returns.joined(
+            joined(Moments(np.ones(len(valid)), valid[:, None], np.zeros((len(valid), 1))))
+        )
+        return float(self._returns.normalizer.std[0])
 
     def design(self, proposed: Design) -> Design:
         """Return the design that ships: theta's own where it decides one, else the proposed one (D,)."""
@@ -185,7 +197,7 @@ class EvolutionLearner(Learner):
             "strategy": self.strategy.state_dict(),
             "settled": self.settled,
             **self._moments.state_dict(),
-            "return_moments": self._return_moments,
+            "returns": self._returns.state_dict(),
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -195,7 +207,8 @@ class EvolutionLearner(Learner):
             self._freeze(np.zeros(self._searched.num_parameters), np.asarray(state["settled"], np.int64))
         self.strategy.load_state_dict(state["strategy"])
         self._moments.load_state_dict(state)
-        self._return_moments = np.asarray(state.get("return_moments", np.zeros(3)))
+        count, total, square = state.get("return_moments", np.zeros(3))  # of earlier versions
+        self._returns = seen_in(state.get("returns", {"count": count, "total": [total], "square": [square]}), 1)
 
 
 def _check_population(strategy: str, population: int, num_parameters: int) -> None:
@@ -220,5 +233,6 @@ def mean_by_group(returns: Floats, groups: Integers) -> Floats:
 
 def _standardized(values: Floats) -> Floats:
     """Return values (N,) with mean 0 and deviation 1 over the finite ones; constant values become 0."""
-    spread = float(np.nanstd(values))
-    return np.asarray((values - np.nanmean(values)) / (spread if spread > 0 else 1.0))
+    if np.nanmax(values) == np.nanmin(values):  # exactly: a rounded deviation of equal numbers need not be 0
+        return np.where(np.isfinite(values), 0.0, np.nan)
+    return np.asarray((values - np.nanmean(values)) / np.nanstd(values))

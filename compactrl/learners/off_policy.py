@@ -84,7 +84,7 @@ class OffPolicyLearner(GradientLearner):
             self.device,
         )
         self.buffer = self._make_buffer(spec)
-        self._moments = RunningMoments(spec.observation_size)
+        self._moments = RunningMoments(spec.observation_size, options.normalize_observations)
         lowest_reward = None if spec.goal is None else spec.goal.lowest
         self._lowest_value = None if lowest_reward is None else lowest_reward / (1 - options.discount)
         self._updates = 0

@@ -12,6 +12,7 @@ that gives the layers is taken.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -86,9 +87,14 @@ def policy_of(state: State) -> Policy:
         method=state["method"],
         size=Size(**state["size"]),
         design=np.asarray(state["design"]),
+        names=_names(state.get("observation_names", {})),
         container=state.get("container", "mixed" if activation == "relu" else "stacked"),
         layout=layout_from(state.get("layout", "[]")),
     ).evaluated_as(layers)
+
+
+def _names(named: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(named[str(place)] for place in range(len(named)))
 
 
 def _numbers(state: State, skeleton: Skeleton, layers: Layers) -> tuple[Floats, Floats, IndexAndMask]:

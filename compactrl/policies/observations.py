@@ -62,7 +62,7 @@ class Part(NamedTuple):
             return values.reshape(-1, self.size), single
         places = values.reshape(-1, len(self.shape)) - self.starts
         if not ((places >= 0) & (places < self.shape) & (places == np.rint(places))).all():
-            last = tuple(np.add(self.starts, self.shape) - 1)
+            last = tuple(start + count - 1 for start, count in zip(self.starts, self.shape, strict=True))
             raise ValueError(f"expected {self.name} of whole numbers from {self.starts} to {last}")
         columns = zip(places.T.astype(np.int64), self.shape, strict=True)
         return np.concatenate([np.eye(count)[column] for column, count in columns], axis=1), single

@@ -61,6 +61,8 @@ class Policy:
     """By the formula of the method's paper."""
     design: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     """(D,) the design, where the method has one."""
+    names: tuple[str, ...] = ()
+    """(O,) what the numbers of an observation are, where the environment's space has words for them."""
     container: str = "stacked"
     """How it was evaluated while it was searched, and so is everywhere: one of `CONTAINERS`."""
     layout: Layout = ()
@@ -219,6 +221,7 @@ class Policy:
 
     def state_dict(self) -> State:
         """Return the policy as nested state, which `files.policy_of` reads."""
+        names = {str(place): name for place, name in enumerate(self.names)}
         sharing = sharing_of(self.skeleton, self.design, self.index, self.mask)
         return {
             "env": self.env,
@@ -228,6 +231,7 @@ class Policy:
             "normalizer": self.normalizer._asdict(),
             "layers": {str(index): layer._asdict() for index, layer in enumerate(self.layers)},
             "design": self.design,
+            **({"observation_names": names} if names else {}),
             "theta": self.theta,
             "activation": self.activation,
             "container": self.container,

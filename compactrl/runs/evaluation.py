@@ -89,11 +89,18 @@ def check_episodes(episodes: int) -> None:
 
 
 def check_fits(policy: Policy, spec: EnvironmentSpec) -> None:
-    """Raise InputError where a policy is for other observations or actions than an environment's."""
+    """Raise InputError where a policy is for other observations, in another order, or actions than an environment's."""
     if (spec.observation_size, spec.action.size) != (policy.shape[0], policy.shape[-1]):
         raise InputError(
             f"{spec.id} has now {spec.observation_size} observations and {spec.action.size} outputs; "
             f"the policy was trained with {policy.shape[0]} and {policy.shape[-1]}: use the environment of then"
+        )
+    if policy.names and spec.names != policy.names:
+        pairs = enumerate(zip(policy.names, spec.names or ("without a name",) * len(policy.names), strict=True))
+        place, (then, now) = next((place, pair) for place, pair in pairs if pair[0] != pair[1])
+        raise InputError(
+            f"{spec.id} orders its observations otherwise than when the policy was trained: number {place} was {then} "
+            f"and is {now}: use the environment of then"
         )
 
 

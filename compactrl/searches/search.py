@@ -213,6 +213,7 @@ class Search:
             normalizer=self.learner.normalizer,
             action=self.spec.action,
             env=self.spec.id,
+            names=self.spec.names,
             method=self.options.method,
             size=shipped.size,
             design=shipped.design,

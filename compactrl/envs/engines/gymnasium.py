@@ -12,6 +12,7 @@ from compactrl.envs.engines.base import Answer, reset_seed
 from compactrl.envs.given import find
 from compactrl.envs.goals import goal_of, has_goals
 from compactrl.envs.layout import goal_layout, layout_of
+from compactrl.envs.names import goal_names, observation_names
 from compactrl.envs.probe import Probe, global_random_state_kept, probe, resets_repeat, success_in
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, SUCCESS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
@@ -78,8 +79,21 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     goal = goal_of(made, tried, reported) if goals else None  # closed, as it is when rewards are asked for
     measures = measure_names(env, named, goal, reported)
     return EnvironmentSpec(
-        env, "gymnasium", size, action, limit, options, goal, measures, limited, repeats=tried.repeats, layout=layout
-    )
+        env, "gymnasium", size, action, limit, options, goal, measures, limited,
+        names=_names(made), repeats=tried.repeats, layout=layout,
+    )  # fmt: skip
+
+
+def _names(made: Any) -> tuple[str, ...]:
+    """Say what the numbers of an observation are, of what `make_gymnasium` made."""
+    import gymnasium
+
+    from compactrl.envs.wrappers import GoalObservation
+
+    if isinstance(made, GoalObservation):
+        return goal_names(made.env.observation_space)
+    flattened = isinstance(made, gymnasium.wrappers.FlattenObservation)
+    return observation_names(made.env.observation_space) if flattened else ()
 
 
 def _layout(made: Any) -> Layout:

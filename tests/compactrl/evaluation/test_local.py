@@ -8,6 +8,7 @@ from compactrl.envs.engines import make_engine
 from compactrl.envs.registry import describe
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Block, Results
+from compactrl.learners.moments import joined
 from compactrl.networks.forward import some_of
 from compactrl.policies.policy import Policy
 from compactrl.types import Layer, Trials
@@ -54,12 +55,12 @@ def test_lanes_equal_environments_run_one_after_the_other(env):
     # Moments are those of what the policies saw.
     np.testing.assert_array_equal(outcomes.moments.seen, steps)
     seen = np.concatenate(visited)
-    mean = outcomes.moments.total.sum(axis=0) / len(seen)
-    variance = outcomes.moments.square.sum(axis=0) / len(seen) - mean**2
-    np.testing.assert_allclose(mean, seen.mean(axis=0), rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(variance, seen.var(axis=0), rtol=1e-6, atol=1e-12)
-    for k in (0, count - 1):
-        np.testing.assert_allclose(outcomes.moments.total[k], visited[k].sum(axis=0), rtol=1e-9, atol=1e-12)
+    moments = joined(outcomes.moments)
+    np.testing.assert_allclose(moments.mean, seen.mean(axis=0), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(moments.std, seen.std(axis=0), rtol=1e-12, atol=1e-12)
+    for k in range(count):
+        np.testing.assert_allclose(outcomes.moments.mean[k], visited[k].mean(axis=0), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(outcomes.moments.spread[k], len(visited[k]) * visited[k].var(axis=0), atol=1e-12)
 
 
 @pytest.mark.parametrize("env", ["Hopper-v5", "HalfCheetah-v5"])
@@ -165,8 +166,8 @@ def test_a_failed_evaluation_is_nan_with_its_reason_and_its_lane_goes_on(fault, 
     np.testing.assert_array_equal(outcomes.returns[~failed], 20)
     np.testing.assert_array_equal(outcomes.steps, np.where(failed, 5, 20))
     np.testing.assert_array_equal(outcomes.moments.seen, np.where(failed, 0, 20))
-    assert (outcomes.moments.total[failed] == 0).all()
-    assert np.isfinite(outcomes.moments.square).all()
+    assert (outcomes.moments.mean[failed] == 0).all()
+    assert np.isfinite(outcomes.moments.spread).all()
     assert (failed[:-4] & ~failed[4:]).sum() > 3  # lanes had whole episodes after failed ones
 
 

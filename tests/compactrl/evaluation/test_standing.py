@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from compactrl.envs.registry import describe
+from compactrl.envs.toy import Target
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.evaluation.standing import explored
 from compactrl.policies.distributions import Deterministic, SquashedGaussian
@@ -122,6 +123,16 @@ def test_a_limit_of_steps_truncates_and_a_fall_terminates():
     assert seen.terminated.any()
 
 
+@pytest.mark.filterwarnings("ignore:.*not within the observation space")
+def test_moments_far_from_zero_keep_their_digits(monkeypatch):
+    look = Target._look
+    monkeypatch.setattr(Target, "_look", lambda self: 6.4e6 + 0.05 * look(self))
+    spec = describe("compactrl/Target-v0")
+    found = evaluator(spec).collect(make_trials(spec, 30))
+    expected = found.transitions.observation.astype(np.longdouble)
+    np.testing.assert_allclose(found.moments.spread, 30 * expected.var(axis=0).astype(float), rtol=1e-6)
+
+
 def test_returns_are_those_of_the_episodes_that_ended():
     spec = describe("compactrl/Target-v0")  # episodes of 20 steps
     made = evaluator(spec)
@@ -129,7 +140,8 @@ def test_returns_are_those_of_the_episodes_that_ended():
     episodes = found.transitions.reward[:40].reshape(2, 20, LANES).sum(axis=1)
     np.testing.assert_allclose(found.returns, episodes.mean(axis=0))
     assert (found.steps == 50).all()
-    np.testing.assert_allclose(found.moments.total.sum(axis=0), found.transitions.observation.sum(axis=(0, 1)))
+    np.testing.assert_allclose(found.moments.mean, found.transitions.observation.mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(found.moments.spread, 50 * found.transitions.observation.var(axis=0), atol=1e-12)
     assert found.moments.seen.sum() == 50 * LANES
     # The third episode goes on, without a word until it ends.
     assert np.isnan(made.collect(make_trials(spec, 5)).returns).all()
