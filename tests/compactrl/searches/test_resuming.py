@@ -38,7 +38,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew_and_says_
     with pytest.raises(KeyboardInterrupt):
         finish(killed, on_iteration=interrupt)
     with pytest.warns(
-        UserWarning, match=r"ended before its first checkpoint, after \d+ environment steps: it begins anew"
+        UserWarning, match=r"before its first checkpoint, after \d+ environment steps: it begins anew"
     ):
         again = resume(tmp_path / "run")
     assert [record["return_mean"] for record in again.metrics] == [record["return_mean"] for record in whole.metrics]
@@ -51,7 +51,7 @@ def interrupt(record, search):  # noqa: ARG001
 def test_a_folder_that_a_search_had_only_begun_is_told(tmp_path):
     start(TINY, tmp_path / "run").close()
     (tmp_path / "run" / "config.json").unlink()
-    with pytest.raises(InputError, match="holds no run yet: its search ended as it began.*delete the folder"):
+    with pytest.raises(InputError, match=r"holds no run yet: its search ended as it began.*delete the folder"):
         reopen(tmp_path / "run")
 
 
