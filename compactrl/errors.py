@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 
@@ -23,8 +23,13 @@ class DamagedFileError(CompactrlError):
     """A run file that is truncated, altered, foreign or not what its name says."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
     """Return ' Did you mean …?' with the nearest known names, or nothing where none is near.
+
+    Args:
+        name: that is not known.
+        known: the names among which it is looked for.
+        shown: name → how it is written in the question.
 
     Example:
         >>> did_you_mean("chromatik", ["chromatic", "dense"])
@@ -34,4 +39,26 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)
     if not near:
         return ""
-    return " Did you mean " + " or ".join(f"'{lowered[match]}'" for match in near) + "?"
+    written = dict.fromkeys(shown(lowered[match]) for match in near)
+    return " Did you mean " + " or ".join(f"'{match}'" for match in written) + "?"
+
+
+def flag_of(option: str) -> str:
+    """Return an option as it is typed.
+
+    Example:
+        >>> flag_of("max_flash")
+        '--max-flash'
+    """
+    return "--" + option.replace("_", "-")
+
+
+def either(names: Iterable[str]) -> str:
+    """Return names with 'or' before the last.
+
+    Example:
+        >>> either(["sac", "td3", "ddpg"])
+        'sac, td3 or ddpg'
+    """
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

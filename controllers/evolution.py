@@ -28,16 +28,15 @@ class EvolutionOptions(Options):
     """Options of the controller `evolution`."""
 
     controller_population: int = Field(
-        0, ge=0, description="How many designs the population holds; 0 stands for twice the first batch."
+        0, ge=0, description="Designs in the controller's population; 0 is twice the first batch."
     )
     controller_tournament: int = Field(
         0,
         ge=0,
-        description="How many designs compete to be a parent; 0 stands for the square root of the population, rounded "
-        "down.",
+        description="Designs that compete to be a parent; 0 is the square root of the population.",
     )
     controller_mutations: int = Field(
-        1, gt=0, description="How many decisions of a child differ from its parent's, at most all of them."
+        1, gt=0, description="Decisions in which a child differs from its parent, at most all."
     )
 
 

@@ -36,9 +36,7 @@ Row = Annotated[
 class FixedOptions(Options):
     """Options of the controller `fixed`."""
 
-    controller_members: int = Field(
-        301, gt=0, description="How many random designs are drawn once and proposed in a cycle."
-    )
+    controller_members: int = Field(301, gt=0, description="Random designs that are drawn once and proposed in turn.")
     controller_designs: tuple[Row, ...] = Field(
         (),
         description="The designs that are proposed in a cycle, where they are not random.",

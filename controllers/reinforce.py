@@ -38,40 +38,40 @@ class PointerOptions(Options):
     """Options of the controller `pointer`; defaults from the paper's appendix A.1."""
 
     controller_hidden: int = Field(
-        64, gt=0, description="The width of the encoder's and the decoder's LSTM and of the learned tables."
+        64, gt=0, description="Width of the LSTM encoder and decoder, and of their embeddings."
     )
-    controller_learning_rate: float = Field(1e-3, gt=0, description="The step size of Adam, per batch of designs.")
+    controller_learning_rate: float = Field(
+        1e-3, gt=0, description="Adam's learning rate of the controller, which is updated once per batch of designs."
+    )
     controller_table_learning_rate: float = Field(
-        0.0, ge=0, description="The step size of Adam for the table of edges; 0 for that of the other parameters."
+        0.0, ge=0, description="Adam's learning rate of the embeddings of edges; 0 is that of the other parameters."
     )
     controller_entropy: float = Field(
         0.3,
         ge=0,
-        description="The weight of the entropy bonus, in units of (standardised) reward per nat of mean entropy per "
-        "decision.",
+        description="Coefficient of the entropy bonus: standardised reward per nat of a decision's mean entropy.",
     )
     controller_baseline_decay: float = Field(
         0.99,
         ge=0,
         lt=1,
-        description="The share that the moving average of rewards keeps per batch; without effect where rewards are "
-        "standardised.",
+        description="Decay of the moving-average baseline, per batch; no effect where rewards are standardised.",
     )
-    controller_temperature: float = Field(1.0, gt=0, description="What the logits of every decision are divided by.")
+    controller_temperature: float = Field(
+        1.0, gt=0, description="Temperature that the logits of every decision are divided by."
+    )
     controller_spread: float = Field(
         0.0,
         ge=0,
-        description="Standard deviation of a decision at the start, in choices around the middle one, for choices "
-        "that have an order, as weights do; 0 starts without order, as in the paper.",
+        description="Initial standard deviation of a decision around the middle choice, for choices with an order, as"
+        " weights have; 0 starts without order, as in the paper.",
     )
     controller_mirrored: bool = Field(
         False,
-        description="Whether designs are drawn in pairs that deviate from the mean in opposite directions, which "
-        "reduces the noise of the gradient; useful where choices have an order.",
+        description="Sample designs in antithetic pairs, which lowers the gradient's variance where choices have an "
+        "order.",
     )
-    controller_standardize: bool = Field(
-        True, description="Whether rewards are brought to mean 0 and standard deviation 1 over each batch."
-    )
+    controller_standardize: bool = Field(True, description="Standardise the rewards of each batch.")
 
 
 @contextmanager

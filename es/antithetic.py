@@ -35,25 +35,19 @@ from es.strategy import EvolutionStrategy, Floats, Integers, Metrics, Options, S
 class AntitheticOptions(Options):
     """Options of the `antithetic` strategy."""
 
-    sigma: float = Field(
-        0.1, gt=0, description="Standard deviation of the noise on every parameter, in parameter units."
-    )
-    learning_rate: float = Field(
-        0.01, gt=0, description="Step size of the centre, in parameter units per unit of estimated gradient."
-    )
+    sigma: float = Field(0.1, gt=0, description="Standard deviation of the noise on every parameter.")
+    learning_rate: float = Field(0.01, gt=0, description="Learning rate of the centre, per unit of estimated gradient.")
     shaping: Shaping = Field(
-        "standardize", description="How a generation's returns are transformed before the gradient is estimated."
+        "standardize", description="Transformation of a generation's returns: raw, standardize or centered-ranks."
     )
     top_directions: int = Field(
-        0, ge=0, description="How many mirrored pairs with the best single return are used, 0 for all of them (ARS)."
+        0, ge=0, description="Mirrored pairs that are used, those with the best single return; 0 is all (ARS)."
     )
     divide_by_std: bool = Field(
-        False, description="Whether the gradient is divided by the standard deviation of the used returns (ARS)."
+        False, description="Divide the gradient by the standard deviation of the used returns (ARS)."
     )
-    optimizer: OptimizerName = Field("sgd", description="Rule that turns the estimated gradient into a step.")
-    momentum: float = Field(
-        0.0, ge=0, lt=1, description="Share of the previous direction that the sgd optimizer keeps, without unit."
-    )
+    optimizer: OptimizerName = Field("sgd", description="Optimizer of the centre: sgd or adam.")
+    momentum: float = Field(0.0, ge=0, lt=1, description="Momentum of the sgd optimizer.")
 
 
 def pairs(population: int) -> Integers:

@@ -27,16 +27,14 @@ from es.strategy import Floats, Metrics, Options
 class CEMOptions(Options):
     """Options of the `cem` strategy."""
 
-    sigma: float = Field(
-        0.5, gt=0, description="Standard deviation of the noise on every parameter at the start, in parameter units."
-    )
+    sigma: float = Field(0.5, gt=0, description="Initial standard deviation of the noise on every parameter.")
     parent_share: float = Field(
-        0.5, gt=0, le=1, description="Share of a generation's best candidates that the next one is drawn around."
+        0.5, gt=0, le=1, description="Share of a generation's candidates, the best, that the next one is drawn around."
     )
     sigma_min: float = Field(
         0.05,
         ge=0,
-        description="Smallest standard deviation that a parameter's noise can shrink to, in parameter units.",
+        description="Smallest standard deviation that a parameter's noise can shrink to.",
     )
 
 

@@ -36,12 +36,8 @@ from es.strategy import EvolutionStrategy, Floats, Metrics, Options, State
 class CMAESOptions(Options):
     """Options of the `cmaes` strategy."""
 
-    sigma: float = Field(
-        0.1, gt=0, description="Standard deviation of the noise on every parameter at the start, in parameter units."
-    )
-    diagonal: bool = Field(
-        False, description="Whether only variances are adapted and covariances stay zero, for many parameters."
-    )
+    sigma: float = Field(0.1, gt=0, description="Initial standard deviation of the noise on every parameter.")
+    diagonal: bool = Field(False, description="Adapt variances only, for many parameters (separable CMA-ES).")
 
 
 class CMAES(EvolutionStrategy):

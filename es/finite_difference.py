@@ -33,14 +33,10 @@ from es.strategy import EvolutionStrategy, Floats, Metrics, Options, State
 class FiniteDifferenceOptions(Options):
     """Options of the `finite-difference` strategy; the defaults are the paper's."""
 
-    sigma: float = Field(
-        0.1, gt=0, description="Standard deviation of the noise on every parameter, in parameter units."
-    )
-    learning_rate: float = Field(
-        0.01, gt=0, description="Step size of the centre, in parameter units per unit of estimated gradient."
-    )
+    sigma: float = Field(0.1, gt=0, description="Standard deviation of the noise on every parameter.")
+    learning_rate: float = Field(0.01, gt=0, description="Learning rate of the centre, per unit of estimated gradient.")
     shaping: Shaping = Field(
-        "standardize", description="How a generation's returns are transformed before the gradient is estimated."
+        "standardize", description="Transformation of a generation's returns: raw, standardize or centered-ranks."
     )
     exact_share: float = Field(
         0.5, gt=0, lt=1, description="Share of a generation's evaluations that run the centre without noise."

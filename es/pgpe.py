@@ -33,28 +33,24 @@ class PGPEOptions(Options):
     """Options of the `pgpe` strategy; the defaults are ClipUp's rules of thumb for policies."""
 
     sigma: float = Field(
-        0.0, ge=0, description="Standard deviation of the noise at the start, in parameter units, 0 to use the radius."
+        0.0, ge=0, description="Initial standard deviation of the noise on every parameter; 0 follows from --radius."
     )
     radius: float = Field(
         2.25,
         gt=0,
-        description="Length of the vector of standard deviations at the start, in parameter units: "
-        "each is the radius divided by the root of the number of parameters.",
+        description="Initial length of the vector of standard deviations, each of which is this over the root of the "
+        "number of parameters.",
     )
     learning_rate: float = Field(
-        0.075, gt=0, description="Step size of the centre, in parameter units: the length of a normalised step."
+        0.075, gt=0, description="Learning rate of the centre; with pgpe the length of a normalised step."
     )
-    center_max_speed: float = Field(
-        0.15, gt=0, description="Longest step of the centre in a generation, in parameter units."
-    )
-    sigma_learning_rate: float = Field(
-        0.1, ge=0, description="Step size of the standard deviations, without unit; 0 keeps them."
-    )
+    center_max_speed: float = Field(0.15, gt=0, description="Longest step of the centre per generation (ClipUp).")
+    sigma_learning_rate: float = Field(0.1, ge=0, description="Learning rate of the standard deviations; 0 keeps them.")
     sigma_max_change: float = Field(
-        0.2, gt=0, description="Largest relative change of a standard deviation in a generation, without unit."
+        0.2, gt=0, description="Largest relative change of a standard deviation per generation."
     )
     shaping: Shaping = Field(
-        "centered-ranks", description="How a generation's returns are transformed before the gradient is estimated."
+        "centered-ranks", description="Transformation of a generation's returns: raw, standardize or centered-ranks."
     )
 
     def for_share(self, share: float) -> Self:

@@ -9,6 +9,7 @@ import typer
 
 from compactrl.cli.parameters import Json, RunPath, whole_number
 from compactrl.errors import InputError
+from compactrl.quantities import read_size
 
 if TYPE_CHECKING:
     from compactrl.runs.run import Run
@@ -22,7 +23,7 @@ def evaluate(
     ] = None,
     architectures: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="all", help="Evaluate every architecture of a graph hyper policy.", show_default=False),
+        typer.Option(metavar="all", help="Evaluate every architecture of a graph hypernetwork.", show_default=False),
     ] = None,
     seed: Annotated[
         Optional[str],  # noqa: UP045
@@ -85,12 +86,12 @@ def select(
     ] = None,
     max_bytes: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="COUNT", help="Bytes of the tables that fit.", show_default=False),
+        typer.Option(metavar="BYTES", help="Bytes of the tables that fit, such as 2kB.", show_default=False),
     ] = None,
     by: Annotated[str, typer.Option(help="return, memory (dimension) or size.")] = "return",
     as_json: Json = False,
 ) -> None:
-    """Choose the architecture of a graph hyper policy that fits a robot; it becomes the run's policy."""
+    """Choose the architecture of a graph hypernetwork that fits a robot; it becomes the run's policy."""
     from compactrl.catalogs import choice
     from compactrl.catalogs.catalog import open_catalog
     from compactrl.cli.sentences import describe_selection
@@ -99,7 +100,7 @@ def select(
     if (max_parameters is None) == (max_bytes is None):
         raise InputError("give one of --max-parameters and --max-bytes: what fits the robot")
     parameters = whole_number("--max-parameters", max_parameters)
-    limit = whole_number("--max-bytes", max_bytes)
+    limit = whole_number("--max-bytes", max_bytes, read_size)
     if parameters is None:
         parameters = choice.parameters_in(limit or 0)
     opened = load(run)

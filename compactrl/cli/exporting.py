@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from compactrl.cli.parameters import Json, Parameter, RunPath, flag_of, whole_number, with_parameters
+from compactrl.cli.parameters import Json, Parameter, RunPath, with_parameters
+from compactrl.errors import flag_of
 
 if TYPE_CHECKING:
     from compactrl.exports.options import OptionHelp
@@ -27,10 +28,10 @@ def export_command() -> Callable[..., None]:
         from compactrl.exports import export
         from compactrl.exports.describe import describe_export
 
-        exported = export(run, out, **{option.name: _read(option, given[option.name]) for option in options})
+        exported = export(run, out, **given)
         print(json.dumps(exported.manifest, indent=2) if as_json else describe_export(exported))
 
-    out = typer.Option(help="Folder of the C files, or an .onnx file.", show_default=False)
+    out = typer.Option(help="Folder of the C files, or a file that ends with .onnx.", show_default=False)
     return with_parameters(
         command,
         [
@@ -51,7 +52,3 @@ def _parameter(option: OptionHelp) -> Parameter:
     if option.default is None:
         return Parameter(option.name, Annotated[Optional[str], declared], None)  # noqa: UP045  (typer reads it)
     return Parameter(option.name, Annotated[str, declared], str(option.default))
-
-
-def _read(option: OptionHelp, value: Any) -> Any:
-    return whole_number(flag_of(option.name), value) if option.kind is int else value

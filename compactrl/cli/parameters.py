@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple, Optional
 import typer
 
 from compactrl.errors import InputError
+from compactrl.quantities import read_count
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.", show_default=False)]
@@ -49,18 +50,13 @@ def with_parameters(command: Callable[..., None], parameters: Sequence[Parameter
     return command
 
 
-def flag_of(option: str) -> str:
-    """Return an option as it is typed.
+def whole_number(option: str, value: str | None, read: Callable[[str], int] = read_count) -> int | None:
+    """Read a whole number such as 20e6, 20k or 1.5M.
 
-    Example:
-        >>> flag_of("max_flash")
-        '--max-flash'
-    """
-    return "--" + option.replace("_", "-")
-
-
-def whole_number(option: str, value: str | None) -> int | None:
-    """Read a whole number such as 20e6.
+    Args:
+        option: as it is typed.
+        value: None where it is not given.
+        read: text → number; `read_size` where bytes are counted.
 
     Raises:
         InputError: it is none, or below 1.
@@ -68,9 +64,9 @@ def whole_number(option: str, value: str | None) -> int | None:
     if value is None:
         return None
     try:
-        number = float(value)
-    except ValueError:
-        number = 0.5
-    if not number.is_integer() or number < 1:
+        number = read(value)
+    except ValueError as error:
+        raise InputError(f"{option} {value}: {error}") from error
+    if number < 1:
         raise InputError(f"{option} {value}: expected a whole number, at least 1")
-    return int(number)
+    return number

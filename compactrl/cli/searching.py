@@ -5,70 +5,40 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from compactrl.cli.parameters import (
-    Parameter,
     RayAddress,
     RunPath,
     Workers,
-    flag_of,
     whole_number,
     with_parameters,
 )
+from compactrl.cli.search_options import given_options, search_parameters
 
 if TYPE_CHECKING:
-    from compactrl.methods.help import OptionHelp
     from compactrl.searches.search import Search
 
-SEARCH = "Search for a compact policy: name an environment and how few weights it may have."
 
+def search_command(arguments: Sequence[str]) -> Callable[..., None]:
+    """Return the `search` command.
 
-def search_command() -> Callable[..., None]:
-    """Return the `search` command with one parameter for each option that any part has."""
-    from compactrl.methods.help import describe_options
+    Args:
+        arguments: of the command line; its help depends on them.
+    """
 
     def command(**given: Any) -> None:
         from compactrl.searches.api import start
 
-        out, quiet = given.pop("out"), given.pop("quiet")
-        options = {name: value for name, value in given.items() if value is not None}
+        out, quiet, _ = given.pop("out"), given.pop("quiet"), given.pop("help_all")
+        options = given_options(given)
         _run_search(lambda: start(options, out), quiet)
 
-    out = typer.Option(
-        help="Folder of the run; by default a new one under runs/.", rich_help_panel="Search", show_default=False
-    )
-    quiet = typer.Option("--quiet", help="Show no progress.", rich_help_panel="Search")
-    return with_parameters(
-        command,
-        [
-            *map(_parameter, describe_options()),
-            Parameter("out", Annotated[Optional[Path], out], None),  # noqa: UP045  (typer reads it)
-            Parameter("quiet", Annotated[bool, quiet], False),
-        ],
-    )
-
-
-def _parameter(option: OptionHelp) -> Parameter:
-    from compactrl.methods.options import ALIASES
-
-    flag, is_flag = flag_of(option.name), option.type == "flag"
-    names = [f"{flag}/--no-{flag[2:]}" if is_flag else flag]
-    names += [f"--{alias}" for alias, name in ALIASES.items() if name == option.name]
-    declared = typer.Option(
-        *names,
-        help=option.help,
-        rich_help_panel=option.panel,
-        show_default=False,
-        metavar=None if is_flag else option.type,
-    )
-    kind: Any = Optional[bool] if is_flag else Optional[str]  # noqa: UP045  (typer reads it)
-    return Parameter(option.name, Annotated[kind, declared], None)
+    return with_parameters(command, search_parameters(arguments))
 
 
 def resume(

@@ -32,7 +32,7 @@ class ChromaticOptions(Options):
 
     partitions: int = Field(
         default=17,
-        description="Number of colours, and so of distinct weights: at least 1, at most the number of edges.",
+        description="Number of distinct weights (colours) that the edges share: from 1 to the number of edges.",
     )
 
 
@@ -87,8 +87,8 @@ class Chromatic(Gather):
 class TransferredOptions(ChromaticOptions):
     """Options of colourings of another search."""
 
-    colorings_from: str = Field("", description="Run whose best colourings are taken over; its weights are not.")
-    top: int = Field(5, gt=0, description="How many colourings are taken over, at most.")
+    colorings_from: str = Field("", description="Run whose best colourings are reused; its weights are not.")
+    top: int = Field(5, gt=0, description="Most colourings to reuse.")
 
 
 class Transferred(Chromatic):

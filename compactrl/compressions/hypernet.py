@@ -53,17 +53,19 @@ class HypernetOptions(Options):
     widths: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_widths)] = Field(
         WIDTHS, min_length=1, description="Widths that a policy's hidden layers may have."
     )
-    max_layers: int = Field(MAX_LAYERS, ge=1, le=8, description="Most hidden layers that a policy may have.")
+    max_layers: int = Field(MAX_LAYERS, ge=1, le=8, description="Largest number of hidden layers of a policy.")
     decoder: Literal["bilinear", "dense"] = Field(
         "bilinear",
-        description="How weights are written: bilinear, or dense with the paper's 33.9 M parameters.",
+        description="Decoder of the graph hypernetwork: bilinear, or the paper's dense one with 33.9 M parameters.",
     )
     width_features: Literal["normalized", "raw"] = Field(
         "normalized",
-        description="What a node of the graph is told: normalized numbers with its place, or the paper's raw width.",
+        description="How a graph node encodes a layer's width: normalized, with its place, or raw as in the paper.",
     )
-    rank: int = Field(32, ge=1, description="Length of the bilinear decoder's codes.")
-    graph_size: int = Field(32, ge=1, description="Numbers of a graph node's state; the paper's public code has 16.")
+    rank: int = Field(32, ge=1, description="Code length of the bilinear decoder.")
+    graph_size: int = Field(
+        32, ge=1, description="Width of a graph node's hidden state; 16 in the paper's public code."
+    )
 
     @field_validator("widths")
     @classmethod

@@ -42,8 +42,8 @@ class LatentOptions(ChromaticOptions):
         default=0.0,
         ge=0,
         allow_inf_nan=False,
-        description="Outermost level of the palette, in standard deviations of a candidate's latent numbers; "
-        "0 chooses it by the number of colours: 1.2 for 3 colours, 2.5 for 17.",
+        description="Outermost level of the palette of weights, in standard deviations of the latent numbers; 0 "
+        "follows from the number of colours (1.2 for 3, 2.5 for 17).",
     )
 
 

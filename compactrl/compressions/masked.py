@@ -35,14 +35,13 @@ START_SCORE = 0.2
 class MaskedOptions(Options):
     """Options of the masked policies."""
 
-    kept_weights: int = Field(
-        40, ge=1, description="How many weights the mask may keep in the end; below that it is pressed no further."
-    )
+    kept_weights: int = Field(40, ge=1, description="Number of weights that the mask keeps in the end, at most.")
     beta: float = Field(
         0.5,
         gt=0,
         le=1,
-        description="Share of the return in the objective at the end of the annealing, from 1 at the start.",
+        description="Weight of the return in the objective when the annealing ends, from 1 at the start; the rest "
+        "rewards sparsity.",
     )
     annealed_by: float = Field(0.3, gt=0, le=1, description="Share of the budget at which the annealing of beta ends.")
 

@@ -35,14 +35,14 @@ def export(run: Run | str | Path, out: str | Path, **options: Any) -> Exported:
 
     Args:
         run: a run, or its folder.
-        out: a folder that is new, empty, or holds an earlier export; for ONNX a file.
+        out: a folder that is new, empty, or holds an earlier export; for ONNX a file that ends with .onnx.
         options: fields of `ExportOptions`, as on the command line with underscores.
 
     Raises:
         InputError: an option, the run or the place will not do.
         CompactrlError: over a limit, not equal to the policy, or a tool fails; nothing is left behind.
     """
-    chosen = options_of(options)
+    chosen = options_of(options, Path(out))
     opened = run if isinstance(run, Run) else Run(run)
     check_place(Path(out), chosen)
     return write(source_of(opened, chosen), Path(out), chosen)
@@ -55,7 +55,7 @@ def source_of(run: Run, options: ExportOptions) -> Source:
         InputError: no such architecture in this run, or its environment cannot be made here.
     """
     policy, origin = _policy_of(run, options.architecture)
-    starts = starts_of(run) if options.verify and options.format == "c" else None
+    starts = starts_of(run) if options.verify and options.format != "onnx" else None
     return Source(policy, visited_states(run, policy), origin, starts)
 
 

@@ -67,7 +67,7 @@ class Measured(NamedTuple):
 
 def check_place(out: Path, options: ExportOptions) -> None:
     """Raise InputError where an export cannot be written to this place."""
-    if options.format == "c":
+    if options.format != "onnx":
         check_free(out)
     elif out.is_dir() or out.suffix != ".onnx":
         raise InputError(f"--out {out}: expected a file that ends with .onnx")

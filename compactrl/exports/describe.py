@@ -38,7 +38,7 @@ def _sizes(sizes: dict[str, Any]) -> str:
     library = f" + {sizes['flash_c_library']:,} of the C library" if sizes["flash_c_library"] else ""
     stack = sizes.get("stack_with_c_library", sizes["stack"])
     instructions = (
-        f", {sizes['instructions_per_step']:,} instructions a step" if "instructions_per_step" in sizes else ""
+        f", {sizes['instructions_per_step']:,} instructions per step" if "instructions_per_step" in sizes else ""
     )
     return (
         f"{sizes['target']}: flash {sizes['flash']:,} bytes (code {sizes['flash_code']:,}, tables "

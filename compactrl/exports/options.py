@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 from compactrl.encodings.formats import AUTO, FORMATS
-from compactrl.errors import InputError, did_you_mean
+from compactrl.errors import InputError, did_you_mean, flag_of
 from compactrl.exports.c import check_name
 from compactrl.exports.cortex_m import OPTIMIZE
 from compactrl.exports.tanh import TANHS
 from compactrl.exports.targets import TARGETS
+from compactrl.quantities import read_count, read_size
 
 OUTPUTS = ("c", "onnx")
 
@@ -29,13 +31,13 @@ class ExportOptions:
         InputError: a name that is not there, or a limit below zero.
     """
 
-    format: str = _option("c", "NAME", "c or onnx.")
+    format: str = _option(AUTO, "NAME", "c, onnx, or auto: onnx where --out ends with .onnx.")
     weights: str = _option(AUTO, "NAME", "auto (the smallest without loss), float32, codebook or int8.")
     optimize: str = _option("size", "NAME", "size or speed.")
     tanh: str = _option("libm", "NAME", "libm, or rational: no C library is needed.")
     name: str = _option("policy", "NAME", "Prefix of the functions, a C identifier.")
     target: str = _option("generic", "NAME", "generic, cortex-m4, crazyflie or arduino.")
-    architecture: str = _option("", "WIDTHS", "Of a graph hyper policy, such as 16,8; by default the one selected.")
+    architecture: str = _option("", "WIDTHS", "Of a graph hypernetwork, such as 16,8; by default the one selected.")
     max_flash: int | None = _option(None, "BYTES", "Fail over so much flash, the C library included.")
     max_ram: int | None = _option(None, "BYTES", "Fail over so much RAM, the stack included.")
     max_stack: int | None = _option(None, "BYTES", "Fail over so much stack.")
@@ -45,7 +47,7 @@ class ExportOptions:
     def __post_init__(self) -> None:
         """Check every name and value."""
         check_name(self.name)
-        _one_of("--format", self.format, OUTPUTS)
+        _one_of("--format", self.format, (*OUTPUTS, AUTO))
         _one_of("--weights", self.weights, (AUTO, *FORMATS))
         _one_of("--optimize", self.optimize, OPTIMIZE)
         _one_of("--tanh", self.tanh, TANHS)
@@ -53,7 +55,7 @@ class ExportOptions:
         for option in ("max_flash", "max_ram", "max_stack"):
             value = getattr(self, option)
             if value is not None and value < 1:
-                raise InputError(f"--{option.replace('_', '-')} {value}: expected a number of bytes, at least 1")
+                raise InputError(f"{flag_of(option)} {value}: expected a number of bytes, at least 1")
         if self.episodes < 2:
             raise InputError(f"--episodes {self.episodes}: expected at least 2, for an interval")
         if self.format == "onnx":
@@ -63,7 +65,7 @@ class ExportOptions:
         """Raise InputError where an option of the C is given for an ONNX file."""
         given = {option.name for option in fields(self) if getattr(self, option.name) != option.default}
         for option in sorted(given - {"format", "name", "verify"}):
-            raise InputError(f"--{option.replace('_', '-')} is for --format c: an ONNX file has plain float32 weights")
+            raise InputError(f"{flag_of(option)} is for --format c: an ONNX file has plain float32 weights")
 
 
 class OptionHelp(NamedTuple):
@@ -93,17 +95,32 @@ def _kind(hint: Any) -> type:
     return kinds[0]
 
 
-def options_of(given: dict[str, Any]) -> ExportOptions:
+def options_of(given: dict[str, Any], out: Path) -> ExportOptions:
     """Return the options by name.
+
+    Args:
+        given: options; numbers may be text such as 64KiB.
+        out: where the export goes; its ending decides on the format where that is not given.
 
     Raises:
         InputError: an unknown name or a wrong value.
     """
-    known = [option.name for option in fields(ExportOptions)]
+    known = {option.name: option for option in describe_options()}
     for name in given:
         if name not in known:
             raise InputError(f"unknown option '{name}' of an export.{did_you_mean(name, known)}")
-    return ExportOptions(**given)
+    options = ExportOptions(**{name: _read(known[name], value) for name, value in given.items()})
+    return options if options.format != AUTO else replace(options, format="onnx" if out.suffix == ".onnx" else "c")
+
+
+def _read(option: OptionHelp, value: Any) -> Any:
+    """Return the number that a text stands for, where the option is one; other values as they are."""
+    if option.kind is not int or not isinstance(value, str):
+        return value
+    try:
+        return read_size(value) if option.metavar == "BYTES" else read_count(value)
+    except ValueError as error:
+        raise InputError(f"{flag_of(option.name)} {value}: {error}") from error
 
 
 def _one_of(option: str, value: str, known: Iterable[str]) -> None:

@@ -14,6 +14,8 @@ from compactrl.exports.numbers import literal
 from compactrl.versions import VERSION
 
 CRAZYFLIE_ACTIONS = 4
+CRAZYFLIE_STATES = (12, 13, 18)
+"""Numbers of what the firmware knows: position, velocity, angular velocity, and attitude (angles, quaternion, matrix)."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,17 @@ def crazyflie(program: Program, optimize: str) -> dict[str, str]:
     """Return an out-of-tree controller for the Crazyflie firmware.
 
     Raises:
-        InputError: the policy does not drive four motors.
+        InputError: the policy is for another robot.
     """
     plan = program.plan
-    if plan.shape[-1] != CRAZYFLIE_ACTIONS or bounds_of(plan.action) is None:
+    observations, actions = plan.shape[0], plan.shape[-1]
+    seen = {*CRAZYFLIE_STATES, *(state + CRAZYFLIE_ACTIONS for state in CRAZYFLIE_STATES)}
+    if actions != CRAZYFLIE_ACTIONS or bounds_of(plan.action) is None or observations not in seen:
         raise InputError(
-            f"--target crazyflie: a quadrotor's policy has {CRAZYFLIE_ACTIONS} bounded actions, a thrust a motor; the "
-            f"one for {plan.policy.env} does not. Use generic, cortex-m4 or arduino"
+            f"--target crazyflie: {plan.policy.env} is no Crazyflie, with {observations} observations and {actions} "
+            f"actions. Expected {CRAZYFLIE_ACTIONS} bounded actions, a thrust per motor, and 12, 13 or 18 observations: "
+            "position, velocity, attitude (angles, quaternion or rotation matrix), angular velocity; "
+            f"{CRAZYFLIE_ACTIONS} more with the last action. For other robots use --target generic"
         )
     context = {
         "name": program.name,

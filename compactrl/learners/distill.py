@@ -37,7 +37,7 @@ class DistillLearner(GradientLearner):
     def __init__(self, context: LearnerContext) -> None:
         super().__init__(context)
         self.teacher = _checked_teacher(context)
-        self.buffer = ReplayBuffer(self.options.replay_size, context.spec.observation_size, self.actions)
+        self.buffer = ReplayBuffer(self.options.buffer_size, context.spec.observation_size, self.actions)
 
     @property
     def normalizer(self) -> Normalizer:

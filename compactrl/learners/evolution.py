@@ -92,11 +92,11 @@ class EvolutionLearner(Learner):
         if context.strategy is None:
             raise ValueError(f"expected options of the evolution strategy {options.es}")
         learner = cls(
-            context.compression, options.es, options.settle_es, options.population, context.strategy, bonus,
+            context.compression, options.es, options.fine_tune_es, options.population, context.strategy, bonus,
             options.normalize_observations, options.normalize_rewards, context.seed,
         )  # fmt: skip
-        if context.settle and options.settle_es != options.es:
-            _check_population(options.settle_es, options.population, context.compression.num_parameters)
+        if context.settle and options.fine_tune_es != options.es:
+            _check_population(options.fine_tune_es, options.population, context.compression.num_parameters)
         return learner
 
     @property

@@ -181,7 +181,7 @@ class GradientLearner(Learner):
     def _anneal(self, progress: float) -> Metrics:
         """Set the learning rate of theta for this share of the budget that is spent; return it as a metric."""
         options = self.options
-        self._adam.rate = options.actor_learning_rate * (1 - progress * (1 - options.actor_final_rate_share))
+        self._adam.rate = options.actor_learning_rate * (1 - progress * (1 - options.actor_learning_rate_decay))
         return {"actor_learning_rate": self._adam.rate}
 
     def _descend(self, loss: Tensor) -> None:
@@ -192,7 +192,7 @@ class GradientLearner(Learner):
         """
         (gradient,) = torch.autograd.grad(loss, self._theta)
         self._adam.step(gradient)
-        averaged_steps = 1 + self.options.average_share * (self._adam.steps - 1)
+        averaged_steps = 1 + self.options.weight_averaging * (self._adam.steps - 1)
         self._average.lerp_(self._theta.detach(), 1 / averaged_steps)
 
     def _finite(self, means: Means) -> Metrics:
@@ -231,7 +231,7 @@ class GradientLearner(Learner):
     # What ships.
 
     def theta(self) -> Floats:
-        """Return theta as it ships, (P,): the average of the last ones, or the last one (`average_share`)."""
+        """Return theta as it ships, (P,): the average of the last ones, or the last one (`weight_averaging`)."""
         return self._average.cpu().numpy().astype(float)
 
     def ship(self, proposed: Design) -> Shipped:
@@ -288,7 +288,7 @@ def check(context: LearnerContext) -> None:
     if meta > context.lanes:
         raise InputError(
             f"--meta-batch {meta} is more than the {context.lanes} lanes: each architecture has one of its own; "
-            f"give --lanes {meta} or more"
+            f"give --num-envs {meta} or more"
         )
     if meta > context.options.batch_size:
         raise InputError(

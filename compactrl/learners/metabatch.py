@@ -4,8 +4,8 @@ Hegde & Sukhatme, "Efficiently learning small policies for locomotion and manipu
 meta-batch of architectures acts, each in an environment of its own, and a minibatch is split among them. A plain
 network is a meta-batch of one design.
 
-Departures: critics are told the architecture (`--no-tell-critics` has the paper's), and half of every meta-batch is one
-architecture, the anchor (`--anchor-share 0` has the paper's). The reasons are in `off_policy.py`.
+Departures: critics are told the architecture (`--no-conditioned-critics` has the paper's), and half of every meta-batch
+is one architecture, the anchor (`--anchor-share 0` has the paper's). The reasons are in `off_policy.py`.
 """
 
 from __future__ import annotations
@@ -28,19 +28,17 @@ class MetaBatchOptions(Options):
     """Options of learning many architectures at once."""
 
     meta_batch: int = Field(
-        8, ge=1, description="Policies that act and learn at a time, each in an environment of its own."
+        8, ge=1, description="Architectures that act and learn at the same time, each in an environment of its own."
     )
-    tell_critics: bool = Field(
-        True, description="Tell the critics whose actions they value: the architecture is an input of theirs."
-    )
+    conditioned_critics: bool = Field(True, description="Give the critics the policy's architecture as an input.")
     anchor_share: float = Field(
         0.5,
         ge=0,
         lt=1,
-        description="Share of every meta-batch, in whole policies, that is the same architecture, from whose "
-        "experience all learn: two layers of the widest up to 256, or of the narrowest. 0 for none.",
+        description="Share of every meta-batch that is one fixed architecture, from whose experience all learn: two "
+        "layers of the largest width up to 256. 0 is none.",
     )
-    resample_updates: int = Field(8, ge=1, description="Updates after which the next architectures learn; about.")
+    resample_updates: int = Field(8, ge=1, description="Updates after which other architectures are sampled, about.")
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class MetaBatch:
         """Return the meta-batches of a space of architectures."""
         count = min(round(options.anchor_share * options.meta_batch), options.meta_batch - 1)
         anchors = np.repeat(space.designs_of([anchor_of(space)]), count, axis=0)
-        described = space if options.tell_critics else None
+        described = space if options.conditioned_critics else None
         return cls(options.meta_batch, options.resample_updates, anchors, described)
 
     def told(self, designs: Designs) -> Floats:

@@ -16,7 +16,7 @@ Departures:
    designs, and no policy gets far ahead of it.
 4. Half of every meta-batch is one architecture (`MetaBatch.anchors`). Experience of thousands of policies by turns is
    poor for the best of them; the others learn from where this one gets.
-5. Critics' errors that are large beside the others count by size, not squared (`critic_clip`).
+5. Critics' errors that are large beside the others count by size, not squared (`critic_huber_delta`).
 
 Trials of 3 to 5 are in `docs/trials.md`.
 """
@@ -49,7 +49,7 @@ HINDSIGHT = 0.8
 
 def _transitions_needed(options: OffPolicyOptions) -> int:
     """Return how many transitions the buffer must hold before learning begins."""
-    return max(options.batch_size, min(options.random_steps, options.replay_size // 2))
+    return max(options.batch_size, min(options.learning_starts, options.buffer_size // 2))
 
 
 class Improvement(NamedTuple):
@@ -86,7 +86,7 @@ class OffPolicyLearner(GradientLearner):
         self.buffer = self._make_buffer(spec)
         self._moments = RunningMoments(spec.observation_size, options.normalize_observations)
         lowest_reward = None if spec.goal is None else spec.goal.lowest
-        self._lowest_value = None if lowest_reward is None else lowest_reward / (1 - options.discount)
+        self._lowest_value = None if lowest_reward is None else lowest_reward / (1 - options.gamma)
         self._updates = 0
         self._design_values: Floats = np.full(self.num_designs, np.nan)
 
@@ -95,7 +95,7 @@ class OffPolicyLearner(GradientLearner):
 
     def _make_buffer(self, spec: EnvironmentSpec) -> ReplayBuffer:
         options = self.options
-        size = options.replay_size
+        size = options.buffer_size
         if spec.goal is None:
             return ReplayBuffer(size, spec.observation_size, self.actions)
         share = HINDSIGHT if options.hindsight is None else options.hindsight
@@ -115,7 +115,7 @@ class OffPolicyLearner(GradientLearner):
         exploration = self._noise(shape)
         number = self._steps_taken() + np.arange(steps * self.lanes).reshape(steps, self.lanes)
         uniform = self.generator.uniform(-1, 1, shape)
-        actions = np.where((number < self.options.random_steps)[..., None], uniform, exploration.actions)
+        actions = np.where((number < self.options.learning_starts)[..., None], uniform, exploration.actions)
         return exploration._replace(actions=actions)
 
     @abstractmethod
@@ -194,7 +194,7 @@ class OffPolicyLearner(GradientLearner):
             loss, values = self._improve(network, told, batch.observation, noise[1], means)
             self._descend(loss)
             means.add("actor_loss", loss)
-        self.critics.follow(self.options.target_rate)
+        self.critics.follow(self.options.tau)
         self._updates += 1
         return values
 
@@ -204,7 +204,7 @@ class OffPolicyLearner(GradientLearner):
         next_value = self._next_value(following, told, batch.next_observation, noise)
         flat = batch.reward.numel()
         reward, terminated = batch.reward.reshape(flat), batch.terminated.reshape(flat)
-        target = bellman_target(reward, terminated, next_value, self.options.discount)
+        target = bellman_target(reward, terminated, next_value, self.options.gamma)
         if self._lowest_value is not None:
             target.clamp_(self._lowest_value, 0.0)
         return target
@@ -212,7 +212,7 @@ class OffPolicyLearner(GradientLearner):
     def _fit_critics(self, batch: Experience, told: Tensor, target: Tensor, means: Means) -> None:
         """Take a step of the critics towards their target (n · rows,)."""
         values = self.critics(batch.observation, batch.action, told, learn=True)
-        loss = critic_loss(values, target, self.options.critic_clip)
+        loss = critic_loss(values, target, self.options.critic_huber_delta)
         self.critics.descend(loss)
         means.add("critic_loss", loss)
         means.add("value", values[0].mean())
@@ -273,16 +273,16 @@ def check_off_policy(context: LearnerContext) -> None:
         raise InputError(f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none")
     if spec.goal is not None and spec.goal.refusal and options.hindsight != 0:
         raise InputError(f"{spec.goal.refusal}. --hindsight 0 learns from the rewards of the steps alone")
-    if options.replay_size < options.batch_size:
+    if options.buffer_size < options.batch_size:
         raise InputError(
-            f"--replay-size {options.replay_size} is less than --batch-size {options.batch_size}: nothing would "
+            f"--buffer-size {options.buffer_size} is less than --batch-size {options.batch_size}: nothing would "
             "ever be learned"
         )
     needed = _transitions_needed(options)
     if steps < needed:
         raise InputError(
-            f"--steps {steps}: learning begins after {needed} steps (--random-steps "
-            f"{options.random_steps}, --batch-size {options.batch_size}): give more of the first, or fewer of these"
+            f"--steps {steps}: learning begins after {needed} steps (--learning-starts "
+            f"{options.learning_starts}, --batch-size {options.batch_size}): give more of the first, or fewer of these"
         )
     if spec.goal is not None and spec.limited and not context.resumed and steps < spec.max_episode_steps:
         raise InputError(

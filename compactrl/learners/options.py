@@ -14,16 +14,6 @@ DEFAULT_LANES = 160
 """Enough: in blocks of 80, a core hides the cost of handing over commands. 320 lanes are no faster."""
 
 
-def count(value: Any) -> Any:
-    """Read '20e6' as a whole number."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return value
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def widths(value: Any) -> Any:
     """Read '41', '41,41' or 'none'."""
     if isinstance(value, str):
@@ -38,7 +28,6 @@ def _absolute(value: Any) -> Any:
     return str(Path(value).absolute()) if value else ""
 
 
-Count = Annotated[int, BeforeValidator(count)]
 Hidden = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(widths)]
 
 
@@ -57,16 +46,18 @@ class EvolutionOptions(Options):
     """Options of learning by an evolution strategy."""
 
     es: str = Field("pgpe", description="Evolution strategy: " + ", ".join(STRATEGIES) + ".")
-    population: Count = Field(64, ge=2, description="Evaluations a generation.")
-    settle_es: str = Field("pgpe", description="Evolution strategy once a design is settled, with its own defaults.")
+    population: int = Field(64, ge=2, description="Candidates per generation.")
+    fine_tune_es: str = Field("pgpe", description="Evolution strategy of the fine-tuning, with its own defaults.")
     alive_bonus: float | None = Field(
         None,
-        description="Reward a step for not falling, left out while training so that standing still does not pay; "
-        "the default is the environment's own. Returns shown are always true returns.",
+        description="Reward per step for not falling, which training leaves out so that standing still does not pay; "
+        "by default the environment's own. Returns shown are always true returns.",
     )
-    normalize_observations: bool = Field(True, description="Normalise observations by their running moments.")
+    normalize_observations: bool = Field(
+        True, description="Normalise observations by their running mean and standard deviation."
+    )
     normalize_rewards: bool = Field(
-        False, description="Divide returns by their running standard deviation; of no effect on ranks."
+        False, description="Divide returns by their running standard deviation; no effect where returns are ranked."
     )
 
     @property
@@ -78,32 +69,36 @@ class EvolutionOptions(Options):
 class GradientOptions(Options):
     """What every learner by gradients takes."""
 
-    actor_learning_rate: float = Field(3e-4, gt=0, description="Of the policy, or of the network that writes policies.")
-    actor_final_rate_share: float = Field(
+    actor_learning_rate: float = Field(
+        3e-4, gt=0, description="Adam's learning rate for the policy, or for the graph hypernetwork."
+    )
+    actor_learning_rate_decay: float = Field(
         1.0,
         gt=0,
         le=1,
-        description="Share of that learning rate which is left when the budget is spent; it falls evenly. A larger "
-        "budget for a finished run raises it again.",
+        description="Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none."
+        " A larger budget on resume raises it again.",
     )
-    average_share: float = Field(
+    weight_averaging: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="Of the updates so far, over how many of the last ones, about, the mean is taken that ships; "
-        "0 ships the last.",
+        description="Weight averaging: the final policy is the mean over this share of the updates, about, the last "
+        "ones; 0 takes the last weights.",
     )
-    weight_decay: float = Field(0.0, ge=0, description="Of the policy, or of the network that writes policies.")
-    batch_size: Count = Field(256, ge=1, description="Transitions an update; split among the architectures of a batch.")
-    updates_per_step: float = Field(1.0, gt=0, description="Updates for each environment step.")
-    iteration_steps: Count = Field(
+    weight_decay: float = Field(0.0, ge=0, description="Weight decay of the policy, or of the graph hypernetwork.")
+    batch_size: int = Field(
+        256, ge=1, description="Transitions per update; split among the architectures that learn together."
+    )
+    updates_per_step: float = Field(1.0, gt=0, description="Gradient updates per environment step.")
+    iteration_steps: int = Field(
         1000,
         ge=1,
-        description="Environment steps that the same policies collect, and then learn from, at a time; about.",
+        description="Environment steps collected per iteration, about; updates follow.",
     )
-    replay_size: Count = Field(1_000_000, ge=1, description="Transitions that are kept to learn from.")
+    buffer_size: int = Field(1_000_000, ge=1, description="Transitions in the replay buffer.")
     save_replay: bool = Field(
-        True, description="Save the replay buffer in checkpoints; without it a resumed search begins with an empty one."
+        True, description="Save the replay buffer in checkpoints; without it a resumed search starts with an empty one."
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained: auto, cpu or cuda.")
 
@@ -112,45 +107,57 @@ class OffPolicyOptions(GradientOptions):
     """What every off-policy learner takes."""
 
     critic_hidden: Hidden = Field((256, 256), description="Widths of the critics' hidden layers.")
-    critic_learning_rate: float = Field(3e-4, gt=0, description="Of the critics.")
-    critic_clip: float = Field(
+    critic_learning_rate: float = Field(3e-4, gt=0, description="Adam's learning rate for the critics.")
+    critic_huber_delta: float = Field(
         0.0,
         ge=0,
-        description="Times their mean size beyond which the critics' errors count by size, not squared; 0: none does.",
+        description="Huber loss of the critics: errors beyond this many times their mean size count linearly; 0 is "
+        "the squared loss.",
     )
-    discount: float = Field(0.99, ge=0, lt=1, description="Of rewards, a step.")
-    target_rate: float = Field(0.005, gt=0, le=1, description="Share of the way that targets go in an update.")
-    random_steps: Count = Field(
-        10_000, ge=0, description="Environment steps at random before policies act and learning begins."
+    gamma: float = Field(0.99, ge=0, lt=1, description="Discount factor per step.")
+    tau: float = Field(
+        0.005, gt=0, le=1, description="Soft-update coefficient of the target networks (Polyak averaging)."
     )
-    normalize_observations: bool = Field(False, description="Normalise observations by their running moments.")
+    learning_starts: int = Field(
+        10_000, ge=0, description="Environment steps with random actions before learning starts."
+    )
+    normalize_observations: bool = Field(
+        False, description="Normalise observations by their running mean and standard deviation."
+    )
     hindsight: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="Share of drawn transitions that get a goal reached later; 0.8 in environments with goals.",
+        description="Hindsight experience replay: share of sampled transitions relabelled with a goal reached later; "
+        "by default 0.8 in environments with goals.",
     )
 
 
 class SacOptions(OffPolicyOptions):
     """Options of soft actor-critic."""
 
-    alpha: float = Field(0.2, gt=0, description="Weight of the entropy; where it is automatic, the first one.")
-    automatic_alpha: bool = Field(False, description="Learn alpha, for an entropy of minus the number of actions.")
-    log_std_low: float = Field(-20.0, description="Least logarithm of an action's standard deviation.")
-    log_std_high: float = Field(2.0, description="Largest logarithm of an action's standard deviation.")
+    alpha: float = Field(0.2, gt=0, description="Entropy coefficient; the initial one with --automatic-alpha.")
+    automatic_alpha: bool = Field(
+        False, description="Tune the entropy coefficient, for a target entropy of minus the number of actions."
+    )
+    log_std_low: float = Field(-20.0, description="Lower bound of the log standard deviation of actions.")
+    log_std_high: float = Field(2.0, description="Upper bound of the log standard deviation of actions.")
 
 
 class Td3Options(OffPolicyOptions):
     """Options of TD3, of which DDPG is a setting."""
 
-    exploration_noise: float = Field(0.1, ge=0, description="Standard deviation of noise on actions in -1 … 1.")
-    random_actions: float = Field(0.0, ge=0, le=1, description="Share of actions that are drawn uniformly.")
-    target_noise: float = Field(0.2, ge=0, description="Standard deviation of noise on a target's actions.")
-    target_noise_limit: float = Field(0.5, ge=0, description="Where that noise is cut.")
-    policy_delay: Count = Field(2, ge=1, description="Updates of the critics for each of the policy.")
-    critics: Count = Field(2, ge=1, description="Number of critics, of which a target takes the least.")
-    target_policy: bool = Field(True, description="Let targets act by a policy that follows slowly.")
+    exploration_noise: float = Field(
+        0.1, ge=0, description="Standard deviation of the exploration noise, for actions scaled to -1 … 1."
+    )
+    random_actions: float = Field(0.0, ge=0, le=1, description="Share of exploring actions that are drawn uniformly.")
+    target_noise: float = Field(0.2, ge=0, description="Standard deviation of the target policy smoothing noise.")
+    target_noise_limit: float = Field(
+        0.5, ge=0, description="Limit to which the target policy smoothing noise is clipped."
+    )
+    policy_delay: int = Field(2, ge=1, description="Critic updates per policy update.")
+    critics: int = Field(2, ge=1, description="Number of critics; targets take their minimum.")
+    target_policy: bool = Field(True, description="Use a target network of the policy too.")
     action_penalty: float = Field(0.0, ge=0, description="Weight of the mean squared action in the policy's loss.")
 
 
@@ -175,8 +182,8 @@ DdpgOptions = _with_defaults(
     "DDPG as used with hindsight (Andrychowicz et al. 2017; the public code of Hegde & Sukhatme 2022).",
     actor_learning_rate=1e-3,
     critic_learning_rate=1e-3,
-    discount=0.98,
-    random_steps=1000,
+    gamma=0.98,
+    learning_starts=1000,
     normalize_observations=True,
     exploration_noise=0.2,
     random_actions=0.3,
@@ -192,7 +199,9 @@ DdpgOptions = _with_defaults(
 class DistillOptions(GradientOptions):
     """Options of imitating a teacher."""
 
-    teacher: Annotated[str, BeforeValidator(_absolute)] = Field("", description="Run whose policy is imitated.")
+    teacher: Annotated[str, BeforeValidator(_absolute)] = Field(
+        "", description="Folder of the run whose policy is imitated."
+    )
     teacher_noise: float = Field(
         0.1, ge=0, description="Standard deviation of noise on the teacher's actions, so that it shows how to recover."
     )

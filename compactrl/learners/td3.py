@@ -74,7 +74,7 @@ class Td3Learner(OffPolicyLearner):
     def _descend(self, loss: Tensor) -> None:
         super()._descend(loss)
         if self.options.target_policy:
-            self._target_theta.lerp_(self._theta.detach(), self.options.target_rate)
+            self._target_theta.lerp_(self._theta.detach(), self.options.tau)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""

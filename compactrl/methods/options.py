@@ -9,8 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from compactrl.envs.engines import CHOICES
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS
-from compactrl.learners.options import Count, Hidden
-from compactrl.methods.presets import PRESETS
+from compactrl.learners.options import Hidden
 
 
 def _mapping(value: Any) -> Any:
@@ -23,70 +22,74 @@ def _mapping(value: Any) -> Any:
         raise ValueError(f"not a JSON object: {error}") from error
 
 
-ALIASES = {"sampling": "controller"}
-"""Other names of options: the controller of a graph hyper policy samples its architectures."""
-
-
 class SearchOptions(BaseModel):
     """Options of every method."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    method: str = Field("chromatic", description="What to search: a row of `compactrl methods`.")
+    method: str = Field("chromatic", description="How the policy is made small: a row of `compactrl methods`.")
     env: str = Field("HalfCheetah-v5", description="Environment id; `compactrl envs` lists them.")
-    env_module: str = Field("", description="Importable module that registers your own environments with Gymnasium.")
-    env_options: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(
-        {}, description="Options of the environment, as a JSON object."
+    env_module: str = Field(
+        "",
+        description="Your own environments: a Python file, or an importable module, that registers them with "
+        "Gymnasium.",
     )
-    engine: str = Field("auto", description=f"What steps the environment: {CHOICES}.")
-    max_episode_steps: Count = Field(
+    env_options: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(
+        {}, description="Keyword arguments of the environment, as a JSON object such as '{\"frame_skip\": 4}'."
+    )
+    engine: str = Field("auto", description=f"Library that steps the environments: {CHOICES}.")
+    max_episode_steps: int = Field(
         0,
         ge=0,
-        description="Cut episodes after this many environment steps; 0 keeps the environment's own limit, "
-        f"{DEFAULT_EPISODE_STEPS} where it sets none.",
+        description="Cut episodes after this many steps; 0 is the environment's own limit, "
+        f"or {DEFAULT_EPISODE_STEPS} where it has none.",
     )
-    steps: Count = Field(
+    steps: int = Field(
         20_000_000,
         ge=1,
-        description="Budget in environment steps, re-evaluations included; of gradient methods the last is beyond it.",
+        description="Budget in environment steps; re-evaluations count, but for the last one of gradient methods.",
     )
-    seed: Count = Field(0, ge=0, description="Source of all randomness.")
+    seed: int = Field(0, ge=0, description="Seed of all randomness.")
     hidden: Hidden = Field(
-        (41,), description="Widths of the hidden layers, such as 41 or 41,41; none for a linear policy."
+        (41,), description="Widths of the hidden layers, such as 41 or 64,64; none is a linear policy."
     )
-    controller: str = Field("", description="What chooses the designs; the default is the method's own.")
-    learner: str = Field("", description="Who improves the weights; the default is the method's own.")
-    lanes: Count = Field(
+    controller: str = Field(
+        "", description="What chooses the designs, such as which edges share a weight; each method has its own choices."
+    )
+    learner: str = Field("", description="Algorithm that trains the weights, for methods with several.")
+    num_envs: int = Field(
         0,
         ge=0,
-        description="Environments that evaluations are dealt to, or that stand for gradient methods; 0 for at most "
-        "160 of the former, 8 of the latter. Results depend on it.",
+        description="Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Changes "
+        "results.",
     )
-    threads: Count = Field(0, ge=0, description="Threads that step environments; 0 for every core. Changes no result.")
-    workers: Count = Field(
+    threads: int = Field(0, ge=0, description="Threads that step environments; 0 is every core. Changes no result.")
+    workers: int = Field(
         0,
         ge=0,
-        description="Ray workers that step environments, in place of threads; 0 for none, or with --ray-address for "
-        "every CPU of the cluster. Changes no result.",
+        description="Ray workers that step environments in place of threads; 0 is none, or every CPU of the cluster "
+        "with --ray-address. Changes no result.",
     )
     ray_address: str = Field(
-        "", description="Ray cluster to join, as HOST:PORT or auto; without it --workers begins a Ray on this machine."
+        "", description="Ray cluster to join, as HOST:PORT or auto; without it --workers starts Ray on this machine."
     )
     worker_timeout: float = Field(
         600.0,
         gt=0,
-        description="Seconds after which a worker's share of a generation counts as hung and is done again elsewhere.",
+        description="Seconds after which a worker counts as hung and its work is done again elsewhere.",
     )
-    settle: float = Field(
-        0.4, ge=0, lt=1, description="Last share of the budget, spent on the weights of the design that leads."
+    fine_tune_share: float = Field(
+        0.4,
+        ge=0,
+        lt=1,
+        description="Last share of the budget, in which the best design stays and only its weights are trained "
+        "(fine-tuning).",
     )
-    selections: Count = Field(
-        10, ge=1, description="How many times in a search the leading designs are re-evaluated for what ships."
+    reevaluations: int = Field(
+        10, ge=1, description="How often the best candidates are evaluated anew, to choose the final policy."
     )
-    selection_episodes: Count = Field(
-        32, ge=2, description="Fresh episodes for each of the last designs standing in a re-evaluation."
-    )
+    reevaluation_episodes: int = Field(32, ge=2, description="Fresh episodes per finalist in a re-evaluation.")
     checkpoint_seconds: float = Field(
-        30.0, ge=0, description="Save at least this often, in seconds; 0 for every generation."
+        30.0, ge=0, description="Save a checkpoint at least this often, in seconds; 0 is every iteration."
     )
-    preset: str = Field("default", description="Settings by name: " + ", ".join(PRESETS) + ".")
+    preset: str = Field("default", description="Named defaults: default, or paper for those of the method's paper.")

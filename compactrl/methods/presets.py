@@ -17,7 +17,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "sigma": 0.1,
                 "learning_rate": 0.01,
                 "shaping": "standardize",
-                "settle": 0.0,
+                "fine_tune_share": 0.0,
                 "normalize_rewards": True,
                 "alive_bonus": 0.0,
                 "controller_hidden": 64,

@@ -76,7 +76,7 @@ _POINTER = {
     "sigma": 0.005,
     "learning_rate": 0.002,
     "center_max_speed": 0.004,
-    "settle": 0.2,
+    "fine_tune_share": 0.2,
     "controller_learning_rate": 3e-4,
     "controller_table_learning_rate": 0.5,
     "controller_entropy": 0.0,
@@ -87,7 +87,7 @@ _POINTER = {
 On HalfCheetah the paper's settings do not improve where these do (README, `chromatic-17-paper`)."""
 
 
-_GRADIENT = {"steps": 1_000_000, "settle": 0.0, "selections": 1, "selection_episodes": 10}
+_GRADIENT = {"steps": 1_000_000, "fine_tune_share": 0.0, "reevaluations": 1, "reevaluation_episodes": 10}
 """Environment steps are scarce here, and the last policy ships: it races once, at the end, beyond the budget."""
 
 
@@ -99,9 +99,9 @@ _HYPERNET = {
     "steps": 3_000_000,
     "weight_decay": 1e-5,
     "actor_learning_rate": 3e-3,
-    "actor_final_rate_share": 0.1,
-    "average_share": 0.03,
-    "critic_clip": 2.0,
+    "actor_learning_rate_decay": 0.1,
+    "weight_averaging": 0.03,
+    "critic_huber_delta": 2.0,
 }
 """The learning rate is larger than a plain network's, since codes and cores are larger, and it falls. The mean of the
 last updates ships, and the critics' largest errors count by size. Trials of each are in `docs/trials.md`."""
@@ -111,11 +111,11 @@ _HYPERNET_PAPER = {
     "width_features": "raw",
     "controller": "uniform",
     "graph_size": 16,
-    "tell_critics": False,
+    "conditioned_critics": False,
     "anchor_share": 0.0,
-    "actor_final_rate_share": 1.0,
-    "average_share": 0.0,
-    "critic_clip": 0.0,
+    "actor_learning_rate_decay": 1.0,
+    "weight_averaging": 0.0,
+    "critic_huber_delta": 0.0,
     "log_std_low": -6.0,
     "log_std_high": 0.0,
     "resample_updates": 50,
@@ -132,43 +132,43 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "chromatic",
                 "edges share a few weights; which edge takes which weight is searched (Song et al. 2020)",
                 {
-                    "latent": Choice("latent", defaults={"settle": 0.2}),
+                    "latent": Choice("latent", defaults={"fine_tune_share": 0.2}),
                     "pointer": Choice("chromatic", "pointer", _POINTER),
                     "random": Choice("chromatic", "random", _SAMPLED),
                     "fixed": Choice("chromatic", "fixed", _SAMPLED),
                     "evolution": Choice("chromatic", "evolution", _SAMPLED),
-                    "transfer": Choice("transferred", "fixed", {"settle": 0.8}, needs="colorings_from"),
+                    "transfer": Choice("transferred", "fixed", {"fine_tune_share": 0.8}, needs="colorings_from"),
                 },
             ),
             _row(
                 "masked",
-                "few edges are kept; the mask is evolved beside the weights (Lenc et al. 2019)",
+                "few weights are kept; the mask is evolved beside them (Lenc et al. 2019)",
                 {NO_CHOICE: Choice("masked")},
             ),
             _row(
                 "toeplitz",
-                "a weight a diagonal (Choromanski et al. 2018)",
-                {NO_CHOICE: Choice("toeplitz", defaults={"settle": 0.0})},
+                "one weight per diagonal (Choromanski et al. 2018)",
+                {NO_CHOICE: Choice("toeplitz", defaults={"fine_tune_share": 0.0})},
             ),
             _row(
                 "circulant",
-                "a weight a wrapped diagonal (Song et al. 2020, appendix D)",
-                {NO_CHOICE: Choice("circulant", defaults={"settle": 0.0})},
+                "one weight per wrapped diagonal (Song et al. 2020, appendix D)",
+                {NO_CHOICE: Choice("circulant", defaults={"fine_tune_share": 0.0})},
             ),
             _row(
                 "unstructured",
-                "a weight an edge",
-                {NO_CHOICE: Choice("dense", defaults={"settle": 0.0})},
+                "one weight per edge",
+                {NO_CHOICE: Choice("dense", defaults={"fine_tune_share": 0.0})},
             ),
             _row(
                 "linear",
-                "a weight an edge and no hidden layer (Mania et al. 2018)",
-                {NO_CHOICE: Choice("dense", defaults={"settle": 0.0})},
+                "one weight per edge and no hidden layer (Mania et al. 2018)",
+                {NO_CHOICE: Choice("dense", defaults={"fine_tune_share": 0.0})},
                 hidden=(),
             ),
             _gradient(
                 "ghp",
-                "one network writes policies for thousands of architectures (Hegde & Sukhatme 2022)",
+                "a graph hypernetwork writes policies for thousands of architectures (Hegde & Sukhatme 2022)",
                 {
                     "depth-uniform": Choice("hypernet", "stratified", _HYPERNET),
                     "uniform": Choice("hypernet", "cycle", _HYPERNET),

@@ -9,19 +9,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.compressions.base import Options as CompressionOptions
-from compactrl.errors import InputError, did_you_mean
+from compactrl.errors import InputError, did_you_mean, either, flag_of
 from compactrl.learners import LEARNERS
 from compactrl.learners.metabatch import MetaBatchOptions
 from compactrl.learners.options import EvolutionOptions, widths
 from compactrl.learners.options import Options as LearnerOptions
-from compactrl.methods.help import owners
-from compactrl.methods.options import ALIASES, SearchOptions
+from compactrl.methods.names import ALIASES, current, current_name
+from compactrl.methods.options import SearchOptions
+from compactrl.methods.owners import owners
 from compactrl.methods.presets import PRESETS
 from compactrl.methods.rows import METHODS, Choice, Method
+from compactrl.methods.values import validated
 from controllers import CONTROLLERS
 from es import STRATEGIES
 from es.strategy import Options as StrategyOptions
@@ -44,7 +46,7 @@ class Settings:
     def lanes(self) -> int:
         """L, environments that the learner's trials are dealt to."""
         least = 1 if self.meta_batch is None else self.meta_batch.meta_batch
-        return self.search.lanes or max(self.learner.default_lanes, least)
+        return self.search.num_envs or max(self.learner.default_lanes, least)
 
     @property
     def method(self) -> Method:
@@ -85,7 +87,7 @@ def resolve(given: Mapping[str, Any], goals: bool = False) -> Settings:
     decided = {"method": method.name, "controller": controller, "learner": learner}
     if LEARNERS[learner].Options is EvolutionOptions:
         decided["es"] = str(values.get("es") or preset.get("es") or choice.defaults.get("es", "pgpe"))
-        _named("settle-es", values.get("settle_es", "pgpe"), STRATEGIES)
+        _named("fine-tune-es", values.get("fine_tune_es", "pgpe"), STRATEGIES)
     parts = _parts(method, choice, decided)
     known = {option for part in parts.values() for option in part.model_fields}
     for option in values:
@@ -96,8 +98,12 @@ def resolve(given: Mapping[str, Any], goals: bool = False) -> Settings:
 
 
 def named_values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were given, by their own names."""
-    return {ALIASES.get(key, key): value for key, value in given.items() if value is not None}
+    """Return the options that were given, by their names of today.
+
+    Raises:
+        InputError: one is given by two names, with different values.
+    """
+    return current({key: value for key, value in given.items() if value is not None})
 
 
 def method_of(values: Mapping[str, Any]) -> Method:
@@ -110,24 +116,12 @@ def method_of(values: Mapping[str, Any]) -> Method:
     return method
 
 
-def validated(part: type[BaseModel], values: Mapping[str, Any]) -> Any:
-    """Return the part's model with those of these options that are its own.
-
-    Raises:
-        InputError: a value out of range.
-    """
-    try:
-        return part(**{option: values[option] for option in part.model_fields if option in values})
-    except ValidationError as error:
-        raise InputError(_invalid(error)) from error
-
-
 def _refuse_fixed(method: Method, values: Mapping[str, Any]) -> None:
     """Raise InputError where an option is given that this method does not let be chosen."""
     for option in method.fixed.keys() & values.keys():
         if not _same(option, values[option], method.fixed[option]):
             raise InputError(
-                f"--{_flag(option)} is not for --method {method.name}: there it is {method.fixed[option] or 'none'}"
+                f"{flag_of(option)} is not for --method {method.name}: there it is {method.fixed[option] or 'none'}"
             )
 
 
@@ -145,7 +139,7 @@ def _controller(method: Method, preset: Mapping[str, Any], values: Mapping[str, 
         controller = next(iter(method.choices))
     choice = method.choices[controller]
     if choice.needs and not values.get(choice.needs):
-        raise InputError(f"--controller {controller} needs --{_flag(choice.needs)}")
+        raise InputError(f"--controller {controller} needs {flag_of(choice.needs)}")
     return controller, choice
 
 
@@ -174,10 +168,6 @@ def _same(option: str, value: Any, fixed: Any) -> bool:
     return bool(widths(value) == fixed) if option == "hidden" else value == fixed
 
 
-def _flag(option: str) -> str:
-    return option.replace("_", "-")
-
-
 def _unknown(option: str, name: str, method: Method, field: str, similar: Iterable[str]) -> str:
     """Return the message for a controller or a learner that a method does not have.
 
@@ -191,24 +181,16 @@ def _unknown(option: str, name: str, method: Method, field: str, similar: Iterab
     has = f"--method {method.name} takes {', '.join(getattr(method, field))}"
     others = [other.name for other in METHODS.values() if name in getattr(other, field)]
     if others:
-        return f"--{option} {name} is for --method {' or '.join(others)}; {has}"
+        return f"--{option} {name} is for --method {either(others)}; {has}"
     return f"unknown --{option} '{name}'.{did_you_mean(name, similar)} {has}"
 
 
 def _unknown_option(option: str, decided: Mapping[str, str], known: set[str]) -> str:
     table = owners()
-    flag = _flag(option)
+    flag = flag_of(option)
     if option in table:
-        search = " ".join(f"--{_flag(part)} {name}" for part, name in decided.items())
-        return f"--{flag} belongs to {' and '.join(table[option])}; this search is {search}"
-    hint = did_you_mean(flag, [_flag(name) for name in known | table.keys()])
-    return f"unknown option --{flag}.{hint} `compactrl search --help` lists them"
-
-
-def _invalid(error: ValidationError) -> str:
-    lines: dict[str, str] = {}  # the first of an option's: others may only follow from it
-    for problem in error.errors():
-        option = str(problem["loc"][0]) if problem["loc"] else "options"
-        line = f"--{_flag(option)} {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
-        lines.setdefault(option, line)
-    return "; ".join(lines.values())
+        search = " ".join(f"{flag_of(part)} {name}" for part, name in decided.items())
+        return f"{flag} belongs to {' and '.join(table[option])}; this search is {search}"
+    names = [name.replace("_", "-") for name in sorted(known | table.keys() | ALIASES.keys())]
+    hint = did_you_mean(flag[2:], names, lambda name: flag_of(current_name(name)))
+    return f"unknown option {flag}.{hint} `compactrl search --help --method {decided['method']}` lists them"

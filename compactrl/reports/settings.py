@@ -15,7 +15,9 @@ from compactrl.methods.settings import resolve
 from compactrl.reports.reading import Record
 from compactrl.types import Floats
 
-NO_PART_OF_A_SETTING = frozenset({"seed", "threads", "checkpoint_seconds", "lanes", "workers", "ray_address", "device"})
+NO_PART_OF_A_SETTING = frozenset(
+    {"seed", "threads", "checkpoint_seconds", "num_envs", "workers", "ray_address", "device"}
+)
 """Options that runs of one setting may differ in: the seed, and what changes speed or the grouping of episodes only."""
 NAMED_OTHERWISE = frozenset(
     {

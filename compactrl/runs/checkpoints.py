@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from compactrl.errors import DamagedFileError
+from compactrl.methods.names import current
 from compactrl.storage.arrays import ArrayStore
 from compactrl.storage.files import load_state, save_state
 from compactrl.types import State
@@ -98,7 +99,7 @@ def _delete_oldest(folder: Path, store: ArrayStore) -> None:
 
 def _check_same_search(checkpoint: Path, state: State, options: dict[str, Any]) -> None:
     """Raise DamagedFileError where a checkpoint was saved by a search with other options that matter."""
-    saved = json.loads(state.get("options") or "{}")
+    saved = current(json.loads(state.get("options") or "{}"))
     for option in saved.keys() & options.keys() - MAY_CHANGE:
         if saved[option] != options[option]:
             raise DamagedFileError(

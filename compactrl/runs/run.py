@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.given import is_local, stand_in, take
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
+from compactrl.methods.names import current
 from compactrl.policies.files import load_policy
 from compactrl.policies.html import card
 from compactrl.policies.policy import Policy
@@ -61,7 +62,7 @@ class Run:
             raise DamagedFileError(
                 f"{self.path / 'config.json'} is not the record of a compactrl run ({DIRECTORY_FORMAT})"
             )
-        self.config: dict[str, Any] = config["options"]
+        self.config: dict[str, Any] = current(config["options"])
         self._policy: Policy | None = None
 
     def __repr__(self) -> str:

@@ -95,7 +95,7 @@ def reopen(
         restore(search)
         check_is_unfinished(search, run)
         if search.options.steps != run.config["steps"]:  # races come at shares of the budget
-            search.shipping.races = int(search.progress * search.options.selections)
+            search.shipping.races = int(search.progress * search.options.reevaluations)
         search.writer.cut_metrics(search.iteration)
         search.writer.write_options(search.settings.flat())
     except BaseException:
@@ -193,7 +193,7 @@ def finish(
             raise CompactrlError(
                 f"nothing was learned: in {search.options.steps} environment steps there were too few whole episodes "
                 f"in the {search.settings.lanes} environments. Go on with more: compactrl resume {run.path} --steps "
-                "COUNT, or begin anew with a smaller --max-episode-steps or fewer --lanes"
+                "COUNT, or begin anew with a smaller --max-episode-steps or fewer --num-envs"
             )
         if search.progress >= 1:
             report = run.report(run.evaluate_for_summary(FINAL_EPISODES, search.options.threads))

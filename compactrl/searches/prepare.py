@@ -25,7 +25,8 @@ from compactrl.learners import LEARNERS, Learner, LearnerContext
 from compactrl.learners.metabatch import MetaBatch
 from compactrl.learners.options import DistillOptions, EvolutionOptions
 from compactrl.methods.options import SearchOptions
-from compactrl.methods.settings import Settings, method_of, named_values, resolve, validated
+from compactrl.methods.settings import Settings, method_of, named_values, resolve
+from compactrl.methods.values import validated
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import TEACHER, Run
@@ -94,7 +95,7 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         distribution=kind.distribution(settings.learner, setup.spec.action),
         meta_batch=batch,
         steps=settings.search.steps,
-        settle=settings.search.settle,
+        settle=settings.search.fine_tune_share,
         strategy=settings.strategy,
         resumed=folder is not None,
         teacher=teacher,
@@ -133,7 +134,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
 
 def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     """Return settings with what the environment and this version decide."""
-    decided = {"engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "lanes": settings.lanes}
+    decided = {"engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "num_envs": settings.lanes}
     learner = settings.learner
     if isinstance(learner, EvolutionOptions) and learner.alive_bonus is None:
         learner = learner.model_copy(update={"alive_bonus": spec.alive_bonus})

@@ -64,9 +64,9 @@ class Search:
         self._sizes, self._settled_seed = prepared.compression.sizes, prepared.seeds.settled
         self.controller = _controller(prepared)
         self.evaluator = self._evaluator(self.settings.lanes, prepared.seeds.training, "training")
-        selector = self._evaluator(self.options.selection_episodes, prepared.seeds.selecting, "selecting")
+        selector = self._evaluator(self.options.reevaluation_episodes, prepared.seeds.selecting, "selecting")
         self.shipping = Shipping(
-            selector, self.options.selection_episodes, self.options.selections, self.controller.space.length
+            selector, self.options.reevaluation_episodes, self.options.reevaluations, self.controller.space.length
         )
         self.history = DesignHistory()
         self.iteration = self.env_steps = 0
@@ -171,7 +171,7 @@ class Search:
 
     def _settle_if_due(self) -> None:
         """Once it is time, freeze the best design: the rest of the budget is for its weights."""
-        due = self.options.settle and self.progress >= 1 - self.options.settle
+        due = self.options.fine_tune_share and self.progress >= 1 - self.options.fine_tune_share
         if self.settled or not due or not self.learner.compression.design_space.length:
             return
         leader = NO_DESIGN

@@ -15,7 +15,8 @@ import numpy as np
 from compactrl.compressions.base import Compression
 from compactrl.compressions.chromatic import TransferredOptions
 from compactrl.errors import InputError
-from compactrl.methods.settings import Settings, validated
+from compactrl.methods.settings import Settings
+from compactrl.methods.values import validated
 from compactrl.runs.history import load_trace
 from compactrl.runs.run import Run
 from compactrl.types import Designs

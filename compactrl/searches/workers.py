@@ -39,7 +39,7 @@ def begin_workers(settings: Settings) -> Workers | None:
     if options.workers > settings.lanes:
         raise InputError(
             f"--workers {options.workers}: a generation has {settings.lanes} lanes, and a worker needs at least one. "
-            f"Give --lanes {options.workers} (with --population at least as large; results depend on it), or fewer "
+            f"Give --num-envs {options.workers} (with --population at least as large; results depend on it), or fewer "
             "workers"
         )
     environment = {name: getattr(options, name) for name in ENVIRONMENT}

@@ -53,7 +53,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     import gymnasium
 
     for option in OWN_OPTIONS & options.keys():
-        raise InputError(f"--env-options: '{option}' is compactrl's own to set; see --lanes, --threads and --seed")
+        raise InputError(f"--env-options: '{option}' is compactrl's own to set; see --num-envs, --threads and --seed")
     if max_episode_steps:
         options = {**options, "max_episode_steps": max_episode_steps}
     try:

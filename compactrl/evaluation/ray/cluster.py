@@ -237,7 +237,7 @@ def reason_of(error: BaseException) -> str:
         last = text.strip().splitlines()[-1].rstrip(".")
         return f"{last}. Install compactrl, Ray and the environment on every machine alike"
     if isinstance(error, exceptions.OutOfMemoryError) or "memory usage threshold" in text:
-        return "its machine is out of memory: give it fewer workers, or the search fewer --lanes"
+        return "its machine is out of memory: give it fewer workers, or the search fewer --num-envs"
     if "node" in text.lower() and ("terminated" in text or "died:" in text or "preempt" in text):
         return "its machine left the cluster"
     return "its process ended (killed, crashed, or out of memory)"

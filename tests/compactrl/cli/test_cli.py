@@ -19,7 +19,7 @@ from compactrl.searches import api
 from compactrl.searches import search as loop
 
 TINY = ["--env", "compactrl/Target-v0", "--population", "8", "--steps", "1200", "--hidden", "4", "--threads", "1"]
-TINY += ["--selections", "2", "--selection-episodes", "2", "--checkpoint-seconds", "0"]
+TINY += ["--reevaluations", "2", "--reevaluation-episodes", "2", "--checkpoint-seconds", "0"]
 CHROMATIC = [*TINY, "--partitions", "3"]
 ANY_BUDGET = ["--steps", "2400"]
 
@@ -58,20 +58,20 @@ def run(call, tmp_path):
         (["--method", "chromatik"], "Did you mean 'chromatic'?"),
         (["--env", "HalfCheeta-v5"], "Did you mean 'HalfCheetah-v5'"),
         (["--env-module", "no_such_module"], "--env-module no_such_module: No module named"),
-        (["--env-options", "{bad"], "--env-options '{bad': not a JSON object"),
+        (["--env-options", "{bad"], "--env-options {bad: not a JSON object"),
         (["--env-options", '{"fault": 1}'], "unexpected keyword argument 'fault'"),
         (["--env", "Pendulum-v1", "--env-options", '{"batch_size": 1}'], "'batch_size' is compactrl's own to set"),
-        (["--partions", "3"], "No such option: --partions"),
+        (["--partions", "3"], "unknown option --partions. Did you mean '--partitions'"),
         (["--partitions", "21"], "--partitions 21: expected between 1 and the number of the network's edges, 20"),
         (["--partitions", "0"], "--partitions 0: expected between 1"),
         (["--steps", "0"], "--steps 0: "),
         (["--population", "7"], "even population"),
         (["--population", "1"], "--population 1: "),
-        (["--hidden", "0"], "--hidden '0': "),
-        (["--hidden", "abc"], "--hidden 'abc': "),
-        (["--settle", "1"], "--settle '1': "),
-        (["--alive-bonus", "nan"], "--alive-bonus 'nan': "),
-        (["--learning-rate", "inf"], "--learning-rate 'inf': "),
+        (["--hidden", "0"], "--hidden 0: expected whole numbers from 1"),
+        (["--hidden", "abc"], "--hidden abc: "),
+        (["--fine-tune-share", "1"], "--fine-tune-share 1: expected a number, at least 0 and below 1"),
+        (["--alive-bonus", "nan"], "--alive-bonus nan: "),
+        (["--learning-rate", "inf"], "--learning-rate inf: "),
         (["--kept-weights", "9"], "--kept-weights belongs to --method masked"),
         (["--out", "/proc/nowhere"], "cannot write to /proc/nowhere"),
     ],
@@ -186,7 +186,7 @@ def test_a_larger_budget_is_re_evaluated_on_its_way(call, run):
 
 def test_the_record_of_a_run_leaves_nothing_to_later_defaults(run):
     config = Run(run).config
-    expected = {"engine": "gymnasium", "max_episode_steps": 20, "lanes": 8, "alive_bonus": 0.0}
+    expected = {"engine": "gymnasium", "max_episode_steps": 20, "num_envs": 8, "alive_bonus": 0.0}
     assert {option: config[option] for option in expected} == expected
 
 
@@ -319,24 +319,24 @@ GHP += [
     "8",
     "--steps",
     "400",
-    "--random-steps",
+    "--learning-starts",
     "100",
     "--iteration-steps",
     "100",
     "--batch-size",
     "16",
 ]
-GHP += ["--critic-hidden", "8", "--selection-episodes", "2", "--threads", "1"]
+GHP += ["--critic-hidden", "8", "--reevaluation-episodes", "2", "--threads", "1"]
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (["--widths", "0"], "--widths '0': Input should be greater than or equal to 1\n"),
-        (["--widths", "4,x"], "--widths 'x': "),
+        (["--widths", "0"], "--widths 0: expected whole numbers from 1"),
+        (["--widths", "4,x"], "--widths 4,x: "),
         (["--widths", "4,4"], "a width is given twice"),
-        (["--max-layers", "0"], "--max-layers '0': "),
-        (["--meta-batch", "9", "--lanes", "8"], "--meta-batch 9 is more than the 8 lanes"),
+        (["--max-layers", "0"], "--max-layers 0: expected a whole number, at least 1 and at most 8"),
+        (["--meta-batch", "9", "--num-envs", "8"], "--meta-batch 9 is more than the 8 lanes"),
         (["--meta-batch", "32"], "--meta-batch 32 is more than --batch-size 16"),
         (["--env", "CartPole-v1"], "CartPole-v1 has discrete actions"),
         (
@@ -345,10 +345,10 @@ GHP += ["--critic-hidden", "8", "--selection-episodes", "2", "--threads", "1"]
         ),
         (["--sampling", "sideways"], "unknown --controller 'sideways'"),
         (["--learner", "evolution"], "--learner evolution is for --method chromatic"),
-        (["--device", "tpu"], "--device 'tpu': Input should be 'auto', 'cpu' or 'cuda'"),
-        (["--decoder", "sparse"], "--decoder 'sparse': Input should be 'bilinear' or 'dense'"),
-        (["--replay-size", "15"], "--replay-size 15 is less than --batch-size 16: nothing would ever be learned"),
-        (["--random-steps", "401"], "--steps 400: learning begins after 401 steps (--random-steps 401"),
+        (["--device", "tpu"], "--device tpu: expected auto, cpu or cuda"),
+        (["--decoder", "sparse"], "--decoder sparse: expected bilinear or dense"),
+        (["--buffer-size", "15"], "--buffer-size 15 is less than --batch-size 16: nothing would ever be learned"),
+        (["--learning-starts", "401"], "--steps 400: learning begins after 401 steps (--learning-starts 401"),
         (["--exploration-noise", "0.1"], "--exploration-noise belongs to --method td3 and --learner td3"),
         (["--hidden", "8"], "--hidden is not for --method ghp"),
         (["--population", "8"], "--population belongs to --method chromatic"),

@@ -80,7 +80,7 @@ def test_a_report_as_text(call, kind):
         (["report", "runs", "--json", "--latex"], "--markdown, --latex and --json: choose one"),
         (["report", "runs", "--watch", "--json"], "--watch writes a page: leave"),
         (["report", "runs", "--html", "/proc/nowhere/page.html"], "cannot write to /proc/nowhere/page.html"),
-        (["report", "runs", "--htm", "page.html"], "No such option: --htm"),
+        (["report", "runs", "--htm", "page.html"], "unknown option --htm"),
         (["analyze", "nowhere"], "nowhere holds no run"),
         (["play", "runs/two-0", "--video", "film.webm"], "expected a name that ends in .mp4 or .gif"),
         (["play", "runs/two-0", "--episodes", "0"], "--episodes 0: expected at least 1"),

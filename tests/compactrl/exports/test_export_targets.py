@@ -96,6 +96,16 @@ def test_a_policy_for_other_motors_is_no_crazyflie(runs, tmp_path):
         export(runs("linear"), tmp_path / "out", target="crazyflie")
 
 
+@pytest.mark.parametrize(("shape", "fits"), [((24, 4), False), ((18, 6), False), ((13, 8, 4), True), ((22, 4), True)])
+def test_a_policy_with_other_sensors_is_no_crazyflie(tmp_path, shape, fits):
+    """A biped with four joints and 24 sensors is none, though it has four bounded actions."""
+    if fits:
+        folder_of(tmp_path, "crazyflie", shape)
+        return
+    with pytest.raises(InputError, match=f"{shape[0]} observations and {shape[-1]} actions.*12, 13 or 18"):
+        folder_of(tmp_path, "crazyflie", shape)
+
+
 @needs_gcc
 def test_the_arduino_library_has_what_the_ide_looks_for_and_compiles_as_its_compiler_does(runs, tmp_path):
     export(runs("chromatic latent"), tmp_path / "swing", target="arduino", name="swing")

@@ -18,7 +18,7 @@ runtime = pytest.importorskip("onnxruntime")
 @pytest.mark.parametrize("kind", ["chromatic latent", "masked", "linear", "scaled actions", "discrete, three, linear"])
 def test_onnxruntime_gives_the_policys_actions_for_any_batch(runs, tmp_path, kind):
     run = runs(kind)
-    exported = export(run, tmp_path / "policy.onnx", format="onnx")
+    exported = export(run, tmp_path / "policy.onnx")  # by its ending
     session = runtime.InferenceSession(tmp_path / "policy.onnx", providers=["CPUExecutionProvider"])
     for batch in (1, 3, 50):
         observations = np.random.default_rng(batch).standard_normal((batch, run.policy.shape[0])).astype(np.float32)

@@ -55,7 +55,7 @@ def test_every_architecture_is_described_as_another_one():
     assert len(np.unique(told, axis=0)) == 4680
     assert np.abs(told).max() == 1
     assert (np.diff(told[np.argsort(depths_of(designs)), 5]) >= 0).all()
-    assert MetaBatch.of(MetaBatchOptions(tell_critics=False), space).told(designs).shape == (4680, 0)
+    assert MetaBatch.of(MetaBatchOptions(conditioned_critics=False), space).told(designs).shape == (4680, 0)
 
 
 @pytest.mark.parametrize(

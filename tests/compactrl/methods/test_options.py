@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS
-from compactrl.methods.help import owners
 from compactrl.methods.options import SearchOptions
+from compactrl.methods.owners import owners
 from compactrl.methods.presets import PRESETS
 from compactrl.methods.rows import METHODS
 from compactrl.methods.settings import resolve
@@ -31,9 +31,10 @@ every_combination = pytest.mark.parametrize(("method", "controller"), COMBINATIO
         ({"method": "ghp", "learner": "sacc"}, "unknown --learner 'sacc'. Did you mean 'sac'?"),
         ({"preset": "papper"}, "unknown --preset 'papper'. Did you mean 'paper'?"),
         ({"controller": "pointr"}, "unknown --controller 'pointr'. Did you mean 'pointer'? --method chromatic takes"),
-        ({"partition": 17}, "unknown option --partition. Did you mean 'partitions'"),
-        ({"populaton": 17}, "Did you mean 'population'"),
-        ({"selection_episode": 17}, "unknown option --selection-episode. Did you mean 'selection-episodes'"),
+        ({"partition": 17}, "unknown option --partition. Did you mean '--partitions'"),
+        ({"populaton": 17}, "Did you mean '--population'"),
+        ({"reevaluation_episode": 17}, "unknown option --reevaluation-episode. Did you mean '--reevaluation-episodes'"),
+        ({"selection_episode": 17}, "Did you mean '--reevaluation-episodes'"),  # as it was called before
     ],
 )
 def test_a_wrong_name_gets_the_nearest_right_one(given, message):
@@ -76,8 +77,8 @@ def test_an_option_of_another_part_names_its_owner(given, message):
     "given",
     [
         {"steps": 0}, {"steps": -5}, {"steps": 1.5}, {"steps": "many"}, {"seed": -1}, {"population": 1},
-        {"lanes": -1}, {"threads": -1}, {"settle": 1.0}, {"settle": -0.1}, {"selections": 0},
-        {"selection_episodes": 1}, {"max_episode_steps": -1}, {"hidden": 0}, {"hidden": "41,x"}, {"hidden": "41,-1"},
+        {"num_envs": -1}, {"threads": -1}, {"fine_tune_share": 1.0}, {"fine_tune_share": -0.1}, {"reevaluations": 0},
+        {"reevaluation_episodes": 1}, {"max_episode_steps": -1}, {"hidden": 0}, {"hidden": "41,x"}, {"hidden": "41,-1"},
         {"env_options": "{"}, {"env_options": "[1]"}, {"checkpoint_seconds": -1}, {"learning_rate": 0},
         {"sigma": -1.0}, {"radius": 0.0}, {"normalize_observations": "perhaps"},
     ],
@@ -163,7 +164,7 @@ def test_the_paper_s_values_are_those_of_its_appendix():
     """Song et al. 2020, appendix A: 301 workers, sigma 0.1, step 0.01, an LSTM of 64, moving average 0.99."""
     settings = resolve({"preset": "paper", "method": "chromatic"})
     search, strategy, controller, learner = settings.search, settings.strategy, settings.controller, settings.learner
-    assert (learner.es, search.controller, learner.population, search.settle) == (
+    assert (learner.es, search.controller, learner.population, search.fine_tune_share) == (
         "finite-difference",
         "pointer",
         301,
@@ -194,11 +195,11 @@ def test_the_paper_s_values_for_graph_hyper_policies_are_those_of_its_code():
     assert (options.decoder, options.width_features, options.graph_size) == ("dense", "raw", 16)
     batch = settings.meta_batch
     assert (batch.meta_batch, batch.resample_updates, learner.batch_size) == (8, 50, 256)
-    assert (settings.search.controller, batch.tell_critics, batch.anchor_share) == ("uniform", False, 0)
-    assert learner.actor_final_rate_share == 1
+    assert (settings.search.controller, batch.conditioned_critics, batch.anchor_share) == ("uniform", False, 0)
+    assert learner.actor_learning_rate_decay == 1
     assert (learner.actor_learning_rate, learner.critic_learning_rate, learner.weight_decay) == (1e-3, 3e-4, 1e-5)
-    assert (learner.alpha, learner.automatic_alpha, learner.discount, learner.target_rate) == (0.2, False, 0.99, 0.005)
-    assert (learner.random_steps, learner.replay_size, settings.search.steps) == (10_000, 1_000_000, 3_000_000)
+    assert (learner.alpha, learner.automatic_alpha, learner.gamma, learner.tau) == (0.2, False, 0.99, 0.005)
+    assert (learner.learning_starts, learner.buffer_size, settings.search.steps) == (10_000, 1_000_000, 3_000_000)
 
 
 def test_settings_do_not_change():

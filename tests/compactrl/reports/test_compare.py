@@ -163,8 +163,8 @@ def test_settings_have_short_names(make_run, tmp_path):
     assert set(labels) == {
         "chromatic · latent · 3 weights · es cem",
         "chromatic · latent · 3 weights",
-        "chromatic · latent · 3 weights · settle 0.5 · 1200 steps",
-        "chromatic · latent · 3 weights · settle 0.5 · 2400 steps",
+        "chromatic · latent · 3 weights · fine tune share 0.5 · 1200 steps",
+        "chromatic · latent · 3 weights · fine tune share 0.5 · 2400 steps",
         "chromatic · pointer · 3 weights",
         "chromatic · pointer · 3 weights · preset paper",
     }
@@ -174,7 +174,7 @@ def test_a_run_of_an_older_version_lacks_options_and_is_of_the_same_setting(make
     make_run("new", seed=0)
     path = make_run("old", seed=1)
     config = json.loads((path / "config.json").read_text())
-    del config["options"]["normalize_rewards"], config["options"]["settle_es"]
+    del config["options"]["normalize_rewards"], config["options"]["fine_tune_es"]
     config["options"] |= {"engine": "auto", "max_episode_steps": 0, "alive_bonus": None}  # not filled in
     (path / "config.json").write_text(json.dumps(config))
     assert list(compare(tmp_path).table["seeds"]) == [2]

@@ -200,7 +200,7 @@ def test_a_search_leaves_a_whole_run(method, controller):
     assert run.policy(np.zeros(3)).shape == (2,)
     if method != "ghp":
         assert run.policy.shape == ((3, 2) if method == "linear" else (3, 4, 2))
-    settles = run.config["settle"] > 0
+    settles = run.config["fine_tune_share"] > 0
     assert [record["settled"] for record in records] == sorted(record["settled"] for record in records)
     assert bool(records[-1]["settled"]) == settles
     evaluation = run.evaluate(episodes=4, threads=1)

@@ -1,0 +1,67 @@
+"""Counts and sizes as people write them: 20000, 1_000_000, 2e6, 20k, 1.5M; 2kB, 64KiB."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+"""Letter after a count → what it stands for; M is a million, B a billion."""
+UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20, "k": 10**3, "m": 10**6}
+"""Unit of a size in memory → bytes."""
+EXAMPLES = "20000, 20k, 2e6 or 1.5M"
+COUNT = f"a whole number, such as {EXAMPLES}"
+SIZE = "a whole number of bytes, such as 2000, 2kB or 64KiB"
+_WRITTEN = re.compile(r"([+-]?)(\d[\d_]*(?:,\d{3})*\.?\d*|\.\d+)(e[+-]?\d{1,3})?\s*([a-z]*)", re.IGNORECASE)
+
+
+def read_count(text: str) -> int:
+    """Read a whole number.
+
+    Raises:
+        ValueError: it is none; the message says what was expected.
+
+    Example:
+        >>> read_count("1.5M"), read_count("2e6"), read_count("20k"), read_count("1_000_000")
+        (1500000, 2000000, 20000, 1000000)
+    """
+    return _read(text, FACTORS, COUNT)
+
+
+def read_size(text: str) -> int:
+    """Read a number of bytes.
+
+    Raises:
+        ValueError: it is none; the message says what was expected.
+
+    Example:
+        >>> read_size("2kB"), read_size("64 KiB"), read_size("340")
+        (2000, 65536, 340)
+    """
+    return _read(text, UNITS, SIZE)
+
+
+def short(number: int) -> str:
+    """Write a whole number as briefly as it can be typed.
+
+    Example:
+        >>> short(20_000_000), short(1_500_000), short(20_000), short(4096), short(-1)
+        ('20M', '1.5M', '20k', '4096', '-1')
+    """
+    if number >= 10**6 and number % 10**5 == 0:
+        return f"{number / 10**6:g}M"
+    if number >= 10**4 and number % 10**3 == 0:
+        return f"{number // 10**3}k"
+    return str(number)
+
+
+def _read(text: str, factors: dict[str, int], expected: str) -> int:
+    """Read a number with one of these letters or units after it, exactly."""
+    written = _WRITTEN.fullmatch(text.strip())
+    if written is None or written[4].lower() not in factors:
+        raise ValueError(f"expected {expected}")
+    sign, digits, exponent, unit = written.groups()
+    number = Decimal(sign + digits.replace("_", "").replace(",", "") + (exponent or "")) * factors[unit.lower()]
+    if number != number.to_integral_value() or abs(number) >= 2**63:
+        raise ValueError(f"expected {expected}")
+    return int(number)
