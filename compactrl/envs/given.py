@@ -277,7 +277,7 @@ def _taken_object(made: Any) -> Given:
 def _alone(name: str, made: Any) -> Given:
     return Given(
         name,
-        {"lanes": 1},
+        {"num_envs": 1},
         f"{type(made.unwrapped).__name__} was given as a made environment that cannot be copied: it exists once, and "
         "one episode runs after the other. Its class, or a function that makes it, is searched side by side",
     )

@@ -64,7 +64,7 @@ def start(given: Mapping[str, Any], out: str | Path | None = None) -> Search:
 
 
 def reopen(
-    path: str | Path, steps: int | float | None = None, env: Environment | None = None, **changed: Any
+    path: str | Path, steps: int | float | str | None = None, env: Environment | None = None, **changed: Any
 ) -> Search:
     """Return the search of a run, restored from its last whole checkpoint.
 
@@ -164,7 +164,7 @@ with_keywords(search, search_keywords())
 
 def resume(
     path: str | Path,
-    steps: int | float | None = None,
+    steps: int | float | str | None = None,
     on_iteration: OnIteration | None = None,
     *,
     env: Environment | None = None,

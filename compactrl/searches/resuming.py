@@ -7,8 +7,7 @@ from typing import Any
 
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import DamagedFileError, InputError, did_you_mean
-from compactrl.methods.help import owners
-from compactrl.methods.options import SearchOptions
+from compactrl.methods.owners import every_part
 from compactrl.methods.settings import Settings, named_values
 from compactrl.runs.checkpoints import FOLDER, MAY_CHANGE, has_checkpoint
 from compactrl.runs.evaluation import check_fits
@@ -50,7 +49,7 @@ def changes_of(options: dict[str, Any]) -> dict[str, Any]:
         InputError: there is no such option, or it may not change in a run.
     """
     changes = named_values(options)
-    table = {*owners(), *SearchOptions.model_fields}
+    table = {option for part in every_part() for option in part.model_fields}
     for name in changes.keys() - MAY_CHANGE:
         can = f"only {', '.join(sorted(MAY_CHANGE))} can"
         if name in table:

@@ -13,19 +13,15 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
-from compactrl.compressions import COMPRESSIONS
-from compactrl.learners import LEARNERS
-from compactrl.learners.metabatch import MetaBatchOptions
 from compactrl.methods.help import describe_options
-from compactrl.methods.options import SearchOptions
+from compactrl.methods.owners import every_part
 from compactrl.methods.rows import METHODS
 from compactrl.runs.checkpoints import MAY_CHANGE
 from compactrl.storage.files import write_atomically
-from controllers import CONTROLLERS
-from es import STRATEGIES
 
 FILE = Path(__file__).with_name("keywords.py")
 WIDTH = 118
@@ -52,13 +48,14 @@ class Keyword(NamedTuple):
     help: str
 
 
-def search_keywords() -> list[Keyword]:
+@cache
+def search_keywords() -> tuple[Keyword, ...]:
     """Return every option of `compactrl.search` but the environment, in the order of the command line's help."""
     fields, described = _fields(), [option for option in describe_options() if option.name != "env"]
-    return [
+    return tuple(
         Keyword(option.name, _type(fields[option.name][0].annotation), _default(option.name, fields), option.help)
         for option in described
-    ]
+    )
 
 
 def resume_keywords() -> list[Keyword]:
@@ -104,11 +101,8 @@ def with_keywords(function: Callable[..., Any], keywords: Iterable[Keyword]) -> 
 
 def _fields() -> dict[str, list[Any]]:
     """Return option → its field in each part that has it."""
-    parts: list[Any] = [SearchOptions, MetaBatchOptions]
-    for table in (COMPRESSIONS, CONTROLLERS, LEARNERS, STRATEGIES):
-        parts += [kind.Options for kind in table.values()]
     fields: dict[str, list[Any]] = {}
-    for part in parts:
+    for part in every_part():
         for name, field in part.model_fields.items():
             fields.setdefault(name, []).append(field)
     return fields
@@ -130,7 +124,7 @@ def _type(annotation: Any) -> str:
         return "float"
     if get_origin(annotation) is Literal:
         return f"Literal[{', '.join(map(repr, get_args(annotation)))}]".replace("'", '"')
-    plain = {int: "int | float", float: "float", str: "str", bool: "bool", tuple: "int | Sequence[int] | str"}
+    plain = {int: "int | float | str", float: "float", str: "str", bool: "bool", tuple: "int | Sequence[int] | str"}
     return plain.get(get_origin(annotation) or annotation, "Mapping[str, Any]")
 
 

@@ -94,7 +94,7 @@ def test_an_object_that_cannot_be_copied_exists_once_and_stays_open(make):
     made = make()
     given = take(made)
     assert exists_once(given.name)
-    assert dict(given.options) == {"lanes": 1}
+    assert dict(given.options) == {"num_envs": 1}
     assert "exists once" in given.note
     one, other = make_gymnasium(given.name, {}), make_gymnasium(given.name, {})
     assert one.unwrapped is other.unwrapped is made.unwrapped

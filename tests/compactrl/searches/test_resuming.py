@@ -37,9 +37,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew_and_says_
     killed = start(TINY, tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):
         finish(killed, on_iteration=interrupt)
-    with pytest.warns(
-        UserWarning, match=r"before its first checkpoint, after \d+ environment steps: it begins anew"
-    ):
+    with pytest.warns(UserWarning, match=r"before its first checkpoint, after \d+ environment steps: it begins anew"):
         again = resume(tmp_path / "run")
     assert [record["return_mean"] for record in again.metrics] == [record["return_mean"] for record in whole.metrics]
 

@@ -21,7 +21,7 @@ def test_the_signature_shows_every_option_with_its_type_and_default():
     assert list(parameters)[:3] == ["env", "out", "on_iteration"]
     assert set(parameters) - {"env", "out", "on_iteration"} == keywords.SearchKeywords.__annotations__.keys()
     assert parameters["partitions"].default == 17
-    assert parameters["partitions"].annotation == "int | float | None"
+    assert parameters["partitions"].annotation == "int | float | str | None"
     assert parameters["steps"].default is None  # a method's own
     assert parameters["device"].annotation == 'Literal["auto", "cpu", "cuda"] | None'
     assert "partitions: " in compactrl.search.__doc__
