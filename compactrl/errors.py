@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Callable, Iterable
+from os import PathLike
 from typing import ClassVar
 
 
@@ -21,6 +23,41 @@ class InputError(CompactrlError):
 
 class DamagedFileError(CompactrlError):
     """A run file that is truncated, altered, foreign or not what its name says."""
+
+
+class UnwritableError(CompactrlError):
+    """A file or folder that cannot be written.
+
+    Args:
+        path: that was asked for.
+        error: what the system says.
+
+    Example:
+        >>> print(UnwritableError("/etc/run", PermissionError(errno.EACCES, "Permission denied")))
+        cannot write to /etc/run: Permission denied. Choose a place where you may write
+    """
+
+    def __init__(self, path: str | PathLike[str], error: OSError) -> None:
+        self.reason = error
+        super().__init__(f"cannot write to {path}: {error.strerror or error}{_remedy(error)}")
+
+
+_REMEDY = {
+    errno.ENOSPC: ". Make room on that disk",
+    errno.EDQUOT: ". Make room: your share of that disk is full",
+    errno.EROFS: ". Choose a place on another disk",
+    errno.EACCES: ". Choose a place where you may write",
+    errno.EPERM: ". Choose a place where you may write",
+    errno.ENAMETOOLONG: ". Choose a shorter name",
+    errno.ENOTDIR: ": a part of this path is a file. Choose another place",
+    errno.EEXIST: ": a part of this path is a file. Choose another place",
+    errno.EISDIR: ": it is a folder. Give a file",
+}
+"""Number of the system's error → what to do."""
+
+
+def _remedy(error: OSError) -> str:
+    return _REMEDY.get(error.errno or 0, ". Choose another place")
 
 
 def did_you_mean(name: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:

@@ -121,6 +121,9 @@ class Trials(NamedTuple):
     """Where experience is collected."""
     tasks: Floats | None = None
     """(N, C) the task of each trial, given to its environment as an episode begins; where environments take tasks."""
+    actions: NDArray[Any] | None = None
+    """What is done in place of what the policies say, in whole episodes: (N, T, A), or (N, T) where actions are
+    discrete, as the environment takes them; after T steps they begin again."""
 
 
 class Transitions(NamedTuple):

@@ -45,7 +45,8 @@ def evaluate_all(
         catalog: what is evaluated.
         episodes: of each architecture.
         threads: that step environments; 0 for every core.
-        on_rows: called with how many architectures are done, and of how many.
+        on_rows: called with how many architectures are done, and of how many; first with those of a table that was
+            begun.
 
     Returns:
         One row per architecture, the smallest first.
@@ -60,6 +61,7 @@ def evaluate_all(
     architectures = in_turn(catalog.architectures, catalog.parameters)
     side_by_side = max(1, LANES // episodes)
     rows = _rows_to_go_on_with(catalog, episodes, architectures, side_by_side * ROUNDS)
+    on_rows(len(rows), len(architectures))
     if len(rows) == len(architectures):
         return rows
     seed = np.random.SeedSequence(catalog.settings.search.seed, spawn_key=(EVALUATION_STREAM, 1))

@@ -1,7 +1,7 @@
 """The commands in the order of the help, and what becomes of errors.
 
 Results go to standard output, progress and errors to standard error. Exit status 0 is success, 1 a failure, 2 bad
-input, 130 or 143 a search that was stopped and saved.
+input, 129, 130 or 143 a search that was stopped and saved, 141 that whoever read the output has gone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from compactrl.cli import streams
 from compactrl.cli.evaluating import evaluate, select
 from compactrl.cli.exporting import EXPORT, export_command
 from compactrl.cli.looking import doctor, envs, methods
@@ -39,7 +40,8 @@ def main() -> None:
     warnings.showwarning = _show_warning
     if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):  # typer takes GITHUB_ACTIONS for a terminal
         os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
-    sys.exit(_run(lambda: make_app(arguments), arguments, debug))
+    streams.prepare()
+    sys.exit(streams.flushed(_run(lambda: make_app(arguments), arguments, debug)))
 
 
 def make_app(arguments: Sequence[str]) -> typer.Typer:
@@ -139,14 +141,25 @@ def _run(make: Callable[[], typer.Typer], arguments: list[str], debug: bool) -> 
     except KeyboardInterrupt:
         print("stopped; what was saved last is good", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        return 1
+    except SystemExit:  # click's answer to a broken pipe
+        if streams.reader_has_gone():
+            return streams.ENDED_BY_READER
+        raise
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and streams.reader_has_gone():
+            return streams.ENDED_BY_READER
         if debug:
             raise
-        print(f"error: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
+        print(f"error: {_described(error)} (--debug shows where)", file=sys.stderr)
         return 1
     return status
+
+
+def _described(error: Exception) -> str:
+    """Return what is known of an error that nobody has put into words."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'output cannot be written'}: {error.strerror}"
+    return f"{type(error).__name__}: {error}"
 
 
 def _usage(error: typer.TyperException, command: str) -> str:

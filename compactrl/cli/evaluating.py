@@ -36,6 +36,7 @@ def evaluate(
     """Run a policy without noise on episodes that neither its search nor its summary has seen."""
     from compactrl.cli.sentences import describe_evaluation
     from compactrl.runs.run import load
+    from compactrl.searches.progress import EvaluationProgress
 
     opened, count = load(run), whole_number("--episodes", episodes)
     if architectures is not None:
@@ -43,7 +44,8 @@ def evaluate(
             raise InputError("--seed is for the run's policy: leave it out with --architectures, whose table is kept")
         _evaluate_all(opened, architectures, count, as_json)
         return
-    evaluation = opened.evaluate(count, seed=None if seed is None else _seed(seed))
+    with EvaluationProgress(quiet=as_json) as progress:
+        evaluation = opened.evaluate(count, seed=None if seed is None else _seed(seed), watch=progress.watch)
     result = {**opened.report(evaluation), "evaluation_seed": evaluation.seed}
     print(json.dumps(result, indent=2) if as_json else describe_evaluation(opened, result))
 

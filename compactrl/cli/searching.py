@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -47,6 +48,14 @@ def resume(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="COUNT", help="A larger budget in environment steps.", show_default=False),
     ] = None,
+    stop_at: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NUMBER", help="Another return to stop at, or none.", show_default=False),
+    ] = None,
+    patience: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NUMBER", help="Another share of the budget without improvement.", show_default=False),
+    ] = None,
     workers: Workers = None,
     ray_address: RayAddress = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
@@ -55,36 +64,41 @@ def resume(
     from compactrl.searches.api import reopen
 
     budget = whole_number("--steps", steps)
-    _run_search(lambda: reopen(run, budget, workers=workers, ray_address=ray_address), quiet)
+    changed = {"stop_at": stop_at, "patience": patience, "workers": workers, "ray_address": ray_address}
+    _run_search(lambda: reopen(run, budget, **changed), quiet)
 
 
 def _run_search(begin: Callable[[], Search], quiet: bool) -> None:
     """Begin a search and run it to its end, with progress shown and signals heeded; say what it came to."""
-    from compactrl.cli.progress import SearchProgress
+    from compactrl.cli.program import program
     from compactrl.cli.sentences import describe_result
     from compactrl.searches.api import finish
+    from compactrl.searches.progress import SearchProgress
 
     stop = _Stop()
     search = begin()
-    path = search.writer.path
-    with SearchProgress(search, quiet) as progress:
-        run = finish(search, progress.note, stop)
+    resume = f"{program()} resume {shlex.quote(str(search.writer.path))}"
+    with SearchProgress(search, f"Ctrl-C saves, `{resume}` goes on", quiet, "--steps {}") as progress:
+        run = finish(search, progress.note, stop, progress.watch)
     if stop() and not run.summary["finished"]:
         print(
-            f"stopped at {run.summary['env_steps']:,} environment steps, saved; go on with: compactrl resume {path}",
-            file=sys.stderr,
+            f"stopped at {run.summary['env_steps']:,} environment steps, saved; go on with: {resume}", file=sys.stderr
         )
         raise typer.Exit(128 + stop.signal)
-    print(describe_result(run))
+    print(describe_result(run, program()))
 
 
 class _Stop:
-    """Asked for by SIGINT or SIGTERM: the search ends after this generation, saved."""
+    """Asked for by SIGINT, SIGTERM or SIGHUP: the search ends after this generation, saved.
+
+    SIGHUP says that the terminal was closed. Where it is ignored, as under `nohup`, it stays so.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:
+                signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if self.signal:  # asked twice: at once, without waiting for threads; files are whole at any moment

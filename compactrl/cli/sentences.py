@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from compactrl.reports.words import DASH, duration
+from compactrl.reports.words import DASH
+from compactrl.searches.pace import count, duration
 
 if TYPE_CHECKING:
     from compactrl.runs.run import Run
@@ -25,8 +27,13 @@ def describe_sizes(values: dict[str, Any]) -> str:
     )
 
 
-def describe_result(run: Run) -> str:
-    """Say what a search came to, and what to do next."""
+def describe_result(run: Run, program: str = "compactrl") -> str:
+    """Say what a search came to, and what to do next.
+
+    Args:
+        run: that has ended.
+        program: how the command line is called here.
+    """
     summary = run.summary
     failed = f"; {summary['failed']} more failed and are left out" if summary["failed"] else ""
     return "\n".join(
@@ -34,11 +41,55 @@ def describe_result(run: Run) -> str:
             f"{summary['method']} policy for {summary['env']}: {describe_sizes(summary)}",
             f"return {summary['return_mean']:.1f} ± {summary['return_std'] or 0:.1f} (mean ± standard deviation over "
             f"{summary['episodes']} fresh episodes, without noise{failed}){_measures(summary)}",
-            f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}; "
-            f"policy in {run.path / 'policy.safetensors'}",
-            f"next: compactrl evaluate {run.path}",
+            *_comparison(run),
+            f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}"
+            f"{_why_it_ended(run)}; final policy in {run.path / 'policy.safetensors'}",
+            "next:",
+            *_next_commands(run, program),
         )
     )
+
+
+def _comparison(run: Run) -> list[str]:
+    """Say what the return is to be held against, where that is known; a line or none."""
+    baselines, threshold = run.summary.get("baselines") or {}, run.summary.get("reward_threshold")
+    zero = "the first action always" if run.policy.action.kind == "discrete" else "doing nothing"
+    names = {"random": "random actions", "zero": zero}
+    known = {name: values for name, values in baselines.items() if values["return_mean"] is not None}
+    parts = [
+        f"{names[name]} {values['return_mean']:.1f} (mean of {values['episodes']} episodes)"
+        for name, values in known.items()
+    ]
+    if threshold is not None:
+        parts.append(f"solved from {threshold:g} on, says the environment")
+    return ["to compare: " + "; ".join(parts)] if parts else []
+
+
+def _why_it_ended(run: Run) -> str:
+    """Say why a search ended before its budget was spent."""
+    return {
+        "callback": ", ended by the callback",
+        "stop_at": f", where the final policy had reached --stop-at {run.config.get('stop_at') or 0:g}",
+        "patience": f", since nothing had improved for --patience {run.config.get('patience') or 0:g} of the budget",
+    }.get(run.summary.get("stopped_by") or "", "")
+
+
+def _next_commands(run: Run, program: str) -> list[str]:
+    """Return the commands that are of use now, with what they do."""
+    path, other = shlex.quote(str(run.path)), shlex.quote(f"{run.path.name}-c")
+    more = {"stop_at": "--stop-at none", "patience": "--patience 0", "callback": ""}.get(
+        run.summary.get("stopped_by") or "", f"--steps {count(2 * run.config['steps'])}"
+    )
+    commands = [
+        (f"play {path}", "film it"),
+        (f"report {path} --html report.html", "figures; name more runs to compare them"),
+        (f"export {path} --out {other}", "C for a robot"),
+        (f"resume {path} {more}".rstrip(), "search on"),
+    ]
+    if run.config.get("method") == "ghp":
+        commands.insert(0, (f"evaluate {path} --architectures all", "how well each of its architectures does"))
+    width = max(len(command) for command, _ in commands)
+    return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]
 
 
 def _measures(values: dict[str, Any]) -> str:

@@ -13,6 +13,10 @@ from compactrl.types import Outcomes, State, Trials
 class Evaluator(Protocol):
     """Runs plain MLPs in lanes of an environment."""
 
+    @property
+    def underway(self) -> int:
+        """Environment steps so far of the evaluation that is running, as far as known; asked by other threads."""
+
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode."""
 

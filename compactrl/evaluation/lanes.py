@@ -112,6 +112,12 @@ class Block:
         self.resets = np.zeros(count, np.int64)
         self.stopped = False
         """Set from another thread to end `run` early, its results left unfinished."""
+        self._steps: Integers = np.zeros(0, np.int64)
+
+    @property
+    def underway(self) -> int:
+        """Steps so far of the episodes that are running; may be asked by another thread."""
+        return int(self._steps.sum())
 
     def fast_forward(self, resets: Integers) -> None:
         """Bring the lanes to the given counts of resets (count,), from fewer."""
@@ -127,6 +133,7 @@ class Block:
         if not len(first):
             return False
         self._networks, self._normalizer, self._tasks = trials.networks, trials.normalizer, trials.tasks
+        self._given = trials.actions
         self._results = results
         # One entry a slot of the batch of policies; a slot is a lane that is still running.
         self._lane = first - self.offset
@@ -229,7 +236,10 @@ class Block:
             return False
         actions = self.action.act(outputs)
         everyone = len(self._sent) == len(self._running)
-        self._send(actions[: len(self._sent)] if everyone else actions[self._sent])
+        chosen = actions[: len(self._sent)] if everyone else actions[self._sent]
+        if self._given is not None:
+            chosen = self._given[self._trial[self._sent], self._steps[self._sent] % self._given.shape[1]]
+        self._send(chosen)
         return True
 
     def _send(self, actions: NDArray[Any] | None) -> None:
@@ -257,12 +267,12 @@ class Block:
         results.returns[finished] = self._return[over]
         results.steps[finished] = self._steps[over]
         results.observed(finished, moments_of(self._steps[over].astype(np.float64), *self._sums.of(over)))
+        self._steps[over] = 0
         following = finished + self.num_lanes
         self._running[over] = more = following < len(results.returns)
         again = over[more]
         self._trial[again] = following[more]
         self._return[again] = 0.0
-        self._steps[again] = 0
         self._fresh[again] = True
         self.resets[self._lane[again]] += 1
         for slot, trial in zip(again, following[more], strict=True):

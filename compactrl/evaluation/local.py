@@ -56,17 +56,28 @@ class LocalEvaluator:
         ]
         self._standing = [Standing(block) for block in self._blocks]
         self._drivers = ThreadPoolExecutor(len(self._blocks))
+        self._results: Results | None = None
+        """Of the call that is running."""
+
+    @property
+    def underway(self) -> int:
+        """Environment steps so far of the evaluation that is running, about; may be asked by another thread."""
+        results = self._results
+        return 0 if results is None else int(results.steps.sum()) + sum(block.underway for block in self._blocks)
 
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode; the outcome does not depend on threads or blocks."""
         check_tasks(trials)
-        results = Results.of(len(trials.designs), self.spec)
-        with single_threaded_blas():
-            if len(self._blocks) == 1:
-                self._blocks[0].run(trials, results)
-            else:
-                # Each writes results of its own trials; numpy and the engines let go of the interpreter's lock.
-                list(self._drivers.map(lambda block: block.run(trials, results), self._blocks))
+        results = self._results = Results.of(len(trials.designs), self.spec)
+        try:
+            with single_threaded_blas():
+                if len(self._blocks) == 1:
+                    self._blocks[0].run(trials, results)
+                else:
+                    # Each writes results of its own trials; numpy and the engines let go of the interpreter's lock.
+                    list(self._drivers.map(lambda block: block.run(trials, results), self._blocks))
+        finally:
+            self._results = None
         return results.outcomes(self.spec.goal)
 
     def collect(self, trials: Trials) -> Outcomes:

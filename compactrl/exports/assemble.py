@@ -31,7 +31,7 @@ from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import before_rounding, golden, one_or_each, tolerances
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
-from compactrl.storage.files import write_atomically
+from compactrl.storage.files import write_atomically, writing
 from compactrl.versions import VERSION
 
 COARSEST = 0.01
@@ -252,7 +252,8 @@ def write_onnx(source: Source, out: Path, options: ExportOptions) -> Exported:
     model = onnx_model(policy, options.name, source.origin.provenance(policy))
     content = model.SerializeToString(deterministic=True)
     largest = check_onnx(content, policy, mixture(policy, source.visited))
-    out.parent.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, content)
     contents = {
         "bytes": onnx_bytes(policy),

@@ -6,13 +6,12 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from compactrl.errors import CompactrlError, DamagedFileError, InputError
-from compactrl.storage.files import read_json, write_json
+from compactrl.errors import DamagedFileError, InputError, UnwritableError
+from compactrl.storage.files import beside, read_json, write_json, writing
 
 MANIFEST = "MANIFEST.json"
 MANIFEST_FORMAT = "compactrl-export-1"
@@ -60,14 +59,15 @@ def being_written(folder: Path) -> Iterator[Path]:
     Raises:
         InputError: the place cannot be written to.
     """
+    temporary = beside(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.unfinished-"))
-    except OSError as error:
-        raise InputError(f"--out {folder}: cannot write there: {error.strerror}") from error
+        with writing(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir()
+    except UnwritableError as error:
+        raise InputError(f"--out: {error}") from error
     try:
         yield temporary
-        os.chmod(temporary, 0o755)
         check_free(folder)  # again: compiling and running takes a while
         if folder.exists():
             old = temporary.with_name(temporary.name + "-old")
@@ -77,7 +77,7 @@ def being_written(folder: Path) -> Iterator[Path]:
         else:
             os.replace(temporary, folder)
     except OSError as error:
-        raise CompactrlError(f"--out {folder}: {error.strerror}: {error.filename}") from error
+        raise UnwritableError(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -21,8 +21,11 @@ from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.versions import VERSION
 
-HIGHEST_OPSET = 24
-"""The newest that onnxruntime 1.31 says it supports."""
+OPSET = 11
+"""The lowest set of operators that has those used here, as they are used here: `Round` is new in it, and a `Gemm` may
+go without its third input. Runtimes read what is older than they are and refuse what is newer: the oldest that
+pyproject.toml allows, onnxruntime 1.22, reads sets up to 22 and formats of the file (IR) up to 10; vendors' compilers
+for accelerators are years behind that."""
 NEXT_TO_EVEN = 1e-3
 """Share of discrete actions, or of an action's integers, that may be others."""
 TENSOR_INT64 = 7
@@ -38,7 +41,6 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
     onnx, _ = _packages()
     from onnx import TensorProto, helper
 
-    opset = min(onnx.defs.onnx_opset_version(), HIGHEST_OPSET)
     graph = _Graph(helper)
     mean, std = policy.normalizer
     value = graph.add("Sub", "observation", graph.constant("mean", mean))
@@ -70,7 +72,7 @@ def onnx_model(policy: Policy, name: str, provenance: str) -> Any:
             [helper.make_tensor_value_info("action", *kind_and_shape)],
             graph.constants,
         ),
-        opset_imports=[helper.make_opsetid("", opset)],
+        opset_imports=[helper.make_opsetid("", OPSET)],
         producer_name="compactrl",
         producer_version=VERSION,
         doc_string=provenance,

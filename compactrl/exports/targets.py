@@ -15,7 +15,7 @@ from compactrl.versions import VERSION
 
 CRAZYFLIE_ACTIONS = 4
 CRAZYFLIE_STATES = (12, 13, 18)
-"""Numbers of what the firmware knows: position, velocity, angular velocity, and attitude (angles, quaternion, matrix)."""
+"""Numbers of what the firmware knows: position, velocity, angular velocity, attitude (angles, quaternion or matrix)."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def crazyflie(program: Program, optimize: str) -> dict[str, str]:
     if actions != CRAZYFLIE_ACTIONS or bounds_of(plan.action) is None or observations not in seen:
         raise InputError(
             f"--target crazyflie: {plan.policy.env} is no Crazyflie, with {observations} observations and {actions} "
-            f"actions. Expected {CRAZYFLIE_ACTIONS} bounded actions, a thrust per motor, and 12, 13 or 18 observations: "
-            "position, velocity, attitude (angles, quaternion or rotation matrix), angular velocity; "
+            f"actions. Expected {CRAZYFLIE_ACTIONS} bounded actions, a thrust per motor, and 12, 13 or 18 observations:"
+            " position, velocity, attitude (angles, quaternion or rotation matrix), angular velocity; "
             f"{CRAZYFLIE_ACTIONS} more with the last action. For other robots use --target generic"
         )
     context = {

@@ -17,6 +17,7 @@ from typing import Self
 import numpy as np
 
 from compactrl.compressions.base import Compression
+from compactrl.imports import import_evotorch
 from compactrl.learners.base import Judgement, Learner, LearnerContext, Shipped, single
 from compactrl.learners.moments import RunningMoments, Seen, identity, joined, seen_in
 from compactrl.learners.options import EvolutionOptions
@@ -33,7 +34,8 @@ from compactrl.types import (
     State,
     Trials,
 )
-from es import STRATEGIES
+from es import STRATEGIES, EvolutionStrategy
+from es.distributions import EvoTorchStrategy
 from es.strategy import Options
 
 
@@ -77,7 +79,7 @@ class EvolutionLearner(Learner):
         self._returns = Seen(0.0, np.zeros(1), np.zeros(1))  # of all candidates so far
         self.settled: Design | None = None
         theta = compression.initial(np.random.default_rng(initial_seed))
-        self.strategy = STRATEGIES[strategy](theta, population, options, strategy_seed)
+        self.strategy = _strategy(strategy)(theta, population, options, strategy_seed)
         self._moments = RunningMoments(compression.sizes[0])
 
     @classmethod
@@ -187,9 +189,8 @@ class EvolutionLearner(Learner):
         edges = self._searched.num_edges * (1.0 if usage is None else float(usage[0]))
         share = len(settled_theta) / (edges + self._searched.num_biases)
         options = self._settling_options.for_share(share)
-        self.strategy = STRATEGIES[self._settling_strategy](
-            settled_theta, self._population, options, self._settling_seed
-        )
+        strategy = _strategy(self._settling_strategy)
+        self.strategy = strategy(settled_theta, self._population, options, self._settling_seed)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
@@ -211,9 +212,17 @@ class EvolutionLearner(Learner):
         self._returns = seen_in(state.get("returns", {"count": count, "total": [total], "square": [square]}), 1)
 
 
+def _strategy(name: str) -> type[EvolutionStrategy]:
+    """Return a strategy's class, ready to be made."""
+    kind = STRATEGIES[name]
+    if issubclass(kind, EvoTorchStrategy):
+        import_evotorch()
+    return kind
+
+
 def _check_population(strategy: str, population: int, num_parameters: int) -> None:
     """Raise ValueError where a strategy cannot have this population."""
-    kind = STRATEGIES[strategy]
+    kind = _strategy(strategy)
     kind(np.zeros(num_parameters), population, kind.Options(), np.random.SeedSequence(0))
 
 

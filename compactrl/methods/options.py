@@ -22,6 +22,11 @@ def _mapping(value: Any) -> Any:
         raise ValueError(f"not a JSON object: {error}") from error
 
 
+def _unless_none(value: Any) -> Any:
+    """Read `none` as no value."""
+    return None if value == "none" else value
+
+
 class SearchOptions(BaseModel):
     """Options of every method."""
 
@@ -89,6 +94,16 @@ class SearchOptions(BaseModel):
         10, ge=1, description="How often the best candidates are evaluated anew, to choose the final policy."
     )
     reevaluation_episodes: int = Field(32, ge=2, description="Fresh episodes per finalist in a re-evaluation.")
+    stop_at: Annotated[float | None, BeforeValidator(_unless_none)] = Field(
+        None,
+        description="Stop once the policy's mean return without noise, on fresh episodes, is at least this.",
+    )
+    patience: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Stop once the policy has not improved for this share of the budget, such as 0.2; 0 never.",
+    )
     checkpoint_seconds: float = Field(
         30.0, ge=0, description="Save a checkpoint at least this often, in seconds; 0 is every iteration."
     )

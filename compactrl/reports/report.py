@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from compactrl.errors import InputError
+from compactrl.errors import InputError, UnwritableError
 from compactrl.reports import page, tables
 from compactrl.reports.compare import Comparison
 from compactrl.reports.reading import Source, read_runs
-from compactrl.storage.files import write_atomically
+from compactrl.storage.files import write_atomically, writing
 
 
 def compare(runs: Source | Iterable[Source]) -> Report:
@@ -48,10 +48,11 @@ class Report(Comparison):
         file = Path(path)
         content = page.render(self, refresh).encode()
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            with writing(file):
+                file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, content)
-        except OSError as error:
-            raise InputError(f"cannot write to {file}: {error.strerror or error}. Choose another --html") from error
+        except UnwritableError as error:
+            raise InputError(f"--html: {error}") from error
         return file
 
     def to_markdown(self) -> str:

@@ -7,7 +7,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from compactrl.reports.aggregate import Aggregate, aggregate
-from compactrl.reports.words import DASH, duration, number
+from compactrl.reports.words import DASH, number
+from compactrl.searches.pace import duration
 
 if TYPE_CHECKING:
     from compactrl.reports.compare import Comparison

@@ -1,4 +1,4 @@
-"""Numbers, counts and durations as people read them: in tables, on the page and in the terminal."""
+"""Numbers and counts as people read them: in tables, on the page and in the terminal."""
 
 from __future__ import annotations
 
@@ -30,17 +30,3 @@ def plural(count: int, unit: str) -> str:
         ('1 seed', '3 seeds')
     """
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
-
-
-def duration(seconds: float) -> str:
-    """Write seconds in the two units that fit them.
-
-    Example:
-        >>> duration(75)
-        '1 min 15 s'
-    """
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"

@@ -20,25 +20,35 @@ from typing import Any
 from compactrl.errors import DamagedFileError
 from compactrl.methods.names import current
 from compactrl.storage.arrays import ArrayStore
-from compactrl.storage.files import load_state, save_state
+from compactrl.storage.files import load_state, save_state, writing
 from compactrl.types import State
 
 FOLDER = "checkpoints"
 KEPT_CHECKPOINTS = 3
-MAY_CHANGE = {"steps", "threads", "workers", "ray_address", "worker_timeout", "checkpoint_seconds"}
+MAY_CHANGE = {
+    "steps", "stop_at", "patience", "threads", "workers", "ray_address", "worker_timeout", "checkpoint_seconds",
+}  # fmt: skip
 """Options that may change when a search is resumed."""
 
 
 def save_checkpoint(run: Path, iteration: int, state: State) -> None:
-    """Save the state after an iteration in a run's folder, and delete the oldest checkpoints."""
+    """Save the state after an iteration in a run's folder, and delete the oldest checkpoints.
+
+    Raises:
+        UnwritableError: it cannot be saved; the checkpoints before are as they were.
+    """
     folder, store = run / FOLDER, _array_store(run)
     checkpoint, temporary = folder / f"{iteration:08d}", folder / f".{iteration:08d}"
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    save_state(temporary / "state", store.put(state))
-    shutil.rmtree(checkpoint, ignore_errors=True)
-    os.replace(temporary, checkpoint)
-    _sync_directory(folder)
+    with writing(checkpoint):
+        try:
+            temporary.mkdir(parents=True)
+            save_state(temporary / "state", store.put(state))
+            shutil.rmtree(checkpoint, ignore_errors=True)
+            os.replace(temporary, checkpoint)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)  # half of it would take room where there is none
+        _sync_directory(folder)
     _delete_oldest(folder, store)
 
 

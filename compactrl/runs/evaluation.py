@@ -9,7 +9,7 @@ No lane of a search has any of these, and neither stream has one of the other's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from compactrl.envs.given import exists_once
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError, InputError
+from compactrl.evaluation import Evaluator
 from compactrl.policies.policy import Policy
 from compactrl.types import Floats, Trials
 
@@ -25,6 +26,7 @@ EVALUATION_LANES = 128
 EVALUATION_STREAM = 0xE7A1
 """Spawn key of the seeds behind a run's summary, and its parts those of catalogues."""
 FRESH_STREAM = 0xF4E5
+Watch = Callable[[Evaluator, int], None]
 
 
 class Evaluation(NamedTuple):
@@ -105,7 +107,12 @@ def check_fits(policy: Policy, spec: EnvironmentSpec) -> None:
 
 
 def run_episodes(
-    policy: Policy, spec: EnvironmentSpec, episodes: int, seed: np.random.SeedSequence, threads: int = 0
+    policy: Policy,
+    spec: EnvironmentSpec,
+    episodes: int,
+    seed: np.random.SeedSequence,
+    threads: int = 0,
+    watch: Watch | None = None,
 ) -> Evaluation:
     """Run a policy without noise for whole episodes.
 
@@ -115,6 +122,8 @@ def run_episodes(
         episodes: how many; fewer are the first ones of more.
         seed: what they follow from.
         threads: that step the environments; 0 for every core. Changes no result.
+        watch: called as they begin with who runs them, whose `underway` tells how far they are, and with the
+            environment steps that they have at most.
 
     Raises:
         InputError: fewer than one episode, or the policy is for another environment.
@@ -127,6 +136,8 @@ def run_episodes(
     lanes = 1 if exists_once(spec.id) else min(episodes, EVALUATION_LANES)
     evaluator = LocalEvaluator(spec, lanes, seed, threads or None)
     try:
+        if watch is not None:
+            watch(evaluator, episodes * spec.max_episode_steps)
         trials = Trials(policy.batched(episodes), policy.normalizer, np.zeros((episodes, 0), np.int64))
         outcomes = evaluator.evaluate(trials)
     finally:

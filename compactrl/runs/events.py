@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from compactrl.runs.images import Pixels, as_png
+from compactrl.storage.files import writing
 from compactrl.types import Floats, Metrics
 
 EVENTS = "events.out.tfevents"
@@ -36,7 +38,9 @@ class EventsWriter:
         self._event = Event
         # TensorBoard reads the files of a folder in the order of their names.
         name = f"{EVENTS}.{time.time_ns():019d}.{socket.gethostname()}.{os.getpid()}"
-        self._records = RecordWriter(open(path / name, "ab"))  # noqa: SIM115  (held until close)
+        self._path = path / name
+        with writing(self._path):
+            self._records = RecordWriter(open(self._path, "ab"))  # noqa: SIM115  (held until close)
         self._write(Event(file_version="brain.Event:2"))
         if purge_from is not None:
             self._write(Event(step=purge_from, session_log=SessionLog(status=SessionLog.START)))
@@ -69,10 +73,12 @@ class EventsWriter:
         self._write(event)
 
     def close(self) -> None:
-        """Close the file."""
-        self._records.close()
+        """Close the file; every event is in it already, or was said not to be."""
+        with contextlib.suppress(OSError):
+            self._records.close()
 
     def _write(self, event: Any) -> None:
         event.wall_time = time.time()
-        self._records.write(event.SerializeToString())
-        self._records.flush()
+        with writing(self._path):
+            self._records.write(event.SerializeToString())
+            self._records.flush()

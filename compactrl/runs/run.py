@@ -26,7 +26,7 @@ from compactrl.methods.names import current
 from compactrl.policies.files import load_policy
 from compactrl.policies.html import card
 from compactrl.policies.policy import Policy
-from compactrl.runs.evaluation import Evaluation, check_episodes, fresh_seeds, run_episodes, seeds_behind_summary
+from compactrl.runs.evaluation import Evaluation, Watch, check_episodes, fresh_seeds, run_episodes, seeds_behind_summary
 from compactrl.storage.files import read_json
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ class Run:
         seed: int | None = None,
         env: Environment | None = None,
         env_options: dict[str, Any] | None = None,
+        watch: Watch | None = None,
     ) -> Evaluation:
         """Run the noise-free policy for whole episodes that neither the search nor its summary has seen.
 
@@ -154,6 +155,7 @@ class Run:
                 that the same call gives the same numbers.
             env: another environment, as `compactrl.search` takes one; by default the run's.
             env_options: its options; by default the run's where it is the run's environment, else none.
+            watch: see `run_episodes`.
 
         Raises:
             InputError: fewer than one episode, or an environment that the policy is not for.
@@ -164,12 +166,12 @@ class Run:
         if seed < 0:
             raise InputError(f"--seed {seed}: expected a whole number, at least 0")
         policy, spec = self.policy, self._environment(env, env_options)
-        return run_episodes(policy, spec, episodes, fresh_seeds(seed), threads or 0)._replace(seed=seed)
+        return run_episodes(policy, spec, episodes, fresh_seeds(seed), threads or 0, watch)._replace(seed=seed)
 
-    def evaluate_for_summary(self, episodes: int, threads: int = 0) -> Evaluation:
+    def evaluate_for_summary(self, episodes: int, threads: int = 0, watch: Watch | None = None) -> Evaluation:
         """Run the episodes that are behind the run's summary: always the same ones; see `evaluate`."""
         seed = seeds_behind_summary(self.config["seed"])
-        return run_episodes(self.policy, self._environment(), episodes, seed, threads)
+        return run_episodes(self.policy, self._environment(), episodes, seed, threads, watch)
 
     def _environment(
         self, environment: Environment | None = None, options: dict[str, Any] | None = None

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from compactrl.errors import InputError
+from compactrl.errors import CompactrlError, InputError, UnwritableError
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs import checkpoints
 from compactrl.runs.events import EVENTS, PICTURE_SECONDS, EventsWriter
 from compactrl.runs.images import coloring_image
 from compactrl.runs.run import DIRECTORY_FORMAT, TEACHER, Run
-from compactrl.storage.files import write_atomically, write_json
+from compactrl.storage.files import write_atomically, write_json, writing
 from compactrl.types import Design, Floats, Metrics, State
 from compactrl.versions import versions
 
@@ -32,7 +34,7 @@ class RunWriter:
         try:
             self._lock: IO[bytes] = open(path / ".lock", "wb")  # noqa: SIM115  (held until close)
         except OSError as error:
-            raise InputError(f"cannot write to {path}: {error.strerror or error}") from error
+            raise InputError(str(UnwritableError(path, error))) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -63,12 +65,28 @@ class RunWriter:
                 save_policy(path / TEACHER, teacher)
             writer.write_options(options)  # last: a directory is a run once this file is there
         except OSError as error:
-            raise InputError(f"cannot write to {path}: {error.strerror or error}. Choose another --out") from error
+            raise InputError(f"--out: {UnwritableError(path, error)}") from error
+        except UnwritableError as error:
+            raise InputError(f"--out: {error}") from error
         return writer
 
     def write_options(self, options: dict[str, Any]) -> None:
         """Record the search's options, or those that have changed when it is resumed."""
         write_json(self.path / "config.json", {"format": DIRECTORY_FORMAT, "options": options})
+
+    @contextlib.contextmanager
+    def resumable(self) -> Iterator[None]:
+        """Say how to go on where the disk refuses what a search writes.
+
+        Raises:
+            CompactrlError: a file of the run cannot be written.
+        """
+        try:
+            yield
+        except UnwritableError as error:
+            raise CompactrlError(
+                f"{error}. What was saved last is good: then go on with `compactrl resume {self.path}`"
+            ) from error
 
     def close(self) -> None:
         """Let go of the directory."""
@@ -79,7 +97,8 @@ class RunWriter:
     def append_metrics(self, metrics: Metrics) -> None:
         """Add an iteration to metrics.jsonl and to TensorBoard's events; NaN and infinity become null in JSON."""
         clean = {key: value if np.isfinite(value) else None for key, value in metrics.items()}
-        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+        path = self.path / "metrics.jsonl"
+        with writing(path), open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps(clean) + "\n")
         if self._events is None:
             self._events = EventsWriter(self.path)

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from compactrl.envs.given import stand_in, take
-from compactrl.errors import CompactrlError
+from compactrl.envs.given import exists_once, stand_in, take
+from compactrl.errors import CompactrlError, InputError
+from compactrl.evaluation import Evaluator
 from compactrl.methods.settings import Settings, named_values
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
+from compactrl.searches.baselines import comparisons
 from compactrl.searches.prepare import Prepared, prepare
+from compactrl.searches.progress import SearchProgress
 from compactrl.searches.resuming import (
     changes_of,
     check_fits_run,
@@ -27,8 +30,9 @@ from compactrl.searches.resuming import (
     warn_of_beginning_anew,
     warn_of_new_options,
 )
-from compactrl.searches.search import OnIteration, Search
+from compactrl.searches.search import Callback, OnIteration, Search
 from compactrl.searches.signatures import resume_keywords, search_keywords, with_keywords
+from compactrl.searches.stopping import RULES
 from compactrl.searches.workers import begin_workers
 from compactrl.storage.files import write_json
 
@@ -72,7 +76,7 @@ def reopen(
         path: the run's directory.
         steps: a larger budget in environment steps.
         env: the environment, where it was given in Python and no other process finds it.
-        changed: options that change no result, such as workers and ray_address; None keeps what the run has.
+        changed: options that may change in a run, such as workers, ray_address and stop_at; None keeps what it has.
 
     Raises:
         InputError: there is no run, it is running, its checkpoints are gone, its budget is spent, or an option may not
@@ -93,6 +97,8 @@ def reopen(
     search = _opened(prepared, lambda: RunWriter(run.path))
     try:
         restore(search)
+        if changes.keys() & RULES:  # what was met before need not be enough now
+            search.stopping.begin_again(search.env_steps)
         check_is_unfinished(search, run)
         if search.options.steps != run.config["steps"]:  # races come at shares of the budget
             search.shipping.races = int(search.progress * search.options.reevaluations)
@@ -114,9 +120,12 @@ def _with_environment(given: Mapping[str, Any]) -> dict[str, Any]:
     if "env" not in options:
         return options
     taken = take(options["env"])
+    if exists_once(taken.name) and str(options.get("num_envs", 0)) not in ("0", "1"):
+        raise InputError(f"--num-envs {options['num_envs']}: {taken.name} exists once; leave --num-envs out")
     if taken.note:
         warnings.warn(taken.note, stacklevel=4)
-    return {**taken.options, **options, "env": taken.name}
+    alone = {"num_envs": 1} if exists_once(taken.name) else {}
+    return {**taken.options, **options, **alone, "env": taken.name}
 
 
 def _opened(prepared: Prepared, open_writer: Callable[[], RunWriter]) -> Search:
@@ -139,7 +148,8 @@ def search(
     env: Environment | None = None,
     *,
     out: str | Path | None = None,
-    on_iteration: OnIteration | None = None,
+    callback: Callback | None = None,
+    progress: bool = False,
     **options: Unpack[SearchKeywords],
 ) -> Run:
     """Search for a compact policy and return its run.
@@ -148,7 +158,11 @@ def search(
         env: the environment: an id; a class of Gymnasium's, or a function that makes one, called with `env_options` as
             keyword arguments; or a made one. All else is given by name.
         out: the run's directory; by default a new one under runs/.
-        on_iteration: called after every iteration with its metrics and the search.
+        callback: called after every generation with its metrics (those of metrics.jsonl, and what would ship so far as
+            `shipped_return_mean`, NaN before the first re-evaluation). Where it returns False the search ends: the
+            final policy is chosen and evaluated as at the end of the budget, and `resume` goes on as if it had not
+            ended.
+        progress: show how it goes: a bar in a terminal or a notebook, elsewhere a line now and then on standard error.
         options: as on the command line, with underscores. One that is None is not given, and gets its default:
             `hidden=None` is the default width, and a linear policy is `hidden="none"` or `hidden=()`.
 
@@ -156,7 +170,7 @@ def search(
         InputError: an option, the environment or the directory will not do.
         CompactrlError: the search cannot go on, or has learned nothing.
     """
-    return finish(start({**options, "env": env}, out), on_iteration)
+    return _shown(start({**options, "env": env}, out), callback, progress)
 
 
 with_keywords(search, search_keywords())
@@ -165,39 +179,69 @@ with_keywords(search, search_keywords())
 def resume(
     path: str | Path,
     steps: int | float | str | None = None,
-    on_iteration: OnIteration | None = None,
     *,
     env: Environment | None = None,
+    callback: Callback | None = None,
+    progress: bool = False,
     **changed: Unpack[ResumeKeywords],
 ) -> Run:
-    """Go on with a run until its budget, or a larger one, is spent; see `reopen`."""
-    return finish(reopen(path, steps, env, **changed), on_iteration)
+    """Go on with a run until its budget, or a larger one, is spent; see `reopen` and `search`."""
+    return _shown(reopen(path, steps, env, **changed), callback, progress)
 
 
 with_keywords(resume, resume_keywords())
 
 
+def _shown(search: Search, callback: Callback | None, progress: bool) -> Run:
+    """Run a search to its end, with a callback and with progress shown where these are wanted."""
+    how_to_go_on = f"compactrl.resume({str(search.writer.path)!r}) goes on from what was saved last"
+    with SearchProgress(search, how_to_go_on, quiet=not progress) as shown:
+
+        def note(record: dict[str, float], search: Search) -> object:
+            shown.note(record, search)
+            return callback is None or callback(search.known_so_far(record))
+
+        return finish(search, note, watch=shown.watch)
+
+
 def finish(
-    search: Search, on_iteration: OnIteration | None = None, should_stop: Callable[[], bool] = lambda: False
+    search: Search,
+    on_iteration: OnIteration | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    watch: Callable[[Evaluator, int], None] | None = None,
 ) -> Run:
     """Run a search to its end, or until `should_stop`; at the end, evaluate what ships on fresh episodes.
+
+    Args:
+        search: closed at the end.
+        on_iteration: called after every iteration with its metrics and the search; False ends it.
+        should_stop: asked before every iteration; where it is true, the search is interrupted: saved, and no more.
+        watch: called as the final evaluation begins, see `Run.evaluate`.
 
     Raises:
         CompactrlError: the search cannot go on, or its budget is spent and nothing was learned.
     """
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # reported otherwise: failed evaluations, NaN losses
+        # What overflows is reported otherwise: failed evaluations, NaN losses.
+        with search.writer.resumable(), np.errstate(over="ignore", invalid="ignore"):
             search.run(on_iteration, should_stop)
         run = Run(search.writer.path)
         if search.progress >= 1 and not search.learner.has_learned:
             raise CompactrlError(
                 f"nothing was learned: in {search.options.steps} environment steps there were too few whole episodes "
-                f"in the {search.settings.lanes} environments. Go on with more: compactrl resume {run.path} --steps "
-                "COUNT, or begin anew with a smaller --max-episode-steps or fewer --num-envs"
+                f"in the {search.settings.lanes} parallel environments. Go on with more: compactrl resume {run.path} "
+                "--steps COUNT, or begin anew with a smaller --max-episode-steps or fewer --num-envs"
             )
-        if search.progress >= 1:
-            report = run.report(run.evaluate_for_summary(FINAL_EPISODES, search.options.threads))
-            write_json(run.path / "summary.json", {**search.summary(), **report, "finished": True})
+        if search.stopped_by:
+            threads = search.options.threads
+            report = run.report(run.evaluate_for_summary(FINAL_EPISODES, threads, watch))
+            summary = {
+                **search.summary(),
+                **report,
+                **comparisons(search.spec, search.settings.lanes == 1, search.options.seed, threads),
+                "finished": True,
+            }
+            write_json(run.path / "summary.json", summary)
     finally:
         search.close()
     return run

@@ -27,6 +27,10 @@ class SearchKeywords(TypedDict, total=False):
     latent; depth-uniform with --method ghp)"""
     learner: str | None
     """Algorithm that trains the weights, for methods with several. (default: sac)"""
+    stop_at: float | None
+    """Stop once the policy's mean return without noise, on fresh episodes, is at least this."""
+    patience: float | None
+    """Stop once the policy has not improved for this share of the budget, such as 0.2; 0 never. (default: 0)"""
     preset: str | None
     """Named defaults: default, or paper for those of the method's paper. (default: default)"""
     env_module: str | None
@@ -251,6 +255,10 @@ class SearchKeywords(TypedDict, total=False):
 class ResumeKeywords(TypedDict, total=False):
     """Options of `compactrl.resume`; None changes nothing."""
 
+    stop_at: float | None
+    """Stop once the policy's mean return without noise, on fresh episodes, is at least this."""
+    patience: float | None
+    """Stop once the policy has not improved for this share of the budget, such as 0.2; 0 never. (default: 0)"""
     threads: int | float | str | None
     """Threads that step environments; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None

@@ -13,6 +13,7 @@ from compactrl.runs.checkpoints import FOLDER, MAY_CHANGE, has_checkpoint
 from compactrl.runs.evaluation import check_fits
 from compactrl.runs.run import Run
 from compactrl.searches.search import Search
+from compactrl.searches.stopping import why
 
 
 def check_not_running(run: Run) -> None:
@@ -61,7 +62,7 @@ def changes_of(options: dict[str, Any]) -> dict[str, Any]:
 def warn_of_new_options(run: Run, settings: Settings) -> None:
     """Warn of options that the run's version did not have."""
     options = settings.flat()
-    new = sorted(options.keys() - run.config.keys())
+    new = sorted(options.keys() - run.config.keys() - MAY_CHANGE)
     if new:
         values = ", ".join(f"{name} {options[name]}" for name in new)
         warnings.warn(
@@ -111,12 +112,16 @@ def restore(search: Search) -> None:
 
 
 def check_is_unfinished(search: Search, run: Run) -> None:
-    """Raise InputError where the budget is spent and the final evaluation is in the summary."""
+    """Raise InputError where the search has ended by itself and the final evaluation is in the summary."""
     try:
         finished = bool(run.summary.get("finished"))
     except DamagedFileError:  # missing, too: the search ended between two files
         finished = False
-    if search.progress >= 1 and finished:
+    if not search.stopped_by or not finished:
+        return
+    if search.progress >= 1:
         raise InputError(
             f"{run.path} has spent its budget of {search.options.steps} environment steps: give more with --steps"
         )
+    reason = why(search.stopped_by, search.options.stop_at, search.options.patience)
+    raise InputError(f"{run.path} has ended: {reason}")

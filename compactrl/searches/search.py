@@ -23,16 +23,21 @@ from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.history import DesignHistory
 from compactrl.runs.writer import RunWriter
+from compactrl.searches.metrics import Clock, metrics_of
 from compactrl.searches.prepare import Prepared
-from compactrl.searches.shipping import Leaders, Shipping
+from compactrl.searches.shipping import Leaders, Shipping, mean_of
+from compactrl.searches.stopping import CALLBACK, STEPS, Stopping, standard_error
 from compactrl.storage.files import write_json
-from compactrl.types import Design, Floats, Metrics, Outcomes, Size, State
+from compactrl.types import Design, Metrics, Outcomes, Size, State
 from controllers import CONTROLLERS, Ahead, Controller, Space
 
 if TYPE_CHECKING:
     from compactrl.evaluation.ray.workers import Workers
 
-OnIteration = Callable[[dict[str, float], "Search"], None]
+OnIteration = Callable[[dict[str, float], "Search"], object]
+"""Called after every iteration with its metrics and the search, which ends where False is returned."""
+Callback = Callable[[dict[str, float]], object]
+"""The same of a user: called with the metrics, see `Search.known_so_far`."""
 
 
 class Search:
@@ -68,10 +73,11 @@ class Search:
         self.shipping = Shipping(
             selector, self.options.reevaluation_episodes, self.options.reevaluations, self.controller.space.length
         )
+        self.stopping = Stopping(self.options.stop_at, self.options.patience, self.options.steps)
         self.history = DesignHistory()
         self.iteration = self.env_steps = 0
         self.seconds = 0.0
-        self.settled = self._warned_of_failures = False
+        self.settled = self._warned_of_failures = self._called_off = False
 
     def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str) -> Evaluator:
         if self.workers is not None:
@@ -85,32 +91,48 @@ class Search:
         """Share of the budget that is spent."""
         return min(1.0, self.env_steps / self.options.steps)
 
+    @property
+    def stopped_by(self) -> str:
+        """Why the search has ended; empty while it has not, or was interrupted."""
+        if self._called_off:
+            return CALLBACK
+        if self.stopping.met and not self._will_settle:
+            return self.stopping.met
+        return STEPS if self.progress >= 1 else ""
+
+    @property
+    def underway(self) -> int:
+        """Environment steps so far that are not in `env_steps` yet, about; may be asked by another thread."""
+        return self.evaluator.underway + self.shipping.evaluator.underway
+
     def run(self, on_iteration: OnIteration | None = None, should_stop: Callable[[], bool] = lambda: False) -> None:
-        """Search until the budget is spent or `should_stop`; saves at intervals and at the end.
+        """Search until it has ended or `should_stop`; saves at intervals and at the end.
 
         Raises:
             CompactrlError: a whole generation failed.
         """
         began, saved = time.perf_counter() - self.seconds, time.perf_counter()
-        while self.progress < 1 and not should_stop():
-            clock = _Clock()
+        while not self.stopped_by and not should_stop():
+            clock = Clock()
             self._settle_if_due()
             outcomes, leader, metrics = self._iterate(clock)
-            if self.shipping.due(self.progress):
+            metrics = {**metrics_of(outcomes), **metrics}
+            if self.shipping.due(self.progress) or self.stopping.asks(metrics["return_max"], self.env_steps):
                 metrics |= self._select()
                 clock.lap("seconds_select")
             self.seconds = time.perf_counter() - began
-            record = self._record(outcomes, metrics, clock)
+            record = self._record(metrics, clock, len(outcomes.failures))
             self.writer.append_metrics(record)
             self.writer.append_pictures(self.env_steps, outcomes.returns, leader, self._sizes)
             if time.perf_counter() - saved >= self.options.checkpoint_seconds:
                 self.save()
                 saved = time.perf_counter()
-            if on_iteration is not None:
-                on_iteration(record, self)
+            self._called_off = on_iteration is not None and on_iteration(record, self) is False
         self.save()
+        if self._called_off:
+            self._choose_now()
 
-    def _iterate(self, clock: _Clock) -> tuple[Outcomes, Design, Metrics]:
+    def _iterate(self, clock: Clock) -> tuple[Outcomes, Design, Metrics]:
         """Propose, evaluate and learn once; return the outcomes, the leading design (D,), and metrics.
 
         Raises:
@@ -134,20 +156,25 @@ class Search:
         leader = self.history.note(self.iteration, self.env_steps, designs, judgement.scores, self.learner.design)
         return outcomes, leader, metrics
 
-    def _record(self, outcomes: Outcomes, metrics: Metrics, clock: _Clock) -> dict[str, float]:
+    def _record(self, metrics: Metrics, clock: Clock, failed: int) -> dict[str, float]:
         """Return an iteration's line of metrics.jsonl."""
         return {
             "iteration": self.iteration,
             "env_steps": self.env_steps,
             "seconds": self.seconds,
-            **_returns(outcomes.returns),
-            **_lengths(outcomes),
-            **_measures(outcomes),
-            "failed": len(outcomes.failures),
+            **metrics,
+            "failed": failed,
             "settled": float(self.settled),
             **clock.laps,
-            **metrics,
         }
+
+    def known_so_far(self, record: dict[str, float]) -> dict[str, float]:
+        """Return an iteration's line of metrics.jsonl, with the mean return of what would ship in every one.
+
+        It is NaN before the first re-evaluation.
+        """
+        mean = mean_of(self.shipping.returns)
+        return {"shipped_return_mean": mean if np.isfinite(mean) else float("nan"), **record}
 
     def _check_failures(self, outcomes: Outcomes) -> None:
         """Warn of the first failed evaluations; where all of an iteration failed, end the search."""
@@ -169,11 +196,17 @@ class Search:
             )
         self._warned_of_failures = True
 
+    @property
+    def _will_settle(self) -> bool:
+        """Whether a design is still to be settled."""
+        return bool(self.options.fine_tune_share and not self.settled and self.learner.compression.design_space.length)
+
     def _settle_if_due(self) -> None:
-        """Once it is time, freeze the best design: the rest of the budget is for its weights."""
-        due = self.options.fine_tune_share and self.progress >= 1 - self.options.fine_tune_share
-        if self.settled or not due or not self.learner.compression.design_space.length:
-            return
+        """Once it is time or a rule is met, freeze the best design: the rest of the budget is for its weights."""
+        if self._will_settle and (self.stopping.met or self.progress >= 1 - self.options.fine_tune_share):
+            self._settle()
+
+    def _settle(self) -> None:
         leader = NO_DESIGN
         if self.controller.space.length:
             leader, steps = self.shipping.lead(self._candidates())
@@ -182,6 +215,7 @@ class Search:
         self.settled = True
         self.shipping.drop_larger(self.learner.ship(NO_DESIGN).size.weights)
         self._drop_controller()
+        self.stopping.begin_again(self.env_steps)
 
     def _drop_controller(self) -> None:
         """Replace the controller by one that has nothing to choose."""
@@ -195,10 +229,23 @@ class Search:
         return [self.policy(design) for design in designs]
 
     def _select(self) -> Metrics:
-        """Let the leading designs race for what ships."""
+        """Let the leading designs race for what ships, and show the rules of stopping what came of it."""
         metrics, steps = self.shipping.select(self._candidates(), self.progress)
+        mean = metrics["shipped_return_mean"]
+        if self.stopping.reached(mean):  # it may have been chosen for its luck in these episodes
+            mean, confirming_steps = self.shipping.confirm()
+            metrics["shipped_return_mean"] = mean_of(self.shipping.returns)
+            steps += confirming_steps
         self.env_steps += steps
+        self.stopping.note(mean, standard_error(self.shipping.returns), self.env_steps, steps)
         return metrics
+
+    def _choose_now(self) -> None:
+        """Choose what ships as at the end of the budget, after the checkpoint: who resumes goes on from before this."""
+        if self._will_settle:
+            self._settle()
+        self._select()
+        self._save_result()
 
     def policy(self, proposed: Design) -> Policy:
         """Return the noise-free policy of theta with this design (D,), as it would ship."""
@@ -224,6 +271,9 @@ class Search:
     def save(self) -> None:
         """Write checkpoint, policy and summary."""
         self.writer.save_checkpoint(self.iteration, self.state_dict())
+        self._save_result()
+
+    def _save_result(self) -> None:
         policy = self._current_policy()
         if policy is not None:
             save_policy(self.writer.path / "policy", policy)
@@ -253,6 +303,7 @@ class Search:
             "seconds": self.seconds,
             "iterations": self.iteration,
             "finished": False,
+            "stopped_by": self.stopped_by or None,
             **sizes,
             "bytes": stored_bytes(shipped) if shipped else None,
             "return_mean": float(valid.mean()) if len(valid) else None,
@@ -272,6 +323,7 @@ class Search:
             "learner": self.learner.state_dict(),
             "evaluator": self.evaluator.state_dict(),
             "history": self.history.state_dict(),
+            "stopping": self.stopping.state_dict(),
             **self.shipping.state_dict(),
         }
 
@@ -287,6 +339,8 @@ class Search:
         self.shipping.load_state_dict(state)
         if "history" in state:  # earlier versions had no traces
             self.history.load_state_dict(state["history"])
+        if "stopping" in state:  # earlier versions had no rules
+            self.stopping.load_state_dict(state["stopping"])
 
     def close(self) -> None:
         """Close environments, workers and the run's directory."""
@@ -302,36 +356,3 @@ def _controller(prepared: Prepared) -> Controller | Ahead:
     settings, space = prepared.settings, prepared.compression.space
     controller = CONTROLLERS[settings.choice.controller](space, settings.controller, prepared.seeds.controller)
     return Ahead(controller) if space.length and not controller.learns else controller
-
-
-class _Clock:
-    """Seconds of an iteration by metric."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        """Add the time since the last lap to a metric."""
-        now = time.perf_counter()
-        self.laps[name] = self.laps.get(name, 0.0) + now - self._last
-        self._last = now
-
-
-def _lengths(outcomes: Outcomes) -> dict[str, float]:
-    """Return the mean length of episodes, where trials are whole episodes."""
-    return {"episode_steps": float(outcomes.steps.mean())} if outcomes.transitions is None else {}
-
-
-def _measures(outcomes: Outcomes) -> Metrics:
-    """Return the means of what the environment reports beside the return, over episodes that ended."""
-    known = {name: values[np.isfinite(values)] for name, values in outcomes.measures.items()}
-    return {f"{name}_mean": float(values.mean()) for name, values in known.items() if len(values)}
-
-
-def _returns(returns: Floats) -> Metrics:
-    """Return mean, largest and deviation of the finite returns of (N,); NaN where there are none."""
-    known = returns[np.isfinite(returns)]
-    if not len(known):
-        return dict.fromkeys(("return_mean", "return_max", "return_std"), float("nan"))
-    return {"return_mean": float(known.mean()), "return_max": float(known.max()), "return_std": float(known.std())}

@@ -121,6 +121,14 @@ class Shipping:
         }
         return metrics, steps
 
+    def confirm(self) -> tuple[float, int]:
+        """Run what ships on fresh episodes that no choice was based on; return their mean, and environment steps."""
+        if self.shipped is None:
+            return -np.inf, 0
+        scores, steps = score([self.shipped], self.evaluator, self._episodes)
+        self.returns = np.concatenate([self.returns, scores[0]])
+        return mean_of(scores[0]), steps
+
     def drop_larger(self, weights: int) -> None:
         """Drop what ships if it has more weights than this: a mask that is larger than asked for."""
         if self.shipped is not None and self.shipped.size.weights > weights:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.errors import DamagedFileError
-from compactrl.storage.files import write_atomically
+from compactrl.storage.files import write_atomically, writing
 from compactrl.types import State
 
 LARGE = 1 << 20
@@ -62,7 +62,8 @@ class ArrayStore:
         name = _digest(array)
         path = self.folder / f"{name}.safetensors"
         if not path.exists():
-            self.folder.mkdir(exist_ok=True)
+            with writing(self.folder):
+                self.folder.mkdir(exist_ok=True)
             write_atomically(path, save({"array": array}))
         return name
 

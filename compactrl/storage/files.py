@@ -10,33 +10,58 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.errors import DamagedFileError
+from compactrl.errors import DamagedFileError, UnwritableError
 from compactrl.types import State
 
 FORMAT = "compactrl-state-1"
 """Marks the files, and the version of their layout."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say of a file or folder what goes wrong while it is written, or anything that it is made of.
+
+    Raises:
+        UnwritableError: the system refuses; what was there before is still there if it was written atomically.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
+        yield
+    except BrokenPipeError:  # of a reader who has gone, not of a file
         raise
+    except OSError as error:
+        raise UnwritableError(path, error) from error
+    except UnwritableError as error:
+        raise UnwritableError(path, error.reason) from error
+
+
+def beside(path: Path) -> Path:
+    """Return the place of something unfinished that will be renamed to `path`: hidden, and nobody else's."""
+    return path.with_name(f".unfinished-{os.urandom(6).hex()}")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing; who may read it, the process's umask says.
+
+    Raises:
+        UnwritableError: it cannot be written.
+    """
+    temporary = beside(path)
+    with writing(path):
+        try:
+            with open(temporary, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -25,6 +25,7 @@ from compactrl.envs.goals import distance_goal, has_goals
 from compactrl.envs.layout import goal_layout
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
+from compactrl.imports import import_envpool
 from compactrl.types import Floats, Integers
 
 TESTED = ">=1.2.5,<1.3"
@@ -40,18 +41,16 @@ RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECA
 @cache
 def ids() -> frozenset[str]:
     """Return every id that EnvPool knows."""
-    import envpool
-
-    return frozenset(envpool.list_all_envs())
+    return frozenset(import_envpool().list_all_envs())
 
 
 def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
     """See `EngineKind`."""
     if env not in ids():
         return None
-    import envpool
     import gymnasium
 
+    envpool = import_envpool()
     for option in OWN_OPTIONS & options.keys():
         raise InputError(f"--env-options: '{option}' is compactrl's own to set; see --num-envs, --threads and --seed")
     if max_episode_steps:
@@ -110,9 +109,7 @@ class EnvPoolEngine:
     """
 
     def __init__(self, env: str, seeds: list[int], threads: int, kwargs: dict[str, Any]) -> None:
-        import envpool
-
-        self._pool = envpool.make_gymnasium(
+        self._pool = import_envpool().make_gymnasium(
             env, num_envs=len(seeds), num_threads=min(threads, len(seeds)), seed=seeds, **kwargs
         )
         keys = list(self._pool._state_keys)

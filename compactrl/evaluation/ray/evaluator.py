@@ -35,6 +35,7 @@ class RayEvaluator:
         self.resets: Integers = np.zeros(num_lanes, np.int64)
         self._seeds = lane_seeds(seed, num_lanes)
         self._workers = workers
+        self.underway = 0
 
     def evaluate(self, trials: Trials) -> Outcomes:
         """Run each trial for one whole episode; the outcome does not depend on the workers."""
@@ -46,6 +47,8 @@ class RayEvaluator:
                 results.failures.update(dict.fromkeys(work.trials.tolist(), outcome))
             else:
                 results.take(work.trials, outcome)
+                self.underway += int(outcome.steps.sum())
+        self.underway = 0
         self.resets += np.bincount(np.arange(num_trials) % self.num_lanes, minlength=self.num_lanes)
         return results.outcomes()  # with the workers' measures of goals
 
@@ -66,7 +69,8 @@ class RayEvaluator:
             if len(chosen):
                 networks = some_of(trials.networks, chosen)
                 tasks = None if trials.tasks is None else trials.tasks[chosen]
-                works.append(Work(self.group, self._seeds[lanes], self.resets[lanes], chosen, networks, tasks))
+                actions = None if trials.actions is None else trials.actions[chosen]
+                works.append(Work(self.group, self._seeds[lanes], self.resets[lanes], chosen, networks, tasks, actions))
         return works
 
     def close(self) -> None:

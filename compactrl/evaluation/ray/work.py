@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
 
 from compactrl.networks.forward import some_of
 from compactrl.types import Floats, Integers, Networks
@@ -23,6 +25,8 @@ class Work(NamedTuple):
     """Of N policies."""
     tasks: Floats | None = None
     """(N, C), where trials have tasks."""
+    actions: NDArray[Any] | None = None
+    """(N, T, A) or (N, T), where trials have actions in place of their policies'."""
 
 
 def taken_apart(work: Work) -> list[Work]:
@@ -40,6 +44,7 @@ def taken_apart(work: Work) -> list[Work]:
                 work.trials[chosen],
                 some_of(work.networks, chosen),
                 None if work.tasks is None else work.tasks[chosen],
+                None if work.actions is None else work.actions[chosen],
             )
         )
     return parts

@@ -73,7 +73,8 @@ class LaneWorker:
     def run(self, work: Work, normalizer: Normalizer) -> Outcomes:
         """Run each trial for one whole episode; failures are by position in this work."""
         block = self._block(work)
-        trials = Trials(work.networks, normalizer, np.zeros((len(work.trials), 0), np.int64), tasks=work.tasks)
+        designs = np.zeros((len(work.trials), 0), np.int64)
+        trials = Trials(work.networks, normalizer, designs, tasks=work.tasks, actions=work.actions)
         results = Results.of(len(work.trials), self.spec)
         with single_threaded_blas():
             block.run(trials, results)

@@ -29,7 +29,7 @@ def call(monkeypatch, capsys, tmp_path):
     """Run the command line in an empty folder; returns exit status, standard output and error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("os.fsync", lambda _: None)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     show = warnings.showwarning
 
     def run(*arguments):
@@ -90,7 +90,9 @@ def test_a_search_says_what_it_found_and_what_to_do_next(call, tmp_path):
     assert status == 0
     assert "3 weights + 4 biases = 7 parameters" in out
     assert "over 100 fresh episodes, without noise)" in out
-    assert "next: compactrl evaluate run" in out
+    assert "to compare: random actions -" in out
+    assert "compactrl play run " in out
+    assert "compactrl resume run --steps 2400 " in out
     assert "run in run" in error
     assert Run(tmp_path / "run").summary["finished"]
 
@@ -223,7 +225,7 @@ def test_a_signal_ends_the_search_saved(call, monkeypatch):
         if len(notes) == 3:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr("compactrl.cli.progress.SearchProgress.note", note)
+    monkeypatch.setattr("compactrl.searches.progress.SearchProgress.note", note)
     status, out, error = call("search", *CHROMATIC, "--out", "run")
     assert (status, out) == (128 + signal.SIGTERM, "")
     assert "saved; go on with: compactrl resume run" in error
@@ -262,7 +264,7 @@ def test_asked_twice_it_stops_at_once(call, tmp_path, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("compactrl.cli.progress.SearchProgress.note", note)
+    monkeypatch.setattr("compactrl.searches.progress.SearchProgress.note", note)
     monkeypatch.setattr("os._exit", sys.exit)
     status, out, error = call("search", *CHROMATIC, "--out", "run")
     assert (status, out) == (128 + signal.SIGINT, "")

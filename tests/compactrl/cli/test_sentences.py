@@ -1,6 +1,12 @@
 """Sizes in words: bits are the paper's, bytes are those of the tables, and one does not follow from the other."""
 
-from compactrl.cli.sentences import describe_sizes
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from compactrl.cli.sentences import describe_result, describe_sizes
 
 SIZES = {"weights": 3, "biases": 4, "parameters": 7, "compression": 0.7, "bits": 264}
 
@@ -10,6 +16,58 @@ def test_bits_and_bytes_are_two_numbers():
         "3 weights + 4 biases = 7 parameters (70 % fewer than unstructured), 264 bits by the paper's formula; "
         "its tables take 45 bytes"
     )
+
+
+class FakeRun:
+    """As much of a run as a sentence needs."""
+
+    def __init__(self, kind="box", method="linear", **summary):
+        self.path, self.config = Path("runs/my run"), {"method": method, "steps": 20_000_000, "stop_at": 480.0}
+        self.policy = SimpleNamespace(action=SimpleNamespace(kind=kind))
+        self.summary = {
+            **SIZES, "method": method, "env": "Robot-v0", "env_steps": 1234, "seconds": 5.0, "return_mean": 499.0,
+            "return_std": 3.0, "episodes": 100, "failed": 0, **summary,
+        }  # fmt: skip
+
+
+BASELINES = {
+    name: {"return_mean": mean, "return_std": 1.0, "episodes": 10} for name, mean in (("random", 22.4), ("zero", 9.3))
+}
+
+
+def test_a_result_stands_beside_what_it_is_to_be_held_against():
+    text = describe_result(FakeRun("discrete", baselines=BASELINES, reward_threshold=475.0))
+    assert (
+        "to compare: random actions 22.4 (mean of 10 episodes); the first action always 9.3 (mean of 10 episodes); "
+        "solved from 475 on, says the environment\n"
+    ) in text
+    assert "doing nothing 9.3" in describe_result(FakeRun(baselines=BASELINES, reward_threshold=None))
+
+
+def test_a_summary_of_before_has_nothing_to_compare_with():
+    assert "to compare: " not in describe_result(FakeRun())
+    assert "to compare: " not in describe_result(FakeRun(baselines=None, reward_threshold=None))
+    failed = {"random": {"return_mean": None, "return_std": None, "episodes": 0}}
+    assert "to compare: " not in describe_result(FakeRun(baselines=failed, reward_threshold=None))
+
+
+@pytest.mark.parametrize(
+    ("why", "told", "goes_on"),
+    [
+        ("steps", "1,234 environment steps and 5 s;", "--steps 40e6 "),
+        ("stop_at", "where the final policy had reached --stop-at 480;", "--stop-at none "),
+        ("callback", "ended by the callback;", " # search on"),
+    ],
+)
+def test_the_next_commands_can_be_copied(why, told, goes_on):
+    text = describe_result(FakeRun(stopped_by=why), ".venv/bin/compactrl")
+    assert told in text
+    commands = [line for line in text.splitlines() if line.startswith("  ")]
+    assert [shlex.split(line, comments=True)[:3] for line in commands] == [
+        [".venv/bin/compactrl", command, "runs/my run"] for command in ("play", "report", "export", "resume")
+    ]
+    assert goes_on in commands[-1]
+    assert "--architectures all" in describe_result(FakeRun(method="ghp"))
 
 
 def test_a_summary_of_before_has_no_bytes_to_tell():

@@ -63,7 +63,7 @@ def left(folder):
         (["--max-stack", "8"], 1, "over --max-stack 8"),
         (["--episodes", "1"], 2, "--episodes 1: expected at least 2"),
         (["--out", "run"], 2, "has other files in it, such as "),
-        (["--out", "/proc/nowhere/out"], 2, "cannot write there"),
+        (["--out", "/proc/nowhere/out"], 2, "--out: cannot write to /proc/nowhere/out: "),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(call, tmp_path, given, status, expected):

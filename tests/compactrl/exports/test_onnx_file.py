@@ -25,7 +25,14 @@ def test_onnxruntime_gives_the_policys_actions_for_any_batch(runs, tmp_path, kin
         (actions,) = session.run(None, {"observation": observations})
         np.testing.assert_allclose(as_rows(actions), as_rows(run.policy(observations)), atol=1e-5)
     assert exported.manifest["largest_difference"] <= 1e-5
-    assert onnx.load(tmp_path / "policy.onnx").opset_import[0].version >= 20
+    model = onnx.load(tmp_path / "policy.onnx")
+    assert [(used.domain, used.version) for used in model.opset_import] == [("", 11)]
+    assert model.ir_version <= 10  # what onnxruntime 1.22, the oldest allowed, reads; sets of operators up to 22
+
+
+def test_no_lower_set_of_operators_has_what_a_policy_may_need():
+    since = {name: onnx.defs.get_schema(name, onnx_file.OPSET).since_version for name in ("Round", "Gemm")}
+    assert since == {"Round": onnx_file.OPSET, "Gemm": onnx_file.OPSET}
 
 
 def test_the_same_run_gives_the_same_file(runs, tmp_path):

@@ -1,5 +1,6 @@
 """A run's directory: begun once, written by one search, readable after whatever happened to it."""
 
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -74,7 +75,7 @@ def test_a_file_is_no_folder(tmp_path):
 @pytest.mark.parametrize("place", ["file/run", "/proc/run"])
 def test_a_place_that_cannot_be_written_is_named(tmp_path, place):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"cannot write to .*run: .*\. Choose another --out"):
+    with pytest.raises(InputError, match=r"--out: cannot write to .*run: .*\. Choose another place"):
         RunWriter.create(tmp_path / place, OPTIONS)
 
 
@@ -232,3 +233,24 @@ def test_a_run_may_be_moved(writer, tmp_path):
     writer.close()
     shutil.move(writer.path, tmp_path / "elsewhere")
     assert Run(tmp_path / "elsewhere").policy.env == "Some-v0"
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_says_how_to_go_on(tmp_path, monkeypatch):
+    writer = RunWriter.create(tmp_path / "run", OPTIONS)
+    writer.save_checkpoint(1, {"array": np.arange(3.0)})
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(CompactrlError) as refused, writer.resumable():
+            writer.save_checkpoint(2, {"array": np.arange(4.0)})
+    checkpoints = tmp_path / "run" / "checkpoints"
+    assert str(refused.value) == (
+        f"cannot write to {checkpoints / '00000002'}: No space left on device. Make room on that disk. "
+        f"What was saved last is good: then go on with `compactrl resume {tmp_path / 'run'}`"
+    )
+    assert [path.name for path in checkpoints.iterdir()] == ["00000001"]
+    assert writer.load_checkpoint()[0] == 1
+    writer.close()

@@ -516,7 +516,7 @@ def test_on_iteration_sees_every_record(tmp_path):
     def note(record, running):
         seen.append((record["iteration"], running.iteration))
 
-    run = search(out=tmp_path / "run", on_iteration=note, **options_of("linear", "none"))
+    run = finish(start(options_of("linear", "none"), tmp_path / "run"), note)
     assert seen == [(record["iteration"],) * 2 for record in run.metrics]
 
 

@@ -8,7 +8,7 @@ import pytest
 from compactrl.errors import InputError
 from compactrl.runs.history import load_trace
 from compactrl.runs.run import Run
-from compactrl.searches.api import reopen, search, start
+from compactrl.searches.api import finish, reopen, search, start
 from compactrl.searches.transfer import best_colorings
 
 TINY = {
@@ -50,7 +50,7 @@ def test_every_colouring_that_is_tried_is_one_of_those_taken_over(source, tmp_pa
 
     given = {**TINY, "seed": 5, "colorings_from": str(source.path), "top": 3, "settle": 0.2}
     del given["partitions"], given["hidden"]  # those of the source
-    run = search(out=tmp_path / "run", on_iteration=note, **given)
+    run = finish(start(given, tmp_path / "run"), note)
     taken = best_colorings(source, 3)
     assert run.config["controller"] == "transfer"
     assert (run.config["partitions"], run.config["hidden"]) == (3, [4])

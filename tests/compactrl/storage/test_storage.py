@@ -1,14 +1,17 @@
 """Nested state in files: what was saved comes back, and what was not is refused."""
 
+import errno
 import json
+import os
 import pickle
+import re
 
 import numpy as np
 import pytest
 
-from compactrl.errors import DamagedFileError
+from compactrl.errors import DamagedFileError, UnwritableError
 from compactrl.storage import files as storage
-from compactrl.storage.files import load_state, read_json, save_state, write_atomically, write_json
+from compactrl.storage.files import load_state, read_json, save_state, write_atomically, write_json, writing
 
 STATE = {
     "nothing": None,
@@ -173,7 +176,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, 
         raise OSError("the disk is full")
 
     monkeypatch.setattr(storage.os, step, fail)
-    with pytest.raises(OSError, match="the disk is full"):
+    with pytest.raises(UnwritableError, match="the disk is full"):
         write_atomically(path, b"new")
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
@@ -184,3 +187,61 @@ def test_json_is_written_for_people(tmp_path):
     write_json(tmp_path / "a.json", {"ä": [1, None]})
     assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "ä": [\n    1,\n    null\n  ]\n}\n'
     assert read_json(tmp_path / "a.json") == {"ä": [1, None]}
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_who_may_read_a_file_the_umask_says(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        write_atomically(tmp_path / "file", b"content")
+        save_state(tmp_path / "state", STATE)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {mode}
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (errno.ENOSPC, "No space left on device. Make room on that disk"),
+        (errno.EDQUOT, "Disk quota exceeded. Make room: your share of that disk is full"),
+        (errno.EROFS, "Read-only file system. Choose a place on another disk"),
+        (errno.EIO, "Input/output error. Choose another place"),
+    ],
+)
+def test_a_disk_that_refuses_is_said_and_nothing_is_left_behind(tmp_path, monkeypatch, number, expected):
+    write_atomically(tmp_path / "file", b"before")
+
+    def refuse(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(UnwritableError) as refused:
+        write_atomically(tmp_path / "file", b"after")
+    assert str(refused.value) == f"cannot write to {tmp_path / 'file'}: {expected}"
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"before"}
+
+
+def test_places_that_cannot_be_are_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for place, expected in {
+        "file/inside": "Not a directory: a part of this path is a file",
+        "folder": "Is a directory: it is a folder. Give a file",
+        "n" * 300: "File name too long. Choose a shorter name",
+        "missing/file": "No such file or directory. Choose another place",
+    }.items():
+        with pytest.raises(UnwritableError, match=re.escape(f"cannot write to {tmp_path / place}: {expected}")):
+            write_atomically(tmp_path / place, b"")
+    write_atomically(tmp_path / ("n" * 255), b"the longest name that there is")
+
+
+def test_what_something_is_made_of_is_said_as_the_thing(tmp_path):
+    with pytest.raises(UnwritableError, match=re.escape(f"cannot write to {tmp_path / 'thing'}: No such")):  # noqa: SIM117
+        with writing(tmp_path / "thing"):
+            write_atomically(tmp_path / "thing" / "part", b"")
+
+
+def test_a_broken_pipe_is_no_matter_of_files(tmp_path):
+    with pytest.raises(BrokenPipeError), writing(tmp_path / "file"):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")

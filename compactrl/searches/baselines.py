@@ -1,0 +1,115 @@
+"""What a return is to be held against: random actions, doing nothing, and what the environment calls solved.
+
+Random actions are those of Gymnasium's `action_space.sample()`. Doing nothing is an action of zero, or the nearest to
+it within the bounds; where actions are discrete none of them need be nothing, and the first one is taken always.
+Few episodes are enough to tell a policy that has learned something from one that has not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.envs.spec import EnvironmentSpec
+from compactrl.evaluation.local import LocalEvaluator
+from compactrl.policies.actions import ActionSpec
+from compactrl.runs.evaluation import EVALUATION_STREAM
+from compactrl.types import Floats, Layer, Normalizer, Stacked, Trials
+
+EPISODES = 10
+"""Of random actions, and as many of doing nothing."""
+LANES = 5
+"""Few, since some environments take seconds to make."""
+DRAWN_STEPS = 10_000
+"""Random actions of one episode, at most; they begin again after that."""
+
+
+def comparisons(spec: EnvironmentSpec, exists_once: bool, seed: int, threads: int = 0) -> dict[str, Any]:
+    """Return what a summary says for a return to be held against: `baselines` and `reward_threshold`, as JSON values.
+
+    An environment that exists once may be a robot, which random actions may break: it gets none.
+    """
+    return {
+        "baselines": None if exists_once else baselines(spec, seed, threads),
+        "reward_threshold": reward_threshold(spec.id),
+    }
+
+
+def baselines(spec: EnvironmentSpec, seed: int, threads: int = 0) -> dict[str, dict[str, Any]]:
+    """Return what random actions and doing nothing come to over fresh episodes, as JSON values.
+
+    Their randomness is their own: a search has the same numbers with them and without, and they are not in its steps.
+
+    Args:
+        spec: the environment.
+        seed: of the search.
+        threads: that step environments; 0 for every core.
+
+    Returns:
+        `random` and `zero`, each with `return_mean`, `return_std`, and `episodes`, which did not fail.
+    """
+    lanes_seed, actions_seed = np.random.SeedSequence(seed, spawn_key=(EVALUATION_STREAM, 2)).spawn(2)
+    steps = min(spec.max_episode_steps, DRAWN_STEPS)
+    drawn = random_actions(spec.action, EPISODES, steps, int(actions_seed.generate_state(1)[0]))
+    actions = np.concatenate([drawn, np.broadcast_to(nothing(spec.action), drawn.shape).astype(drawn.dtype)])
+    size, count = spec.observation_size, len(actions)
+    silent = Stacked((Layer(np.zeros((count, spec.action.size, size), np.float32), None),))
+    unchanged = Normalizer(np.zeros(size), np.ones(size))
+    evaluator = LocalEvaluator(spec, LANES, lanes_seed, threads or None)
+    try:
+        outcomes = evaluator.evaluate(Trials(silent, unchanged, np.zeros((count, 0), np.int64), actions=actions))
+    finally:
+        evaluator.close()
+    return {"random": _described(outcomes.returns[:EPISODES]), "zero": _described(outcomes.returns[EPISODES:])}
+
+
+def random_actions(action: ActionSpec, episodes: int, steps: int, seed: int) -> NDArray[Any]:
+    """Draw actions as Gymnasium's spaces do: (episodes, steps, A), or (episodes, steps) where they are discrete."""
+    from gymnasium import spaces
+
+    shape = (episodes, steps)
+    if action.kind == "discrete":
+        choices = np.full(shape, action.choices)
+        return np.asarray(spaces.MultiDiscrete(choices, seed=seed, start=np.full(shape, action.start)).sample())
+    low, high = (np.broadcast_to(limit, (*shape, action.size)) for limit in action.limits)
+    real = spaces.Box(low, high, dtype=np.float64, seed=seed)
+    if not action.dtype:
+        return np.asarray(real.sample())
+    # Of integers each is as likely as the others, the bounds too.
+    inclusive = spaces.Box(low, np.where(np.isfinite(high), high + 1, high), dtype=np.float64, seed=seed)
+    held = np.clip(np.floor(inclusive.sample()), *action.clips)
+    return np.asarray(np.clip(held, low, high).astype(action.dtype))
+
+
+def nothing(action: ActionSpec) -> NDArray[Any]:
+    """Return the action that does nothing, (A,): zero or the nearest to it; () where discrete: the first one.
+
+    Example:
+        >>> nothing(ActionSpec("box", (-1.0, 0.5), (1.0, 2.0)))
+        array([0. , 0.5])
+    """
+    if action.kind == "discrete":
+        return np.asarray(action.start)
+    return np.clip(np.zeros(action.size), *action.limits)
+
+
+def reward_threshold(env: str) -> float | None:
+    """Return the mean return from which Gymnasium calls an environment solved; None where it does not say."""
+    import gymnasium
+
+    try:
+        threshold = gymnasium.spec(env).reward_threshold
+    except gymnasium.error.Error:  # one of another engine alone
+        return None
+    return None if threshold is None else float(threshold)
+
+
+def _described(returns: Floats) -> dict[str, Any]:
+    known = returns[np.isfinite(returns)]
+    return {
+        "return_mean": float(known.mean()) if len(known) else None,
+        "return_std": float(known.std(ddof=1)) if len(known) > 1 else None,
+        "episodes": len(known),
+    }
