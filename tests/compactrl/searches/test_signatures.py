@@ -18,8 +18,9 @@ def test_the_file_for_editors_has_every_option():
 
 def test_the_signature_shows_every_option_with_its_type_and_default():
     parameters = inspect.signature(compactrl.search).parameters
-    assert list(parameters)[:3] == ["env", "out", "on_iteration"]
-    assert set(parameters) - {"env", "out", "on_iteration"} == keywords.SearchKeywords.__annotations__.keys()
+    own = ["env", "out", "callback", "progress"]
+    assert list(parameters)[:4] == own
+    assert set(parameters) - set(own) == keywords.SearchKeywords.__annotations__.keys()
     assert parameters["partitions"].default == 17
     assert parameters["partitions"].annotation == "int | float | str | None"
     assert parameters["steps"].default is None  # a method's own
@@ -43,5 +44,5 @@ def test_a_default_that_is_shown_is_the_default_given(method):
 
 def test_resume_shows_what_may_change():
     parameters = inspect.signature(compactrl.resume).parameters
-    assert set(parameters) == {"path", "on_iteration", "env"} | MAY_CHANGE
-    assert all(parameter.default is None for name, parameter in parameters.items() if name != "path")
+    assert set(parameters) == {"path", "env", "callback", "progress"} | MAY_CHANGE
+    assert all(parameters[name].default is None for name in MAY_CHANGE)
