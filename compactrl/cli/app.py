@@ -7,6 +7,7 @@ input, 129, 130 or 143 a search that was stopped and saved, 141 that whoever rea
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -182,4 +183,6 @@ def _usage(error: typer.TyperException, command: str) -> str:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    """Print a warning as one line; libraries put colours and a heading of their own into theirs."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(message)).removeprefix("WARN: ")
+    print(f"warning: {plain}", file=sys.stderr)

@@ -31,7 +31,9 @@ def export_command() -> Callable[..., None]:
         exported = export(run, out, **given)
         print(json.dumps(exported.manifest, indent=2) if as_json else describe_export(exported))
 
-    out = typer.Option(help="Folder of the C files, or a file that ends with .onnx.", show_default=False)
+    out = typer.Option(
+        metavar="PATH", help="Folder of the C files, or a file that ends with .onnx.", show_default=False
+    )
     return with_parameters(
         command,
         [

@@ -126,9 +126,11 @@ def play(
     ] = None,
     episodes: Annotated[int, typer.Option(metavar="COUNT", help="Episodes, one after the other.")] = 1,
 ) -> None:
-    """Film the policy in its environment, without a screen."""
+    """Film the policy in its environment, in real time and without a screen."""
+    from compactrl.cli.sentences import describe_play
     from compactrl.reports.film import play as film
+    from compactrl.runs.run import Run
 
-    played = film(run, video, episodes, on_episode=lambda text: print(text, file=sys.stderr, flush=True))
-    returns = ", ".join(f"{value:.1f}" for value in played.returns)
-    print(f"film in {played.path}: return {returns} in {', '.join(map(str, played.steps))} steps")
+    opened = Run(run)
+    played = film(opened, video, episodes, on_episode=lambda text: print(text, file=sys.stderr, flush=True))
+    print(describe_play(opened, played))

@@ -131,6 +131,6 @@ def _show_all(context: typer.Context, asked: bool) -> None:
         raise typer.Exit
 
 
-OUT = typer.Option(help="Folder of the run; by default a new one under runs/.", show_default=False)
+OUT = typer.Option(metavar="FOLDER", help="Folder of the run; by default a new one under runs/.", show_default=False)
 QUIET = typer.Option("--quiet", help="Show no progress.")
 HELP_ALL = typer.Option(ALL, help="Show every option and exit.", is_eager=True, callback=_show_all)

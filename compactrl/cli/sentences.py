@@ -10,6 +10,7 @@ from compactrl.reports.words import DASH
 from compactrl.searches.pace import count, duration
 
 if TYPE_CHECKING:
+    from compactrl.reports.film import Played
     from compactrl.runs.run import Run
 
 
@@ -211,16 +212,41 @@ def _similarity(similarity: dict[str, Any]) -> list[str]:
     return lines
 
 
+def describe_play(run: Run, played: Played) -> str:
+    """Say what a policy did in the episodes that were played, and what film there is of them."""
+    returns = ", ".join(f"{value:.1f}" for value in played.returns)
+    steps = ", ".join(map(str, played.steps))
+    lines = [f"return {returns} in {steps} steps"]
+    if played.path is not None:
+        lines = [f"film in {played.path}, {played.pace}", f"{lines[0]}, played in Gymnasium's {run.config['env']}"]
+    summary = run.summary if (run.path / "summary.json").exists() else {}
+    if summary.get("return_mean") is not None:
+        lines[-1] += (
+            f"; its search ended with {summary['return_mean']:.1f} ± {summary.get('return_std') or 0:.1f} over "
+            f"{summary['episodes']} episodes in {run.config['engine']}"
+        )
+    return "\n".join(lines)
+
+
 WORKER_VERSIONS = ("python", "compactrl", "envpool", "mujoco", "gymnasium", "numpy", "ray")
 """What the doctor shows of a worker."""
+CHECK_WIDTH = 18
+"""Of the doctor's names, in letters."""
 
 
 def describe_checks(report: dict[str, Any]) -> str:
-    """Say what the doctor found."""
-    lines = [f"{name:12} {value}" for name, value in {**report["machine"], **report["versions"]}.items()]
+    """Say what the doctor found: the machine, versions, what there is beside them, and what is missing for what."""
+    sections = [("machine", {**report["machine"], **report["versions"]}), ("found", report["found"])]
+    lines = []
+    for title, values in sections:
+        lines += [title, *(f"  {name:{CHECK_WIDTH}} {value}" for name, value in values.items())]
     for number, worker in enumerate(report.get("workers", []), 1):
         versions = ", ".join(f"{name} {worker['versions'].get(name, DASH)}" for name in WORKER_VERSIONS)
         description = f"{worker['machine']}, {worker['cores']} cores, {worker['memory']}, {versions}"
-        lines.append(f"{f'worker {number}':12} {description}")
-    lines += [f"problem: {problem}" for problem in report["problems"]] or ["all well"]
+        lines.append(f"{f'worker {number}':{CHECK_WIDTH + 2}} {description}")
+    if report["missing"]:
+        lines.append("not here, and only needed for what is named")
+        lines += [f"  {need['name']:{CHECK_WIDTH}} {need['purpose']}: {need['install']}" for need in report["missing"]]
+    lines += [f"note: {note}" for note in report["notes"]]
+    lines += [f"problem: {problem}" for problem in report["problems"]] or ["all well: searches run here"]
     return "\n".join(lines)

@@ -29,6 +29,7 @@ from compactrl.exports.rollouts import Starts
 from compactrl.exports.tanh import choose_tanh
 from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import before_rounding, golden, one_or_each, tolerances
+from compactrl.machine.needs import COMPILER, EMULATOR, NEEDS
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.storage.files import write_atomically, writing
@@ -194,8 +195,8 @@ def verified(
             size = size._replace(footprint=footprint)
             result["cortex_m4"] = cortex_m.tool_versions()
         else:
-            missing = f"{cortex_m.COMPILER} or {cortex_m.EMULATOR} is not installed ({cortex_m.PACKAGES})"
-            result["cortex_m4"] = f"not run: {missing}"
+            missing = f"{COMPILER} or {EMULATOR} is not installed"
+            result["cortex_m4"] = f"not run: {missing} (`{NEEDS[COMPILER].install}`)"
     return {"verification": result}, size
 
 

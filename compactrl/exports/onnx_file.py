@@ -16,6 +16,7 @@ from compactrl.encodings.storage import plain_bytes
 from compactrl.errors import CompactrlError, InputError
 from compactrl.exports.c import clips
 from compactrl.exports.vectors import tolerances
+from compactrl.machine.needs import NEEDS
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
@@ -135,7 +136,7 @@ def _packages() -> tuple[Any, Any]:
         import onnx
         import onnxruntime
     except ImportError as error:
-        raise InputError(f"--format onnx: {error}; install them with: pip install 'compactrl[onnx]'") from error
+        raise InputError(f"--format onnx: {error}; install them with: {NEEDS['onnx'].install}") from error
     return onnx, onnxruntime
 
 

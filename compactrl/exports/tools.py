@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compactrl.errors import CompactrlError
+from compactrl.machine.needs import NEEDS
 
 TIME_LIMIT = 300.0
 """Seconds before a compiler or an emulator is given up."""
@@ -35,7 +36,8 @@ def run(arguments: Sequence[str], folder: Path, what: str, stdin: bytes = b"") -
             list(arguments), cwd=folder, input=stdin, capture_output=True, timeout=TIME_LIMIT, check=False
         )
     except FileNotFoundError as error:
-        raise CompactrlError(f"{what}: {arguments[0]} is not installed") from error
+        need = NEEDS.get(arguments[0])
+        raise CompactrlError(f"{what}: {need.missing if need else f'{arguments[0]} is not installed'}") from error
     except subprocess.TimeoutExpired as error:
         raise CompactrlError(f"{what}: {arguments[0]} did not end within {TIME_LIMIT:.0f} seconds") from error
     if done.returncode:

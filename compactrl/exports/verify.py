@@ -28,6 +28,7 @@ from compactrl.exports.native import C99, STRICT, Native
 from compactrl.exports.rollouts import Starts, roll_out
 from compactrl.exports.tools import available, run, version
 from compactrl.exports.vectors import is_certain, one_or_each, tolerances
+from compactrl.machine.needs import NEEDS
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.types import Floats
@@ -92,7 +93,7 @@ def verify(program: Program, files: Path, starts: Starts, episodes: int) -> dict
     """
     compilers = available(*COMPILERS)
     if not compilers:
-        raise CompactrlError("--verify needs a C compiler: install gcc or clang")
+        raise CompactrlError(f"--verify needs a C compiler: `{NEEDS['gcc'].install}`, or clang")
     plan = program.plan
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)

@@ -25,7 +25,7 @@ def widths(value: Any) -> Any:
 
 def _absolute(value: Any) -> Any:
     """Return a folder's absolute path: a search may be resumed elsewhere."""
-    return str(Path(value).absolute()) if value else ""
+    return str(Path(value).absolute()) if value and isinstance(value, (str, Path)) else value
 
 
 Hidden = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(widths)]

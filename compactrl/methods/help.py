@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from compactrl.errors import either, flag_of
-from compactrl.methods.owners import every_part
+from compactrl.methods.owners import every_part, listed
 from compactrl.methods.rows import METHODS, Method
 from compactrl.methods.settings import method_of, named_values, resolve
 from compactrl.methods.variants import NEEDED, Entry, Variant, entries_of, recorded_only, variants
@@ -118,17 +118,9 @@ def _described(option: str, entry: Entry, panel: str, sentence: str = "") -> Opt
         words_of.setdefault(_shown(value), []).append(words)
     if any(words_of):
         first, *others = words_of
-        other = "".join(f"; {value or 'none'} with {_listed(words_of[value])}" for value in others)
+        other = "".join(f"; {value or 'none'} with {listed(words_of[value])}" for value in others)
         text += f" (default: {first or 'none'}{other})"
     return OptionHelp(option, _metavar(option, entry.field), text, panel, entry.values[0][1])
-
-
-def _listed(words: Sequence[str]) -> str:
-    """Return '--es cem or cmaes, --controller pointer' of '--es cem', '--es cmaes' and '--controller pointer'."""
-    names: dict[str, list[str]] = {}
-    for flag, name in (word.split(" ", 1) for word in words if word):
-        names.setdefault(flag, []).append(name)
-    return ", ".join(f"{flag} {either(of_flag)}" for flag, of_flag in names.items())
 
 
 def _sentence(option: str, method: Method) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from pydantic import BaseModel
 
 from compactrl.compressions import COMPRESSIONS
+from compactrl.errors import either
 from compactrl.learners import LEARNERS
 from compactrl.learners.metabatch import MetaBatchOptions
 from compactrl.methods.options import SearchOptions
@@ -44,6 +45,19 @@ def owners() -> dict[str, list[str]]:
 
 def _fields_of_compressions(method: Method) -> list[Collection[str]]:
     return [COMPRESSIONS[choice.compression].Options.model_fields.keys() for choice in method.choices.values()]
+
+
+def listed(words: Iterable[str]) -> str:
+    """Return owners in one phrase.
+
+    Example:
+        >>> listed(["--es cem", "--controller pointer", "--es cmaes"])
+        '--es cem or cmaes, --controller pointer'
+    """
+    names: dict[str, list[str]] = {}
+    for flag, name in (word.split(" ", 1) for word in words if word):
+        names.setdefault(flag, []).append(name)
+    return ", ".join(f"{flag} {either(of_flag)}" for flag, of_flag in names.items())
 
 
 def every_part() -> list[type[BaseModel]]:

@@ -20,7 +20,7 @@ from compactrl.learners.options import EvolutionOptions, widths
 from compactrl.learners.options import Options as LearnerOptions
 from compactrl.methods.names import ALIASES, current, current_name
 from compactrl.methods.options import SearchOptions
-from compactrl.methods.owners import owners
+from compactrl.methods.owners import listed, owners
 from compactrl.methods.presets import PRESETS
 from compactrl.methods.rows import METHODS, Choice, Method
 from compactrl.methods.values import validated
@@ -190,7 +190,7 @@ def _unknown_option(option: str, decided: Mapping[str, str], known: set[str]) ->
     flag = flag_of(option)
     if option in table:
         search = " ".join(f"{flag_of(part)} {name}" for part, name in decided.items())
-        return f"{flag} belongs to {' and '.join(table[option])}; this search is {search}"
+        return f"{flag} belongs to {listed(table[option])}; this search is {search}"
     names = [name.replace("_", "-") for name in sorted(known | table.keys() | ALIASES.keys())]
     hint = did_you_mean(flag[2:], names, lambda name: flag_of(current_name(name)))
     return f"unknown option {flag}.{hint} `compactrl search --help --method {decided['method']}` lists them"

@@ -1,14 +1,12 @@
-"""Play a run's policy in its environment and write what a camera sees: headless, as mp4 or gif.
+"""Play a run's policy in its environment and write what a camera sees: headless, as mp4 or gif, in real time.
 
-MuJoCo draws by EGL (a GPU, or Mesa's software) or by OSMesa; which of the two is there must be known before MuJoCo is
-imported, since it reads `MUJOCO_GL` only once. Frames come from Gymnasium, which knows a camera for each environment.
+Frames come from Gymnasium, which knows a camera for each environment. What a search saw in another engine is played in
+Gymnasium's environment of the same id, from starts of its own.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes.util
-import os
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,30 +14,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compactrl.errors import CompactrlError, InputError, did_you_mean
+from compactrl.errors import CompactrlError, InputError
+from compactrl.reports.camera import step_seconds
+from compactrl.reports.frames import Image, Pace, caption, check_place, film_file, pace
+from compactrl.reports.stage import CannotDrawError, Stage, with_camera
 from compactrl.runs.run import Run
 from compactrl.types import Floats
 
-KINDS = (".mp4", ".gif")
-LIBRARIES = {"egl": "EGL", "osmesa": "OSMesa"}
-INSTALL = (
-    "drawing without a screen needs EGL or OSMesa, and neither is there: `apt-get install libegl1 libgl1-mesa-dri`, or "
-    "`apt-get install libosmesa6`"
-)
-MOST_GIF_RATE = 25
-"""Frames a second of a gif: browsers slow down what claims more than 50, and files grow."""
 PLAY_STREAM = 0x91A7
 """Spawn key of the episodes' seeds."""
+TELL_SECONDS = 10.0
+"""Between lines that say how far an episode is."""
 
 
 class Played(NamedTuple):
-    """Episodes that were written to a file."""
+    """Episodes that were played."""
 
-    path: Path
+    path: Path | None
+    """Of the film; None where none was asked for and none can be drawn here."""
     returns: Floats
     """(episodes,)"""
     steps: list[int]
     """Of each episode."""
+    pace: str = ""
+    """What a second of the film is, in words."""
 
 
 def play(
@@ -52,147 +50,112 @@ def play(
 
     Args:
         run: a run, or its folder.
-        video: file ending in .mp4 or .gif; by default `play.mp4` in the run's folder.
+        video: file ending in .mp4 or .gif; by default `play.mp4` in the run's folder, and where nothing can be drawn
+            here, a warning that says why in its place, and returns without a film.
         episodes: how many, one after the other.
-        on_episode: called with a line of text before each episode: without a GPU, one takes a minute.
+        on_episode: called with a line of text as each episode begins, and every few seconds in it: without a GPU, one
+            takes a minute.
 
     Raises:
         InputError: the file's kind, the number of episodes, or the place to write to will not do.
-        CompactrlError: the environment cannot be drawn here.
+        CannotDrawError: a film was asked for, and the environment cannot be drawn here.
+        CompactrlError: there is no policy yet, an episode fails, or the film cannot be written.
     """
     opened = run if isinstance(run, Run) else Run(run)
     path = Path(video) if video else opened.path / "play.mp4"
-    if path.suffix.lower() not in KINDS:
-        raise InputError(f"--video {path}: expected a name that ends in .mp4 or .gif")
     if episodes < 1:
         raise InputError(f"--episodes {episodes}: expected at least 1")
-    if not path.parent.is_dir():
-        raise InputError(f"--video {path}: there is no folder {path.parent}")
+    check_place(path)
     policy = opened.policy
-    env = _environment(opened)
     try:
-        rate = max(1, round(float(env.metadata.get("render_fps") or 30)))
-        every = max(1, -(-rate // MOST_GIF_RATE)) if path.suffix.lower() == ".gif" else 1
+        stage = with_camera(opened)
+    except CannotDrawError as error:
+        if video:
+            raise
+        warnings.warn(f"no film: {error}", stacklevel=2)
+        evaluation = opened.evaluate(episodes)
+        return Played(None, evaluation.returns, [int(steps) for steps in evaluation.steps])
+    try:
+        seconds = step_seconds(stage.env)
+        paced = pace(seconds, path.suffix.lower(), stage.env.metadata.get("render_fps"))
         seeds = np.random.SeedSequence(opened.config["seed"], spawn_key=(PLAY_STREAM,)).generate_state(episodes) >> 1
         returns, steps = np.zeros(episodes), []
-        with _film(path, rate / every) as film:
+        with film_file(path, paced.rate) as write:
             for episode, seed in enumerate(seeds):
-                on_episode(f"drawing episode {episode + 1} of {episodes}")
-                returns[episode], taken = _episode(env, policy, int(seed), film, every)
+                title = f"episode {episode + 1} of {episodes}" if episodes > 1 else ""
+                shown = _Shown(stage, write, paced, seconds, title, on_episode)
+                returns[episode], taken = _episode(stage.env, policy, int(seed), shown)
                 steps.append(taken)
     finally:
-        env.close()
-    return Played(path, returns, steps)
+        stage.env.close()
+    return Played(path, returns, steps, _pace_in_words(opened.config["env"], seconds, paced))
 
 
-def _episode(env: Any, policy: Any, seed: int, film: Any, every: int) -> tuple[float, int]:
-    """Play one episode into a film, every so many-th frame; return its return and its steps."""
+class _Shown:
+    """An episode as it goes to the film.
+
+    Args:
+        stage: it is played on.
+        write: takes a frame.
+        paced: which steps are shown.
+        seconds: that a step takes, None where it is not known.
+        title: which of the episodes it is, where there are several.
+        tell: called with a line of text as it goes on.
+    """
+
+    def __init__(
+        self, stage: Stage, write: Callable[[Image], None], paced: Pace, seconds: float | None, title: str,
+        tell: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._stage, self._write, self._pace = stage, write, paced
+        self._seconds, self._title, self._tell, self._frames = seconds, title, tell, 0
+        self._told = -np.inf
+
+    def show(self, step: int, total: float, last: bool) -> None:
+        """Add the frames that a step has, and one of the last step in any case."""
+        count = self._pace.frames_until(step) - self._frames
+        if last:
+            count = 1
+        if count < 1:
+            return
+        if time.monotonic() - self._told > TELL_SECONDS:
+            self._tell(f"drawing {self._title or 'the episode'}" + (f", step {step}" if step else ""))
+            self._told = time.monotonic()
+        taken = "" if self._seconds is None else f"   {step * self._seconds:.1f} s"
+        text = f"{self._title}   step {step}{taken}   return {total:.1f}"
+        frame = caption(self._stage.picture(), text.strip())
+        for _ in range(count):
+            self._write(frame)
+        self._frames += count
+
+
+def _episode(env: Any, policy: Any, seed: int, shown: _Shown) -> tuple[float, int]:
+    """Play one episode into a film; return its return and its steps."""
     observation, _ = env.reset(seed=seed)
     total, steps, ended = 0.0, 0, False
+    discrete = not env.action_space.shape and hasattr(env.action_space, "n")
     while not ended:
-        if steps % every == 0:
-            film.append_data(_frame(env))
+        shown.show(steps, total, False)
         action = policy(np.asarray(observation, np.float64).ravel())
-        if env.action_space.shape:
-            action = action.astype(env.action_space.dtype)
-        observation, reward, terminated, truncated, _ = env.step(action if env.action_space.shape else int(action))
+        try:
+            observation, reward, terminated, truncated, _ = env.step(
+                int(action) if discrete else action.astype(env.action_space.dtype)
+            )
+        except Exception as error:
+            raise CompactrlError(
+                f"the environment raised {type(error).__name__} at step {steps + 1}: {error}"
+            ) from error
         total, steps, ended = total + float(reward), steps + 1, terminated or truncated
-    film.append_data(_frame(env))
+        if not (np.isfinite(total) and np.isfinite(observation).all()):
+            raise CompactrlError(f"the episode failed: the environment's numbers are not finite at step {steps}")
+    shown.show(steps, total, True)
     return total, steps
 
 
-def _frame(env: Any) -> Any:
-    frame = env.render()
-    if not isinstance(frame, np.ndarray) or frame.ndim != 3:
-        raise CompactrlError(
-            f"the environment's render() gave {type(frame).__name__}, expected an image (height, width, 3)"
-        )
-    height, width = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2  # mp4 wants even sizes
-    return np.ascontiguousarray(frame[:height, :width])
-
-
-def _environment(run: Run) -> Any:
-    """Return the run's environment with a camera."""
-    config = run.config
-    _choose_library()
-    import gymnasium
-
-    from compactrl.envs.engines.gymnasium import make_gymnasium
-    from compactrl.envs.modules import load_module
-
-    load_module(config["env_module"])
-    options = {**config["env_options"], "render_mode": "rgb_array"}
-    if config["max_episode_steps"]:
-        options["max_episode_steps"] = config["max_episode_steps"]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            env = make_gymnasium(config["env"], options)
-            _draw_simply(env)
-            env.reset(seed=0)
-            env.render()  # the first picture is where drawing fails, if it does
-    except gymnasium.error.NameNotFound as error:
-        raise CompactrlError(
-            f"{config['env']} cannot be drawn: it is EnvPool's, and Gymnasium, which has the cameras, does not know it."
-            f"{did_you_mean(config['env'], gymnasium.registry)}"
-        ) from error
-    except gymnasium.error.DependencyNotInstalled as error:
-        raise CompactrlError(f"{config['env']} cannot be drawn: {error}") from error
-    except InputError:
-        raise
-    except Exception as error:
-        library = os.environ.get("MUJOCO_GL")
-        hint = f" MUJOCO_GL is {library}; {INSTALL}" if library and _draws_by_mujoco(error) else ""
-        raise CompactrlError(f"{config['env']} cannot be drawn: {type(error).__name__}: {error}.{hint}") from error
-    return env
-
-
-def _draw_simply(env: Any) -> None:
-    """Leave shadows and most smoothing out: without a GPU they take ten times as long as all else together."""
-    quality = getattr(getattr(getattr(env.unwrapped, "model", None), "vis", None), "quality", None)
-    if quality is not None:
-        quality.shadowsize, quality.offsamples = 0, 2
-
-
-def _choose_library() -> None:
-    """Tell MuJoCo what to draw with, unless the user has.
-
-    Raises:
-        CompactrlError: neither library is there.
-    """
-    if os.environ.get("MUJOCO_GL"):
-        return
-    available = [name for name, library in LIBRARIES.items() if ctypes.util.find_library(library)]
-    if not available:
-        raise CompactrlError(INSTALL)
-    os.environ["MUJOCO_GL"] = available[0]
-
-
-def _draws_by_mujoco(error: Exception) -> bool:
-    text = f"{type(error).__module__} {error}".lower()
-    return any(word in text for word in ("gl", "mesa", "display", "attribute"))
-
-
-@contextlib.contextmanager
-def _film(path: Path, rate: float) -> Any:
-    """Open a film for writing; a film that was not finished does not stay behind, and the one before does.
-
-    Raises:
-        InputError: it cannot be written there.
-    """
-    import imageio.v2 as imageio
-
-    unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
-    options: dict[str, Any] = {"loop": 0, "duration": 1000 / rate} if path.suffix.lower() == ".gif" else {}
-    if path.suffix.lower() == ".mp4":
-        options = {"fps": rate, "macro_block_size": 2, "quality": 7}
-    try:
-        film = imageio.get_writer(unfinished, **options)
-    except OSError as error:
-        raise InputError(f"--video {path}: {error.strerror or error}") from error
-    try:
-        with film:
-            yield film
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+def _pace_in_words(env: str, seconds: float | None, paced: Pace) -> str:
+    """Say what a second of the film is."""
+    if seconds is None:
+        return f"{1 / paced.seconds:g} steps a second, since {env} does not say how long a step takes"
+    if paced.seconds != seconds:
+        return f"{1 / paced.seconds:g} steps a second, each of which takes {seconds:g} s"
+    return "in real time"

@@ -49,13 +49,15 @@ class Display(ABC):
     """
 
     last_line = True
-    """Whether the end is shown however soon it comes."""
+    """Whether the end is shown however soon it comes, and stays."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
         self._console = Console(stderr=True)
         notebook = self._console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None
-        self._bar = _bar(self._console) if (self._console.is_terminal or notebook) and not quiet else None
+        self._bar = (
+            _bar(self._console, not self.last_line) if (self._console.is_terminal or notebook) and not quiet else None
+        )
         self._task = self._bar.add_task("", total=None) if self._bar else None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep_looking, daemon=True)
@@ -94,7 +96,8 @@ class Display(ABC):
             return
         self._ended.set()
         self._thread.join()
-        self.show(time.monotonic(), end=self.last_line and error is None)
+        if self.last_line:
+            self.show(time.monotonic(), end=error is None)
         if self._bar:
             self._bar.stop()
 
@@ -130,10 +133,10 @@ def between_lines(elapsed: float) -> float:
     return min(max(LINE_SECONDS, elapsed / 30), LONGEST_BETWEEN_LINES)
 
 
-def _bar(console: Console) -> Progress:
+def _bar(console: Console, transient: bool) -> Progress:
     """Return a bar of one line, at 80 columns too: what does not fit is cut at the end of the text."""
     text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
-    return Progress(BarColumn(bar_width=10), text, console=console)
+    return Progress(BarColumn(bar_width=10), text, console=console, transient=transient)
 
 
 class SearchProgress(Display):

@@ -351,7 +351,7 @@ GHP += ["--critic-hidden", "8", "--reevaluation-episodes", "2", "--threads", "1"
         (["--decoder", "sparse"], "--decoder sparse: expected bilinear or dense"),
         (["--buffer-size", "15"], "--buffer-size 15 is less than --batch-size 16: nothing would ever be learned"),
         (["--learning-starts", "401"], "--steps 400: learning begins after 401 steps (--learning-starts 401"),
-        (["--exploration-noise", "0.1"], "--exploration-noise belongs to --method td3 and --learner td3"),
+        (["--exploration-noise", "0.1"], "--exploration-noise belongs to --method td3 or ddpg, --learner td3 or ddpg"),
         (["--hidden", "8"], "--hidden is not for --method ghp"),
         (["--population", "8"], "--population belongs to --method chromatic"),
         (["--method", "distill"], "--widths belongs to --method ghp"),

@@ -58,8 +58,11 @@ def test_a_wrong_name_gets_the_nearest_right_one(given, message):
         ({"method": "ghp", "hidden": 41}, "--hidden is not for --method ghp"),
         ({"method": "sac", "meta_batch": 4}, "--meta-batch belongs to --method ghp; this search is --method sac"),
         ({"method": "sac", "population": 4}, "--population belongs to --method chromatic"),
-        ({"method": "chromatic", "batch_size": 4}, "--batch-size belongs to --method sac and --learner sac"),
-        ({"method": "ghp", "policy_delay": 4}, "--policy-delay belongs to --method td3 and --learner td3"),
+        (
+            {"method": "chromatic", "batch_size": 4},
+            "--batch-size belongs to --method sac, td3, ddpg or distill,",
+        ),
+        ({"method": "ghp", "policy_delay": 4}, "--policy-delay belongs to --method td3 or ddpg, --learner td3 or ddpg"),
         (
             {"method": "chromatic", "learner": "sac"},
             "--learner sac is for --method ghp or sac; --method chromatic takes",

@@ -106,7 +106,13 @@ def test_an_environment_that_exists_once_is_not_shaken(monkeypatch):
 
 
 def test_a_summary_has_baselines_and_one_lane_alone_has_none(tmp_path):
-    options = {"env": "compactrl/Target-v0", "method": "linear", "population": 8, "steps": 400, "selection_episodes": 2}
+    options = {
+        "env": "compactrl/Target-v0",
+        "method": "linear",
+        "population": 8,
+        "steps": 400,
+        "reevaluation_episodes": 2,
+    }
     many = search(out=tmp_path / "many", **options)
     assert many.summary["baselines"] == baselines(describe("compactrl/Target-v0"), 0)
-    assert search(out=tmp_path / "one", **options, lanes=1).summary["baselines"] is None
+    assert search(out=tmp_path / "one", **options, num_envs=1).summary["baselines"] is None

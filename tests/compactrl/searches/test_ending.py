@@ -15,8 +15,8 @@ OPTIONS = {
     "method": "linear",
     "population": 8,
     "steps": 2400,
-    "selections": 3,
-    "selection_episodes": 2,
+    "reevaluations": 3,
+    "reevaluation_episodes": 2,
     "threads": 1,
     "seed": 3,
 }
@@ -104,7 +104,7 @@ def test_a_search_that_a_rule_has_ended_says_so_and_goes_on_where_the_rule_is_ch
 
 def test_patience_ends_a_search_in_which_nothing_improves(tmp_path):
     constant = {"env": "compactrl/Faulty-v0", "env_options": {"fault": "none"}, "max_episode_steps": 20}
-    options = {**OPTIONS, **constant, "steps": 20_000, "selections": 10, "patience": 0.2}
+    options = {**OPTIONS, **constant, "steps": 20_000, "reevaluations": 10, "patience": 0.2}
     run = search(out=tmp_path / "run", **options)
     assert run.summary["stopped_by"] == "patience"
     assert 4000 <= run.summary["env_steps"] <= 8000

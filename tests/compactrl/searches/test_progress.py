@@ -7,7 +7,7 @@ from compactrl.searches import progress as module
 from compactrl.searches.api import search, start
 from compactrl.searches.progress import Display, EvaluationProgress, Look, SearchProgress, evaluation_look
 
-OPTIONS = {"env": "compactrl/Target-v0", "method": "linear", "population": 8, "steps": 800, "selection_episodes": 2}
+OPTIONS = {"env": "compactrl/Target-v0", "method": "linear", "population": 8, "steps": 800, "reevaluation_episodes": 2}
 
 
 class Work(Display):

@@ -1,0 +1,78 @@
+"""What MuJoCo draws with: chosen, or said by the user, and what hinders it."""
+
+import os
+
+import pytest
+
+from compactrl.machine import drawing
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Make a machine with these libraries, value of MUJOCO_GL, and screen."""
+
+    def make(libraries=(), said="", screen=""):
+        files = {"egl": "EGL", "osmesa": "OSMesa"}
+        there = {files[name] for name in libraries}
+        monkeypatch.setattr("ctypes.util.find_library", lambda name: name if name in there else None)
+        for name, value in {"MUJOCO_GL": said, "DISPLAY": screen, "WAYLAND_DISPLAY": ""}.items():
+            monkeypatch.setenv(name, value)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("libraries", "said", "screen", "hindrance"),
+    [
+        (["egl"], "", "", ""),
+        (["osmesa"], "", "", ""),
+        ([], "", "", "neither is there: `apt-get install libegl1 libgl1-mesa-dri`, or `apt-get install libosmesa6`"),
+        (["egl"], "EGL", "", ""),
+        ([], "egl", "", "asks for EGL, which is not there: `apt-get install libegl1 libgl1-mesa-dri`"),
+        (
+            ["egl"],
+            "osmesa",
+            "",
+            "asks for OSMesa, which is not there: `apt-get install libosmesa6`, or unset it",
+        ),
+        (["egl"], "glfw", "", "needs a screen, and there is none: unset it, or set MUJOCO_GL=egl"),
+        (["egl"], "glfw", ":0", ""),
+        ([], "glfw", "", "needs a screen, and there is none: unset it, and `apt-get install libegl1"),
+        (["egl"], "off", "", "MUJOCO_GL=off turns drawing off: unset it, or set MUJOCO_GL=egl"),
+        (["osmesa"], "vulkan", "", "is not known: expected egl, osmesa or glfw; unset it, or set MUJOCO_GL=osmesa"),
+    ],
+)
+def test_what_hinders_drawing_is_said_with_what_to_do(machine, libraries, said, screen, hindrance):
+    machine(libraries, said, screen)
+    found = drawing.hindrance()
+    assert hindrance in found
+    assert bool(found) == bool(hindrance)
+
+
+def test_the_users_choice_stays_and_without_one_egl_comes_first(machine):
+    machine(["egl", "osmesa"], "osmesa")
+    drawing.choose()
+    assert os.environ["MUJOCO_GL"] == "osmesa"
+    machine(["egl", "osmesa"])
+    drawing.choose()
+    assert os.environ["MUJOCO_GL"] == "egl"
+    machine([])
+    drawing.choose()
+    assert os.environ["MUJOCO_GL"] == ""
+
+
+def test_a_library_that_is_there_and_does_not_draw_says_so(machine, monkeypatch):
+    machine(["egl"])
+    monkeypatch.setattr(drawing, "PROBE", "raise ImportError('Cannot initialize a EGL device display.')")
+    assert drawing.trial() == (
+        "EGL is there, and did not draw (ImportError: Cannot initialize a EGL device display.): Mesa's software draws "
+        "anywhere, `apt-get install libegl1 libgl1-mesa-dri`"
+    )
+
+
+def test_an_error_of_mujocos_own_is_told_from_others():
+    fields = {"__name__": "mujoco.egl"}
+    for source, expected in ((fields, True), ({"__name__": "mujocolike"}, False)):
+        with pytest.raises(ZeroDivisionError) as caught:
+            exec(compile("1 / 0", "there", "exec"), source)
+        assert drawing.is_mujocos(caught.value) == expected

@@ -1,0 +1,43 @@
+"""Stages: what Gymnasium makes with a camera, and why it does not."""
+
+import sys
+
+import pytest
+
+from compactrl.reports.stage import CannotDrawError, with_camera
+from compactrl.searches.api import search
+
+TINY = {
+    "method": "linear", "env": "CartPole-v1", "population": 2, "steps": 40, "selections": 1,
+    "selection_episodes": 2, "threads": 1, "max_episode_steps": 10,
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path):
+    return search(out=tmp_path / "run", **TINY)
+
+
+def test_without_pygame_it_says_which_packages_have_it(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pygame", None)  # an import of it fails
+    with pytest.raises(CannotDrawError) as caught:
+        with_camera(run)
+    assert str(caught.value) == (
+        "CartPole-v1 cannot be drawn: it is drawn with pygame, which is not installed: "
+        '`pip install "gymnasium[classic-control]"`'
+    )
+
+
+def test_robots_of_another_package_name_it(run, monkeypatch):
+    import gymnasium
+
+    monkeypatch.delitem(gymnasium.registry, "FetchReach-v4", raising=False)
+    run.config["env"] = "FetchReach-v4"
+    with pytest.raises(CannotDrawError, match="has it from gymnasium-robotics: `pip install gymnasium-robotics`"):
+        with_camera(run)
+
+
+def test_an_environment_that_is_not_what_the_policy_is_for_is_not_shown(run):
+    run.config["env"] = "Hopper-v5"
+    with pytest.raises(CannotDrawError, match="has 11 observations, and the policy is for 4, as the envpool engine"):
+        with_camera(run)
