@@ -439,7 +439,7 @@ def test_an_address_that_will_not_do_is_said_at_once(tmp_path, alone, address, m
 
 
 def test_more_workers_than_lanes_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"--workers 11: a generation has 10 lanes.*--lanes 11"):
+    with pytest.raises(InputError, match=r"--workers 11: a generation has 10 lanes.*--num-envs 11"):
         start({**SEARCH, "workers": 11}, tmp_path / "run")
 
 
