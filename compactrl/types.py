@@ -145,6 +145,8 @@ class Transitions(NamedTuple):
     """(T, L) False where the step failed; nothing else of it means anything."""
     achieved: Floats
     """(T, L, G) the goal that the step achieved, in environments with goals; else G = 0."""
+    begun: NDArray[np.bool_] | None = None
+    """(T, L) the step is the first of its episode: the one before may have been cut without a word; None: unknown."""
 
 
 class Outcomes(NamedTuple):

@@ -43,14 +43,21 @@ class HindsightBuffer(ReplayBuffer):
         """Keep transitions, of T steps in L lanes."""
         rows = np.concatenate([pack(transitions), transitions.achieved], axis=-1, dtype=np.float32)
         ended = transitions.terminated | transitions.truncated
+        begun = np.zeros_like(ended) if transitions.begun is None else transitions.begun
         for step, lane in np.ndindex(*ended.shape):
+            if begun[step, lane]:
+                self._close(lane)  # the one before has been cut since its last step
             self._unfinished[lane].append(rows[step, lane])
             self._failed[lane] |= not transitions.valid[step, lane]
             if ended[step, lane] or not transitions.valid[step, lane]:
-                episode = self._unfinished[lane]
-                if not self._failed[lane]:
-                    self._left[self._append(np.stack(episode))] = np.arange(len(episode))[::-1]
-                self._unfinished[lane], self._failed[lane] = [], False
+                self._close(lane)
+
+    def _close(self, lane: int) -> None:
+        """Take in the episode of a lane, which has ended."""
+        episode = self._unfinished[lane]
+        if episode and not self._failed[lane]:
+            self._left[self._append(np.stack(episode))] = np.arange(len(episode))[::-1]
+        self._unfinished[lane], self._failed[lane] = [], False
 
     def sample(self, count: int, generator: np.random.Generator) -> Experience:
         """Draw transitions uniformly, with replacement, and relabel a share of them."""

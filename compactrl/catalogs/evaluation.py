@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,7 @@ def evaluate_all(
     episodes: int = EPISODES,
     threads: int = 0,
     on_rows: Callable[[int, int], None] = lambda *_: None,
+    num_envs: int = 0,
 ) -> list[Row]:
     """Evaluate every architecture over whole episodes, without noise; goes on with a table that was begun.
 
@@ -47,6 +49,7 @@ def evaluate_all(
         threads: that step environments; 0 for every core.
         on_rows: called with how many architectures are done, and of how many; first with those of a table that was
             begun.
+        num_envs: parallel environments at most; 0 for as many as the search was given. Changes results.
 
     Returns:
         One row per architecture, the smallest first.
@@ -58,20 +61,23 @@ def evaluate_all(
 
     if episodes < 1:
         raise InputError(f"--episodes {episodes}: expected at least 1")
+    if num_envs:
+        catalog = catalog._replace(spec=replace(catalog.spec, environments=num_envs))
     architectures = in_turn(catalog.architectures, catalog.parameters)
-    side_by_side = max(1, LANES // episodes)
+    side_by_side = max(1, catalog.spec.at_most(LANES) // episodes)
     rows = _rows_to_go_on_with(catalog, episodes, architectures, side_by_side * ROUNDS)
     on_rows(len(rows), len(architectures))
     if len(rows) == len(architectures):
         return rows
     seed = np.random.SeedSequence(catalog.settings.search.seed, spawn_key=(EVALUATION_STREAM, 1))
-    lanes = side_by_side * episodes
+    lanes = catalog.spec.at_most(side_by_side * episodes)
     evaluator = LocalEvaluator(catalog.spec, lanes, seed, threads or None)
     try:
-        evaluator.load_state_dict({"resets": np.full(lanes, len(rows) // side_by_side)})
+        part = side_by_side * ROUNDS
+        resets_of_part = np.bincount(np.arange(part * episodes) % lanes, minlength=lanes)
+        evaluator.load_state_dict({"resets": len(rows) // part * resets_of_part})
         while len(rows) < len(architectures):
-            part = architectures[len(rows) : len(rows) + side_by_side * ROUNDS]
-            rows += _evaluate(catalog, part, evaluator, episodes)
+            rows += _evaluate(catalog, architectures[len(rows) : len(rows) + part], evaluator, episodes)
             if len(rows) == len(architectures):
                 rows.sort(key=lambda row: (row["parameters"], row["widths"]))
             write_json(catalog.run.path / FILE, {**_identity(catalog, episodes), "architectures": rows})
@@ -115,7 +121,8 @@ def _row(catalog: Catalog, widths: Widths, returns: Floats) -> Row:
 
 def _identity(catalog: Catalog, episodes: int) -> dict[str, Any]:
     """Return what a table is of."""
-    return {"checkpoint": catalog.iteration, "env_steps": catalog.env_steps, "episodes": episodes}
+    identity = {"checkpoint": catalog.iteration, "env_steps": catalog.env_steps, "episodes": episodes}
+    return {**identity, "environments": catalog.spec.environments or None}
 
 
 def _rows_to_go_on_with(catalog: Catalog, episodes: int, architectures: Sequence[Widths], part: int) -> list[Row]:
@@ -160,4 +167,5 @@ def _saved_rows(catalog: Catalog, episodes: int) -> list[Row]:
 
 def _aside(identity: dict[str, Any]) -> str:
     """Return the name under which a table is kept while another one is the run's."""
-    return f"architectures-{identity['checkpoint']}-{identity['episodes']}-episodes.json"
+    lanes = f"-{identity['environments']}-lanes" if identity["environments"] else ""
+    return f"architectures-{identity['checkpoint']}-{identity['episodes']}-episodes{lanes}.json"

@@ -20,6 +20,7 @@ from compactrl.cli import streams
 from compactrl.cli.evaluating import evaluate, select
 from compactrl.cli.exporting import EXPORT, export_command
 from compactrl.cli.looking import doctor, envs, methods
+from compactrl.cli.output import json_alone
 from compactrl.cli.reports import analyze, play, report
 from compactrl.cli.search_options import FURTHER, HELP
 from compactrl.cli.searching import resume, search_command
@@ -39,6 +40,7 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"] or ["--help"]
     debug = "--debug" in sys.argv[1:]
     warnings.showwarning = _show_warning
+    _shown.clear()
     if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):  # typer takes GITHUB_ACTIONS for a terminal
         os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
     streams.prepare()
@@ -130,7 +132,8 @@ def _only_listed() -> None:
 def _run(make: Callable[[], typer.Typer], arguments: list[str], debug: bool) -> int | None:
     """Run a command; returns the exit status. An error is one line on standard error, and raised with `debug`."""
     try:
-        status: int | None = make()(args=arguments, prog_name="compactrl", standalone_mode=False)
+        with json_alone("--json" in arguments):
+            status: int | None = make()(args=arguments, prog_name="compactrl", standalone_mode=False)
     except CompactrlError as error:
         if debug:
             raise
@@ -182,7 +185,13 @@ def _usage(error: typer.TyperException, command: str) -> str:
     return f"{text} (`{path} --help`)"
 
 
+_shown: set[str] = set()
+"""Warnings that this command has shown: one that many environments give is one for who reads it."""
+
+
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    """Print a warning as one line; libraries put colours and a heading of their own into theirs."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(message)).removeprefix("WARN: ")
-    print(f"warning: {plain}", file=sys.stderr)
+    """Print a warning as one line, once; libraries put colours and a heading of their own into theirs."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(message)).removeprefix("WARN: ").strip()
+    if plain not in _shown:
+        _shown.add(plain)
+        print(f"warning: {plain}", file=sys.stderr)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from compactrl.cli.output import print_json
 from compactrl.cli.parameters import Json, RunPath, whole_number
 from compactrl.errors import InputError
 from compactrl.quantities import read_size
@@ -31,6 +32,14 @@ def evaluate(
             metavar="COUNT", help="What the episodes follow from; by default the run's own seed.", show_default=False
         ),
     ] = None,
+    num_envs: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="COUNT",
+            help="Parallel environments at most, by default as the search was given. Changes results.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a policy without noise on episodes that neither its search nor its summary has seen."""
@@ -39,15 +48,21 @@ def evaluate(
     from compactrl.searches.progress import EvaluationProgress
 
     opened, count = load(run), whole_number("--episodes", episodes)
+    most = whole_number("--num-envs", num_envs) or 0
     if architectures is not None:
         if seed is not None:
             raise InputError("--seed is for the run's policy: leave it out with --architectures, whose table is kept")
-        _evaluate_all(opened, architectures, count, as_json)
+        _evaluate_all(opened, architectures, count, most, as_json)
         return
     with EvaluationProgress(quiet=as_json) as progress:
-        evaluation = opened.evaluate(count, seed=None if seed is None else _seed(seed), watch=progress.watch)
+        evaluation = opened.evaluate(
+            count, seed=None if seed is None else _seed(seed), watch=progress.watch, num_envs=most
+        )
     result = {**opened.report(evaluation), "evaluation_seed": evaluation.seed}
-    print(json.dumps(result, indent=2) if as_json else describe_evaluation(opened, result))
+    if as_json:
+        print_json(json.dumps(result, indent=2))
+    else:
+        print(describe_evaluation(opened, result))
 
 
 def _seed(text: str) -> int:
@@ -61,7 +76,7 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _evaluate_all(run: Run, architectures: str, episodes: int | None, as_json: bool) -> None:
+def _evaluate_all(run: Run, architectures: str, episodes: int | None, num_envs: int, as_json: bool) -> None:
     from compactrl.catalogs.catalog import open_catalog
     from compactrl.catalogs.evaluation import EPISODES, evaluate_all
     from compactrl.catalogs.summary import summarize
@@ -72,10 +87,10 @@ def _evaluate_all(run: Run, architectures: str, episodes: int | None, as_json: b
         raise InputError(f"--architectures '{architectures}': expected all")
     catalog = open_catalog(run)
     with CatalogProgress(len(catalog.architectures)) as progress:
-        rows = evaluate_all(catalog, episodes or EPISODES, on_rows=progress.note)
+        rows = evaluate_all(catalog, episodes or EPISODES, on_rows=progress.note, num_envs=num_envs)
     summary = summarize(rows)
     if as_json:
-        print(json.dumps({**summary, "architectures": rows}, indent=2))
+        print_json(json.dumps({**summary, "architectures": rows}, indent=2))
     else:
         print(describe_catalog(run, rows, summary))
 
@@ -107,4 +122,7 @@ def select(
         parameters = choice.parameters_in(limit or 0)
     opened = load(run)
     result = choice.select(open_catalog(opened), parameters, by, limit)
-    print(json.dumps(result, indent=2) if as_json else describe_selection(opened, result))
+    if as_json:
+        print_json(json.dumps(result, indent=2))
+    else:
+        print(describe_selection(opened, result))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from compactrl.cli.output import print_json
 from compactrl.cli.parameters import Json, Parameter, RunPath, with_parameters
 from compactrl.errors import flag_of
 
@@ -29,7 +30,10 @@ def export_command() -> Callable[..., None]:
         from compactrl.exports.describe import describe_export
 
         exported = export(run, out, **given)
-        print(json.dumps(exported.manifest, indent=2) if as_json else describe_export(exported))
+        if as_json:
+            print_json(json.dumps(exported.manifest, indent=2))
+        else:
+            print(describe_export(exported))
 
     out = typer.Option(
         metavar="PATH", help="Folder of the C files, or a file that ends with .onnx.", show_default=False

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from compactrl.cli.output import print_json
 from compactrl.cli.parameters import Json, RayAddress, Workers, whole_number
 from compactrl.errors import InputError
 
@@ -26,7 +27,7 @@ def methods(as_json: Json = False) -> None:
             }
             for method in METHODS.values()
         ]
-        print(json.dumps(described, indent=2))
+        print_json(json.dumps(described, indent=2))
         return
     rows = [
         (method.name, method.summary, ", ".join(method.choices), ", ".join(method.learners))
@@ -51,7 +52,7 @@ def envs(
     if not rows:
         raise InputError(f"no environment has '{pattern}' in its id: `compactrl envs` without it lists the usual ones")
     if as_json:
-        print(json.dumps([row._asdict() for row in rows], indent=2))
+        print_json(json.dumps([row._asdict() for row in rows], indent=2))
         return
     print_table(("--env", "engine", "observations", "actions", "episode steps"), [tuple(map(str, row)) for row in rows])
 
@@ -62,6 +63,9 @@ def doctor(workers: Workers = None, ray_address: RayAddress = None, as_json: Jso
     from compactrl.cli.sentences import describe_checks
 
     report = examine(whole_number("--workers", workers) or 0, ray_address or "")
-    print(json.dumps(report, indent=2) if as_json else describe_checks(report))
+    if as_json:
+        print_json(json.dumps(report, indent=2))
+    else:
+        print(describe_checks(report))
     if report["problems"]:
         raise typer.Exit(1)

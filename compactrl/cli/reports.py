@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from compactrl.cli.output import print_json
 from compactrl.cli.parameters import Json, RunPath
 from compactrl.errors import InputError
 
@@ -57,7 +58,7 @@ def report(
     elif latex:
         print(comparison.to_latex(), end="")
     elif as_json:
-        print(comparison.to_json())
+        print_json(comparison.to_json())
     else:
         _show(comparison, html is None)
 
@@ -115,7 +116,10 @@ def analyze(run: RunPath, as_json: Json = False) -> None:
     from compactrl.reports.analysis import analyze as look
 
     analysis = look(run).to_dict()
-    print(json.dumps(analysis, indent=2, ensure_ascii=False) if as_json else describe_analysis(analysis))
+    if as_json:
+        print_json(json.dumps(analysis, indent=2, ensure_ascii=False))
+    else:
+        print(describe_analysis(analysis))
 
 
 def play(

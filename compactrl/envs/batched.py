@@ -25,6 +25,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.envs.answers import NUMBERS, AnswerError
 from compactrl.errors import InputError
 from compactrl.types import Floats, Integers
 
@@ -39,7 +40,7 @@ class BatchedEnvironment(Protocol):
     """Environments of one kind, stepped together; made with the number of lanes, and options by name.
 
     Episodes have no limit of steps here: whoever steps them counts. A lane whose simulation has failed returns NaN;
-    what is raised fails the episodes of all lanes of the call.
+    what is raised fails the episodes of all lanes of the call. It may have a method `close`, called at the end.
     """
 
     observation_space: Any
@@ -109,21 +110,30 @@ def parts_of(returned: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool
     """Return what a step returned as four parts.
 
     Raises:
-        ValueError: it is something else.
+        AnswerError: it is something else.
     """
     if not isinstance(returned, tuple) or len(returned) not in (3, 4):
-        raise ValueError("step returned something else than (observation, reward, terminated) and perhaps measures")
+        raise AnswerError("step returned something else than (observation, reward, terminated) and perhaps measures")
     observation, reward, terminated = returned[:3]
     return observation, reward, terminated, returned[3] if len(returned) == 4 else {}
+
+
+def close(environment: BatchedEnvironment) -> None:
+    """Close it, where it has something to close: a method `close`."""
+    method = getattr(environment, "close", None)
+    if method is not None:
+        method()
 
 
 def checked(what: str, values: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     """Return an array of this shape and type.
 
     Raises:
-        ValueError: it has another shape.
+        AnswerError: it has another shape, or is not of numbers.
     """
-    array = np.asarray(values, dtype)
+    array = np.asarray(values)
+    if array.dtype.kind not in NUMBERS:
+        raise AnswerError(f"{what} is of the type {array.dtype}: expected numbers")
     if array.shape != shape:
-        raise ValueError(f"{what} has shape {array.shape}, expected {shape}")
-    return array
+        raise AnswerError(f"{what} has shape {array.shape}, expected {shape}")
+    return array.astype(dtype, copy=False)

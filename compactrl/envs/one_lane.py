@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.batched import checked, parts_of
+from compactrl.envs.batched import checked, close, parts_of
 
 LANE = np.zeros(1, np.int64)
 
@@ -48,6 +48,10 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
     def render(self) -> None:
         """Raise NotImplementedError."""
         raise NotImplementedError("batched environments have no camera")
+
+    def close(self) -> None:
+        """Close it, where that is something to do."""
+        close(self._lane)
 
     def _flat(self, observation: Any) -> NDArray[Any]:
         space = self.observation_space

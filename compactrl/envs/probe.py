@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.envs.answers import raised
 from compactrl.types import Floats
 
 EPISODES, STEPS = 2, 10
@@ -57,27 +58,40 @@ class Probe:
 
 
 def probe(env: Any, make: Callable[[], Any]) -> Probe:
-    """Take a few steps in an environment with goals; raises nothing that the environment raises.
+    """Take a few steps in an environment with goals, and close it; raises nothing that the environment raises.
 
-    Another one takes the same by turns: what both draw from one state, or each from a generator of its own that no seed
-    decides, shows as a difference.
+    Another one, made after that, takes the same: there may be one at a time. What both draw from one state, or each
+    from a generator of its own that no seed decides, shows as a difference.
 
     Args:
         env: freshly made, and of no other use.
         make: makes another one.
     """
-    with warnings.catch_warnings(), contextlib.ExitStack() as opened:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a search's environments give the same ones
-        twin = None
-        with contextlib.suppress(Exception):  # there may be one at a time
-            twin = make()
-            opened.callback(_close, twin)
-        tried = _Trial(env, twin)
+        tried, problem = _Trial(env), ""
         try:
             tried.run()
-        except Exception as error:
-            return Probe(tuple(tried.steps), f"{type(error).__name__}: {error}", tried.repeats)
-    return Probe(tuple(tried.steps), "", tried.repeats)
+        except BaseException as error:
+            problem = raised(error)
+        close_quietly(env)
+        return Probe(tuple(tried.steps), problem, _does_the_same(make, tried.seen))
+
+
+def _does_the_same(make: Callable[[], Any], seen: list[NDArray[Any]]) -> bool:
+    """Return whether another environment does what was seen of one; nothing is said of one that raises."""
+    try:
+        twin = make()
+    except BaseException as error:
+        raised(error)
+        return True
+    tried = _Trial(twin)
+    try:
+        tried.run()
+    except BaseException as error:
+        raised(error)
+    close_quietly(twin)
+    return all(np.array_equal(*pair, equal_nan=True) for pair in zip(seen, tried.seen, strict=False))
 
 
 def resets_repeat(env: Any) -> bool:
@@ -90,42 +104,32 @@ def resets_repeat(env: Any) -> bool:
         warnings.simplefilter("ignore")  # a search's environments give the same ones
         try:
             return np.array_equal(_begun(env, 0), _begun(env, 0), equal_nan=True)
-        except Exception:
+        except BaseException as error:
+            raised(error)
             return True
 
 
 class _Trial:
-    """The steps of an environment, and of its twin as long as that does the same."""
+    """Some steps of an environment: what it answered, and what was seen of it."""
 
-    def __init__(self, env: Any, twin: Any) -> None:
+    def __init__(self, env: Any) -> None:
         self.steps: list[Step] = []
-        self.repeats = True
-        self._env, self._twin = env, twin
+        self.seen: list[NDArray[Any]] = []
+        """(O,) as an episode begins, (O + 2,) of a step."""
+        self._env = env
         self._actions = copy.deepcopy(env.action_space)  # which an environment may share with others
         self._actions.seed(0)
 
     def run(self) -> None:
         """Take the steps."""
         for episode in range(EPISODES):
-            self._compare(_begun(self._env, episode), _begun, episode)
+            self.seen.append(_begun(self._env, episode))
             for _ in range(STEPS):
-                action = self._actions.sample()
-                step = _step(self._env, copy.copy(action))
+                step = _step(self._env, self._actions.sample())
                 self.steps.append(step)
-                self._compare(_told(step), _taken, action)
+                self.seen.append(_told(step))
                 if step.ended:
                     break
-
-    def _compare(self, seen: NDArray[Any], do: Callable[[Any, Any], NDArray[Any]], given: Any) -> None:
-        """Let the twin do the same with what was given; nothing is said of one that raises."""
-        if self._twin is None:
-            return
-        try:
-            self.repeats = np.array_equal(seen, do(self._twin, given), equal_nan=True)
-        except Exception:
-            self._twin = None
-        if not self.repeats:
-            self._twin = None
 
 
 def _begun(env: Any, seed: int) -> NDArray[Any]:
@@ -133,19 +137,17 @@ def _begun(env: Any, seed: int) -> NDArray[Any]:
     return np.array(env.reset(seed=seed)[0], np.float64)
 
 
-def _taken(env: Any, action: Any) -> NDArray[Any]:
-    """Take an action; return what is told of the step, (O + 2,)."""
-    return _told(_step(env, action))
-
-
 def _told(step: Step) -> NDArray[Any]:
     """Return what a policy or its learner gets to know of a step, as one row."""
     return np.concatenate([np.ravel(step.observation), [step.reward, step.ended]])
 
 
-def _close(env: Any) -> None:
-    with contextlib.suppress(Exception):
+def close_quietly(env: Any) -> None:
+    """Close an environment that was tried; a search's own ones say what goes wrong there."""
+    try:
         env.close()
+    except BaseException as error:
+        raised(error)
 
 
 @contextlib.contextmanager

@@ -9,9 +9,10 @@ import contextlib
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from compactrl.envs.engines import CHOICES, ENGINES
+from compactrl.envs.engines import CHOICES, ENGINES, EngineKind
 from compactrl.envs.given import find
 from compactrl.envs.modules import load_module
 from compactrl.envs.spec import EnvironmentSpec
@@ -25,7 +26,8 @@ def environment_of(options: Mapping[str, Any]) -> EnvironmentSpec:
         InputError: there is no such module or environment, or it cannot be searched.
     """
     load_module(options["env_module"])
-    return describe(options["env"], options["engine"], options["max_episode_steps"], options["env_options"])
+    spec = describe(options["env"], options["engine"], options["max_episode_steps"], options["env_options"])
+    return replace(spec, environments=options.get("max_envs", 0))  # not in runs of before there was a limit
 
 
 def describe(
@@ -48,10 +50,29 @@ def describe(
     find(env)
     kinds = list(ENGINES.values()) if engine == "auto" else [ENGINES[engine]]
     for kind in kinds:
-        spec = kind.describe(env, max_episode_steps, dict(kwargs or {}))
+        spec = _described(kind, env, max_episode_steps, dict(kwargs or {}))
         if spec is not None:
             return spec
     raise InputError(_not_there(env, engine))
+
+
+def _described(kind: EngineKind, env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
+    """Say what an engine knows of an environment.
+
+    Raises:
+        InputError: it does not take these options; where its twin does, that is said.
+    """
+    try:
+        return kind.describe(env, max_episode_steps, options)
+    except InputError as error:
+        if not options or not kind.twin:
+            raise
+        taken = None
+        with contextlib.suppress(InputError):
+            taken = ENGINES[kind.twin].describe(env, max_episode_steps, options)
+        if taken is None:
+            raise
+        raise InputError(f"{error}. --engine {kind.twin} takes these options, and is slower") from error
 
 
 def _not_there(env: str, engine: str) -> str:

@@ -45,6 +45,8 @@ class EnvironmentSpec:
     """Whether somebody set `max_episode_steps`, the environment or the user; else it is compactrl's own."""
     resumes_exactly: bool = True
     """Whether a lane's next episode depends on its count of resets alone, not on what was done before."""
+    environments: int = 0
+    """At most so many exist at any time, as the user says by `--num-envs`; 0 for as many as are of use."""
     names: tuple[str, ...] = ()
     """(O,) what the numbers of an observation are, where its space has words for them."""
     repeats: bool = True
@@ -52,10 +54,48 @@ class EnvironmentSpec:
     layout: Layout = field(default=(), compare=False)
     """How its observations become rows of numbers, where they are none themselves."""
 
+    def at_most(self, lanes: int) -> int:
+        """Return so many lanes, or as many as there may be environments at a time."""
+        return min(lanes, self.environments or lanes)
+
     @property
     def alive_bonus(self) -> float:
         """Reward a step for not having fallen; 0 where there is none or it is not known."""
         return ALIVE_BONUS.get(self.id.split("-")[0], 0.0)
+
+
+SERVED = "compactrl takes Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these, flattened"
+
+
+def observation_size(env: str, space: Any) -> int:
+    """Return how many numbers a Gymnasium observation space has once it is flat, O.
+
+    Raises:
+        InputError: it has none, or there is no fixed number of them.
+    """
+    import gymnasium
+
+    odd = _unserved(space)
+    if odd is not None:
+        where = "" if odd is space else f" {odd} in"
+        raise InputError(
+            f"{env} has{where} observations {space}, of no fixed number of numbers: {SERVED}. Register the environment "
+            "with a gymnasium.ObservationWrapper around it that makes a Box of what matters"
+        )
+    size = int(gymnasium.spaces.utils.flatdim(space))
+    if not size:
+        raise InputError(f"{env} has observations {space}, which has no number: a policy needs one or more")
+    return size
+
+
+def _unserved(space: Any) -> Any:
+    """Return the first part of a space that is not served; None where all is."""
+    from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
+
+    if isinstance(space, Dict | Tuple):
+        parts = space.spaces.values() if isinstance(space, Dict) else space.spaces
+        return next((odd for part in parts if (odd := _unserved(part)) is not None), None)
+    return None if isinstance(space, Box | Discrete | MultiDiscrete | MultiBinary) else space
 
 
 def action_spec(env: str, space: Any) -> ActionSpec:
@@ -77,10 +117,10 @@ def action_spec(env: str, space: Any) -> ActionSpec:
         high = [inside(int(bound), -np.inf) if bounded else np.inf for bound, bounded in _sides(space, "high", "above")]
         return ActionSpec("box", tuple(low), tuple(high), dtype=str(space.dtype))
     hint = {
-        gymnasium.spaces.MultiDiscrete: ": a Box of integers has several whole numbers",
-        gymnasium.spaces.MultiBinary: ": a Box of integers from 0 to 1 has several yes-or-no actions",
-    }.get(type(space), "")
-    raise InputError(f"{env} has actions {space}: compactrl needs a flat Box or Discrete{hint}")
+        gymnasium.spaces.MultiDiscrete: "a Box of integers has several whole numbers",
+        gymnasium.spaces.MultiBinary: "a Box of integers from 0 to 1 has several yes-or-no actions",
+    }.get(type(space), "a gymnasium.ActionWrapper around the environment can make its actions of one")
+    raise InputError(f"{env} has actions {space}: compactrl needs a flat Box or Discrete: {hint}")
 
 
 def _sides(space: Any, bound: str, side: str) -> Iterator[tuple[Any, bool]]:

@@ -38,6 +38,42 @@ class Evaluator(Protocol):
         """Give the environments back."""
 
 
+class Borrowed:
+    """Another part's lanes, used between its turns: where there may be no more environments than those.
+
+    It has no state of its own, and closes nothing.
+
+    Args:
+        evaluator: whose lanes these are.
+    """
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+
+    @property
+    def underway(self) -> int:
+        """None: whose lanes these are counts them."""
+        return 0
+
+    def evaluate(self, trials: Trials) -> Outcomes:
+        """See `Evaluator`; episodes that stand in the lanes are cut."""
+        return self._evaluator.evaluate(trials)
+
+    def collect(self, trials: Trials) -> Outcomes:
+        """See `Evaluator`."""
+        return self._evaluator.collect(trials)
+
+    def state_dict(self) -> State:
+        """Return nothing: whose lanes these are has their state."""
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 def run_trials(evaluator: Evaluator, trials: Trials) -> Outcomes:
     """Run trials as they ask for: those with an exploration collect experience, others are whole episodes."""
     return evaluator.evaluate(trials) if trials.exploration is None else evaluator.collect(trials)

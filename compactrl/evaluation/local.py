@@ -66,8 +66,13 @@ class LocalEvaluator:
         return 0 if results is None else int(results.steps.sum()) + sum(block.underway for block in self._blocks)
 
     def evaluate(self, trials: Trials) -> Outcomes:
-        """Run each trial for one whole episode; the outcome does not depend on threads or blocks."""
+        """Run each trial for one whole episode; the outcome does not depend on threads or blocks.
+
+        Episodes that stand in the lanes are cut.
+        """
         check_tasks(trials)
+        for standing in self._standing:
+            standing.cut()
         results = self._results = Results.of(len(trials.designs), self.spec)
         try:
             with single_threaded_blas():
@@ -99,8 +104,8 @@ class LocalEvaluator:
         for block in self._blocks:
             block.stopped = True
         self._drivers.shutdown()
-        for block in self._blocks:
-            block.engine.close()
+        while self._blocks:
+            self._blocks.pop(0).engine.close()
 
     @property
     def resets(self) -> Integers:

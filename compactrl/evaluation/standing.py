@@ -43,6 +43,7 @@ class Collected:
             truncated=flags(),
             valid=flags(),
             achieved=numbers(spec.goal.size if spec.goal else 0),
+            begun=flags(),
         )
         self.returns = np.full((steps, lanes), np.nan)
         """(T, L) of the episodes that ended at each step."""
@@ -165,6 +166,8 @@ class Standing:
         seen.terminated[step, lanes] = terminated
         seen.truncated[step, lanes] = answer.done & ~terminated
         seen.valid[step, lanes] = valid
+        if seen.begun is not None:
+            seen.begun[step, lanes] = [len(self._actions[lane]) == 1 for lane in standing]
         if answer.achieved is not None:
             seen.achieved[step, lanes] = answer.achieved
         for name, values in answer.measures.items():
@@ -182,6 +185,10 @@ class Standing:
             failed[position] = True
             collected.failures[int(self._block.offset + lanes[position])] = reason
         return failed
+
+    def cut(self) -> None:
+        """Let go of the episodes that stand: their lanes are wanted for something else."""
+        self._fresh[:] = True
 
     def episodes(self) -> dict[int, Episode]:
         """Return the episodes that stand, by lane."""

@@ -39,7 +39,7 @@ class Rollout(NamedTuple):
 
 
 def roll_out(starts: Starts, act: Act, episodes: int, steps: int | None = None, stride: int = 1) -> Rollout:
-    """Run episodes, all at once.
+    """Run episodes, all at once, or as many at a time as there may be environments.
 
     Args:
         starts: where they begin.
@@ -48,7 +48,17 @@ def roll_out(starts: Starts, act: Act, episodes: int, steps: int | None = None, 
         steps: end each after so many environment steps; to its end without.
         stride: keep the observations of every such step.
     """
-    engine = make_engine(starts.spec, starts.seeds(episodes), len(os.sched_getaffinity(0)))
+    seeds, most = starts.seeds(episodes), starts.spec.at_most(episodes)
+    parts = [
+        _together(starts.spec, seeds[first : first + most], act, steps, stride) for first in range(0, episodes, most)
+    ]
+    return Rollout(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def _together(spec: EnvironmentSpec, seeds: list[int], act: Act, steps: int | None, stride: int) -> Rollout:
+    """Run an episode from each of these seeds, all at once; the rest is as in `roll_out`."""
+    episodes = len(seeds)
+    engine = make_engine(spec, seeds, len(os.sched_getaffinity(0)))
     try:
         running = np.arange(episodes)
         returns, kept = np.zeros(episodes), []
@@ -72,4 +82,4 @@ def roll_out(starts: Starts, act: Act, episodes: int, steps: int | None = None, 
             taken += 1
     finally:
         engine.close()
-    return Rollout(returns, np.concatenate(kept) if kept else np.zeros((0, starts.spec.observation_size)))
+    return Rollout(returns, np.concatenate(kept) if kept else np.zeros((0, spec.observation_size)))

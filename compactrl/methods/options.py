@@ -65,8 +65,14 @@ class SearchOptions(BaseModel):
     num_envs: int = Field(
         0,
         ge=0,
-        description="Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Changes "
-        "results.",
+        description="Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is "
+        "given, no more ever exist at a time: re-evaluations and the final evaluation share them. Changes results.",
+    )
+    max_envs: int = Field(
+        0,
+        ge=0,
+        description="Environments that exist at any time, at most: num_envs where that is given; 0 for any number.",
+        json_schema_extra={"recorded_only": True},
     )
     threads: int = Field(0, ge=0, description="Threads that step environments; 0 is every core. Changes no result.")
     workers: int = Field(

@@ -16,7 +16,7 @@ from compactrl.reports.reading import Record
 from compactrl.types import Floats
 
 NO_PART_OF_A_SETTING = frozenset(
-    {"seed", "threads", "checkpoint_seconds", "num_envs", "workers", "ray_address", "device"}
+    {"seed", "threads", "checkpoint_seconds", "num_envs", "max_envs", "workers", "ray_address", "device"}
 )
 """Options that runs of one setting may differ in: the seed, and what changes speed or the grouping of episodes only."""
 NAMED_OTHERWISE = frozenset(

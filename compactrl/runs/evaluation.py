@@ -133,7 +133,7 @@ def run_episodes(
 
     check_episodes(episodes)
     check_fits(policy, spec)
-    lanes = 1 if exists_once(spec.id) else min(episodes, EVALUATION_LANES)
+    lanes = 1 if exists_once(spec.id) else spec.at_most(min(episodes, EVALUATION_LANES))
     evaluator = LocalEvaluator(spec, lanes, seed, threads or None)
     try:
         if watch is not None:

@@ -145,6 +145,7 @@ class Run:
         env: Environment | None = None,
         env_options: dict[str, Any] | None = None,
         watch: Watch | None = None,
+        num_envs: int | None = None,
     ) -> Evaluation:
         """Run the noise-free policy for whole episodes that neither the search nor its summary has seen.
 
@@ -156,6 +157,7 @@ class Run:
             env: another environment, as `compactrl.search` takes one; by default the run's.
             env_options: its options; by default the run's where it is the run's environment, else none.
             watch: see `run_episodes`.
+            num_envs: parallel environments at most; by default as many as its search was given. Changes results.
 
         Raises:
             InputError: fewer than one episode, or an environment that the policy is not for.
@@ -165,7 +167,7 @@ class Run:
         check_episodes(episodes)
         if seed < 0:
             raise InputError(f"--seed {seed}: expected a whole number, at least 0")
-        policy, spec = self.policy, self._environment(env, env_options)
+        policy, spec = self.policy, self._environment(env, env_options, num_envs or 0)
         return run_episodes(policy, spec, episodes, fresh_seeds(seed), threads or 0, watch)._replace(seed=seed)
 
     def evaluate_for_summary(self, episodes: int, threads: int = 0, watch: Watch | None = None) -> Evaluation:
@@ -174,7 +176,7 @@ class Run:
         return run_episodes(self.policy, self._environment(), episodes, seed, threads, watch)
 
     def _environment(
-        self, environment: Environment | None = None, options: dict[str, Any] | None = None
+        self, environment: Environment | None = None, options: dict[str, Any] | None = None, num_envs: int = 0
     ) -> EnvironmentSpec:
         """Return the environment of an evaluation."""
         from compactrl.envs.registry import environment_of
@@ -186,6 +188,7 @@ class Run:
         else:
             anew = {"engine": "auto", "max_episode_steps": 0, "env_options": {}}
             described = {**self.config, **anew, **given.options, "env": given.name}
+        described["max_envs"] = num_envs or self.config.get("max_envs", 0)
         return environment_of(described if options is None else {**described, "env_options": options})
 
     def report(self, evaluation: Evaluation) -> dict[str, Any]:

@@ -233,6 +233,7 @@ def finish(
                 "--steps COUNT, or begin anew with a smaller --max-episode-steps or fewer --num-envs"
             )
         if search.stopped_by:
+            search.close_environments()
             threads = search.options.threads
             report = run.report(run.evaluate_for_summary(FINAL_EPISODES, threads, watch))
             summary = {

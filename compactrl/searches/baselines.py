@@ -57,7 +57,7 @@ def baselines(spec: EnvironmentSpec, seed: int, threads: int = 0) -> dict[str, d
     size, count = spec.observation_size, len(actions)
     silent = Stacked((Layer(np.zeros((count, spec.action.size, size), np.float32), None),))
     unchanged = Normalizer(np.zeros(size), np.ones(size))
-    evaluator = LocalEvaluator(spec, LANES, lanes_seed, threads or None)
+    evaluator = LocalEvaluator(spec, spec.at_most(LANES), lanes_seed, threads or None)
     try:
         outcomes = evaluator.evaluate(Trials(silent, unchanged, np.zeros((count, 0), np.int64), actions=actions))
     finally:

@@ -53,8 +53,8 @@ class SearchKeywords(TypedDict, total=False):
     """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg or
     distill)"""
     num_envs: int | float | str | None
-    """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Changes results. (default:
-    0)"""
+    """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is given, no more
+    ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0)"""
     threads: int | float | str | None
     """Threads that step environments; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None

@@ -18,6 +18,8 @@ import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.compressions.base import Compression
+from compactrl.envs.modules import absolute_module
+from compactrl.envs.notices import begin_anew
 from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
@@ -77,6 +79,10 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     Raises:
         InputError: an option, the environment, or a run that an option names will not do.
     """
+    begin_anew()
+    if folder is None:  # a run keeps the limit that it began with
+        given = named_values(given)
+        given = {**given, "max_envs": given.get("num_envs") or 0}
     setup = set_up(given)
     settings = setup.settings
     if setup.spec.action.warning():
@@ -116,7 +122,9 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     values = with_environment_of_teacher(with_colorings(named_values(given)))
     method, spec = method_of(values), None
     if method.goal_learner and not values.get("learner"):  # its options depend on it
-        environment = validated(SearchOptions, {name: values[name] for name in ENVIRONMENT if name in values})
+        environment = validated(
+            SearchOptions, {name: values[name] for name in (*ENVIRONMENT, "max_envs") if name in values}
+        )
         spec = environment_of(environment.model_dump())
     settings = resolve(values, goals=spec is not None and spec.goal is not None)
     spec = spec or environment_of(settings.search.model_dump())
@@ -135,6 +143,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
 def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     """Return settings with what the environment and this version decide."""
     decided = {"engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "num_envs": settings.lanes}
+    decided["env_module"] = absolute_module(settings.search.env_module)
     learner = settings.learner
     if isinstance(learner, EvolutionOptions) and learner.alive_bonus is None:
         learner = learner.model_copy(update={"alive_bonus": spec.alive_bonus})

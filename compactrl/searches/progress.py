@@ -139,6 +139,13 @@ def _bar(console: Console, transient: bool) -> Progress:
     return Progress(BarColumn(bar_width=10), text, console=console, transient=transient)
 
 
+def _environments(search: Search) -> str:
+    """Say how many environments there are, and whether that is all there will be at any time."""
+    count = search.environments
+    most = "at most " if search.spec.environments else ""
+    return f"{most}{count} environment{'s' if count > 1 else ''}"
+
+
 class SearchProgress(Display):
     """Shows how a search goes, and warns of one that will take hours.
 
@@ -157,7 +164,8 @@ class SearchProgress(Display):
         self._final: tuple[Evaluator, int] | None = None
         self.say(
             f"{search.options.method} for {search.options.env}: {search.learner.compression.summary}, "
-            f"{search.spec.engine}; run in {search.writer.path}\n{meaning(search.learner.needs_transitions)}"
+            f"{search.spec.engine} with {_environments(search)}; "
+            f"run in {search.writer.path}\n{meaning(search.learner.needs_transitions)}"
         )
 
     def note(self, record: dict[str, float], search: Search) -> None:

@@ -62,7 +62,7 @@ def changes_of(options: dict[str, Any]) -> dict[str, Any]:
 def warn_of_new_options(run: Run, settings: Settings) -> None:
     """Warn of options that the run's version did not have."""
     options = settings.flat()
-    new = sorted(options.keys() - run.config.keys() - MAY_CHANGE)
+    new = sorted(options.keys() - run.config.keys() - MAY_CHANGE - {"max_envs"})  # for which there was no limit
     if new:
         values = ", ".join(f"{name} {options[name]}" for name in new)
         warnings.warn(

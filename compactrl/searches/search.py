@@ -16,7 +16,7 @@ import numpy as np
 from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.engines import ENGINES
 from compactrl.errors import CompactrlError
-from compactrl.evaluation import Evaluator, run_trials
+from compactrl.evaluation import Borrowed, Evaluator, run_trials
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.base import NO_DESIGN
 from compactrl.policies.files import save_policy
@@ -69,7 +69,9 @@ class Search:
         self._sizes, self._settled_seed = prepared.compression.sizes, prepared.seeds.settled
         self.controller = _controller(prepared)
         self.evaluator = self._evaluator(self.settings.lanes, prepared.seeds.training, "training")
-        selector = self._evaluator(self.options.reevaluation_episodes, prepared.seeds.selecting, "selecting")
+        selector: Evaluator = Borrowed(self.evaluator)
+        if not self.spec.environments:
+            selector = self._evaluator(self.options.reevaluation_episodes, prepared.seeds.selecting, "selecting")
         self.shipping = Shipping(
             selector, self.options.reevaluation_episodes, self.options.reevaluations, self.controller.space.length
         )
@@ -85,6 +87,11 @@ class Search:
 
             return RayEvaluator(self.spec, lanes, seed, self.workers, group)
         return LocalEvaluator(self.spec, lanes, seed, self.options.threads or None)
+
+    @property
+    def environments(self) -> int:
+        """How many environments it steps: its lanes, and those of re-evaluations where they have some of their own."""
+        return self.settings.lanes + (0 if self.spec.environments else self.options.reevaluation_episodes)
 
     @property
     def progress(self) -> float:
@@ -342,12 +349,16 @@ class Search:
         if "stopping" in state:  # earlier versions had no rules
             self.stopping.load_state_dict(state["stopping"])
 
-    def close(self) -> None:
-        """Close environments, workers and the run's directory."""
+    def close_environments(self) -> None:
+        """Close environments and workers: then others may be made in their place."""
         self.evaluator.close()
         self.shipping.evaluator.close()
         if self.workers is not None:
             self.workers.close()
+
+    def close(self) -> None:
+        """Close environments, workers and the run's directory."""
+        self.close_environments()
         self.writer.close()
 
 

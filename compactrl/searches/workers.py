@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compactrl.envs.given import is_local, module_of, origin_of
-from compactrl.envs.modules import load_module, module_folder
+from compactrl.envs.modules import load_module, module_folder, module_name
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS
 from compactrl.methods.settings import Settings
@@ -46,5 +46,6 @@ def begin_workers(settings: Settings) -> Workers | None:
     module = module_of(options.env) or options.env_module
     if module:
         load_module(options.env_module)
+        environment["env_module"] = module_name(options.env_module)  # a worker may have the file elsewhere
         environment["module_folder"] = module_folder(module)
     return Workers(environment, options.workers, options.ray_address, options.worker_timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -49,6 +50,39 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give the environments back."""
+
+
+Command = tuple[Integers, NDArray[Any] | None, NDArray[np.bool_], Floats | None]
+"""What `Engine.send` takes: lanes (n,), their actions, who begins anew (n,), tasks."""
+
+
+class DeferredEngine(ABC):
+    """An engine of this process: a command waits until its answer is asked for, and is carried out then."""
+
+    _command: Command | None = None
+
+    def send(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
+    ) -> None:
+        """See `Engine`."""
+        self._command = (lanes, actions, restart, tasks)
+
+    def receive(self) -> Answer:
+        """See `Engine`."""
+        if self._command is None:
+            raise RuntimeError("receive was called before send")
+        command, self._command = self._command, None
+        return self._answer(*command)
+
+    @abstractmethod
+    def _answer(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None
+    ) -> Answer:
+        """Carry a command out."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """See `Engine`."""
 
 
 def reset_seed(lane: int, resets: int) -> int:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.batched import BATCHED, BatchedEnvironment, checked, parts_of
-from compactrl.envs.engines.base import Answer, reset_seed
+from compactrl.envs.answers import raised, reason_of
+from compactrl.envs.batched import BATCHED, BatchedEnvironment, checked, close, parts_of
+from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.spec import EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError
 from compactrl.types import Floats, Integers
@@ -38,8 +39,9 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     try:
         made = _make(env, 1, options)
         space, action = made.observation_space, made.action_space
-    except Exception as error:
-        raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+        close(made)
+    except BaseException as error:
+        raise InputError(f"{env} cannot be made: {raised(error)}") from error
     if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
         raise InputError(f"{env} has observations {space}: a batched environment needs a flat Box")
     measures = measure_names(env, getattr(made, "metadata", {}).get("measures", ()))
@@ -59,7 +61,7 @@ def _make(env: str, lanes: int, options: dict[str, Any]) -> BatchedEnvironment:
     return made
 
 
-class BatchedEngine:
+class BatchedEngine(DeferredEngine):
     """Lanes of a batched environment.
 
     Args:
@@ -77,20 +79,10 @@ class BatchedEngine:
         self._size, self._observation_type = int(space.shape[0]), space.dtype
         self._action_type = environment.action_space.dtype
         self._resets, self._steps = np.zeros(len(seeds), np.int64), np.zeros(len(seeds), np.int64)
-        self._command: tuple[Integers, NDArray[Any] | None, NDArray[np.bool_], Floats | None] | None = None
 
-    def send(
-        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
-    ) -> None:
-        """See `Engine`."""
-        self._command = (lanes, actions, restart, tasks)
-
-    def receive(self) -> Answer:
-        """See `Engine`."""
-        if self._command is None:
-            raise RuntimeError("receive was called before send")
-        lanes, actions, restart, tasks = self._command
-        self._command = None
+    def _answer(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None
+    ) -> Answer:
         count = len(lanes)
         answer = Answer(
             observation=np.zeros((count, self._size)),
@@ -113,9 +105,8 @@ class BatchedEngine:
         """Call the environment for the lanes at these positions; what it raises is a reason that is kept and shown."""
         try:
             call()
-        except Exception as error:
-            reason = f"the environment raised {type(error).__name__}: {error}"
-            answer.errors.update(dict.fromkeys(positions.tolist(), reason))
+        except BaseException as error:
+            answer.errors.update(dict.fromkeys(positions.tolist(), reason_of(error)))
 
     def _reset(self, answer: Answer, positions: Integers, lanes: Integers, tasks: Floats | None) -> None:
         self._resets[lanes] += 1
@@ -147,6 +138,4 @@ class BatchedEngine:
 
     def close(self) -> None:
         """See `Engine`."""
-        close = getattr(self._environment, "close", None)
-        if close is not None:
-            close()
+        close(self._environment)

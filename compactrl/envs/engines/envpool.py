@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.envs.answers import raised
 from compactrl.envs.engines.base import Answer
 from compactrl.envs.goals import distance_goal, has_goals
 from compactrl.envs.layout import goal_layout
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
-from compactrl.errors import InputError
+from compactrl.errors import InputError, did_you_mean
 from compactrl.imports import import_envpool
 from compactrl.types import Floats, Integers
 
@@ -34,6 +35,8 @@ PRIVATE = ("_send", "_recv", "_reset", "_state_keys")
 """What of a pool is used here and is not promised to stay."""
 OWN_OPTIONS = {"num_envs", "batch_size", "num_threads", "max_num_players", "thread_affinity_offset", "seed"}
 """EnvPool's options for how it steps lanes, which are not the environment's."""
+UNTOLD = OWN_OPTIONS | {"base_path", "env_seed", "gym_reset_return_info", "reward_threshold"}
+"""What a message does not offer."""
 RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECASE)
 """Ids whose steps are random: found by comparing starts after a whole episode and after a mere reset."""
 
@@ -61,7 +64,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
             spec = envpool.make_spec(env, **options)
             observation, action = spec.gymnasium_observation_space, spec.gymnasium_action_space
     except Exception as error:
-        raise InputError(f"{env} does not take these options: {error}") from error
+        raise InputError(_refusal(env, options, error)) from error
     goal = None
     if env.startswith("Fetch") and has_goals(observation):
         goal = distance_goal(
@@ -90,6 +93,21 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
         limited,
         resumes_exactly=not RANDOM_STEPS.fullmatch(env),
         layout=goal_layout(observation) if goal is not None else (),
+    )
+
+
+def _refusal(env: str, options: dict[str, Any], error: Exception) -> str:
+    """Say which of these options EnvPool does not take."""
+    if not options:
+        return f"{env} cannot be made in EnvPool: {raised(error)}"
+    envpool = import_envpool()
+    taken = {name: value for name, value in envpool.make_spec(env).config._asdict().items() if name not in UNTOLD}
+    for name in options.keys() - taken.keys():
+        return f"{env} has no option '{name}' in EnvPool.{did_you_mean(name, taken)} It has {', '.join(taken)}"
+    given = ", ".join(f"{name} {value!r}" for name, value in options.items())
+    default = ", ".join(f"{name} {taken[name]!r}" for name in options)
+    return (
+        f"{env} does not take {given} in EnvPool ({raised(error)[:80]}…): expected the types of the defaults, {default}"
     )
 
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.engines.base import Answer, reset_seed
+from compactrl.envs.answers import numbers, raised, reason_of
+from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.given import find
 from compactrl.envs.goals import goal_of, has_goals
 from compactrl.envs.layout import goal_layout, layout_of
 from compactrl.envs.names import goal_names, observation_names
-from compactrl.envs.probe import Probe, global_random_state_kept, probe, resets_repeat, success_in
-from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, SUCCESS, EnvironmentSpec, action_spec, measure_names
-from compactrl.errors import InputError
+from compactrl.envs.notices import warn_once
+from compactrl.envs.probe import Probe, close_quietly, global_random_state_kept, probe, resets_repeat, success_in
+from compactrl.envs.spec import (
+    DEFAULT_EPISODE_STEPS,
+    SUCCESS,
+    EnvironmentSpec,
+    action_spec,
+    measure_names,
+    observation_size,
+)
+from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.observations import Layout
 from compactrl.types import Floats, Integers
 
@@ -46,10 +56,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     limit = own or DEFAULT_EPISODE_STEPS
     options = {**options, "max_episode_steps": limit}
     with global_random_state_kept():
-        try:
-            made = make_gymnasium(env, options)
-        except Exception as error:
-            raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+        made = _made(env, options)
         inner = inner_limit(made)
         if inner is not None and inner < limit:  # what makes it has a limit of its own
             limit = own = options["max_episode_steps"] = inner
@@ -57,7 +64,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
 
 
 def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str, Any]) -> EnvironmentSpec:
-    """Say what an environment is that has been made, and close it.
+    """Say what an environment is that has been made; it is closed before another one is made.
 
     Args:
         env: its id.
@@ -68,13 +75,20 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     """
     from compactrl.envs.wrappers import GoalObservation
 
-    size = int(np.prod(made.observation_space.shape))
     layout = _layout(made)
-    action = action_spec(env, made.action_space)
-    named = measure_names(env, made.metadata.get("measures", ()))
+    try:
+        size = observation_size(env, made.observation_space)
+        action = action_spec(env, made.action_space)
+        named = measure_names(env, made.metadata.get("measures", ()))
+    except InputError:
+        close_quietly(made)
+        raise
     goals = isinstance(made, GoalObservation)
-    tried = probe(made, lambda: make_gymnasium(env, options)) if goals else Probe(repeats=resets_repeat(made))
-    made.close()
+    if goals:
+        tried = probe(made, lambda: make_gymnasium(env, options))
+    else:
+        tried = Probe(repeats=resets_repeat(made))
+        close_quietly(made)
     reported = tried.reports_success or SUCCESS in named
     goal = goal_of(made, tried, reported) if goals else None  # closed, as it is when rewards are asked for
     measures = measure_names(env, named, goal, reported)
@@ -86,25 +100,49 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
 
 def _names(made: Any) -> tuple[str, ...]:
     """Say what the numbers of an observation are, of what `make_gymnasium` made."""
-    import gymnasium
-
-    from compactrl.envs.wrappers import GoalObservation
+    from compactrl.envs.wrappers import FlatObservation, GoalObservation
 
     if isinstance(made, GoalObservation):
         return goal_names(made.env.observation_space)
-    flattened = isinstance(made, gymnasium.wrappers.FlattenObservation)
-    return observation_names(made.env.observation_space) if flattened else ()
+    return observation_names(made.env.observation_space) if isinstance(made, FlatObservation) else ()
+
+
+def _made(env: str, options: dict[str, Any]) -> Any:
+    """Make an environment to describe it.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a search's environments give the same ones
+            return make_gymnasium(env, options)
+    except InputError:
+        raise
+    except BaseException as error:
+        raise InputError(f"{env} cannot be made: {raised(error)}{_newer(env)}") from error
+
+
+def _newer(env: str) -> str:
+    """Name the newest version of an environment that cannot be made, where it is another one."""
+    import gymnasium
+
+    name, _, version = env.rpartition("-v")
+    versions = [
+        int(known.rpartition("-v")[2])
+        for known in gymnasium.registry
+        if re.fullmatch(f"{re.escape(name)}-v\\d+", known)
+    ]
+    return f". Use '{name}-v{max(versions)}'" if version.isdigit() and max(versions) > int(version) else ""
 
 
 def _layout(made: Any) -> Layout:
     """Return how the observations of an environment, before `make_gymnasium` made them flat, become rows."""
-    import gymnasium
-
-    from compactrl.envs.wrappers import GoalObservation
+    from compactrl.envs.wrappers import FlatObservation, GoalObservation
 
     if isinstance(made, GoalObservation):
         return goal_layout(made.env.observation_space)
-    return layout_of(made.env.observation_space) if isinstance(made, gymnasium.wrappers.FlattenObservation) else ()
+    return layout_of(made.env.observation_space) if isinstance(made, FlatObservation) else ()
 
 
 def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> GymnasiumEngine:  # noqa: ARG001  (one is all there is)
@@ -119,19 +157,26 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
 
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
-    from compactrl.envs.wrappers import GoalObservation
+    from compactrl.envs.wrappers import FlatObservation, GoalObservation, checked
 
     find(env)
-    made = gymnasium.make(gymnasium.spec(env) if ":" in env else env, **options)
-    space = made.observation_space
-    if has_goals(space) and hasattr(made.unwrapped, "compute_reward"):
-        return GoalObservation(made)
-    if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
-        made = gymnasium.wrappers.FlattenObservation(made)
+    named = gymnasium.spec(env) if ":" in env else env
+    made = gymnasium.make(named, **{"disable_env_checker": True, **options})  # what it tells of is checked by `Checked`
+    try:
+        space = made.observation_space
+        observation_size(env, space)
+        made = checked(made)
+        if has_goals(space) and hasattr(made.unwrapped, "compute_reward"):
+            return GoalObservation(made)
+        if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
+            made = FlatObservation(made)
+    except BaseException:
+        made.close()
+        raise
     return made
 
 
-class GymnasiumEngine:
+class GymnasiumEngine(DeferredEngine):
     """Lanes as Gymnasium environments, stepped one after the other.
 
     An environment that raises does not end the search: its lane answers with the reason, and begins anew.
@@ -151,28 +196,20 @@ class GymnasiumEngine:
     """
 
     def __init__(self, env: str, seeds: list[int], kwargs: dict[str, Any], success: bool = False) -> None:
-        self._envs = [make_gymnasium(env, kwargs) for _ in seeds]
+        self._id, self._envs = env, list[Any]()
+        for _ in seeds:
+            self._add(env, kwargs, len(seeds))
         self._seeds = seeds
         self._resets = [0] * len(seeds)
         self._size = int(np.prod(self._envs[0].observation_space.shape))
         self._goal_size = getattr(self._envs[0], "goal_size", 0)
-        self._id, self._named = env, measure_names(env, self._envs[0].metadata.get("measures", ()))
+        self._named = measure_names(env, self._envs[0].metadata.get("measures", ()))
         self._measures = measure_names(env, self._named, reported=success)
         self._warned = SUCCESS in self._measures
-        self._command: tuple[Integers, NDArray[Any] | None, NDArray[np.bool_], Floats | None] | None = None
 
-    def send(
-        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
-    ) -> None:
-        """See `Engine`."""
-        self._command = (lanes, actions, restart, tasks)
-
-    def receive(self) -> Answer:
-        """See `Engine`."""
-        if self._command is None:
-            raise RuntimeError("receive was called before send")
-        lanes, actions, restart, tasks = self._command
-        self._command = None
+    def _answer(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None
+    ) -> Answer:
         observation = np.zeros((len(lanes), self._size))
         reward = np.zeros(len(lanes))
         done, ended = np.zeros(len(lanes), bool), np.zeros(len(lanes), bool)
@@ -195,34 +232,46 @@ class GymnasiumEngine:
                         for name, values in measures.items():
                             values[position] = _measured(info, name, name in self._named)
                         self._warn_of_unnamed_success(info)
-                flat = np.asarray(seen, np.float64).ravel()
-                if flat.shape != (self._size,):
-                    errors[position] = (
-                        f"the environment changed its observation size from {self._size} to {flat.size} numbers"
-                    )
-                    continue
-                observation[position] = flat
+                observation[position] = numbers(seen, self._size)
                 if achieved is not None:
                     achieved[position] = self._envs[lane].achieved
-            except Exception as error:
+            except BaseException as error:
                 # Whatever a user's environment raises is a failed evaluation with its reason, kept and shown.
-                errors[position] = f"the environment raised {type(error).__name__}: {error}"
+                errors[position] = reason_of(error)
         return Answer(observation, reward, done, errors, ended, achieved, measures)
 
     def _warn_of_unnamed_success(self, info: Any) -> None:
         """Warn once of an environment that says what succeeds and does not name it, so that nobody counts on it."""
         if not self._warned and success_in(info) is not None:
             self._warned = True
-            warnings.warn(
+            warn_once(
                 f"{self._id} has success in its info and does not name it: it is not reported. For that, name it in "
-                'the environment\'s metadata: {"measures": ["success"]}',
-                stacklevel=2,
+                'the environment\'s metadata: {"measures": ["success"]}'
             )
 
+    def _add(self, env: str, kwargs: dict[str, Any], wanted: int) -> None:
+        """Make one more environment.
+
+        Raises:
+            CompactrlError: it cannot be made beside the others, which are closed.
+        """
+        try:
+            self._envs.append(make_gymnasium(env, kwargs))
+        except BaseException as error:
+            made = len(self._envs)
+            self.close()
+            few = f". If there can be no more at a time, give --num-envs {made}" if made else ""
+            raise CompactrlError(
+                f"{env}: environment {made + 1} of {wanted} cannot be made: {raised(error)}{few}"
+            ) from error
+
     def close(self) -> None:
-        """See `Engine`."""
-        for env in self._envs:
-            env.close()
+        """See `Engine`; an environment that cannot be closed is told of."""
+        while self._envs:
+            try:
+                self._envs.pop().close()
+            except BaseException as error:
+                warn_once(f"{self._id} cannot be closed: {raised(error)}")
 
 
 def _measured(info: Any, name: str, named: bool) -> float:

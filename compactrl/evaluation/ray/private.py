@@ -12,6 +12,7 @@ TESTED = ">=2.54,<2.61"
 PRIVATE = (
     "ray._private.worker:print_to_stdstream",
     "ray._private.ray_constants:ENABLE_RAY_CLUSTER",
+    "ray._private.worker:_global_node",
     "ray._private.services:canonicalize_bootstrap_address",
 )
 """Module and name."""
@@ -34,6 +35,14 @@ def loopback(address: str) -> dict[str, Any]:
 
     ray_constants.ENABLE_RAY_CLUSTER = False
     return {"_node_ip_address": address}
+
+
+def raylet() -> int:
+    """Return the process of the raylet of a Ray of our own; 0 where it is another's, or not to be found."""
+    from ray._private import worker
+
+    found = getattr(worker._global_node, "all_processes", {}).get("raylet", [])
+    return int(found[0].process.pid) if found else 0
 
 
 def address_here() -> str:

@@ -80,6 +80,11 @@ class LaneWorker:
             block.run(trials, results)
         return results.outcomes(self.spec.goal)
 
+    def close(self) -> None:
+        """Close the environments."""
+        while self._blocks:
+            self._blocks.popitem()[1][1].engine.close()
+
     def _block(self, work: Work) -> Block:
         """Return the work's lanes, at the work's counts of resets."""
         seeds, block = self._blocks.get(work.group, (work.seeds, None))

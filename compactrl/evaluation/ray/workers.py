@@ -14,6 +14,7 @@ here are numpy arrays and plain options, and nothing of it is ever read from a r
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections import deque
@@ -22,7 +23,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from compactrl.errors import CompactrlError, InputError
+from compactrl.evaluation.ray import private
 from compactrl.evaluation.ray.cluster import connect, cpus, ray_errors_as_messages, reason_of, shut_down, unlike
+from compactrl.evaluation.ray.last_words import LastWords
 from compactrl.evaluation.ray.work import Work, taken_apart
 from compactrl.evaluation.ray.worker import LaneWorker
 from compactrl.types import Normalizer, Outcomes
@@ -35,6 +38,8 @@ TRIES = 3
 """How many workers in a row one evaluation may lose before it counts as failed."""
 FAILED_STARTS = 10
 """How many workers in a row may be lost before their first report; then none can be had."""
+CLOSE_SECONDS = 5.0
+"""How long workers may take to close their environments."""
 LOOK_SECONDS = 1.0
 """Waiting is cut into these, so that signals and time limits are heeded."""
 
@@ -94,6 +99,7 @@ class Workers:
         self._failed_starts = self._unfit = 0
         self._closed = False
         self._ray, self._own = connect(count, address)
+        self._last_words = LastWords(private.raylet())
         self._slots: list[_Slot] = []
         try:
             with ray_errors_as_messages():
@@ -261,8 +267,13 @@ class Workers:
         )
 
     def close(self) -> None:
-        """End the workers, and the Ray that was begun for them."""
+        """End the workers, their environments closed, and the Ray that was begun for them."""
         if self._closed:
             return
+        with contextlib.suppress(Exception):  # what is lost has nothing to close, and the rest ends anyway
+            closing = [slot.actor.close.remote() for slot in self._slots if slot.starting is None and not slot.busy]
+            if closing:
+                self._ray.wait(closing, num_returns=len(closing), timeout=CLOSE_SECONDS)
         self._closed, self._slots = True, []
         shut_down(self._own)
+        self._last_words.close()

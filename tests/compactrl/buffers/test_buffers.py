@@ -50,6 +50,19 @@ def test_what_is_drawn_was_added_and_the_oldest_go():
     assert 50 < counts.min() <= counts.max() < 160
 
 
+def test_an_episode_that_was_cut_between_two_pieces_is_an_episode_of_its_own():
+    buffer = hindsight()
+    buffer.add(transitions(5))
+    begun = np.zeros((3, L), bool)
+    begun[0] = True
+    buffer.add(transitions(3, first=5, ended=[(7, lane) for lane in range(L)])._replace(begun=begun))
+    assert len(buffer) == 8 * L
+    experience = buffer.sample(4000, np.random.default_rng(0))
+    number, goal = experience.observation[:, 0], experience.observation[:, -1]
+    last = np.where(number % 1000 < 5, 5, 8) + number // 1000 * 1000
+    assert (goal[goal != -1] <= last[goal != -1]).all()
+
+
 def test_failed_steps_are_left_out():
     buffer = ReplayBuffer(20, O, A)
     buffer.add(transitions(3, failed=[(1, 2)]))

@@ -74,3 +74,25 @@ def test_a_box_of_integers_keeps_its_type_and_has_only_the_bounds_that_it_was_gi
 def test_other_actions_are_refused_with_what_would_do(space, expected):
     with pytest.raises(InputError, match=expected):
         action_spec("Robot-v0", space)
+
+
+def test_options_that_only_another_engine_takes_are_said_to_be_its():
+    with pytest.raises(
+        InputError, match=r"no option 'xml_fil' in EnvPool. Did you mean 'xml_file'\? It has .*frame_skip"
+    ):
+        describe("Hopper-v5", kwargs={"xml_fil": "robot.xml"})
+    with pytest.raises(InputError, match=r"no option 'g' in EnvPool.*--engine gymnasium takes these options"):
+        describe("Pendulum-v1", kwargs={"g": 5.0})
+    assert describe("Pendulum-v1", "gymnasium", kwargs={"g": 5.0}).engine == "gymnasium"
+    with pytest.raises(
+        InputError, match=r"Hopper-v5 does not take frame_skip 'a' in EnvPool .*defaults, frame_skip 4"
+    ) as error:
+        describe("Hopper-v5", "envpool", kwargs={"frame_skip": "a"})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("env", ["HalfCheetah-v2", "Ant-v2", "Hopper-v2"])
+def test_versions_that_are_gone_name_the_one_of_today(env, recwarn):
+    with pytest.raises(InputError, match=f"{env} cannot be made: .*. Use '{env[:-1]}5'"):
+        describe(env)
+    assert not recwarn

@@ -288,3 +288,30 @@ def _through_files(state, spec):
         made = evaluator(spec, 1)
         made.load_state_dict(load_state(Path(folder) / "state"))
     return made
+
+
+def test_whole_episodes_in_its_lanes_cut_those_that_stand_and_the_next_step_says_so():
+    spec = describe("compactrl/Target-v0")
+    trials, one = make_trials(spec, 5, heads=1), evaluator(spec)
+    assert one.collect(trials).transitions.begun.any(axis=1).tolist() == [True, False, False, False, False]
+    whole = one.evaluate(trials._replace(exploration=None))
+    assert (whole.steps == 20).all()
+    found = one.collect(trials).transitions
+    assert found.begun.any(axis=1).tolist() == [True, False, False, False, False]
+    assert not found.truncated.any()
+    np.testing.assert_array_equal(one.resets, 3)
+    fresh = evaluator(spec)
+    fresh.load_state_dict({"resets": np.full(LANES, 2)})
+    assert_same(fresh.collect(trials), one_after(spec, trials))
+    one.close()
+    fresh.close()
+
+
+def one_after(spec, trials):
+    """What lanes collect after an episode that was cut, and a whole one."""
+    other = evaluator(spec)
+    other.collect(trials)
+    other.evaluate(trials._replace(exploration=None))
+    found = other.collect(trials)
+    other.close()
+    return found
