@@ -17,6 +17,7 @@ from compactrl.versions import VERSION
 
 if TYPE_CHECKING:
     from compactrl.exports import export
+    from compactrl.policies.files import load_policy
     from compactrl.policies.policy import Policy
     from compactrl.reports.analysis import analyze
     from compactrl.reports.film import play
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = VERSION
-__all__ = ["Policy", "Run", "analyze", "compare", "export", "load", "play", "resume", "search"]
+__all__ = ["Policy", "Run", "analyze", "compare", "export", "load", "load_policy", "play", "resume", "search"]
 
 
 _WHERE = {
@@ -37,6 +38,7 @@ _WHERE = {
     "Policy": "compactrl.policies.policy",
     "Run": "compactrl.runs.run",
     "load": "compactrl.runs.run",
+    "load_policy": "compactrl.policies.files",
     "export": "compactrl.exports",
     "compare": "compactrl.reports.report",
     "analyze": "compactrl.reports.analysis",

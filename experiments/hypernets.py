@@ -35,7 +35,8 @@ from compactrl.catalogs.summary import summarize
 from compactrl.catalogs.table import Row
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.methods.settings import resolve
-from compactrl.runs.run import EVALUATION_STREAM, Run
+from compactrl.runs.evaluation import EVALUATION_STREAM
+from compactrl.runs.run import Run
 from compactrl.searches.shipping import score
 from compactrl.storage.files import write_json
 from compactrl.types import Floats
@@ -89,7 +90,7 @@ def measure(setting: str, seed: int, steps: int, episodes: int) -> dict[str, Any
         teacher = str(options["teacher"])
         options["teacher"] = str(_train(teacher, seed, steps).path)
     run = _train(setting, seed, steps, options)
-    result = {**run.report(run.evaluate(EPISODES)), "seconds": round(run.summary["seconds"])}
+    result = {**run.report(run.evaluate_for_summary(EPISODES)), "seconds": round(run.summary["seconds"])}
     if options["method"] != "ghp":
         return result
     catalog = open_catalog(run)

@@ -64,7 +64,7 @@ def measure(setting: str, seed: int, steps: int) -> dict[str, Any]:
         if "policy_return_mean" in record
     ]
     return {
-        **run.report(run.evaluate(EPISODES)),
+        **run.report(run.evaluate_for_summary(EPISODES)),
         "seconds": round(run.summary["seconds"]),
         "return_max_ever": max(record["return_max"] for record in run.metrics),
         "curve": curve,

@@ -95,6 +95,7 @@ class Catalog(NamedTuple):
             method=self.settings.search.method,
             size=size_of(skeleton, skeleton.num_edges),
             design=design,
+            layout=self.spec.layout,
         )
 
 

@@ -154,7 +154,7 @@ def _ship(catalog: Catalog, policy: Policy) -> dict[str, Any]:
     """Write a policy as the run's, evaluate it, and return the run's new summary."""
     save_policy(catalog.run.path / "policy", policy)
     run = Run(catalog.run.path)
-    evaluation = run.evaluate(EPISODES, catalog.settings.search.threads)
+    evaluation = run.evaluate_for_summary(EPISODES, catalog.settings.search.threads)
     summary = {**run.summary, **run.report(evaluation)}
     write_json(run.path / "summary.json", summary)
     return summary

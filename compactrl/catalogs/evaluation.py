@@ -18,8 +18,8 @@ from compactrl.catalogs.table import FILE, Row, table_of
 from compactrl.errors import InputError
 from compactrl.networks.mixed import padded
 from compactrl.policies.architectures import Widths
-from compactrl.policies.policy import copies
-from compactrl.runs.run import EVALUATION_STREAM, mean_of_known
+from compactrl.policies.batches import copies
+from compactrl.runs.evaluation import EVALUATION_STREAM, mean_of_known
 from compactrl.storage.files import write_json
 from compactrl.types import Floats, Trials
 

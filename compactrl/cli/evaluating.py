@@ -26,6 +26,12 @@ def evaluate(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="all", help="Evaluate every architecture of a graph hypernetwork.", show_default=False),
     ] = None,
+    seed: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="COUNT", help="What the episodes follow from; by default the run's own seed.", show_default=False
+        ),
+    ] = None,
     num_envs: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -36,7 +42,7 @@ def evaluate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a policy without noise on fresh seeds: mean, spread, 95 % interval, sizes."""
+    """Run a policy without noise on episodes that neither its search nor its summary has seen."""
     from compactrl.cli.sentences import describe_evaluation
     from compactrl.runs.run import load
     from compactrl.searches.progress import EvaluationProgress
@@ -44,15 +50,30 @@ def evaluate(
     opened, count = load(run), whole_number("--episodes", episodes)
     most = whole_number("--num-envs", num_envs) or 0
     if architectures is not None:
+        if seed is not None:
+            raise InputError("--seed is for the run's policy: leave it out with --architectures, whose table is kept")
         _evaluate_all(opened, architectures, count, most, as_json)
         return
     with EvaluationProgress(quiet=as_json) as progress:
-        evaluation = opened.evaluate(count or 100, watch=progress.watch, num_envs=most)
-    result = opened.report(evaluation)
+        evaluation = opened.evaluate(
+            count, seed=None if seed is None else _seed(seed), watch=progress.watch, num_envs=most
+        )
+    result = {**opened.report(evaluation), "evaluation_seed": evaluation.seed}
     if as_json:
         print_json(json.dumps(result, indent=2))
     else:
         print(describe_evaluation(opened, result))
+
+
+def _seed(text: str) -> int:
+    """Read a seed.
+
+    Raises:
+        InputError: it is no whole number from 0.
+    """
+    if not text.isdigit():
+        raise InputError(f"--seed {text}: expected a whole number, at least 0")
+    return int(text)
 
 
 def _evaluate_all(run: Run, architectures: str, episodes: int | None, num_envs: int, as_json: bool) -> None:

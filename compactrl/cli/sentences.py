@@ -115,6 +115,7 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
             f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
             f"{result['episodes']} fresh episodes, without noise{failed}){_measures(result)}",
             f"95 % interval of the mean: {low:.1f} to {high:.1f}",
+            f"the episodes follow from --seed {result['evaluation_seed']}; the search and its summary had others",
         )
     )
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from compactrl.envs.engines import CHOICES, ENGINES, EngineKind
+from compactrl.envs.given import find
 from compactrl.envs.modules import load_module
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError, did_you_mean
@@ -35,7 +36,7 @@ def describe(
     """Look an environment up and say what a policy for it must look like.
 
     Args:
-        env: its id, such as `HalfCheetah-v5`.
+        env: its id, such as `HalfCheetah-v5`, or where it is, as in `robots:Robot`.
         engine: `auto`, or a name in `ENGINES`.
         max_episode_steps: a shorter or longer limit than the environment's own; 0 keeps its own, and where
             it sets none `DEFAULT_EPISODE_STEPS`.
@@ -46,6 +47,7 @@ def describe(
     """
     if engine not in ("auto", *ENGINES):
         raise InputError(f"unknown engine '{engine}': expected one of {CHOICES}.{did_you_mean(engine, ENGINES)}")
+    find(env)
     kinds = list(ENGINES.values()) if engine == "auto" else [ENGINES[engine]]
     for kind in kinds:
         spec = _described(kind, env, max_episode_steps, dict(kwargs or {}))

@@ -11,6 +11,7 @@ import numpy as np
 from compactrl.envs.goals import Goal
 from compactrl.errors import InputError
 from compactrl.policies.actions import ActionSpec, inside
+from compactrl.policies.observations import Layout
 
 DEFAULT_EPISODE_STEPS = 1000
 """The cut for environments that set no limit of their own: an evaluation must end."""
@@ -50,6 +51,8 @@ class EnvironmentSpec:
     """(O,) what the numbers of an observation are, where its space has words for them."""
     repeats: bool = True
     """Whether a seed and actions decide what happens, as far as two resets with one seed tell, and steps to goals."""
+    layout: Layout = field(default=(), compare=False)
+    """How its observations become rows of numbers, where they are none themselves."""
 
     def at_most(self, lanes: int) -> int:
         """Return so many lanes, or as many as there may be environments at a time."""
@@ -109,7 +112,7 @@ def action_spec(env: str, space: Any) -> ActionSpec:
         if not space.shape[0]:
             raise InputError(f"{env} has actions {space}, which has no number: compactrl needs a Box of one or more")
         if np.issubdtype(space.dtype, np.floating):
-            return ActionSpec("box", tuple(map(float, space.low)), tuple(map(float, space.high)))
+            return ActionSpec("box", tuple(map(float, space.low)), tuple(map(float, space.high)), real=str(space.dtype))
         low = [inside(int(bound), np.inf) if bounded else -np.inf for bound, bounded in _sides(space, "low", "below")]
         high = [inside(int(bound), -np.inf) if bounded else np.inf for bound, bounded in _sides(space, "high", "above")]
         return ActionSpec("box", tuple(low), tuple(high), dtype=str(space.dtype))

@@ -22,7 +22,8 @@ from compactrl.exports.origin import Origin, hashes_of, hashes_of_files
 from compactrl.exports.rollouts import Starts, roll_out
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
-from compactrl.runs.run import EVALUATION_STREAM, Run
+from compactrl.runs.evaluation import seeds_behind_summary
+from compactrl.runs.run import Run
 from compactrl.storage.files import read_json
 
 VISITED = (4, 500)
@@ -84,21 +85,17 @@ def _policy_of(run: Run, architecture: str) -> _Known:
 def visited_states(run: Run, policy: Policy) -> Singles:
     """Return states that the policy visits, (B, O), in single precision."""
     episodes, steps = VISITED
-    starts = Starts(_quick_environment(run, policy), _seed_of(run))
+    starts = Starts(_quick_environment(run, policy), seeds_behind_summary(run.config["seed"]))
     return roll_out(starts, policy, episodes, steps).observations.astype(np.float32)
 
 
 def starts_of(run: Run) -> Starts:
-    """Return where the episodes of `compactrl evaluate` begin.
+    """Return where the episodes behind a run's summary begin.
 
     Raises:
         InputError: the environment cannot be made here.
     """
-    return Starts(environment_of(run.config), _seed_of(run))
-
-
-def _seed_of(run: Run) -> np.random.SeedSequence:
-    return np.random.SeedSequence(run.config["seed"], spawn_key=(EVALUATION_STREAM,))
+    return Starts(environment_of(run.config), seeds_behind_summary(run.config["seed"]))
 
 
 def _quick_environment(run: Run, policy: Policy) -> EnvironmentSpec:

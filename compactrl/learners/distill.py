@@ -111,6 +111,7 @@ def _checked_teacher(context: LearnerContext) -> Policy:
     if (teacher.shape[0], teacher.shape[-1]) != (spec.observation_size, spec.action.size):
         raise InputError(
             f"--teacher {context.options.teacher} is a policy for {teacher.env}, with {teacher.shape[0]} observations "
-            f"and {teacher.shape[-1]} actions; {spec.id} has {spec.observation_size} and {spec.action.size}"
+            f"and {teacher.shape[-1]} actions; {spec.id} has {spec.observation_size} and {spec.action.size}. Leave "
+            "--env out: the student then learns in the teacher's environment"
         )
     return teacher

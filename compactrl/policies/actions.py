@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.types import Floats
+from compactrl.types import Floats, State
 
 LARGEST = float(np.finfo(np.float32).max)
 """A bound of this size or beyond is none: single precision has no number outside it."""
@@ -46,6 +46,8 @@ class ActionSpec:
     """The first discrete action."""
     dtype: str = ""
     """The type of a box of integers, such as `int32`; empty where actions are real numbers."""
+    real: str = field(default="float32", compare=False)
+    """The type of a box of real numbers, which `for_space` gives; all else has double precision."""
 
     @property
     def size(self) -> int:
@@ -99,6 +101,10 @@ class ActionSpec:
             return self._finished((np.tanh(outputs) * scale + center).T)
         return self._finished((np.where(self.squashed[:, None], np.tanh(outputs), outputs) * scale + center).T)
 
+    def for_space(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """Return actions of `act` as the action space has them: real numbers of its type."""
+        return actions if self.kind == "discrete" or self.dtype else actions.astype(self.real)
+
     def scaled(self, squashed: Floats) -> NDArray[Any]:
         """Turn actions (n, A) in -1 … 1 into the box's, of its type; where one is free it is left as it is."""
         if self.free.all():
@@ -127,6 +133,18 @@ class ActionSpec:
         if self.squashed.all() or self.free.all():
             return np.ascontiguousarray(actions)
         return np.ascontiguousarray(np.clip(actions, *self.clips))
+
+    def state_dict(self) -> State:
+        """Return it as nested state."""
+        return {
+            "kind": self.kind,
+            "low": np.array(self.low),
+            "high": np.array(self.high),
+            "choices": self.choices,
+            "start": self.start,
+            **({"dtype": self.dtype} if self.dtype else {}),
+            **({"real": self.real} if self.real != "float32" else {}),
+        }
 
     def warning(self) -> str:
         """Say which actions have no bounds, and so what becomes of them; nothing where all have."""

@@ -3,12 +3,8 @@
 A file has the dense layers, the design, and theta, which is the distinct numbers: [weights | biases]; interleaved,
 [W1 | b1 | W2 | b2 | …], where no edge shares its weight and every layer has a bias.
 
-The index map and the mask are computed again from the skeleton and the design wherever that is possible. The word
-`sharing` says how:
-
-- `own`: every edge has its own weight, there is no index map;
-- a name of `SHARINGS`: by that function. A new fixed pattern is a row of `compactrl.policies.patterns.PATTERNS`;
-- `index`: none of these gives the map, so that the file has it, under `index` and `mask`.
+The index map and the mask are computed again from the skeleton and the design wherever that is possible; the word
+`sharing` says how (`words`).
 
 Reading checks that the numbers give the dense layers. Files of earlier versions have no word `sharing`: the first one
 that gives the layers is taken.
@@ -16,100 +12,52 @@ that gives the layers is taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
-from compactrl.errors import DamagedFileError
+from compactrl.errors import DamagedFileError, InputError
 from compactrl.policies.actions import ActionSpec
-from compactrl.policies.patterns import PATTERNS, Pattern, stack
+from compactrl.policies.observations import layout_from
+from compactrl.policies.places import ENDINGS, stem_of
 from compactrl.policies.policy import Policy
-from compactrl.policies.sharing import mask_index, shared_edges
+from compactrl.policies.sharing import shared_edges
 from compactrl.policies.skeleton import Skeleton, edges_and_biases
+from compactrl.policies.words import EXPLICIT, OWN, SHARINGS, IndexAndMask
 from compactrl.storage.files import load_state, save_state
-from compactrl.types import Design, Floats, Integers, Layer, Layers, Normalizer, Size, State
-
-OWN, EXPLICIT = "own", "index"
-IndexAndMask = tuple[Integers | None, Integers | None]
-"""(E,) each; the index is None where every edge has its own weight, the mask where every edge is kept."""
-
-
-def _of_design(skeleton: Skeleton, design: Design) -> IndexAndMask | None:
-    return (design, None) if len(design) == skeleton.num_edges else None
-
-
-def _of_mask(skeleton: Skeleton, design: Design) -> IndexAndMask | None:
-    return (mask_index(design), design) if len(design) == skeleton.num_edges else None
-
-
-def _of_pattern(pattern: Pattern) -> Callable[[Skeleton, Design], IndexAndMask | None]:
-    return lambda skeleton, _: (stack(pattern, skeleton.shapes)[0], None)
-
-
-SHARINGS: Mapping[str, Callable[[Skeleton, Design], IndexAndMask | None]] = MappingProxyType(
-    {
-        "design": _of_design,
-        "mask": _of_mask,
-        **{name: _of_pattern(pattern) for name, pattern in PATTERNS.items()},
-    }
-)
-"""Name → the index map and the mask of a skeleton and a design (D,); None where the design is not one number per edge.
-"""
+from compactrl.types import Floats, Integers, Layer, Layers, Normalizer, Size, State
 
 
 def save_policy(stem: Path, policy: Policy) -> None:
     """Write `stem.safetensors` (numbers) and `stem.json` (what they are)."""
-    save_state(stem, policy_state(policy))
+    save_state(stem, policy.state_dict())
 
 
-def load_policy(stem: Path) -> Policy:
-    """Read what `save_policy` wrote.
+def load_policy(path: str | Path) -> Policy:
+    """Read what `Policy.save` wrote.
+
+    Args:
+        path: a folder with policy.json and policy.safetensors, such as a run's, or one of these two files, whatever
+            their name; or that name without its ending.
 
     Raises:
-        DamagedFileError: missing, damaged or not a policy.
+        InputError: there is no such file.
+        DamagedFileError: damaged, or not a policy.
     """
+    stem = stem_of(path) if Path(path).is_dir() or Path(path).suffix in ENDINGS else Path(path)
+    if not any(stem.with_suffix(ending).exists() for ending in ENDINGS):
+        raise InputError(
+            f"{path} holds no policy: expected a folder with policy.json and policy.safetensors, or one of these files"
+        )
     try:
         return policy_of(load_state(stem))
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise DamagedFileError(f"{stem.with_suffix('.json')} is not a policy: {error}") from error
 
 
-def policy_state(policy: Policy) -> State:
-    """Return a policy as nested state."""
-    action = policy.action
-    sharing = _sharing_of(policy)
-    state: State = {
-        "env": policy.env,
-        "method": policy.method,
-        "size": policy.size._asdict(),
-        "action": {
-            "kind": action.kind,
-            "low": np.array(action.low),
-            "high": np.array(action.high),
-            "choices": action.choices,
-            "start": action.start,
-            **({"dtype": action.dtype} if action.dtype else {}),
-        },
-        "normalizer": policy.normalizer._asdict(),
-        "layers": {str(index): layer._asdict() for index, layer in enumerate(policy.layers)},
-        "design": policy.design,
-        **(
-            {"observation_names": {str(place): name for place, name in enumerate(policy.names)}} if policy.names else {}
-        ),
-        "theta": policy.theta,
-        "activation": policy.activation,
-        "container": policy.container,
-        "sharing": sharing,
-    }
-    if sharing == EXPLICIT:
-        state |= {"index": policy.index, "mask": policy.mask}
-    return state
-
-
 def policy_of(state: State) -> Policy:
-    """Return the policy of `policy_state`.
+    """Return the policy of `Policy.state_dict`.
 
     Raises:
         DamagedFileError: its numbers contradict each other.
@@ -133,6 +81,7 @@ def policy_of(state: State) -> Policy:
             action["choices"],
             action["start"],
             action.get("dtype", ""),  # only of integers
+            action.get("real", "float32"),
         ),
         env=state["env"],
         method=state["method"],
@@ -140,26 +89,12 @@ def policy_of(state: State) -> Policy:
         design=np.asarray(state["design"]),
         names=_names(state.get("observation_names", {})),
         container=state.get("container", "mixed" if activation == "relu" else "stacked"),
+        layout=layout_from(state.get("layout", "[]")),
     ).evaluated_as(layers)
 
 
 def _names(named: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(named[str(place)] for place in range(len(named)))
-
-
-def _sharing_of(policy: Policy) -> str:
-    """Return the word that says how a policy's index map is computed again."""
-    if policy.index is None:
-        return OWN
-    for name, index_and_mask in SHARINGS.items():
-        computed = index_and_mask(policy.skeleton, policy.design)
-        if computed and _same(computed[0], policy.index) and _same(computed[1], policy.mask):
-            return name
-    return EXPLICIT
-
-
-def _same(one: Integers | None, other: Integers | None) -> bool:
-    return one is other if one is None or other is None else np.array_equal(one, other)
 
 
 def _numbers(state: State, skeleton: Skeleton, layers: Layers) -> tuple[Floats, Floats, IndexAndMask]:

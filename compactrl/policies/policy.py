@@ -5,20 +5,27 @@ It needs no run: exports, reports, films and comparisons follow from it. Its den
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.errors import InputError
 from compactrl.networks.batched import normalize_into
 from compactrl.networks.forward import network
 from compactrl.policies.actions import ActionSpec
+from compactrl.policies.batches import copies
+from compactrl.policies.html import card
+from compactrl.policies.observations import Layout, layout_text, rows_of
+from compactrl.policies.places import stem_of
 from compactrl.policies.sharing import Sharing, shared_edges
 from compactrl.policies.skeleton import Skeleton, edges_and_biases, interleaved
-from compactrl.types import Floats, Integers, Layer, Layers, Mixed, Networks, Normalizer, Size, Stacked
+from compactrl.policies.words import EXPLICIT, sharing_of
+from compactrl.storage.files import save_state
+from compactrl.types import Floats, Integers, Layers, Networks, Normalizer, Size, State
 
 CONTAINERS = ("stacked", "mixed")
 """Where a policy is evaluated: among others of its shape, or as one of few that many trials run (`types.Networks`)."""
@@ -26,7 +33,7 @@ CONTAINERS = ("stacked", "mixed")
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """A deployable policy; call it with an observation.
+    """A deployable policy; `predict` gives an action for what its environment shows, calling it the bare numbers.
 
     Example:
         >>> skeleton, action = Skeleton.tanh((2, 1)), ActionSpec("box", (-1.0,), (1.0,))
@@ -58,6 +65,8 @@ class Policy:
     """(O,) what the numbers of an observation are, where the environment's space has words for them."""
     container: str = "stacked"
     """How it was evaluated while it was searched, and so is everywhere: one of `CONTAINERS`."""
+    layout: Layout = ()
+    """How its environment's observations become rows of numbers, where they are none themselves."""
     _dense: Layers | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -168,6 +177,89 @@ class Policy:
         actions = self.action.act(self._outputs(rows))
         return np.asarray(actions[0] if single else actions)
 
+    def predict(self, observation: Any) -> Any:
+        """Return the action for an observation, both as the environment has them; or for several.
+
+        Args:
+            observation: as the environment gives it, a dictionary too; or several of them, each part with a leading
+                axis; or rows of numbers, (O,) or (B, O), as the policy takes them.
+
+        Returns:
+            (A,) of the action space's type, or (B, A) of several; discrete: an int, or (B,) int64.
+
+        Raises:
+            ValueError: the observation is another; the message says what was expected.
+        """
+        rows, single = rows_of(observation, self.layout, self.shape[0])
+        actions = self.action.for_space(self.action.act(self._outputs(rows)))
+        if not single:
+            return actions
+        return int(actions[0]) if self.action.kind == "discrete" else actions[0]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the policy, without its run; `compactrl.load_policy` reads it, bit for bit.
+
+        Args:
+            path: a folder, which gets policy.json and policy.safetensors; or a name that ends in one of these two
+                endings, of which the other file gets the same. What is there is replaced.
+
+        Returns:
+            the folder, or the name.
+
+        Raises:
+            InputError: it is a run's folder, whose policy belongs to its search; or it cannot be written.
+        """
+        stem = stem_of(path)
+        if (stem.parent / "config.json").exists():
+            raise InputError(f"{stem.parent} is a run, with a policy of its own: save to another folder")
+        try:
+            stem.parent.mkdir(parents=True, exist_ok=True)
+            save_state(stem, self.state_dict())
+        except OSError as error:
+            raise InputError(f"cannot write to {path}: {error.strerror or error}") from error
+        return Path(path)
+
+    def state_dict(self) -> State:
+        """Return the policy as nested state, which `files.policy_of` reads."""
+        names = {str(place): name for place, name in enumerate(self.names)}
+        sharing = sharing_of(self.skeleton, self.design, self.index, self.mask)
+        return {
+            "env": self.env,
+            "method": self.method,
+            "size": self.size._asdict(),
+            "action": self.action.state_dict(),
+            "normalizer": self.normalizer._asdict(),
+            "layers": {str(index): layer._asdict() for index, layer in enumerate(self.layers)},
+            "design": self.design,
+            **({"observation_names": names} if names else {}),
+            "theta": self.theta,
+            "activation": self.activation,
+            "container": self.container,
+            "sharing": sharing,
+            **({"index": self.index, "mask": self.mask} if sharing == EXPLICIT else {}),
+            **({"layout": layout_text(self.layout)} if self.layout else {}),
+        }
+
+    def __repr__(self) -> str:
+        """Say what it is for and how large it is."""
+        about = (self.env, self.method, "-".join(map(str, self.shape)), f"{self.size.parameters} parameters")
+        return f"Policy({', '.join(filter(None, about))})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return card("Policy", self.described())
+
+    def described(self) -> dict[str, str]:
+        """Return what it is for and how large it is, in words."""
+        size = self.size
+        return {
+            "environment": self.env or "–",
+            "method": self.method or "–",
+            "network": f"{'-'.join(map(str, self.shape))}, {self.activation}",
+            "size": f"{size.weights:,} weights + {size.biases:,} biases = {size.parameters:,} parameters, "
+            f"{size.bits:,} bits",
+        }
+
     def squashed(self, observations: Floats) -> Floats:
         """Return the actions for observations (B, O) in -1 … 1 of the action's bounds, (B, A)."""
         return np.tanh(self._outputs(observations).T.astype(np.float64))
@@ -178,21 +270,3 @@ class Policy:
         normalize_into(networks.input[:, : len(rows)], rows, self.normalizer)
         outputs: NDArray[np.float32] = networks.forward()[:, : len(rows)]
         return outputs
-
-
-def copies(policies: Sequence[Policy], count: int) -> Networks:
-    """Return the networks of policies that are evaluated alike, each so many times, as evaluators take them."""
-    first = policies[0]
-    if {(policy.container, policy.activation) for policy in policies} != {(first.container, first.activation)}:
-        raise ValueError("expected policies of one activation, which are evaluated in one container")
-    if first.container == "mixed":
-        of = np.repeat(np.arange(len(policies)), count)
-        return Mixed(tuple(policy.layers for policy in policies), of, first.activation)
-    layers = tuple(
-        Layer(
-            np.repeat(np.stack([layer.weight for layer in parts]), count, axis=0),
-            None if parts[0].bias is None else np.repeat(np.stack([layer.bias for layer in parts]), count, axis=0),
-        )
-        for parts in zip(*(policy.layers for policy in policies), strict=True)
-    )
-    return Stacked(layers, first.activation)

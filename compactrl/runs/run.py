@@ -14,72 +14,28 @@ summary.json       result, sizes and progress, for people and reports
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from compactrl.encodings.storage import stored_bytes
+from compactrl.envs.given import is_local, stand_in, take
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
-from compactrl.evaluation import Evaluator
 from compactrl.methods.names import current
 from compactrl.policies.files import load_policy
+from compactrl.policies.html import card
 from compactrl.policies.policy import Policy
+from compactrl.runs.evaluation import Evaluation, Watch, check_episodes, fresh_seeds, run_episodes, seeds_behind_summary
 from compactrl.storage.files import read_json
-from compactrl.types import Floats
+
+if TYPE_CHECKING:
+    from compactrl.envs.given import Environment
+    from compactrl.envs.spec import EnvironmentSpec
 
 DIRECTORY_FORMAT = "compactrl-run-1"
 TEACHER = "teacher"
 """Stem of the files of the policy that is imitated."""
-EVALUATION_LANES = 128
-EVALUATION_STREAM = 0xE7A1
-"""Spawn key of evaluation seeds: no lane of a search has them."""
-
-
-class Evaluation(NamedTuple):
-    """Returns of the noise-free policy over fresh episodes."""
-
-    returns: Floats
-    """(episodes,) undiscounted; NaN where an episode failed."""
-    steps: NDArray[np.int64]
-    """(episodes,)"""
-    failures: dict[int, str]
-    measures: Mapping[str, Floats] = {}
-    """Name → (episodes,) what the environment reports beside the return, NaN as above."""
-
-    @property
-    def successes(self) -> Floats | None:
-        """(episodes,) 1 where the goal was reached at the end, 0 elsewhere, NaN as above; where that is reported."""
-        return self.measures.get("success")
-
-    @property
-    def measure_means(self) -> dict[str, float | None]:
-        """`NAME_mean` of each measure over the episodes where it is known; None where it is known in none."""
-        return {f"{name}_mean": mean_of_known(values) for name, values in self.measures.items()}
-
-    @property
-    def episodes(self) -> int:
-        """Episodes that did not fail."""
-        return int(np.isfinite(self.returns).sum())
-
-    @property
-    def mean_return(self) -> float:
-        """Mean over the episodes that did not fail."""
-        return float(np.nanmean(self.returns))
-
-    @property
-    def std_return(self) -> float:
-        """Standard deviation over episodes."""
-        return float(np.nanstd(self.returns, ddof=1)) if self.episodes > 1 else 0.0
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval of the mean (normal approximation)."""
-        half = 1.96 * self.std_return / max(1, self.episodes) ** 0.5
-        return self.mean_return - half, self.mean_return + half
 
 
 class Run:
@@ -92,6 +48,11 @@ class Run:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not (self.path / "config.json").exists():
+            if (self.path / "versions.json").exists():
+                raise InputError(
+                    f"{self.path} holds no run yet: its search ended as it began, before it had written config.json. "
+                    "Nothing is lost: delete the folder and search again"
+                )
             raise InputError(
                 f"{self.path} holds no run: there is no config.json. Give the folder that a search wrote to."
             )
@@ -107,6 +68,20 @@ class Run:
     def __repr__(self) -> str:
         """Show where the run is."""
         return f"Run({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: where it is, its policy and what that is worth."""
+        try:
+            summary, rows = self.summary, self.policy.described()
+        except CompactrlError:
+            summary, rows = {}, {"environment": self.config["env"], "method": self.config["method"]}
+        mean, ended = summary.get("return_mean"), summary.get("finished")
+        rows["return"] = "not known yet"
+        if mean is not None:
+            over = "fresh episodes" if ended else "episodes of a re-evaluation; the search has not ended"
+            spread = f"mean ± standard deviation over {summary['episodes']} {over}"
+            rows["return"] = f"{mean:.1f} ± {summary['return_std'] or 0:.1f} ({spread})"
+        return card(f"Run {self.path}", rows)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -142,62 +117,79 @@ class Run:
         if self._policy is None:
             if not (self.path / "policy.json").exists():
                 raise CompactrlError(
-                    f"{self.path} has no policy yet: let the search go on with `compactrl resume {self.path}`"
+                    f"{self.path} has no policy yet: its search is running and has saved nothing so far; wait a little"
+                    if self.running
+                    else f"{self.path} has no policy yet: let the search go on with `compactrl resume {self.path}`"
                 )
             self._policy = load_policy(self.path / "policy")
         return self._policy
 
+    @property
+    def running(self) -> bool:
+        """Whether a search is writing this run now."""
+        try:
+            with open(self.path / ".lock", "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
     def evaluate(
         self,
-        episodes: int = 100,
-        threads: int = 0,
-        watch: Callable[[Evaluator, int], None] | None = None,
-        num_envs: int = 0,
+        episodes: int | None = None,
+        threads: int | None = None,
+        *,
+        seed: int | None = None,
+        env: Environment | None = None,
+        env_options: dict[str, Any] | None = None,
+        watch: Watch | None = None,
+        num_envs: int | None = None,
     ) -> Evaluation:
-        """Run the noise-free policy for whole episodes from fresh seeds; the same run gives the same numbers.
+        """Run the noise-free policy for whole episodes that neither the search nor its summary has seen.
 
         Args:
-            episodes: how many.
-            threads: that step environments; 0 for every core. Changes no result.
-            watch: called as they begin with who runs them, whose `underway` tells how far they are, and with the
-                environment steps that they have at most.
-            num_envs: parallel environments at most; 0 for as many as its search was given. Changes results.
+            episodes: how many; 100 by default.
+            threads: that step the environments, by default every core; changes no result.
+            seed: what the episodes follow from; the same seed gives any run the same ones. By default the run's own, so
+                that the same call gives the same numbers.
+            env: another environment, as `compactrl.search` takes one; by default the run's.
+            env_options: its options; by default the run's where it is the run's environment, else none.
+            watch: see `run_episodes`.
+            num_envs: parallel environments at most; by default as many as its search was given. Changes results.
 
         Raises:
-            InputError: fewer than one episode.
+            InputError: fewer than one episode, or an environment that the policy is not for.
+            CompactrlError: the run has no policy yet, or every episode failed.
         """
-        if episodes < 1:
-            raise InputError(f"--episodes {episodes}: expected at least 1")
-        from compactrl.envs.registry import environment_of
-        from compactrl.evaluation.local import LocalEvaluator
-        from compactrl.types import Trials
+        seed, episodes = int(self.config["seed"]) if seed is None else seed, 100 if episodes is None else episodes
+        check_episodes(episodes)
+        if seed < 0:
+            raise InputError(f"--seed {seed}: expected a whole number, at least 0")
+        policy, spec = self.policy, self._environment(env, env_options, num_envs or 0)
+        return run_episodes(policy, spec, episodes, fresh_seeds(seed), threads or 0, watch)._replace(seed=seed)
 
-        config, policy = self.config, self.policy
-        spec = environment_of({**config, "max_envs": num_envs or config.get("max_envs", 0)})
-        if (spec.observation_size, spec.action.size) != (policy.shape[0], policy.shape[-1]):
-            raise InputError(
-                f"{config['env']} has now {spec.observation_size} observations and {spec.action.size} outputs; "
-                f"the policy was trained with {policy.shape[0]} and {policy.shape[-1]}: use the environment of then"
-            )
-        if policy.names and spec.names != policy.names:
-            pairs = enumerate(zip(policy.names, spec.names or ("without a name",) * len(policy.names), strict=True))
-            place, (then, now) = next((place, pair) for place, pair in pairs if pair[0] != pair[1])
-            raise InputError(
-                f"{config['env']} orders its observations otherwise than when the policy was trained: number {place} "
-                f"was {then} and is {now}: use the environment of then"
-            )
-        seed = np.random.SeedSequence(config["seed"], spawn_key=(EVALUATION_STREAM,))
-        evaluator = LocalEvaluator(spec, spec.at_most(min(episodes, EVALUATION_LANES)), seed, threads or None)
-        try:
-            if watch is not None:
-                watch(evaluator, episodes * spec.max_episode_steps)
-            trials = Trials(policy.batched(episodes), policy.normalizer, np.zeros((episodes, 0), np.int64))
-            outcomes = evaluator.evaluate(trials)
-        finally:
-            evaluator.close()
-        if len(outcomes.failures) == episodes:
-            raise CompactrlError(f"all {episodes} episodes failed: {next(iter(outcomes.failures.values()))}")
-        return Evaluation(outcomes.returns, outcomes.steps, outcomes.failures, outcomes.measures)
+    def evaluate_for_summary(self, episodes: int, threads: int = 0, watch: Watch | None = None) -> Evaluation:
+        """Run the episodes that are behind the run's summary: always the same ones; see `evaluate`."""
+        seed = seeds_behind_summary(self.config["seed"])
+        return run_episodes(self.policy, self._environment(), episodes, seed, threads, watch)
+
+    def _environment(
+        self, environment: Environment | None = None, options: dict[str, Any] | None = None, num_envs: int = 0
+    ) -> EnvironmentSpec:
+        """Return the environment of an evaluation."""
+        from compactrl.envs.registry import environment_of
+
+        own = self.config["env"]
+        given = take(own if environment is None else environment)
+        if given.name == own or is_local(own):  # that which the run was made in, or what stands for it
+            described = {**self.config, "env": given.name}
+        else:
+            anew = {"engine": "auto", "max_episode_steps": 0, "env_options": {}}
+            described = {**self.config, **anew, **given.options, "env": given.name}
+        described["max_envs"] = num_envs or self.config.get("max_envs", 0)
+        return environment_of(described if options is None else {**described, "env_options": options})
 
     def report(self, evaluation: Evaluation) -> dict[str, Any]:
         """Return an evaluation with the run's identity and sizes, as JSON values."""
@@ -216,12 +208,18 @@ class Run:
         }
 
 
-def mean_of_known(values: Floats) -> float | None:
-    """Return the mean of the finite values; None where there are none."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else None
+def load(path: str | Path, env: Environment | None = None) -> Run:
+    """Open a run's directory.
 
+    Args:
+        path: of the run.
+        env: the environment, where it was given in Python and no other process finds it: evaluating, playing and
+            exporting take this one.
 
-def load(path: str | Path) -> Run:
-    """Open a run's directory."""
-    return Run(path)
+    Raises:
+        InputError: the directory holds no run, or the run was begun in another environment.
+    """
+    run = Run(path)
+    if env is not None:
+        stand_in(run.config["env"], env)
+    return run

@@ -3,76 +3,103 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from compactrl.errors import CompactrlError, DamagedFileError, InputError
+from compactrl.envs.given import exists_once, stand_in, take
+from compactrl.errors import CompactrlError, InputError
 from compactrl.evaluation import Evaluator
-from compactrl.methods.settings import Settings
-from compactrl.runs.checkpoints import FOLDER, MAY_CHANGE, has_checkpoint
+from compactrl.methods.settings import Settings, named_values
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
 from compactrl.searches.baselines import comparisons
 from compactrl.searches.prepare import Prepared, prepare
 from compactrl.searches.progress import SearchProgress
+from compactrl.searches.resuming import (
+    changes_of,
+    check_fits_run,
+    check_is_unfinished,
+    check_not_lost,
+    check_not_running,
+    restore,
+    warn_of_beginning_anew,
+    warn_of_new_options,
+)
 from compactrl.searches.search import Callback, OnIteration, Search
-from compactrl.searches.stopping import RULES, why
+from compactrl.searches.signatures import resume_keywords, search_keywords, with_keywords
+from compactrl.searches.stopping import RULES
 from compactrl.searches.workers import begin_workers
 from compactrl.storage.files import write_json
+
+if TYPE_CHECKING:
+    from compactrl.envs.given import Environment
+    from compactrl.searches.keywords import ResumeKeywords, SearchKeywords
 
 FINAL_EPISODES = 100
 """Fresh episodes behind the return in a finished search's summary."""
 
 
-def start(given: dict[str, Any], out: str | Path | None = None) -> Search:
+def start(given: Mapping[str, Any], out: str | Path | None = None) -> Search:
     """Check the options and begin a run's directory.
 
     Args:
-        given: options by name; those not given, or None, get their defaults.
+        given: options by name; those not given, or None, get their defaults. The environment may be any that `search`
+            takes.
         out: the run's directory; by default a new one under runs/.
 
     Raises:
         InputError: an option or the directory will not do.
     """
-    prepared = prepare(given)
+    prepared = prepare(_with_environment(given))
     settings, spec = prepared.settings, prepared.spec
     if not spec.limited:
         warnings.warn(
             f"{spec.id} sets no limit to its episodes: they are cut after {spec.max_episode_steps} steps where they "
             "have not ended; --max-episode-steps says after how many",
-            stacklevel=2,
+            stacklevel=3,
         )
     path = Path(out) if out else _next_directory(settings)
     return _opened(prepared, lambda: RunWriter.create(path, settings.flat(), prepared.teacher))
 
 
-def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search:
+def reopen(
+    path: str | Path, steps: int | float | str | None = None, env: Environment | None = None, **changed: Any
+) -> Search:
     """Return the search of a run, restored from its last whole checkpoint.
 
     Args:
         path: the run's directory.
         steps: a larger budget in environment steps.
+        env: the environment, where it was given in Python and no other process finds it.
         changed: options that may change in a run, such as workers, ray_address and stop_at; None keeps what it has.
 
     Raises:
-        InputError: there is no run, its checkpoints are gone, its budget is spent, or an option may not change.
+        InputError: there is no run, it is running, its checkpoints are gone, its budget is spent, or an option may not
+            change.
         DamagedFileError: no checkpoint can be read.
     """
     run = Run(path)
-    changes = _changes({"steps": steps, **changed})
-    _check_not_lost(run)
+    changes = changes_of({"steps": steps, **changed})
+    check_not_running(run)
+    check_not_lost(run)
+    if env is not None:
+        stand_in(run.config["env"], env)
     prepared = prepare({**run.config, **changes}, run.path)
-    _warn_of_new_options(run, prepared.settings)
+    if env is not None:
+        check_fits_run(run, prepared.spec)
+    warn_of_new_options(run, prepared.settings)
+    warn_of_beginning_anew(run)
     search = _opened(prepared, lambda: RunWriter(run.path))
     try:
-        _restore(search)
+        restore(search)
         if changes.keys() & RULES:  # what was met before need not be enough now
             search.stopping.begin_again(search.env_steps)
-        _check_is_unfinished(search, run)
+        check_is_unfinished(search, run)
         if search.options.steps != run.config["steps"]:  # races come at shares of the budget
             search.shipping.races = int(search.progress * search.options.reevaluations)
         search.writer.cut_metrics(search.iteration)
@@ -81,6 +108,24 @@ def reopen(path: str | Path, steps: int | None = None, **changed: Any) -> Search
         search.close()
         raise
     return search
+
+
+def _with_environment(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with the environment by its name, and with what it brings along where nothing else is given.
+
+    Raises:
+        InputError: it is no environment, or exists once and more are asked for.
+    """
+    options = named_values(given)
+    if "env" not in options:
+        return options
+    taken = take(options["env"])
+    if exists_once(taken.name) and str(options.get("num_envs", 0)) not in ("0", "1"):
+        raise InputError(f"--num-envs {options['num_envs']}: {taken.name} exists once; leave --num-envs out")
+    if taken.note:
+        warnings.warn(taken.note, stacklevel=4)
+    alone = {"num_envs": 1} if exists_once(taken.name) else {}
+    return {**taken.options, **options, **alone, "env": taken.name}
 
 
 def _opened(prepared: Prepared, open_writer: Callable[[], RunWriter]) -> Search:
@@ -99,98 +144,19 @@ def _opened(prepared: Prepared, open_writer: Callable[[], RunWriter]) -> Search:
     return search
 
 
-def _changes(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that are not None.
-
-    Raises:
-        InputError: one of them may not change in a run.
-    """
-    changes = {name: value for name, value in options.items() if value is not None}
-    for name in changes.keys() - MAY_CHANGE:
-        raise InputError(f"{name} cannot change in a run: only {', '.join(sorted(MAY_CHANGE))} can")
-    return changes
-
-
-def _warn_of_new_options(run: Run, settings: Settings) -> None:
-    """Warn of options that the run's version did not have."""
-    options = settings.flat()
-    new = sorted(options.keys() - run.config.keys() - MAY_CHANGE - {"max_envs"})  # for which there was no limit
-    if new:
-        values = ", ".join(f"{name} {options[name]}" for name in new)
-        warnings.warn(
-            f"{run.path} was begun by an earlier compactrl: options that it did not have take today's defaults, "
-            f"{values}",
-            stacklevel=3,
-        )
-
-
-def _check_not_lost(run: Run) -> None:
-    """Raise InputError where a run has come to something, and has no checkpoint of it: it would be trained over.
-
-    One that ended before its first checkpoint has metrics at most, and an empty folder: nothing of it is lost by
-    beginning again.
-    """
-    if has_checkpoint(run.path):
-        return
-    left = [name for name in ("policy.json", "summary.json") if (run.path / name).exists()]
-    if not (run.path / FOLDER).is_dir() and run.metrics:
-        left.append("metrics.jsonl")
-    if not left:
-        return
-    can = "`compactrl evaluate` and `compactrl export` still take its policy" if "policy.json" in left else ""
-    raise InputError(
-        f"{run.path} cannot go on: checkpoints/ has none, though there is {' and '.join(left)}. "
-        f"{can + '; to' if can else 'To'} train, put checkpoints/ back, or begin anew with another --out"
-    )
-
-
-def _restore(search: Search) -> None:
-    """Bring a fresh search to its last whole checkpoint.
-
-    Raises:
-        DamagedFileError: there is one, and it does not fit.
-    """
-    checkpoint = search.writer.load_checkpoint(search.settings.flat())
-    if checkpoint is None:
-        return
-    iteration, state = checkpoint
-    try:
-        search.load_state_dict(state)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise DamagedFileError(
-            f"checkpoint {iteration} of {search.writer.path} does not fit this search: it is of another one, or of "
-            f"another version of compactrl or of a library, see versions.json ({type(error).__name__}: {error})"
-        ) from error
-
-
-def _check_is_unfinished(search: Search, run: Run) -> None:
-    """Raise InputError where the search has ended by itself and the final evaluation is in the summary."""
-    try:
-        finished = bool(run.summary.get("finished"))
-    except DamagedFileError:  # missing, too: the search ended between two files
-        finished = False
-    if not search.stopped_by or not finished:
-        return
-    if search.progress >= 1:
-        raise InputError(
-            f"{run.path} has spent its budget of {search.options.steps} environment steps: give more with --steps"
-        )
-    reason = why(search.stopped_by, search.options.stop_at, search.options.patience)
-    raise InputError(f"{run.path} has ended: {reason}")
-
-
 def search(
-    env: str | None = None,
+    env: Environment | None = None,
     *,
     out: str | Path | None = None,
     callback: Callback | None = None,
     progress: bool = False,
-    **options: Any,
+    **options: Unpack[SearchKeywords],
 ) -> Run:
     """Search for a compact policy and return its run.
 
     Args:
-        env: the environment's id; all else is given by name.
+        env: the environment: an id; a class of Gymnasium's, or a function that makes one, called with `env_options` as
+            keyword arguments; or a made one. All else is given by name.
         out: the run's directory; by default a new one under runs/.
         callback: called after every generation with its metrics (those of metrics.jsonl, and what would ship so far as
             `shipped_return_mean`, NaN before the first re-evaluation). Where it returns False the search ends: the
@@ -201,22 +167,29 @@ def search(
             `hidden=None` is the default width, and a linear policy is `hidden="none"` or `hidden=()`.
 
     Raises:
-        InputError: an option or the directory will not do.
+        InputError: an option, the environment or the directory will not do.
         CompactrlError: the search cannot go on, or has learned nothing.
     """
     return _shown(start({**options, "env": env}, out), callback, progress)
 
 
+with_keywords(search, search_keywords())
+
+
 def resume(
     path: str | Path,
-    steps: int | None = None,
+    steps: int | float | str | None = None,
     *,
+    env: Environment | None = None,
     callback: Callback | None = None,
     progress: bool = False,
-    **changed: Any,
+    **changed: Unpack[ResumeKeywords],
 ) -> Run:
     """Go on with a run until its budget, or a larger one, is spent; see `reopen` and `search`."""
-    return _shown(reopen(path, steps, **changed), callback, progress)
+    return _shown(reopen(path, steps, env, **changed), callback, progress)
+
+
+with_keywords(resume, resume_keywords())
 
 
 def _shown(search: Search, callback: Callback | None, progress: bool) -> Run:
@@ -262,7 +235,7 @@ def finish(
         if search.stopped_by:
             search.close_environments()
             threads = search.options.threads
-            report = run.report(run.evaluate(FINAL_EPISODES, threads, watch))
+            report = run.report(run.evaluate_for_summary(FINAL_EPISODES, threads, watch))
             summary = {
                 **search.summary(),
                 **report,
@@ -278,7 +251,7 @@ def finish(
 def _next_directory(settings: Settings) -> Path:
     """Return a new directory's name: runs/METHOD-ENV-SEED, numbered where that is taken."""
     options = settings.search
-    name = f"{options.method}-{options.env.replace('/', '-')}-seed{options.seed}"
+    name = f"{options.method}-{re.sub(r'[^A-Za-z0-9._-]+', '-', options.env)}-seed{options.seed}"
     place, number = Path("runs") / name, 2
     while place.exists():
         place, number = Path("runs") / f"{name}-{number}", number + 1

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.policies.actions import ActionSpec
-from compactrl.runs.run import EVALUATION_STREAM
+from compactrl.runs.evaluation import EVALUATION_STREAM
 from compactrl.types import Floats, Layer, Normalizer, Stacked, Trials
 
 EPISODES = 10

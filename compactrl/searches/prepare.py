@@ -32,6 +32,7 @@ from compactrl.methods.values import validated
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import TEACHER, Run
+from compactrl.searches.teaching import with_environment_of_teacher
 from compactrl.searches.transfer import check_designs, with_colorings
 
 ENVIRONMENT = ("env", "engine", "max_episode_steps", "env_options", "env_module")
@@ -118,7 +119,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     Raises:
         InputError: an option, or the environment, will not do.
     """
-    values = with_colorings(named_values(given))
+    values = with_environment_of_teacher(with_colorings(named_values(given)))
     method, spec = method_of(values), None
     if method.goal_learner and not values.get("learner"):  # its options depend on it
         environment = validated(

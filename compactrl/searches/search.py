@@ -272,6 +272,7 @@ class Search:
             size=shipped.size,
             design=shipped.design,
             container=self.learner.compression.container,
+            layout=self.spec.layout,
         ).evaluated_as(shipped.layers)
 
     def save(self) -> None:

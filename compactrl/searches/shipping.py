@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from compactrl.evaluation import Evaluator
-from compactrl.policies.files import policy_of, policy_state
-from compactrl.policies.policy import Policy, copies
+from compactrl.policies.batches import copies
+from compactrl.policies.files import policy_of
+from compactrl.policies.policy import Policy
 from compactrl.types import Design, Designs, Floats, Metrics, State, Trials
 
 LEADERS = 16
@@ -140,7 +141,7 @@ class Shipping:
             "selector": self.evaluator.state_dict(),
             "leaders": self.leaders.state_dict(),
             "shipped_returns": self.returns,
-            "shipped": None if self.shipped is None else policy_state(self.shipped),
+            "shipped": None if self.shipped is None else self.shipped.state_dict(),
         }
 
     def load_state_dict(self, state: State) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compactrl.envs.given import is_local, module_of, origin_of
 from compactrl.envs.modules import load_module, module_folder, module_name
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS
@@ -18,7 +19,7 @@ def begin_workers(settings: Settings) -> Workers | None:
     """Begin or join a Ray, where the search asks for one.
 
     Raises:
-        InputError: the method cannot use workers, or there are more of them than lanes.
+        InputError: the method cannot use workers, they cannot have the environment, or there are more than lanes.
     """
     options = settings.search
     if not options.workers and not options.ray_address:
@@ -30,6 +31,11 @@ def begin_workers(settings: Settings) -> Workers | None:
             f"--workers is for methods that learn from whole episodes: --method {options.method} trains in "
             "environments of this process, where each step follows from the last update (--threads says how many cores)"
         )
+    if is_local(options.env):
+        raise InputError(
+            f"--workers: {origin_of(options.env)}, which worker processes cannot import. Define a class or a function "
+            "in a module that they can, or leave --workers out: threads of this process step environments too"
+        )
     if options.workers > settings.lanes:
         raise InputError(
             f"--workers {options.workers}: a generation has {settings.lanes} lanes, and a worker needs at least one. "
@@ -37,8 +43,9 @@ def begin_workers(settings: Settings) -> Workers | None:
             "workers"
         )
     environment = {name: getattr(options, name) for name in ENVIRONMENT}
-    if options.env_module:
+    module = module_of(options.env) or options.env_module
+    if module:
         load_module(options.env_module)
         environment["env_module"] = module_name(options.env_module)  # a worker may have the file elsewhere
-        environment["module_folder"] = module_folder(options.env_module)
+        environment["module_folder"] = module_folder(module)
     return Workers(environment, options.workers, options.ray_address, options.worker_timeout)

@@ -22,7 +22,8 @@ from compactrl.learners.gradient import Means
 from compactrl.learners.sac import SacLearner
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.architectures import designs_of, parameters
-from compactrl.policies.policy import Policy, copies
+from compactrl.policies.batches import copies
+from compactrl.policies.policy import Policy
 from compactrl.policies.skeleton import Skeleton
 from compactrl.searches.prepare import prepare
 from compactrl.types import Normalizer, Transitions, Trials

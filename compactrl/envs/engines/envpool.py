@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,7 @@ from compactrl.backends import any_backend
 from compactrl.envs.answers import raised
 from compactrl.envs.engines.base import Answer
 from compactrl.envs.goals import distance_goal, has_goals
+from compactrl.envs.layout import goal_layout
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError, did_you_mean
 from compactrl.imports import import_envpool
@@ -85,13 +87,14 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
         env,
         "envpool",
         size,
-        action_spec(env, action),
+        replace(action_spec(env, action), real="float32"),  # as in Gymnasium, where policies are used
         limit,
         {**options, "max_episode_steps": limit},
         goal,
         measure_names(env, (), goal),
         limited,
         resumes_exactly=not RANDOM_STEPS.fullmatch(env),
+        layout=goal_layout(observation) if goal is not None else (),
     )
 
 

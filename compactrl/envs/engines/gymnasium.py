@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from compactrl.backends import any_backend
 from compactrl.envs.answers import numbers, raised, reason_of
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
+from compactrl.envs.given import find
 from compactrl.envs.goals import goal_of, has_goals
+from compactrl.envs.layout import goal_layout, layout_of
 from compactrl.envs.names import goal_names, observation_names
 from compactrl.envs.notices import warn_once
 from compactrl.envs.probe import Probe, close_quietly, global_random_state_kept, probe, resets_repeat, success_in
@@ -25,6 +27,7 @@ from compactrl.envs.spec import (
     observation_size,
 )
 from compactrl.errors import CompactrlError, InputError
+from compactrl.policies.observations import Layout
 from compactrl.types import Floats, Integers
 
 
@@ -46,6 +49,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     import compactrl.envs.robots
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
+    from compactrl.envs.only_one import inner_limit
 
     try:
         registered = gymnasium.spec(env)
@@ -55,7 +59,11 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     limit = own or DEFAULT_EPISODE_STEPS
     options = {**options, "max_episode_steps": limit}
     with global_random_state_kept():
-        return _described(env, _made(env, options), limit, bool(own), options)
+        made = _made(env, options)
+        inner = inner_limit(made)
+        if inner is not None and inner < limit:  # what makes it has a limit of its own
+            limit = own = options["max_episode_steps"] = inner
+        return _described(env, made, limit, bool(own), options)
 
 
 def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str, Any]) -> EnvironmentSpec:
@@ -70,6 +78,7 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     """
     from compactrl.envs.wrappers import GoalObservation
 
+    layout = _layout(made)
     try:
         size = observation_size(env, made.observation_space)
         action = action_spec(env, made.action_space)
@@ -88,7 +97,7 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     measures = measure_names(env, named, goal, reported)
     return EnvironmentSpec(
         env, "gymnasium", size, action, limit, options, goal, measures, limited,
-        names=_names(made), repeats=tried.repeats,
+        names=_names(made), repeats=tried.repeats, layout=layout,
     )  # fmt: skip
 
 
@@ -130,6 +139,15 @@ def _newer(env: str) -> str:
     return f". Use '{name}-v{max(versions)}'" if version.isdigit() and max(versions) > int(version) else ""
 
 
+def _layout(made: Any) -> Layout:
+    """Return how the observations of an environment, before `make_gymnasium` made them flat, become rows."""
+    from compactrl.envs.wrappers import FlatObservation, GoalObservation
+
+    if isinstance(made, GoalObservation):
+        return goal_layout(made.env.observation_space)
+    return layout_of(made.env.observation_space) if isinstance(made, FlatObservation) else ()
+
+
 def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> GymnasiumEngine:  # noqa: ARG001  (one is all there is)
     """See `EngineKind`."""
     in_info = spec.goal is None or spec.goal.success is None
@@ -145,8 +163,10 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
     from compactrl.envs.wrappers import FlatObservation, GoalObservation, checked
 
+    find(env)
+    named = gymnasium.spec(env) if ":" in env else env
     with any_backend():  # of users' environments, which may draw
-        made = gymnasium.make(env, **{"disable_env_checker": True, **options})  # `Checked` tells more
+        made = gymnasium.make(named, **{"disable_env_checker": True, **options})  # `Checked` tells more
     try:
         space = made.observation_space
         observation_size(env, space)

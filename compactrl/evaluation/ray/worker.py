@@ -32,7 +32,8 @@ class LaneWorker:
         max_episode_steps: the cut, in environment steps.
         env_options: options of the environment.
         env_module: module that registers the user's own environments, or nothing.
-        module_folder: where the driver found it; looked at last, and of use where workers see the same files.
+        module_folder: where the driver found it, or the environment's own module; looked at last, and of use where
+            workers see the same files.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class LaneWorker:
         env_module: str = "",
         module_folder: str = "",
     ) -> None:
-        if env_module:
+        if module_folder:
             sys.path.append(module_folder)
         self.spec: EnvironmentSpec = environment_of(
             {

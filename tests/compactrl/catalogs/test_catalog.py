@@ -151,7 +151,7 @@ def test_what_is_selected_fits_and_becomes_the_policy(opened, by):
     assert run.policy.size.parameters == result["parameters"] == len(run.policy.theta) <= 100
     assert run.policy.shape == (3, *expected, 2)
     assert run.summary["parameters"] == result["parameters"]
-    assert run.summary["return_mean"] == result["return_mean"] == run.evaluate(100).mean_return
+    assert run.summary["return_mean"] == result["return_mean"] == run.evaluate_for_summary(100).mean_return
     assert run.policy.activation == "relu"
 
 

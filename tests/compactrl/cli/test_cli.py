@@ -167,7 +167,7 @@ def test_a_kill_in_the_final_evaluation_loses_only_that(call, tmp_path, monkeypa
         raise CompactrlError("as by kill -9")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Run, "evaluate", killed)
+        patched.setattr(Run, "evaluate_for_summary", killed)
         assert call("search", *CHROMATIC, "--quiet", "--out", "run")[0] == 1
     assert not Run(tmp_path / "run").summary["finished"]
     (tmp_path / "run" / "summary.json").unlink()  # or right before it was written

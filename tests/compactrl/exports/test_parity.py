@@ -17,7 +17,7 @@ from compactrl.exports.targets import TARGETS
 from compactrl.exports.vectors import TOLERANCE, is_certain, tolerances
 from compactrl.exports.verify import compile_strictly
 from compactrl.policies.actions import ActionSpec
-from compactrl.policies.files import load_policy, policy_state, save_policy
+from compactrl.policies.files import load_policy, save_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import Run
 from compactrl.storage.files import save_state
@@ -172,7 +172,7 @@ def test_a_policy_whose_theta_is_not_that_of_its_layers_is_refused(runs, tmp_pat
     import shutil
 
     shutil.copytree(runs("chromatic latent").path, tmp_path / "run")
-    state = policy_state(load_policy(tmp_path / "run/policy"))
+    state = load_policy(tmp_path / "run/policy").state_dict()
     save_state(tmp_path / "run/policy", {**state, "theta": state["theta"] + 0.1})
     with pytest.raises(DamagedFileError, match="theta and design do not give the policy's weights"):
         export(Run(tmp_path / "run"), tmp_path / "out")

@@ -8,7 +8,7 @@ import pytest
 from compactrl.errors import DamagedFileError
 from compactrl.policies import patterns
 from compactrl.policies.actions import ActionSpec
-from compactrl.policies.files import load_policy, policy_state, save_policy
+from compactrl.policies.files import load_policy, save_policy
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import mask_index
 from compactrl.policies.skeleton import Skeleton
@@ -111,7 +111,7 @@ def test_a_policy_is_saved_and_loaded_bit_for_bit(tmp_path, policy):
     ],
 )
 def test_the_file_has_the_index_map_only_where_nothing_else_gives_it(name, sharing):
-    state = policy_state((MADE | EXPLICIT)[name])
+    state = (MADE | EXPLICIT)[name].state_dict()
     assert state["sharing"] == sharing
     assert ("index" in state) == (sharing == "index")
 
@@ -119,14 +119,14 @@ def test_the_file_has_the_index_map_only_where_nothing_else_gives_it(name, shari
 @every_searched_policy
 def test_a_file_of_an_earlier_version_is_read_the_same(tmp_path, policy):
     """It does not say how weights are shared."""
-    state = policy_state(policy)
+    state = policy.state_dict()
     del state["sharing"]
     save_state(tmp_path / "policy", state)
     assert_same(load_policy(tmp_path / "policy"), policy)
 
 
 def test_a_file_of_an_earlier_version_without_activation_and_container_is_of_tanh_layers(tmp_path):
-    state = policy_state(MADE["design"])
+    state = MADE["design"].state_dict()
     for key in ("sharing", "activation", "container"):
         del state[key]
     save_state(tmp_path / "policy", state)
@@ -135,7 +135,7 @@ def test_a_file_of_an_earlier_version_without_activation_and_container_is_of_tan
 
 def test_a_file_of_an_earlier_version_whose_map_is_unknown_keeps_its_layers(tmp_path):
     policy = EXPLICIT["index and mask"]
-    state = {key: value for key, value in policy_state(policy).items() if key not in ("sharing", "index", "mask")}
+    state = {key: value for key, value in policy.state_dict().items() if key not in ("sharing", "index", "mask")}
     save_state(tmp_path / "policy", state)
     loaded = load_policy(tmp_path / "policy")
     assert loaded.index is None
@@ -148,7 +148,7 @@ def test_a_file_whose_theta_was_changed_is_refused(tmp_path, name):
     """Even where its hashes are right."""
     policy = (MADE | EXPLICIT)[name]
     used = 0 if policy.index is None else int(policy.index[policy.mask.argmax() if policy.mask is not None else 0])
-    state = policy_state(policy)
+    state = policy.state_dict()
     state["theta"] = state["theta"].copy()
     state["theta"][used] += 0.5
     save_state(tmp_path / "policy", state)

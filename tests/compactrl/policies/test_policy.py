@@ -11,8 +11,9 @@ from compactrl.envs.engines.base import Answer
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Block, Results
 from compactrl.policies.actions import ActionSpec
-from compactrl.policies.files import load_policy, policy_state, save_policy
-from compactrl.policies.policy import Policy, copies
+from compactrl.policies.batches import copies
+from compactrl.policies.files import load_policy, save_policy
+from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import shared_edges
 from compactrl.types import Layer, Normalizer, Trials
 
@@ -129,7 +130,7 @@ def test_a_policy_of_integers_gives_integers_and_its_files_say_so(tmp_path):
     loaded = load_policy(tmp_path / "policy")
     assert loaded.action == WHOLE
     np.testing.assert_array_equal(loaded(rows), policy(rows))
-    assert "dtype" not in policy_state(make_policy((4, 5, 3), BOX))["action"]
+    assert "dtype" not in make_policy((4, 5, 3), BOX).state_dict()["action"]
 
 
 @pytest.mark.parametrize("huge", [np.finfo(np.float64).max, np.finfo(np.float32).max, 1e39])

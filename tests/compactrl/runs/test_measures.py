@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from compactrl.errors import InputError
-from compactrl.runs.run import Evaluation, Run
+from compactrl.runs.evaluation import Evaluation
+from compactrl.runs.run import Run
 from compactrl.searches.api import finish, reopen, search, start
 
 POINT = {"env": "compactrl/PointMass-v0", "method": "linear", "population": 16, "steps": 20000, "seed": 1}
@@ -27,7 +28,7 @@ def test_means_of_measures_are_in_metrics_and_summary(run):
     assert last["distance_mean"] < first["distance_mean"]
     assert 0 <= last["success_mean"] <= 1
     summary = json.loads((run.path / "summary.json").read_text())
-    evaluation = run.evaluate(100)
+    evaluation = run.evaluate_for_summary(100)
     assert summary["distance_mean"] == evaluation.measures["distance"].mean()
     assert summary["success_mean"] == evaluation.successes.mean()
     assert run.report(evaluation)["distance_mean"] == summary["distance_mean"]
@@ -103,3 +104,21 @@ def test_a_module_of_ones_own_may_register_a_batched_environment(tmp_path, monke
     with pytest.raises(InputError, match="unexpected keyword argument 'size'"):
         start({**options, "env_options": {"size": 3}}, tmp_path / "other")
     del sys.modules["following"]
+
+
+def test_an_evaluation_has_episodes_that_the_summary_has_not_and_the_same_for_a_seed(run):
+    own, again = run.evaluate(20), run.evaluate(20, seed=run.config["seed"])
+    np.testing.assert_array_equal(own.returns, again.returns)
+    assert own.seed == run.config["seed"]
+    behind = run.evaluate_for_summary(100)
+    assert behind.mean_return == run.summary["return_mean"]
+    other = run.evaluate(100, seed=9)
+    for evaluation in (own, other):
+        assert not np.isin(evaluation.returns, behind.returns).any()
+    assert not np.isin(own.returns, other.returns).any()
+    np.testing.assert_array_equal(run.evaluate(None, None, seed=9).returns, other.returns)
+    moved = Run(run.path)
+    moved.config = {**moved.config, "seed": 77}
+    np.testing.assert_array_equal(moved.evaluate(100, seed=9).returns, other.returns)
+    with pytest.raises(InputError, match="--seed -1: expected a whole number"):
+        run.evaluate(2, seed=-1)

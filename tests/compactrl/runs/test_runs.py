@@ -210,6 +210,9 @@ def test_a_file_that_is_no_policy_is_refused(tmp_path):
 
 
 def test_a_run_without_a_policy_says_how_to_get_one(writer):
+    with pytest.raises(CompactrlError, match="has no policy yet: its search is running"):
+        Run(writer.path).policy  # noqa: B018
+    writer.close()
     with pytest.raises(CompactrlError, match=r"has no policy yet: .*`compactrl resume"):
         Run(writer.path).policy  # noqa: B018
 

@@ -104,3 +104,24 @@ def test_an_earlier_run_without_a_copy_says_which_teacher_is_missing(tmp_path, t
     with pytest.raises(InputError, match=f"{teacher} holds no run"):
         reopen(path)
     assert load_state(path / "checkpoints" / "00000002" / "state")["iteration"] == 2
+
+
+def test_a_student_learns_where_its_teacher_did_unless_told_otherwise(tmp_path):
+    made = {"env": "compactrl/Faulty-v0", "env_options": {"fault": "none"}, "max_episode_steps": 12}
+    teacher = start({**TOY, **made, "method": "linear", "population": 8, "steps": 400}, tmp_path / "teacher")
+    finish(teacher)
+    student = {name: value for name, value in STUDENT.items() if name != "env"} | {"teacher": str(tmp_path / "teacher")}
+
+    def environment_of(**more):
+        search = start({**student, **more}, tmp_path / f"student-{len(list(tmp_path.iterdir()))}")
+        search.close()
+        return {name: search.settings.flat()[name] for name in made}
+
+    assert environment_of() == environment_of(env=made["env"]) == made
+    assert environment_of(max_episode_steps=7) == {**made, "max_episode_steps": 7}
+    target = {"env": "compactrl/Target-v0", "env_options": {}, "max_episode_steps": 20}
+    assert environment_of(env="compactrl/Target-v0") == target
+    with pytest.raises(InputError, match=r"PointMass-v0 has 4 and 2. Leave --env out"):
+        environment_of(env="compactrl/PointMass-v0")
+    with pytest.raises(InputError, match="nowhere holds no run"):
+        environment_of(teacher=str(tmp_path / "nowhere"))
