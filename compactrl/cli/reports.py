@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -20,8 +22,12 @@ Runs = Annotated[
     list[str],
     typer.Argument(metavar="RUN…", help="Folders of runs, folders with runs in them, or patterns.", show_default=False),
 ]
+LEAST_WIDTH = 60
+"""Characters of a line at least, before it is broken."""
+ANY_WIDTH = 10**6
+"""Characters of a line where nobody looks at a terminal: as many as the tables have."""
 WATCH_HTML = Path("report.html")
-SHOWN = ("setting", "weights", "bits", "bytes", "seeds", "return", "95 % interval")
+SHOWN = ("configuration", "weights", "bits", "bytes", "seeds", "return", "95 % interval")
 """Columns of the table in the terminal; what the environment reports beside the return comes after them."""
 
 
@@ -63,22 +69,31 @@ def report(
 
 
 def _show(comparison: Report, without_page: bool) -> None:
-    """Print the tables; warnings and notes go to standard error."""
-    from compactrl.cli.tables import print_table
+    """Print the tables; warnings and notes go to standard error, in lines no longer than the tables'."""
+    from compactrl.cli.tables import print_table, width_of
     from compactrl.reports import tables
 
+    width, most = LEAST_WIDTH, shutil.get_terminal_size((ANY_WIDTH, 0)).columns
     for env in comparison.environments:
         print(env)
         names = tables.headings(comparison, env)
         columns = [names.index(name) for name in (*SHOWN, *comparison.measures(env))]
         rows = [[row[column] for column in columns] for row in tables.rows(comparison, env)]
-        print_table([names[column] for column in columns], rows)
-    for warning in comparison.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    for note in comparison.notes:
-        print(f"note: {note}", file=sys.stderr)
+        headings = [names[column] for column in columns]
+        print_table(headings, rows)
+        width = min(most, max(width, width_of(headings, rows)))
+        for line in tables.smallest_lines(comparison, env):
+            print(_wrapped(line, width))
+    for kind, lines in (("warning", comparison.warnings), ("note", comparison.notes)):
+        for line in lines:
+            print(_wrapped(f"{kind}: {line}", width), file=sys.stderr)
     if without_page:
         print("figures and all columns: --html report.html", file=sys.stderr)
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Break a line between words, names of files left whole."""
+    return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _watch(runs: list[str], html: Path, every: float) -> None:

@@ -22,3 +22,9 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         shown.add_row(*row)
     console.print(shown)
+
+
+def width_of(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return how many characters wide a table is that shows every cell on one line."""
+    columns = zip(*[headings, *rows], strict=True)
+    return sum(max(map(len, column)) + 1 for column in columns) - 1

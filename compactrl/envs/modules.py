@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from compactrl.backends import any_backend
 from compactrl.errors import InputError
 
 
@@ -26,7 +27,7 @@ def load_module(name: str, named_by: str = "") -> None:
         return
     named_by = named_by or f"--env-module {name}"
     try:
-        with _working_directory_importable():
+        with _working_directory_importable(), any_backend():
             importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise InputError(

@@ -16,6 +16,7 @@ from typing import Self
 
 import numpy as np
 
+from compactrl.backends import any_backend
 from compactrl.compressions.base import Compression
 from compactrl.imports import import_evotorch
 from compactrl.learners.base import Judgement, Learner, LearnerContext, Shipped, single
@@ -34,9 +35,9 @@ from compactrl.types import (
     State,
     Trials,
 )
-from es import STRATEGIES, EvolutionStrategy
+from es import STRATEGIES
 from es.distributions import EvoTorchStrategy
-from es.strategy import Options
+from es.strategy import EvolutionStrategy, Options
 
 
 class EvolutionLearner(Learner):
@@ -79,7 +80,7 @@ class EvolutionLearner(Learner):
         self._returns = Seen(0.0, np.zeros(1), np.zeros(1))  # of all candidates so far
         self.settled: Design | None = None
         theta = compression.initial(np.random.default_rng(initial_seed))
-        self.strategy = _strategy(strategy)(theta, population, options, strategy_seed)
+        self.strategy = _strategy(strategy, theta, population, options, strategy_seed)
         self._moments = RunningMoments(compression.sizes[0])
 
     @classmethod
@@ -189,8 +190,9 @@ class EvolutionLearner(Learner):
         edges = self._searched.num_edges * (1.0 if usage is None else float(usage[0]))
         share = len(settled_theta) / (edges + self._searched.num_biases)
         options = self._settling_options.for_share(share)
-        strategy = _strategy(self._settling_strategy)
-        self.strategy = strategy(settled_theta, self._population, options, self._settling_seed)
+        self.strategy = _strategy(
+            self._settling_strategy, settled_theta, self._population, options, self._settling_seed
+        )
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
@@ -212,18 +214,21 @@ class EvolutionLearner(Learner):
         self._returns = seen_in(state.get("returns", {"count": count, "total": [total], "square": [square]}), 1)
 
 
-def _strategy(name: str) -> type[EvolutionStrategy]:
-    """Return a strategy's class, ready to be made."""
-    kind = STRATEGIES[name]
-    if issubclass(kind, EvoTorchStrategy):
-        import_evotorch()
-    return kind
-
-
 def _check_population(strategy: str, population: int, num_parameters: int) -> None:
     """Raise ValueError where a strategy cannot have this population."""
-    kind = _strategy(strategy)
-    kind(np.zeros(num_parameters), population, kind.Options(), np.random.SeedSequence(0))
+    options = STRATEGIES[strategy].Options()
+    _strategy(strategy, np.zeros(num_parameters), population, options, np.random.SeedSequence(0))
+
+
+def _strategy(
+    name: str, theta: Floats, population: int, options: Options, seed: np.random.SeedSequence
+) -> EvolutionStrategy:
+    """Return a strategy that begins at theta (P,); pycma imports matplotlib as it is imported."""
+    kind = STRATEGIES[name]
+    with any_backend():
+        if issubclass(kind, EvoTorchStrategy):
+            import_evotorch()
+        return kind(theta, population, options, seed)
 
 
 def mean_by_group(returns: Floats, groups: Integers) -> Floats:

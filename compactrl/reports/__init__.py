@@ -1,7 +1,8 @@
 """Reports: what runs came to beside each other, pictures of it, and what a search found.
 
-`reading` takes a run's files in, `settings` groups the seeds of one setting, `statistics` knows arrays only. `compare`
-makes a table of them, and `comparability` warns of what cannot be compared. `figures`, `pictures` and `architectures`
-draw; `tables` writes text, `page` the HTML. `report` puts data and renderings together: it is `compactrl.compare`.
+`reading` takes a run's files in, `configurations` groups the seeds of one, `statistics` knows arrays only. `compare`
+makes a table of them, `smallest` finds what comes near the best, and `comparability` warns of what cannot be compared.
+`figures`, `run_curves`, `pictures` and `architectures` draw, on `charts` in one `style`; `tables` writes text, `page`
+the HTML. `report` puts data and renderings together: it is `compactrl.compare`.
 `coloring` and `analysis` look into colourings, `film` plays a policy before a camera.
 """

@@ -1,4 +1,4 @@
-"""Settings over several environments at once: normalised returns, and a bootstrap stratified by environment."""
+"""Configurations over several environments at once: normalised returns, and a bootstrap stratified by environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Aggregate(NamedTuple):
-    """A setting over all environments."""
+    """A configuration over all environments."""
 
     label: str
     score: float
@@ -26,24 +26,28 @@ class Aggregate(NamedTuple):
 
 MEANING = (
     "Returns are normalised within each environment: 0 is the lowest and 1 the highest return of any seed of these "
-    "settings there. Seeds are resampled within environments."
+    "configurations there. Seeds are resampled within environments."
 )
 
 
 def aggregate(comparison: Comparison) -> list[Aggregate]:
-    """Return the settings that were run in every environment, best first; none where there is nothing to compare."""
-    ranked = {env: {setting.label: setting for setting in comparison.ranked(env)} for env in comparison.environments}
-    labels = set.intersection(*(set(settings) for settings in ranked.values())) if ranked else set()
+    """Return the configurations that were run in every environment, best first; none where nothing compares."""
+    ranked = {
+        env: {configuration.label: configuration for configuration in comparison.ranked(env)}
+        for env in comparison.environments
+    }
+    labels = set.intersection(*(set(configurations) for configurations in ranked.values())) if ranked else set()
     if len(ranked) < 2 or len(labels) < 2:
         return []
     limits = {
-        env: np.concatenate([settings[label].values for label in sorted(labels)]) for env, settings in ranked.items()
+        env: np.concatenate([configurations[label].values for label in sorted(labels)])
+        for env, configurations in ranked.items()
     }
     aggregates = []
     for label in sorted(labels):
         strata = [
-            (settings[label].values - limits[env].min()) / (np.ptp(limits[env]) or 1.0)
-            for env, settings in ranked.items()
+            (configurations[label].values - limits[env].min()) / (np.ptp(limits[env]) or 1.0)
+            for env, configurations in ranked.items()
         ]
         scores = np.concatenate(strata)
         score = float(interquartile_mean(scores))

@@ -10,7 +10,7 @@ import numpy as np
 from compactrl.errors import InputError
 from compactrl.reports import coloring as measures
 from compactrl.reports.coloring import KINDS, NO_EDGE, Coloring, coloring_of
-from compactrl.reports.style import FAINT, INK, MOST, SERIES, canvas, legend_below, styled
+from compactrl.reports.style import FAINT, INK, MOST, SERIES, blank, canvas, legend_below, styled
 from compactrl.runs.history import Trace, load_trace
 from compactrl.runs.run import Run
 from compactrl.types import Floats, Integers
@@ -99,6 +99,11 @@ def analyze(run: str | Path | Run) -> Analysis:
     """
     opened = run if isinstance(run, Run) else Run(run)
     policy = opened.policy
+    if policy.sharing.own:
+        raise InputError(
+            f"{opened.path}: every edge of its policy has a weight of its own: there is no colouring to analyse. "
+            "`compactrl report` shows what the run came to"
+        )
     coloring = coloring_of(policy)
     used = coloring.colors[coloring.colors != NO_EDGE]
     if not len(used):
@@ -139,12 +144,12 @@ def similarity_of(trace: Trace) -> Similarity:
 @styled
 def similarity_curves(analysis: Analysis) -> Figure:
     """Draw RandIndex, variation of information and distance over the iterations of a search (figure 8)."""
-    from matplotlib.figure import Figure
-
     similarity = analysis.similarity
     if similarity is None:
         raise InputError(f"{analysis.path} has recorded no colourings to compare")
-    figure = Figure(figsize=(4.3, 4.0), layout="constrained")
+    from matplotlib.ticker import MaxNLocator
+
+    figure = blank(4.0)
     panels = figure.subplots(3, 1, sharex=True)
     for axes, values, name, shade in zip(
         panels,
@@ -156,6 +161,7 @@ def similarity_curves(analysis: Analysis) -> Figure:
         axes.plot(similarity.iterations, values, color=shade, linewidth=1.1)
         axes.set_ylabel(name)
     panels[-1].set_xlabel("iteration")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -170,7 +176,7 @@ def entropy_histogram(analysis: Analysis) -> Figure:
         axes.hist(similarity.entropies, bins=20, color=SERIES[0], alpha=0.7, label="colourings that led the search")
     axes.axvline(analysis.entropy, color=INK, linewidth=1.4, label="the policy's colouring")
     low, high = np.percentile(analysis.random_entropies, [2.5, 97.5])
-    axes.axvspan(low, high, color=SERIES[1], alpha=0.35, linewidth=0, label="95 % of random colourings")
+    axes.axvspan(low, high, color=SERIES[1], alpha=0.35, linewidth=0, label="95 % of random ones")
     axes.axvline(np.log(len(analysis.coloring.weights)), color=FAINT, linestyle=":", label="as even as can be")
     axes.set(xlabel="entropy of the colours' frequencies (nats)", ylabel="colourings")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -181,6 +187,8 @@ def entropy_histogram(analysis: Analysis) -> Figure:
 @styled
 def rank_bars(analysis: Analysis) -> Figure:
     """Draw the displacement ranks of each weight matrix beside the highest possible ones (figure 7)."""
+    from matplotlib.ticker import MaxNLocator
+
     layers = analysis.layers[:MOST]
     figure, axes = canvas(2.5)
     width = 0.27
@@ -193,6 +201,7 @@ def rank_bars(analysis: Analysis) -> Figure:
         places, [f"layer {place + 1}\n{layer.shape[0]} × {layer.shape[1]}" for place, layer in enumerate(layers)]
     )
     axes.set_ylabel("displacement rank")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=False, axis="x")
     legend_below(figure, axes, columns=3)
     return figure

@@ -3,80 +3,95 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from compactrl.reports.settings import Setting
+from compactrl.reports.configurations import Configuration
+from compactrl.reports.words import plural
 
-LISTED = 3
-"""Settings that a warning names; more are only counted."""
+SHORT = 48
+"""Characters of a list at most; longer ones are only counted: a warning is no longer than a row of the table."""
 
 
 def warnings_between(environments: Sequence[str]) -> list[str]:
     """Return the warning that a report of several environments needs."""
     if len(environments) < 2:
         return []
-    return [
-        f"There are {len(environments)} environments ({', '.join(environments)}): their returns are "
-        "not comparable, and each has a ranking of its own."
-    ]
+    return [f"{len(environments)} environments: returns are not comparable between them; each has its own ranking."]
 
 
-def warnings_within(env: str, settings: Sequence[Setting]) -> list[str]:
-    """Return the warnings for the ranking of one environment's settings."""
-    return [*_warnings_of_options(env, settings), *_warnings_of_seeds(env, settings)]
+def warnings_within(configurations: Sequence[Configuration]) -> list[str]:
+    """Return the warnings for the ranking of one environment's configurations."""
+    return [*_warnings_of_options(configurations), *_warnings_of_seeds(configurations)]
 
 
-def _warnings_of_options(env: str, settings: Sequence[Setting]) -> list[str]:
-    differences: tuple[tuple[str, Callable[[Setting], str]], ...] = (
-        ("step budgets, and more steps give more", _step_budget),
-        ("MuJoCo versions, between which trajectories differ", _mujoco),
-        ("options of the environment, so that tasks differ", _environment_options),
+def together(warnings_of: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return every environment's warnings with its name; those that several have stand there once.
+
+    Example:
+        >>> together({"Ant-v5": ["one seed each."], "Hopper-v5": ["one seed each."]})
+        ['Ant-v5, Hopper-v5: one seed each.']
+    """
+    environments: dict[str, list[str]] = {}
+    for env, warnings in warnings_of.items():
+        for warning in warnings:
+            environments.setdefault(warning, []).append(env)
+    return [f"{_listed(envs, 'environment')}: {warning}" for warning, envs in environments.items()]
+
+
+def _warnings_of_options(configurations: Sequence[Configuration]) -> list[str]:
+    differences: tuple[tuple[str, Callable[[Configuration], str]], ...] = (
+        ("different step budgets", _step_budget),
+        ("different MuJoCo versions", _mujoco),
+        ("different tasks", _environment_options),
     )
-    warnings = []
-    for difference, describe in differences:
-        labels_of = _grouped(settings, describe)
-        if len(labels_of) > 1:
-            listed = "; ".join(f"{value} ({_listed(labels)})" for value, labels in labels_of.items())
-            warnings.append(f"{env}: one ranking of different {difference}: {listed}.")
-    return warnings
+    grouped = ((difference, _grouped(configurations, describe)) for difference, describe in differences)
+    return [f"{difference}: {_told_apart(labels_of)}." for difference, labels_of in grouped if len(labels_of) > 1]
 
 
-def _warnings_of_seeds(env: str, settings: Sequence[Setting]) -> list[str]:
-    alone = [setting.label for setting in settings if len(setting.scores) == 1]
-    if len(alone) == len(settings):
-        return [f"{env}: one seed a setting says little, and there are no intervals."]
+def _warnings_of_seeds(configurations: Sequence[Configuration]) -> list[str]:
+    alone = [configuration.label for configuration in configurations if len(configuration.scores) == 1]
+    if len(alone) == len(configurations):
+        return ["one seed says little, no interval."]
     warnings = []
     if alone:
-        warnings.append(f"{env}: one seed says little and has no interval: {_listed(alone)}.")
-    labels_of = _grouped(settings, lambda setting: ", ".join(map(str, setting.scores)) or "none")
+        warnings.append(f"one seed says little, no interval: {_listed(alone)}.")
+    labels_of = _grouped(configurations, lambda one: ", ".join(map(str, one.scores)) or "none")
     if len(labels_of) > 1:
-        listed = "; ".join(f"seeds {seeds} ({_listed(labels)})" for seeds, labels in labels_of.items())
-        warnings.append(f"{env}: settings with different seeds are compared without pairing them: {listed}.")
+        warnings.append(f"different seeds, compared unpaired: {_told_apart(labels_of)}.")
     return warnings
 
 
-def _step_budget(setting: Setting) -> str:
-    return f"{setting.options.get('steps', 0):,} steps"
+def _step_budget(configuration: Configuration) -> str:
+    return f"{configuration.options.get('steps', 0):,}"
 
 
-def _mujoco(setting: Setting) -> str:
-    return "MuJoCo " + (" and ".join(sorted(setting.versions("mujoco"))) or "of unknown version")
+def _mujoco(configuration: Configuration) -> str:
+    return "MuJoCo " + (" and ".join(sorted(configuration.versions("mujoco"))) or "of unknown version")
 
 
-def _environment_options(setting: Setting) -> str:
-    limit = max(int(record.options.get("max_episode_steps") or 0) for record in setting.records)
+def _environment_options(configuration: Configuration) -> str:
+    limit = max(int(record.options.get("max_episode_steps") or 0) for record in configuration.records)
     length = f"episodes of {limit} steps" if limit else "episodes of its usual length"
-    others = setting.options.get("env_options") or {}
+    others = configuration.options.get("env_options") or {}
     return length + (f", {json.dumps(others, sort_keys=True)}" if others else "")
 
 
-def _grouped(settings: Sequence[Setting], describe: Callable[[Setting], str]) -> dict[str, list[str]]:
-    """Return the labels of the settings that are described alike, by their description."""
+def _grouped(configurations: Sequence[Configuration], describe: Callable[[Configuration], str]) -> dict[str, list[str]]:
+    """Return the labels of the configurations that are described alike, by their description."""
     labels: dict[str, list[str]] = {}
-    for setting in settings:
-        labels.setdefault(describe(setting), []).append(setting.label)
+    for configuration in configurations:
+        labels.setdefault(describe(configuration), []).append(configuration.label)
     return labels
 
 
-def _listed(labels: Sequence[str]) -> str:
-    return ", ".join(labels) if len(labels) <= LISTED else f"{len(labels)} settings"
+def _told_apart(labels_of: Mapping[str, Sequence[str]]) -> str:
+    """Return the values with what has them; the values alone where that is long, and else how many there are."""
+    values = "; ".join(labels_of)
+    with_labels = "; ".join(f"{value} ({', '.join(labels)})" for value, labels in labels_of.items())
+    fitting = [text for text in (with_labels, values) if len(text) <= SHORT]
+    return fitting[0] if fitting else f"{len(labels_of)} different ones"
+
+
+def _listed(names: Sequence[str], kind: str = "configuration") -> str:
+    listed = ", ".join(names)
+    return listed if len(listed) <= SHORT else plural(len(names), kind)

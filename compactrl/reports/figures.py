@@ -1,6 +1,6 @@
-"""Figures over settings: learning curves, return against size, performance profiles, who beats whom, masks' usage.
+"""Figures over configurations: learning curves, return against size, performance profiles, improvement, masks' usage.
 
-Each function returns a matplotlib figure; the page and users call the same ones. Settings have the number and the
+Each function returns a matplotlib figure; the page and users call the same ones. Configurations have the number and the
 colour of their place in the list that is given, or of `places`, counted from 0: as in a ranking from `Report.ranked`.
 """
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compactrl.reports.compare import front
-from compactrl.reports.reading import Record
-from compactrl.reports.settings import Setting
+from compactrl.reports.configurations import Configuration
+from compactrl.reports.run_curves import curve, thinned
 from compactrl.reports.statistics import (
     bootstrap_interval,
     interquartile_mean,
@@ -21,58 +21,49 @@ from compactrl.reports.statistics import (
     profile,
     profile_band,
 )
-from compactrl.reports.style import FAINT, INK, MOST, SERIES, canvas, legend_below, styled
+from compactrl.reports.style import FAINT, MOST, SERIES, canvas, legend_below, log_axis, steps_axis, styled
 from compactrl.reports.words import plural
 from compactrl.types import Floats
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from compactrl.runs.history import Trace
 
 GRID_POINTS = 60
 BESIDE = 1.035
 """Factor between points that cost the same, so that none hides another."""
-LINE_POINTS = 400
-"""Points of a line at most: more cannot be seen."""
 
 
-def _look(setting: Setting, index: int, places: Sequence[int] | None) -> tuple[str, str]:
-    """Return a setting's colour, and its number and name."""
+def _look(configuration: Configuration, index: int, places: Sequence[int] | None) -> tuple[str, str]:
+    """Return a configuration's colour, and its number and name."""
     place = index if places is None else places[index]
-    return SERIES[place % len(SERIES)], f"{place + 1}. {_shortened(setting.label)}"
+    return SERIES[place % len(SERIES)], f"{place + 1}. {_shortened(configuration.label)}"
 
 
 @styled
-def learning_curves(settings: Sequence[Setting], places: Sequence[int] | None = None) -> Figure:
-    """Draw the policy's mean return over environment steps: interquartile mean of the seeds, 95 % interval."""
+def learning_curves(configurations: Sequence[Configuration], places: Sequence[int] | None = None) -> Figure:
+    """Draw the final policy's mean return over environment steps: interquartile mean of the seeds, 95 % interval.
+
+    The final policy is what the search would have given, had it ended there; it acts without noise.
+    """
     figure, axes = canvas()
-    for index, setting in enumerate(settings):
-        curves = [curve(record) for record in setting.records]
+    for index, configuration in enumerate(configurations):
+        curves = [curve(record) for record in configuration.records]
         curves = [(steps, values) for steps, values in curves if len(steps)]
         if not curves:
             continue
-        shade, name = _look(setting, index, places)
+        shade, name = _look(configuration, index, places)
         grid, stacked = _together(curves)
         middle = interquartile_mean(stacked.T)
-        axes.plot(grid / 1e6, middle, color=shade, label=f"{name} ({plural(len(curves), 'seed')})")
+        marker = "o" if max(len(steps) for steps, _ in curves) == 1 else None
+        label = f"{name} ({plural(len(curves), 'seed')})"
+        axes.plot(grid, middle, color=shade, label=label, marker=marker, markersize=3.5)
         if len(curves) > 1:
             bounds = np.array([bootstrap_interval([column], resamples=500) for column in stacked.T])
-            axes.fill_between(grid / 1e6, bounds[:, 0], bounds[:, 1], color=shade, alpha=0.15, linewidth=0)
-    axes.set(xlabel="environment steps (millions)", ylabel="return")
+            axes.fill_between(grid, bounds[:, 0], bounds[:, 1], color=shade, alpha=0.15, linewidth=0)
+    steps_axis(axes)
+    axes.set_ylabel("return of the final policy")
     legend_below(figure, axes)
     return figure
-
-
-def curve(record: Record) -> tuple[Floats, Floats]:
-    """Return environment steps (K,) and returns (K,) of a run's policy; of its candidates where there is no policy."""
-    for column in ("policy_return_mean", "return_mean"):
-        values = record.metrics[column]
-        valid = np.isfinite(values)
-        if valid.any():
-            return record.metrics["env_steps"][valid], values[valid]
-    return np.zeros(0), np.zeros(0)
 
 
 def _together(curves: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
@@ -83,55 +74,51 @@ def _together(curves: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
 
 
 @styled
-def returns_against(settings: Sequence[Setting], cost: str = "bits", places: Sequence[int] | None = None) -> Figure:
-    """Draw return against `bits` or `parameters`: point and interval per setting, dot per seed, Pareto front."""
+def returns_against(
+    configurations: Sequence[Configuration], cost: str = "bits", places: Sequence[int] | None = None
+) -> Figure:
+    """Draw return against `bits` or `parameters`: point and interval per configuration, dot per seed, Pareto front."""
     figure, axes = canvas(3.1)
-    drawn = [(index, setting) for index, setting in enumerate(settings) if np.isfinite(setting.largest(cost))]
-    for index, setting in drawn:
-        shade, name = _look(setting, index, places)
+    drawn = [
+        (index, configuration)
+        for index, configuration in enumerate(configurations)
+        if np.isfinite(configuration.largest(cost))
+    ]
+    for index, configuration in drawn:
+        shade, name = _look(configuration, index, places)
         before = [other.largest(cost) for number, other in drawn if number < index]
-        place, values = setting.largest(cost) * BESIDE ** before.count(setting.largest(cost)), setting.values
+        place, values = (
+            configuration.largest(cost) * BESIDE ** before.count(configuration.largest(cost)),
+            configuration.values,
+        )
         middle = float(interquartile_mean(values))
         axes.scatter(np.full(len(values), place), values, s=9, color=shade, alpha=0.55, linewidths=0)
         if len(values) > 1:
             axes.plot([place, place], bootstrap_interval([values]), color=shade, linewidth=1.2)
         axes.scatter([place], [middle], s=38, color=shade, zorder=3, label=f"{name} ({plural(len(values), 'seed')})")
-    best = front([setting for _, setting in drawn], cost)
-    costs = [setting.largest(cost) for setting in best]
-    heights = [float(interquartile_mean(setting.values)) for setting in best]
+    best = front([configuration for _, configuration in drawn], cost)
+    costs = [configuration.largest(cost) for configuration in best]
+    heights = [float(interquartile_mean(configuration.values)) for configuration in best]
     if best:
         axes.step(
             costs, heights, where="post", color=FAINT, linewidth=1, linestyle="--", zorder=1, label="Pareto front"
         )
-    _log_axis(axes)
+    log_axis(axes)
     axes.set(xlabel=f"{cost} (logarithmic)", ylabel="return")
     legend_below(figure, axes)
     return figure
 
 
-def _log_axis(axes: Axes) -> None:
-    """Scale logarithmically with whole numbers at the ticks."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value / 1000:g} k" if value >= 1000 else f"{value:g}")
-    )
-    axes.margins(x=0.08)
-
-
 @styled
-def performance_profiles(settings: Sequence[Setting], places: Sequence[int] | None = None) -> Figure:
+def performance_profiles(configurations: Sequence[Configuration], places: Sequence[int] | None = None) -> Figure:
     """Draw the share of seeds with a return above each threshold, with pointwise 95 % intervals."""
     figure, axes = canvas(2.8)
-    everything = np.concatenate([setting.values for setting in settings])
+    everything = np.concatenate([configuration.values for configuration in configurations])
     margin = 0.04 * (np.ptp(everything) or 1.0)
     thresholds = np.linspace(everything.min() - margin, everything.max() + margin, 200)
-    for index, setting in enumerate(settings):
-        shade, name = _look(setting, index, places)
-        values = setting.values
+    for index, configuration in enumerate(configurations):
+        shade, name = _look(configuration, index, places)
+        values = configuration.values
         label = f"{name} ({plural(len(values), 'seed')})"
         axes.step(thresholds, profile(values, thresholds), where="post", color=shade, label=label)
         if len(values) > 1:
@@ -143,16 +130,16 @@ def performance_profiles(settings: Sequence[Setting], places: Sequence[int] | No
 
 
 @styled
-def improvement_matrix(settings: Sequence[Setting], places: Sequence[int] | None = None) -> Figure:
-    """Draw the probability that a row's setting has a higher return than a column's; nothing where one has one seed."""
-    count = min(MOST, len(settings))
-    figure, axes = canvas(0.6 + 0.3 * count)
-    for row, one in enumerate(settings[:count]):
+def improvement_matrix(configurations: Sequence[Configuration], places: Sequence[int] | None = None) -> Figure:
+    """Draw the probability that a row's configuration has a higher return than a column's; empty for one seed."""
+    count = min(MOST, len(configurations))
+    figure, axes = canvas(max(1.9, 0.6 + 0.35 * count))
+    for row, one in enumerate(configurations[:count]):
         shade, name = _look(one, row, places)
         axes.plot(
             [], [], linestyle="none", marker="s", color=shade, label=f"{name} ({plural(len(one.scores), 'seed')})"
         )
-        for column, other in enumerate(settings[:count]):
+        for column, other in enumerate(configurations[:count]):
             if row == column or min(len(one.scores), len(other.scores)) < 2:
                 continue
             chance = probability_of_improvement(one.scores, other.scores, resamples=1).probability
@@ -176,87 +163,26 @@ def improvement_matrix(settings: Sequence[Setting], places: Sequence[int] | None
 
 
 @styled
-def usage_curves(settings: Sequence[Setting], places: Sequence[int] | None = None) -> Figure:
+def usage_curves(configurations: Sequence[Configuration], places: Sequence[int] | None = None) -> Figure:
     """Draw masked runs: the share of edges in use (solid) and the candidates' return (thin) over environment steps."""
     figure, axes = canvas(3.0)
     other = axes.twinx()
-    for index, setting in enumerate(settings):
-        shade, name = _look(setting, index, places)
-        for number, record in enumerate(setting.records):
-            steps, usage = record.metrics["env_steps"] / 1e6, record.metrics["usage"]
+    for index, configuration in enumerate(configurations):
+        shade, name = _look(configuration, index, places)
+        for number, record in enumerate(configuration.records):
+            steps, usage = record.metrics["env_steps"], record.metrics["usage"]
             valid = np.isfinite(usage)
-            label = f"{name} ({plural(len(setting.records), 'seed')})" if not number else None
-            axes.plot(steps[valid][_thin(valid)], usage[valid][_thin(valid)], color=shade, label=label)
-            thin = _thin(np.isfinite(steps))
+            label = f"{name} ({plural(len(configuration.records), 'seed')})" if not number else None
+            axes.plot(steps[valid][thinned(valid)], usage[valid][thinned(valid)], color=shade, label=label)
+            thin = thinned(np.isfinite(steps))
             other.plot(steps[thin], record.metrics["return_mean"][thin], color=shade, alpha=0.45, linewidth=0.8)
-    axes.set(xlabel="environment steps (millions)", ylabel="share of edges in use (thick)", ylim=(0, None))
-    other.set_ylabel("return of a generation (thin)")
+    steps_axis(axes)
+    axes.set(ylabel="share of edges in use (thick)", ylim=(0, None))
+    other.set_ylabel("candidates' mean return (thin)")
     other.grid(visible=False)
     other.spines["right"].set_visible(True)
     legend_below(figure, axes)
     return figure
-
-
-@styled
-def run_curve(record: Record) -> Figure:
-    """Draw one run: returns of its generations and its policy, and a mark wherever the proposal changed.
-
-    A black line: a policy with another design is to ship from here on. Bars below: the share of edges whose colour in
-    the leading design differs from that of the leading design noted before.
-    """
-    from matplotlib.figure import Figure
-
-    trace = record.trace
-    figure = Figure(figsize=(4.3, 3.2 if trace else 2.8), layout="constrained")
-    if trace:
-        axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
-    else:
-        axes = strip = figure.subplots()
-    _draw_returns(axes, record)
-    _draw_marks(axes, record)
-    if trace and len(trace.designs) > 1:
-        _draw_changes(strip, trace)
-    axes.set_ylabel("return")
-    strip.set_xlabel("environment steps (millions)")
-    legend_below(figure, axes, columns=2)
-    return figure
-
-
-def _draw_returns(axes: Axes, record: Record) -> None:
-    metrics = record.metrics
-    steps = metrics["env_steps"] / 1e6
-    thin = _thin(np.isfinite(steps))
-    axes.plot(steps[thin], metrics["return_max"][thin], color=SERIES[5], linewidth=0.6, label="best of a generation")
-    axes.plot(steps[thin], metrics["return_mean"][thin], color=SERIES[0], linewidth=1.1, label="mean of a generation")
-    valid = np.isfinite(metrics["policy_return_mean"])
-    axes.plot(
-        steps[valid], metrics["policy_return_mean"][valid],
-        color=SERIES[1], marker="o", markersize=3.5, label="policy, without noise",
-    )  # fmt: skip
-
-
-def _draw_marks(axes: Axes, record: Record) -> None:
-    """Draw lines where another design was to ship, and where the design was settled."""
-    steps = record.metrics["env_steps"] / 1e6
-    for number, mark in enumerate(steps[record.metrics["shipped_design_changed"] == 1]):
-        axes.axvline(mark, color=INK, linewidth=0.7, label="another design ships" if not number else None)
-    settled = np.flatnonzero(record.metrics["settled"] == 1)
-    if len(settled) and settled[0]:
-        axes.axvline(steps[settled[0]], color=FAINT, linewidth=1, linestyle=":", label="design settled")
-
-
-def _draw_changes(axes: Axes, trace: Trace) -> None:
-    """Draw bars: the share of edges that changed from one leading design to the next."""
-    changed = (trace.designs[1:] != trace.designs[:-1]).mean(axis=1)
-    axes.vlines(trace.env_steps[1:] / 1e6, 0, changed, color=INK, linewidth=0.6)
-    highest = float(np.ceil(100 * max(0.01, changed.max(initial=0.0))) / 100)
-    axes.set(ylabel="edges\nchanged", ylim=(0, highest))
-    axes.set_yticks((0, highest), ("0", f"{100 * highest:.0f} %"))
-
-
-def _thin(valid: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> slice:
-    """Return a slice that keeps at most so many points of those that are valid."""
-    return slice(None, None, max(1, int(valid.sum()) // LINE_POINTS))
 
 
 def _shortened(label: str, most: int = 46) -> str:

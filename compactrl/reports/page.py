@@ -1,7 +1,7 @@
 """A comparison as one HTML file: a section per environment, figures inline, nothing from the network.
 
 Everything that comes from runs is escaped by the template; the same runs give the same bytes. Its figures are
-in `page_figures`.
+in `page_figures`, the pictures of single runs in `page_pictures`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from compactrl.reports import aggregate as aggregates
 from compactrl.reports import tables
+from compactrl.reports.comparability import warnings_between
 from compactrl.reports.compare import front
-from compactrl.reports.page_figures import Drawing, PageFigure, figures_of_environment, figures_of_setting
+from compactrl.reports.drawing import Drawing, PageFigure
+from compactrl.reports.page_figures import figures_of_environment, missing_of_environment
+from compactrl.reports.page_pictures import figures_of_configuration
 from compactrl.reports.style import MOST, SERIES
 
 if TYPE_CHECKING:
     from compactrl.reports.compare import Comparison
-    from compactrl.reports.settings import Setting
+    from compactrl.reports.configurations import Configuration
 
 LIGHT = {"--ink": "#1b1f23", "--faint": "#5f6871", "--grid": "#d8dde1"}
 DARK = {"--ink": "#e6e9ec", "--faint": "#a3acb5", "--grid": "#3a4149"}
@@ -32,9 +35,12 @@ class Section(NamedTuple):
     warnings: list[str]
     headings: list[str]
     rows: list[list[str]]
+    smallest: list[str]
     fronts: dict[str, str]
+    missing: str
+    """What to add to see further figures."""
     figures: list[PageFigure]
-    settings: list[tuple[str, str, list[PageFigure]]]
+    configurations: list[tuple[str, str, list[PageFigure]]]
     """Label, what its best seed came to, pictures."""
 
 
@@ -57,10 +63,10 @@ def render(comparison: Comparison, refresh: int = 0) -> str:
     drawing = Drawing()
     # Before the notes are read: drawing may add some.
     sections = [_section(comparison, env, drawing) for env in comparison.environments]
-    in_sections = {warning for section in sections for warning in section.warnings}
     content = {
+        "title": "Compact policies compared" if len(comparison.configurations) > 1 else "A compact policy",
         "sections": sections,
-        "warnings": [warning for warning in comparison.warnings if warning not in in_sections],
+        "warnings": warnings_between(comparison.environments),
         "notes": comparison.notes,
         "meaning": tables.MEANING,
         "together": tables.aggregate_rows(aggregates.aggregate(comparison)),
@@ -69,7 +75,7 @@ def render(comparison: Comparison, refresh: int = 0) -> str:
         "light": {**LIGHT, **{f"--series-{index}": shade for index, shade in enumerate(SERIES)}},
         "dark": {**DARK, **{f"--series-{index}": shade for index, shade in enumerate(DARK_SERIES)}},
         "runs": len(comparison.records),
-        "count": len(comparison.settings),
+        "count": len(comparison.configurations),
         "refresh": refresh,
     }
     return environment.get_template("report.html").render(content) + "\n"
@@ -77,24 +83,26 @@ def render(comparison: Comparison, refresh: int = 0) -> str:
 
 def _section(comparison: Comparison, env: str, drawing: Drawing) -> Section:
     ranked = comparison.ranked(env)
-    fronts = {cost: ", ".join(setting.label for setting in front(ranked, cost)) for cost in ("bits", "parameters")}
-    numbered = {setting.label: f"{place}. {setting.label}" for place, setting in enumerate(ranked, 1)}
+    costs = ("bits", "parameters") if len(ranked) > 1 else ()
+    fronts = {cost: ", ".join(one.label for one in front(ranked, cost)) for cost in costs}
+    numbered = {one.label: f"{place}. {one.label}" for place, one in enumerate(ranked, 1)} if len(ranked) > 1 else {}
+    pictures = [
+        (numbered.get(one.label, one.label), *figures_of_configuration(one, drawing))
+        for one in _pictured(comparison, env)
+    ]
     return Section(
         env=env,
         warnings=comparison.warnings_of(env),
         headings=tables.headings(comparison, env),
         rows=[[numbered.get(label, label), *cells] for label, *cells in tables.rows(comparison, env)],
+        smallest=tables.smallest_lines(comparison, env),
         fronts={cost: labels for cost, labels in fronts.items() if labels},
+        missing=missing_of_environment(comparison, env),
         figures=list(figures_of_environment(comparison, env, drawing)),
-        settings=[
-            (numbered.get(setting.label, setting.label), *figures_of_setting(setting, drawing))
-            for setting in _pictured(comparison, env)
-        ],
+        configurations=pictures,
     )
 
 
-def _pictured(comparison: Comparison, env: str) -> list[Setting]:
-    """Return the settings that get pictures of their best seed: the best, and whatever is not finished after them."""
-    ranked = comparison.ranked(env)
-    others = [setting for setting in comparison.of(env) if setting not in ranked]
-    return [*ranked, *others][:MOST]
+def _pictured(comparison: Comparison, env: str) -> list[Configuration]:
+    """Return the configurations with pictures of their best seed: the best, and what is not finished after them."""
+    return comparison.ordered(env)[:MOST]

@@ -1,7 +1,7 @@
 """What a policy looks like: its weight matrices as coloured grids, and the network with coloured edges.
 
-Song et al. 2020, figure 2. Edges that share a weight have one colour; colours follow the order of the weights, from the
-most negative (blue) to the most positive (red). Edges that a mask has dropped are left out.
+Song et al. 2020, figure 2. Edges that share a weight have one colour: blue where it is negative, orange where it is
+positive, the stronger the further from zero, which is grey. Edges that a mask has dropped are left out.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 
 from compactrl.policies.policy import Policy
 from compactrl.reports.coloring import NO_EDGE, Coloring, coloring_of
-from compactrl.reports.style import FAINT, GRID, INK, canvas, styled
-from compactrl.runs.images import palette
+from compactrl.reports.style import FAINT, GRID, INK, blank, canvas, diverging, styled
+from compactrl.reports.words import plural
 from compactrl.types import Floats
 
 if TYPE_CHECKING:
@@ -29,23 +29,21 @@ SEPARATED = 4000
 @styled
 def coloring_grid(policy: Policy) -> Figure:
     """Draw each weight matrix as a grid, inputs from left to right and outputs from top to bottom, and the weights."""
-    from matplotlib.figure import Figure
-
     coloring = coloring_of(policy)
     matrices = [matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T for matrix in coloring.matrices]
     turned = [matrix.shape[0] > matrix.shape[1] for matrix in coloring.matrices]
     heights = [float(np.clip(4.0 * matrix.shape[0] / matrix.shape[1], 0.35, 2.4)) for matrix in matrices]
-    figure = Figure(figsize=(4.3, sum(heights) + 0.45 * len(matrices) + 0.75), layout="constrained")
+    figure = blank(sum(heights) + 0.45 * len(matrices) + 0.75)
     rows = figure.subplots(len(matrices) + 1, 1, squeeze=False, height_ratios=[*heights, 0.28])[:, 0]
-    shades = _shades(coloring)
+    shades = diverging(coloring.weights)
     for number, (axes, matrix, turn) in enumerate(zip(rows, matrices, turned, strict=False), 1):
         image = np.ones((*matrix.shape, 4))
         image[..., :3] = shades[matrix]
         image[matrix == NO_EDGE] = 0.0
         axes.imshow(image, interpolation="none", aspect="auto")
-        inputs, outputs = "inputs" if number == 1 else "units", "units" if number < len(matrices) else "outputs"
+        inputs, outputs = "input" if number == 1 else "unit", "unit" if number < len(matrices) else "output"
         across, down = (outputs, inputs) if turn else (inputs, outputs)
-        axes.set(xlabel=f"{matrix.shape[1]} {across}", ylabel=f"{matrix.shape[0]} {down}", xticks=(), yticks=())
+        axes.set(xlabel=plural(matrix.shape[1], across), ylabel=plural(matrix.shape[0], down), xticks=(), yticks=())
         axes.set_title(f"layer {number}")
         axes.grid(visible=False)
         for spine in axes.spines.values():
@@ -64,7 +62,7 @@ def network_drawing(policy: Policy) -> Figure:
     figure, axes = canvas(3.6)
     sizes = policy.shape
     columns = [np.column_stack([np.full(size, float(place)), _spread(size)]) for place, size in enumerate(sizes)]
-    shades = _shades(coloring)
+    shades = diverging(coloring.weights)
     segments: dict[int, list[tuple[Floats, Floats]]] = {}
     step = max(1, len(coloring.colors) // SEPARATED)
     for place, matrix in enumerate(coloring.matrices):
@@ -88,8 +86,8 @@ def network_drawing(policy: Policy) -> Figure:
         axes.add_collection(lines)
     for place, units in enumerate(columns):
         axes.scatter(units[:, 0], units[:, 1], s=9, color=INK, zorder=3, linewidths=0)
-        name = "inputs" if not place else "outputs" if place == len(columns) - 1 else "units"
-        axes.text(place, -0.06, f"{len(units)} {name}", ha="center", va="top", fontsize=9)
+        name = "input" if not place else "output" if place == len(columns) - 1 else "unit"
+        axes.text(place, -0.06, plural(len(units), name), ha="center", va="top", fontsize=9)
     axes.set(xlim=(-0.25, len(columns) - 0.75), ylim=(-0.14, 1.03))
     axes.set_axis_off()
     return figure
@@ -101,12 +99,6 @@ def _spread(size: int) -> Floats:
         return np.array([0.5])
     reach = min(1.0, 0.15 * (size - 1))
     return np.linspace(0.5 + reach / 2, 0.5 - reach / 2, size)
-
-
-def _shades(coloring: Coloring) -> Floats:
-    """Return the colour of each weight (M, 3), by its rank among the weights."""
-    ranks = np.argsort(np.argsort(coloring.weights, kind="stable"), kind="stable")
-    return np.asarray(palette(max(1, len(coloring.weights)))[ranks].round(3))
 
 
 def _weight_strip(axes: Axes, coloring: Coloring, shades: Floats) -> None:
@@ -123,7 +115,7 @@ def _weight_strip(axes: Axes, coloring: Coloring, shades: Floats) -> None:
         fontsize=7.5,
     )
     axes.set(yticks=())
-    axes.set_title(f"{count} weights, by value")
+    axes.set_title(f"{plural(count, 'weight')}, by value")
     axes.grid(visible=False)
     axes.tick_params(length=0, color=FAINT)
     for spine in axes.spines.values():

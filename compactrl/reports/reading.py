@@ -29,6 +29,7 @@ COLUMNS = (
     "return_mean",
     "return_max",
     "policy_return_mean",
+    "shipped_return_mean",
     "shipped_design_changed",
     "settled",
     "usage",
@@ -48,7 +49,7 @@ class Record:
     metrics: dict[str, Floats]
     """Column → (iterations,)."""
     shape: tuple[int, ...]
-    """Observation size, hidden sizes, output size; only the hidden sizes where nothing has shipped yet."""
+    """Observation size, hidden sizes, output size; only the hidden sizes where there is no policy yet."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -58,13 +59,13 @@ class Record:
 
     @property
     def score(self) -> float:
-        """Mean return of what ships; NaN where there is nothing yet."""
+        """Mean return of the final policy; NaN where there is none yet."""
         value = self.summary.get("return_mean")
         return float(value) if isinstance(value, int | float) else float("nan")
 
     @cached_property
     def policy(self) -> Policy | None:
-        """What ships, or None with a note."""
+        """The final policy, or None with a note."""
         try:
             return Run(self.path).policy
         except CompactrlError as error:
@@ -73,7 +74,7 @@ class Record:
 
     @cached_property
     def bytes(self) -> float:
-        """What the tables of its policy take in an export (`compactrl.encodings.storage`); NaN where none has shipped.
+        """What the tables of its policy take in an export (`compactrl.encodings.storage`); NaN without one.
 
         Runs of before have not written it down; it follows from their policy.
         """
@@ -92,9 +93,19 @@ class Record:
             self.notes.append(str(error))
             return None
 
+    @property
+    def has_designs(self) -> bool:
+        """Whether the final policy has a design at all; a dense one has none."""
+        return self.policy is not None and len(self.policy.design) > 0
+
+    @property
+    def designs_are_of_edges(self) -> bool:
+        """Whether a design is a colour or a bit of a mask per edge, rather than an architecture's widths."""
+        return self.policy is not None and 0 < len(self.policy.design) == len(self.policy.sharing.edges)
+
     @cached_property
     def architectures(self) -> list[dict[str, Any]]:
-        """Tables of all architectures of a graph hyper policy, by environment steps; none for other methods."""
+        """Tables of all architectures of a graph hypernetwork, by environment steps; none for other methods."""
         tables = []
         for path in sorted(self.path.glob("architectures*.json")):
             try:
@@ -177,7 +188,7 @@ def read_record(path: Path) -> Record | str:
         done, budget = summary.get("env_steps", 0), options.get("steps", 0)
         notes.append(
             f"not finished ({done:,} of {budget:,} environment steps): its return is of the last re-evaluation, over "
-            f"{summary.get('episodes', 0)} episodes which the choice of what ships was based on"
+            f"{summary.get('episodes', 0)} episodes by which the policy was chosen"
         )
     if record.finished and not np.isfinite(record.score):
         notes.append("summary.json has no return: it is left out of the statistics")

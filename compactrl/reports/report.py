@@ -13,7 +13,7 @@ from compactrl.storage.files import write_atomically, writing
 
 
 def compare(runs: Source | Iterable[Source]) -> Report:
-    """Read runs and set them beside each other; the seeds of one setting are grouped by their options.
+    """Read runs and set them beside each other; the seeds of one configuration are grouped by their options.
 
     Args:
         runs: folders of runs, folders of such folders, patterns such as `runs/chromatic-*`, or runs.
@@ -29,11 +29,11 @@ class Report(Comparison):
 
     def __repr__(self) -> str:
         """Say how much there is."""
-        return f"Report({len(self.settings)} settings, {len(self.records)} runs)"
+        return f"Report({len(self.configurations)} configurations, {len(self.records)} runs)"
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the table, a row a setting."""
-        return str(self.table._repr_html_())
+        """Return the tables, for a notebook."""
+        return tables.html(self)
 
     def save(self, path: str | Path, refresh: int = 0) -> Path:
         """Write the report as one HTML file that needs nothing else.

@@ -4,7 +4,7 @@ As recommended by Agarwal et al., "Deep reinforcement learning at the edge of th
 Scores are the mean returns of seeds; higher is better. A stratum is a task (an environment): resampling never mixes
 them. Everything is seeded, so that the same scores give the same numbers.
 
-Deviation: where two settings were run with the same seeds, they are compared seed by seed.
+Deviation: where two configurations were run with the same seeds, they are compared seed by seed.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def profile_band(
 
 
 class Improvement(NamedTuple):
-    """How one setting compares with another."""
+    """How one configuration compares with another."""
 
     probability: float
     """That it is the better one; a tie counts half."""
@@ -126,7 +126,7 @@ def probability_of_improvement(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Improvement:
-    """Compare the scores of two settings by seed.
+    """Compare the scores of two configurations by seed.
 
     Where the seeds are the same, this is the share of seeds on which `one` is ahead, and pairs are resampled; else it
     is Mann and Whitney's U over the number of pairs, and each side is resampled by itself.
@@ -142,7 +142,7 @@ def probability_of_improvement(
         ValueError: no scores.
     """
     if not one or not other:
-        raise ValueError("expected at least one seed of both settings")
+        raise ValueError("expected at least one seed of both configurations")
     generator = np.random.default_rng(seed)
     mine, theirs = (np.array([scores[key] for key in sorted(scores)]) for scores in (one, other))
     paired = one.keys() == other.keys()

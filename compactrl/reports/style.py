@@ -1,7 +1,7 @@
 """How figures look, and how they become SVG that follows a page's light or dark colours.
 
-Figures are plain `matplotlib.figure.Figure`s, made without pyplot: no state is shared, and a notebook shows them. They
-are narrow, so that their text is readable on a phone; a page sets several side by side where there is room.
+Figures are matplotlib's (`charts.Chart`), made without pyplot: no state is shared, no backend is asked for, and a
+notebook shows them. They are narrow, so that their text is readable on a phone; a page sets several side by side.
 """
 
 from __future__ import annotations
@@ -12,6 +12,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+import numpy as np
+
+from compactrl.backends import any_backend
+from compactrl.reports.words import short
+from compactrl.types import Floats
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -21,11 +27,11 @@ INK, FAINT, GRID = "#1b1f23", "#6a737b", "#d8dde1"
 SERIES = (
     "#0969b3", "#d4550a", "#0b8a63", "#b5569b", "#a07a06", "#3aa0d8", "#6b4bb8", "#8a4b2d", "#5d6b75", "#c22f4e",
 )  # fmt: skip
-"""Colours of settings; each is also a variable of the page's, so that dark mode has lighter ones."""
+"""Colours of configurations; each is also a variable of the page's, so that dark mode has lighter ones."""
 WIDTH = 4.3
 """Inches: at 390 pixels of a phone, text is then a little larger than life."""
 MOST = 10
-"""Settings in one figure, and points of interest in one list: beyond that nobody can tell them apart."""
+"""Configurations in one figure, and points of interest in one list: beyond that nobody can tell them apart."""
 RC: Any = {
     "font.family": "sans-serif",
     "font.size": 9.5,
@@ -59,7 +65,8 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(draw)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        import matplotlib
+        with any_backend():
+            import matplotlib
 
         with matplotlib.rc_context({**matplotlib.rcParamsDefault, **RC}):
             return draw(*args, **kwargs)
@@ -67,12 +74,56 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return wrapped
 
 
-def canvas(height: float = 3.0, width: float = WIDTH, **kwargs: Any) -> tuple[Figure, Axes]:
-    """Return a figure with one pair of axes; sizes in inches."""
-    from matplotlib.figure import Figure
+def blank(height: float) -> Figure:
+    """Return a figure without axes, of this height in inches."""
+    from compactrl.reports.charts import Chart
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(**kwargs)
+    return Chart(figsize=(WIDTH, height), layout="constrained")
+
+
+def canvas(height: float = 3.0) -> tuple[Figure, Axes]:
+    """Return a figure of this height in inches, and its one pair of axes."""
+    figure = blank(height)
+    return figure, figure.subplots()
+
+
+def steps_axis(axes: Axes) -> None:
+    """Label the horizontal axis as environment steps, with few ticks such as 50 k."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.set_xlabel("environment steps")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+
+
+LOG_TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9))
+"""Mantissas that ticks of a logarithmic axis may have, from few to many."""
+MOST_TICKS = 6
+
+
+def log_axis(axes: Axes, vertical: bool = False) -> None:
+    """Scale an axis that has its data already logarithmically, with few ticks, at numbers that people read."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+    if vertical:
+        axes.set_yscale("log")
+    else:
+        axes.set_xscale("log")
+        axes.margins(x=0.08)
+    axis = axes.yaxis if vertical else axes.xaxis
+    low, high = axes.get_ylim() if vertical else axes.get_xlim()
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks: list[float] = []
+    for mantissas in LOG_TICKS:
+        more = [mantissa * 10.0**decade for decade in decades for mantissa in mantissas]
+        more = [tick for tick in more if low <= tick <= high]
+        if len(more) <= MOST_TICKS or not ticks:
+            ticks = more
+    if len(ticks) < 2:  # so narrow a range looks the same on a linear axis
+        ticks = [tick for tick in MaxNLocator(4, integer=True).tick_values(low, high) if low <= tick <= high]
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 1) -> None:
@@ -88,6 +139,29 @@ def legend_below(figure: Figure, axes: Axes, columns: int = 1) -> None:
 def literal(text: str) -> str:
     """Return a text that matplotlib takes as it is, not as mathematics."""
     return text.replace("$", r"\$")
+
+
+NEGATIVE = ("#c3d9ec", "#8bbbe3", "#4f93d2", "#2a6cb3")
+POSITIVE = ("#f2d2b6", "#eeab70", "#df742b", "#b8420b")
+"""Anchors from small to large, seen on light and dark pages; between the two, for zero, is the neutral grey."""
+NEUTRAL = "#d3d6d9"
+
+
+def diverging(values: Floats) -> Floats:
+    """Return a colour (M, 3) of each value (M,): blue below zero, orange above, the stronger the further; zero is grey.
+
+    Within a sign, colours follow the order of the values, evenly, so that values which lie close can be told apart.
+    """
+    from matplotlib.colors import to_rgb
+
+    colors = np.tile(np.array(to_rgb(NEUTRAL)), (len(values), 1))
+    for anchors, chosen in ((NEGATIVE, values < 0), (POSITIVE, values > 0)):
+        sizes, ranks = np.unique(np.abs(values[chosen]), return_inverse=True)
+        places = np.linspace(0, len(anchors) - 1, len(sizes)) if len(sizes) > 1 else np.array([len(anchors) - 2.0])
+        shades = np.array([to_rgb(anchor) for anchor in anchors])
+        between = np.stack([np.interp(places, np.arange(len(anchors)), shade) for shade in shades.T], axis=-1)
+        colors[chosen] = between[ranks]
+    return colors
 
 
 def _renumbered(text: str, name: str) -> str:
@@ -108,8 +182,10 @@ def as_svg(figure: Figure, name: str, description: str) -> str:
         name: unique on the page: all of the figure's ids begin with it.
         description: what a person who cannot see it reads or hears instead.
     """
-    import matplotlib
     from markupsafe import escape
+
+    with any_backend():
+        import matplotlib
 
     file = io.StringIO()
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **RC}):

@@ -7,22 +7,24 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from compactrl.reports.aggregate import Aggregate, aggregate
-from compactrl.reports.words import DASH, number
+from compactrl.reports.smallest import smallest_architecture
+from compactrl.reports.words import DASH, number, short
 from compactrl.searches.pace import duration
 
 if TYPE_CHECKING:
     from compactrl.reports.compare import Comparison
 
 HEADINGS = (
-    "setting", "network", "weights", "parameters", "fewer", "bits", "bytes", "seeds", "return", "95 % interval",
+    "configuration", "network", "weights", "parameters", "fewer", "bits", "bytes", "seeds", "return", "95 % interval",
     "best seed", "episodes", "steps", "time",
 )  # fmt: skip
 MEANING = (
     "Return: interquartile mean, over the seeds, of each seed's mean return over so many fresh episodes without noise "
-    "(with fewer than four seeds it is the mean). The interval is a stratified bootstrap's over seeds; one seed has "
-    "none. Sizes are the largest of the seeds'. Fewer: share of the parameters of an unstructured network that are "
-    "saved. Bits by the formula of Song et al. 2020; bytes are what the tables of an export take. Steps and time are "
-    "medians. What an environment reports beside the return, such as success, is a mean over seeds."
+    "(with fewer than four seeds it is the mean); of equal returns the smaller policy is first. The interval is a "
+    "stratified bootstrap's over seeds; one seed has none. Sizes are the largest of the seeds'. Fewer: share of the "
+    "parameters of an unstructured network that are saved. Bits by the formula of Song et al. 2020; bytes are what "
+    "the tables of an export take. Steps and time are medians. What an environment reports beside the return, such "
+    "as success, is a mean over seeds."
 )
 WHOLE = frozenset({"weights", "parameters", "bits", "bytes", "episodes", "env_steps"})
 """Columns that are whole numbers, and floats only so that they can be missing."""
@@ -37,14 +39,29 @@ def rows(comparison: Comparison, env: str) -> list[list[str]]:
     """Return the rows of one environment as people read them, best first, in the order of `headings`."""
     measures = comparison.measures(env)
     table = comparison.table[comparison.table["env"] == env]
-    order = table.sort_values(["finished", "return"], ascending=[False, False], na_position="last", kind="stable")
-    return [[*_shown(row), *(number(row[f"{name}_mean"]) for name in measures)] for row in order.to_dict("records")]
+    row_of = {row["configuration"]: row for row in table.to_dict("records")}
+    ordered = [row_of[configuration.label] for configuration in comparison.ordered(env)]
+    return [[*_shown(row), *(number(row[f"{name}_mean"]) for name in measures)] for row in ordered]
+
+
+def smallest_lines(comparison: Comparison, env: str) -> list[str]:
+    """Say what is the smallest with 90 % of the best: of the configurations, and of a run's architectures where any."""
+    among = comparison.smallest(env)
+    lines = [] if among is None else [f"configurations: {among}"]
+    ordered = comparison.ordered(env)
+    for configuration in ordered:
+        record = configuration.best
+        found = smallest_architecture(record.architectures[-1]["architectures"]) if record.architectures else None
+        if found is not None:
+            whose = f" of {configuration.label}" if len(ordered) > 1 else ""
+            lines.append(f"all architectures{whose}: {found}")
+    return lines
 
 
 def _shown(row: dict[str, Any]) -> list[str]:
     interval = f"{number(row['return_low'])} to {number(row['return_high'])}"
     return [
-        str(row["setting"]),
+        str(row["configuration"]),
         str(row["architecture"]),
         number(row["weights"]),
         number(row["parameters"]),
@@ -56,7 +73,7 @@ def _shown(row: dict[str, Any]) -> list[str]:
         DASH if math.isnan(row["return_low"]) else interval,
         number(row["return_max"]),
         number(row["episodes"]),
-        DASH if math.isnan(row["env_steps"]) else f"{row['env_steps'] / 1e6:.3g} M",
+        DASH if math.isnan(row["env_steps"]) else short(row["env_steps"]),
         DASH if math.isnan(row["seconds"]) else duration(row["seconds"]),
     ]
 
@@ -66,6 +83,7 @@ def markdown(comparison: Comparison) -> str:
     lines = []
     for env in comparison.environments:
         lines += [f"### {_plain(env)}", "", _markdown_table(headings(comparison, env), rows(comparison, env)), ""]
+        lines += [paragraph for line in smallest_lines(comparison, env) for paragraph in (_plain(line), "")]
     aggregates = aggregate(comparison)
     if aggregates:
         lines += [
@@ -80,7 +98,7 @@ def markdown(comparison: Comparison) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-AGGREGATE_HEADINGS = ["setting", "normalised return", "95 % interval", "environments", "seeds"]
+AGGREGATE_HEADINGS = ["configuration", "normalised return", "95 % interval", "environments", "seeds"]
 
 
 def aggregate_rows(aggregates: list[Aggregate]) -> list[list[str]]:
@@ -110,6 +128,21 @@ def _plain(text: str) -> str:
     return flat
 
 
+def html(comparison: Comparison) -> str:
+    """Return tables, warnings and notes as HTML, for a notebook; everything that comes from runs is escaped."""
+    import pandas
+    from markupsafe import escape
+
+    parts = []
+    for env in comparison.environments:
+        frame = pandas.DataFrame(rows(comparison, env), columns=headings(comparison, env))
+        parts.append(f"<h4>{escape(env)}</h4>\n{frame.to_html(index=False, border=0)}")
+        parts += [f"<p>{escape(line)}</p>" for line in smallest_lines(comparison, env)]
+    remarks = [f"<strong>Warning:</strong> {escape(warning)}" for warning in comparison.warnings]
+    remarks += [f"Note: {escape(note)}" for note in comparison.notes]
+    return "\n".join([*parts, *(f"<p>{remark}</p>" for remark in remarks)])
+
+
 def latex(comparison: Comparison) -> str:
     """Return one booktabs table per environment; warnings and notes come first, as comments."""
     import pandas
@@ -134,15 +167,23 @@ def _escaped(text: str) -> str:
 def as_json(comparison: Comparison) -> str:
     """Return everything as JSON for programs."""
     content = {
-        "settings": [
+        "configurations": [
             {key: _whole(value) if key in WHOLE else value for key, value in row.items()}
             for row in comparison.table.to_dict("records")
         ],
-        "pareto": {cost: comparison.pareto(cost)["setting"].tolist() for cost in ("bits", "bytes", "parameters")},
+        "pareto": {
+            cost: comparison.pareto(cost)[["env", "configuration"]].to_dict("records")
+            for cost in ("bits", "bytes", "parameters")
+        },
+        "smallest": [
+            {"env": env, **found._asdict()}
+            for env in comparison.environments
+            if (found := comparison.smallest(env)) is not None
+        ],
         "comparisons": [
             {
                 "env": env,
-                "setting": one.label,
+                "configuration": one.label,
                 "over": other.label,
                 "probability": result.probability,
                 "interval": list(result.interval),

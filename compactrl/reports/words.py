@@ -30,3 +30,16 @@ def plural(count: int, unit: str) -> str:
         ('1 seed', '3 seeds')
     """
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def short(value: float) -> str:
+    """Write a large number in thousands or millions, with three digits.
+
+    Example:
+        >>> [short(value) for value in (0.0, 113.0, 16200.0, 1.25e6)]
+        ['0', '113', '16.2 k', '1.25 M']
+    """
+    for limit, unit in ((1e6, " M"), (1e3, " k")):
+        if abs(value) >= limit:
+            return f"{value / limit:.3g}{unit}"
+    return f"{value:g}"

@@ -33,7 +33,7 @@ compared = time.perf_counter() - began
 began = time.perf_counter()
 size = report.save(sys.argv[2]).stat().st_size if len(sys.argv) > 2 else 0
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"settings": len(report.settings), "compare_seconds": compared, "page_seconds":
+print(json.dumps({"configurations": len(report.configurations), "compare_seconds": compared, "page_seconds":
     time.perf_counter() - began if size else None, "page_bytes": size or None, "peak_bytes": memory}))
 """
 

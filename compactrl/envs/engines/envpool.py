@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.backends import any_backend
 from compactrl.envs.engines.base import Answer
 from compactrl.envs.goals import distance_goal, has_goals
 from compactrl.envs.layout import goal_layout
@@ -41,7 +42,8 @@ RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECA
 @cache
 def ids() -> frozenset[str]:
     """Return every id that EnvPool knows."""
-    return frozenset(import_envpool().list_all_envs())
+    with any_backend():
+        return frozenset(import_envpool().list_all_envs())
 
 
 def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
@@ -56,7 +58,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     if max_episode_steps:
         options = {**options, "max_episode_steps": max_episode_steps}
     try:
-        with warnings.catch_warnings():  # of precision lost in bounds, which says nothing to a user
+        with any_backend(), warnings.catch_warnings():  # of precision lost in bounds, which says nothing to a user
             warnings.simplefilter("ignore")
             spec = envpool.make_spec(env, **options)
             observation, action = spec.gymnasium_observation_space, spec.gymnasium_action_space
@@ -109,9 +111,10 @@ class EnvPoolEngine:
     """
 
     def __init__(self, env: str, seeds: list[int], threads: int, kwargs: dict[str, Any]) -> None:
-        self._pool = import_envpool().make_gymnasium(
-            env, num_envs=len(seeds), num_threads=min(threads, len(seeds)), seed=seeds, **kwargs
-        )
+        with any_backend():  # of families of environments that import matplotlib for their pictures
+            self._pool = import_envpool().make_gymnasium(
+                env, num_envs=len(seeds), num_threads=min(threads, len(seeds)), seed=seeds, **kwargs
+            )
         keys = list(self._pool._state_keys)
         self._observation = [keys.index(key) for key in ("obs:observation", "obs:desired_goal") if key in keys] or [
             next(index for index, key in enumerate(keys) if key.split(":")[0] == "obs")

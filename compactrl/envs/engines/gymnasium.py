@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.backends import any_backend
 from compactrl.envs.engines.base import Answer, reset_seed
 from compactrl.envs.given import find
 from compactrl.envs.goals import goal_of, has_goals
@@ -122,7 +123,8 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     from compactrl.envs.wrappers import GoalObservation
 
     find(env)
-    made = gymnasium.make(gymnasium.spec(env) if ":" in env else env, **options)
+    with any_backend():  # of users' environments, which may draw
+        made = gymnasium.make(gymnasium.spec(env) if ":" in env else env, **options)
     space = made.observation_space
     if has_goals(space) and hasattr(made.unwrapped, "compute_reward"):
         return GoalObservation(made)

@@ -47,11 +47,15 @@ def test_a_report_is_a_table_with_warnings_beside_it(call):
     status, out, error = call("report", "runs")
     assert status == 0
     lines = out.splitlines()
-    assert lines[:2] == ["compactrl/Target-v0", "setting\tweights\tbits\tbytes\tseeds\treturn\t95 % interval"]
-    assert {line.split("\t")[0] for line in lines[2:]} == {
+    assert lines[:2] == ["compactrl/Target-v0", "configuration\tweights\tbits\tbytes\tseeds\treturn\t95 % interval"]
+    assert {line.split("\t")[0] for line in lines[2:5]} == {
         "chromatic · random · 3 weights", "chromatic · random · 2 weights", "toeplitz",
     }  # fmt: skip
-    assert "warning: compactrl/Target-v0: one seed says little and has no interval: toeplitz." in error
+    assert " ".join(" ".join(lines[5:]).split()).startswith(
+        "configurations: smallest that goes 90 % of the way from the worst return to the best: "
+    )
+    assert "warning: compactrl/Target-v0: one seed says little, no interval: toeplitz." in " ".join(error.split())
+    assert max(map(len, error.splitlines())) <= max(60, *(len(line.expandtabs(1)) for line in lines))
 
 
 def test_a_pattern_in_quotes_and_a_page(call, tmp_path):
@@ -67,9 +71,9 @@ def test_a_report_as_text(call, kind):
     status, out, _ = call("report", "runs", f"--{kind}")
     assert status == 0
     if kind == "json":
-        assert {row["weights"] for row in json.loads(out)["settings"]} == {2, 3, 11}
+        assert {row["weights"] for row in json.loads(out)["configurations"]} == {2, 3, 11}
     else:
-        assert ("| setting |" if kind == "markdown" else r"\begin{tabular}") in out
+        assert ("| configuration |" if kind == "markdown" else r"\begin{tabular}") in out
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def make_run(tmp_path):
 
 @pytest.fixture(scope="module")
 def runs_of_all_kinds(tmp_path_factory):
-    """A folder with 30 runs: many settings, a masked one, one not finished, one with architectures, odd names."""
+    """A folder with 30 runs: many configurations, a masked one, one not finished, one with architectures, odd names."""
     folder = tmp_path_factory.mktemp("runs")
     for seed in range(3):
         for weights in range(2, 10):
@@ -110,5 +110,5 @@ def runs_of_all_kinds(tmp_path_factory):
     ]
     for steps in (100, 200):
         (other / f"architectures-{steps}.json").write_text(json.dumps({"env_steps": steps, "architectures": rows}))
-    write_run(folder, "<b>bold<b>&", 60.0, finished=False, controller="random")
+    write_run(folder, "<b>bold<b>&", 60.0, finished=False, controller="random", iterations=11)
     return folder

@@ -1,6 +1,7 @@
 """What a search found: the numbers of `analyze`, and its figures and those of architectures."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,10 @@ from matplotlib.figure import Figure
 import compactrl
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.files import save_policy
-from compactrl.reports import analysis, architectures, coloring, figures, pictures
+from compactrl.reports import analysis, architectures, coloring, figures, pictures, run_curves, style
 from compactrl.reports.reading import read_record
 from compactrl.reports.report import compare
+from compactrl.reports.smallest import smallest_architecture
 from compactrl.runs.history import load_trace
 
 
@@ -94,20 +96,77 @@ def test_a_learning_curve_is_the_mean_of_few_seeds(make_run, tmp_path):
     make_run("a0", 100.0, seed=0)
     make_run("a1", 300.0, seed=1)
     report = compare(tmp_path)
-    (curve,) = lines_at(figures.learning_curves(report.settings)).values()
-    np.testing.assert_allclose(curve[-1], [1200 / 1e6, 200.0])
-    np.testing.assert_allclose(curve[0], [300 / 1e6, 200.0 * 3 / 12])
+    (curve,) = lines_at(figures.learning_curves(report.configurations)).values()
+    np.testing.assert_allclose(curve[-1], [1200, 200.0])
+    np.testing.assert_allclose(curve[0], [300, 200.0 * 3 / 12])
 
 
-def test_a_mark_stands_wherever_another_design_ships_and_a_bar_wherever_the_proposal_changed(make_run):
+def test_a_mark_stands_wherever_another_design_is_better_and_a_bar_wherever_the_proposal_changed(make_run):
     record = read_record(make_run("run"))
-    figure = figures.run_curve(record)
+    figure = run_curves.run_curve(record)
     marks = [line.get_xdata()[0] for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
-    np.testing.assert_allclose(marks, [300 / 1e6, 600 / 1e6, 1100 / 1e6])  # two designs, and where it settled
+    np.testing.assert_allclose(
+        marks, [600, 1100]
+    )  # not the first design, which is in no other's place; and where fine-tuning began
     (bars,) = figure.axes[1].collections
     changed = [segment[1][1] for segment in bars.get_segments()]
     designs = record.trace.designs
     np.testing.assert_allclose(changed, (designs[1:] != designs[:-1]).mean(axis=1))
+
+
+def test_a_learning_curve_shows_what_would_ship_and_no_candidates(make_run):
+    path = make_run("run", iterations=3)
+    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    lines[1] |= {"policy_return_mean": 40.0, "shipped_return_mean": 60.0}  # the winner of a re-evaluation did not last
+    lines[2] |= {"policy_return_mean": 90.0, "shipped_return_mean": 80.0}
+    (path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    steps, returns = run_curves.curve(read_record(path))
+    np.testing.assert_array_equal(steps, [200, 300])
+    np.testing.assert_array_equal(returns, [60.0, 80.0])
+    without = [{key: value for key, value in line.items() if "_return_mean" not in key} for line in lines]
+    (path / "metrics.jsonl").write_text("\n".join(map(json.dumps, without)))
+    assert len(run_curves.curve(read_record(path))[0]) == 0
+
+
+def test_of_a_design_that_is_no_colouring_nothing_of_colours_is_shown(make_run, make_policy, tmp_path):
+    """A graph hypernetwork's design is the widths of its layers; a dense policy has none."""
+    for name, design in (("widths", np.array([4])), ("none", np.zeros(0, np.int64))):
+        path = make_run(name)
+        dense = replace(make_policy(np.arange(20), 20), design=design, method="ghp")
+        save_policy(path / "policy", dense)
+        page = compare(path).save(tmp_path / "page.html").read_text()
+        titles = set(re.findall(r"<h4>(.*?)</h4>", page))
+        assert titles == {"The search"}
+        assert "ntropy" not in page
+        assert len(run_curves.run_curve(read_record(path)).axes) == 1
+        with pytest.raises(InputError, match="every edge of its policy has a weight of its own"):
+            compactrl.analyze(path)
+
+
+def test_zero_is_the_neutral_middle_of_the_weights_colours():
+    colors = style.diverging(np.array([-0.1, 0.0, 5.0, -3.0, 0.0, 0.2, 5.0]))
+    neutral = style.diverging(np.zeros(1))[0]
+    np.testing.assert_array_equal(colors[[1, 4]], [neutral, neutral])
+    assert np.ptp(neutral) < 0.05  # grey
+    red_over_blue = colors[:, 0] - colors[:, 2]
+    assert (red_over_blue[[0, 3]] < -0.1).all()
+    assert (red_over_blue[[2, 5, 6]] > 0.1).all()
+    assert red_over_blue[3] < red_over_blue[0]
+    assert red_over_blue[5] < red_over_blue[2] == red_over_blue[6]
+
+
+def test_a_notebook_shows_a_figure_as_it_is_returned(make_run):
+    figure = run_curves.run_curve(read_record(make_run("run")))
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("limits", [(6656.0, 6784.0), (20.0, 350.0), (3.0, 2e6), (208.0, 212.0)])
+def test_a_logarithmic_axis_has_a_few_ticks_whatever_its_range(limits):
+    _, axes = style.canvas()
+    axes.plot(limits, limits)
+    style.log_axis(axes)
+    low, high = axes.get_xlim()
+    assert 2 <= sum(low <= tick <= high for tick in axes.get_xticks()) <= style.MOST_TICKS
 
 
 def test_the_grid_and_the_network_show_every_edge_in_its_colour(make_policy):
@@ -147,9 +206,22 @@ def test_the_smallest_architecture_with_a_share_of_the_return():
     assert architectures.leading(failed, 0.9) is None
 
 
+def test_the_line_about_architectures_has_size_bytes_and_value():
+    rows = [{"widths": [size], **row} for size, row in zip((2, 4, 5, 18, 19), TABLE["architectures"], strict=True)]
+    line = str(smallest_architecture(rows))
+    assert line == (
+        "smallest with 90 % of the best return: hidden layer 5, 25 parameters, 100 bytes, return 95 (best: 100)"
+    )
+    known = [{**row, "success_mean": 0.5 + 0.1 * place} for place, row in enumerate(rows[:4])]
+    assert "success 0.80 (the best itself)" in str(smallest_architecture(known))
+    assert "return 95" in str(smallest_architecture([{**row, "success_mean": 0.0} for row in rows[:4]]))
+    assert smallest_architecture([{"parameters": 5, "return_mean": None}]) is None
+
+
 def test_every_architecture_is_a_point_and_the_leading_ones_are_curves():
     for capacity in architectures.CAPACITIES:
-        (points,) = architectures.capacity_points(TABLE, capacity).axes[0].collections
+        points, *ringed = architectures.capacity_points(TABLE, capacity).axes[0].collections
         assert len(points.get_offsets()) == 4
+        assert [ring.get_label() for ring in ringed] == ["best: linear", "90 %: linear", "80 %: linear"]
     figure = architectures.leading_architectures([TABLE, {**TABLE, "env_steps": 300}])
-    np.testing.assert_allclose(lines_at(figure, 1)["smallest with 90 % of it"], [[1e-4, 25], [3e-4, 25]])
+    np.testing.assert_allclose(lines_at(figure, 1)["smallest with 90 % of it"], [[100, 25], [300, 25]])

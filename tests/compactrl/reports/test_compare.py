@@ -10,6 +10,7 @@ import scipy.stats
 import compactrl
 from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import InputError
+from compactrl.reports import tables
 from compactrl.reports.aggregate import aggregate
 from compactrl.reports.report import compare
 from compactrl.runs.run import Run
@@ -18,8 +19,8 @@ MALICE = "<script>alert('x')</script>"
 
 
 @pytest.fixture
-def three_settings(make_run, tmp_path):
-    """Seeds 0, 1, 2 of three settings: returns and sizes that are easy to work out."""
+def three_configurations(make_run, tmp_path):
+    """Seeds 0, 1, 2 of three configurations: returns and sizes that are easy to work out."""
     for seed, score in enumerate((100.0, 200.0, 600.0)):
         make_run(f"three-{seed}", score, seed=seed)
     for seed, score in enumerate((50.0, 60.0, 70.0)):
@@ -30,12 +31,12 @@ def three_settings(make_run, tmp_path):
 
 
 def row(report, label):
-    return report.table.set_index("setting").loc[label]
+    return report.table.set_index("configuration").loc[label]
 
 
-def test_one_row_per_setting_with_statistics_by_hand(three_settings):
-    report = compare(three_settings)
-    assert list(report.table["setting"]) == [f"chromatic · latent · {n} weights" for n in (2, 3, 5)]
+def test_one_row_per_setting_with_statistics_by_hand(three_configurations):
+    report = compare(three_configurations)
+    assert list(report.table["configuration"]) == [f"chromatic · latent · {n} weights" for n in (2, 3, 5)]
     three = row(report, "chromatic · latent · 3 weights")
     assert three["return"] == pytest.approx(300.0, abs=1e-9)  # the mean: of three, none is left out
     assert (three["seeds"], three["episodes"], three["return_max"], three["return_ever"]) == (3, 100, 600.0, 600.0)
@@ -60,7 +61,82 @@ def test_bytes_are_those_of_the_summary_else_those_of_the_policy(make_run, tmp_p
     table = compare(tmp_path).table.set_index("weights")["bytes"]
     assert (table[2], table[3]) == (1234, stored_bytes(Run(made[1]).policy))
     assert np.isnan(table[5])
-    assert json.loads(compare(tmp_path).to_json())["settings"][0]["bytes"] == 1234
+    assert json.loads(compare(tmp_path).to_json())["configurations"][0]["bytes"] == 1234
+
+
+def test_of_equal_returns_the_smaller_policy_is_first(make_run, tmp_path):
+    for weights in (5, 2, 3):
+        make_run(f"w{weights}", 500.0, partitions=weights)
+    report = compare(tmp_path)
+    env = report.environments[0]
+    assert [one.largest("weights") for one in report.ranked(env)] == [2, 3, 5]
+    assert [cells[2] for cells in tables.rows(report, env)] == ["2", "3", "5"]
+
+
+def test_the_smallest_with_nine_tenths_of_the_best_return_is_named(make_run, tmp_path):
+    for weights, score in ((2, 80.0), (3, 91.0), (5, 95.0), (7, 100.0)):
+        make_run(f"w{weights}", score, partitions=weights)
+    report = compare(tmp_path)
+    found = report.smallest(report.environments[0])
+    assert (found.parameters, found.bytes, found.value, found.best) == (7, 33, 91.0, 100.0)
+    assert (found.name, found.network) == ("chromatic · latent · 3 weights", "3–4–2")
+    line = "smallest with 90 % of the best return: chromatic · latent · 3 weights (3–4–2), 7 parameters, 33 bytes"
+    assert line in report.to_markdown()
+    assert line in report.save(tmp_path / "page.html").read_text()
+    assert json.loads(report.to_json())["smallest"][0]["parameters"] == 7
+    assert report.smallest(report.environments[0], 0.99).value == 100.0
+
+
+def test_two_returns_below_zero_have_nothing_between_them(make_run, tmp_path):
+    make_run("w2", -80.0, partitions=2)
+    make_run("w3", -20.0, partitions=3)
+    assert compare(tmp_path).smallest("compactrl/Target-v0") is None
+    make_run("w5", -10.0, partitions=5)
+    report = compare(tmp_path)
+    assert report.smallest("compactrl/Target-v0").value == -10.0  # at least -17
+    assert report.smallest("compactrl/Target-v0", 0.8).value == -20.0  # at least -24
+
+
+def test_every_row_of_a_front_says_of_which_environment_it_is(make_run, tmp_path):
+    """A policy of one environment beats none of another."""
+    make_run("one", 10.0, partitions=2)
+    make_run("other", 1000.0, partitions=2, env="compactrl/Faulty-v0")
+    report = compare(tmp_path)
+    front = report.pareto("bits")
+    assert front.columns[0] == "env"
+    assert list(front["env"]) == ["compactrl/Faulty-v0", "compactrl/Target-v0"]
+    assert list(report.pareto("bits", env="compactrl/Target-v0")["return"]) == [10.0]
+    assert {row["env"] for row in json.loads(report.to_json())["pareto"]["bits"]} == set(report.environments)
+    with pytest.raises(InputError, match=r"no run is of 'compactrl/Targte-v0'\. Did you mean 'compactrl/Target-v0'"):
+        report.pareto("bits", env="compactrl/Targte-v0")
+
+
+def test_what_several_runs_or_environments_have_is_said_once(make_run, tmp_path):
+    for env in ("compactrl/Target-v0", "compactrl/Faulty-v0"):
+        for weights in (2, 3):
+            make_run(f"{env[-9:-3]}-{weights}", env=env, partitions=weights, finished=False)
+    report = compare(tmp_path)
+    (note,) = report.notes
+    assert note.startswith("4 runs: not finished (1,200 of 1,200 environment steps)")
+    assert report.warnings[1:] == ["compactrl/Faulty-v0, compactrl/Target-v0: one seed says little, no interval."]
+
+
+def test_no_warning_is_longer_than_a_row(make_run, tmp_path):
+    for number in range(6):
+        make_run(f"run-{number}", steps=1000 + number, seed=number, env_options={"number": number}, partitions=2)
+    warnings = compare(tmp_path).warnings
+    assert [warning.partition(": ")[2] for warning in warnings] == [
+        "different step budgets: 1,000; 1,001; 1,002; 1,003; 1,004; 1,005.",
+        "different tasks: 6 different ones.",
+        "one seed says little, no interval.",
+    ]
+
+
+def test_a_notebook_shows_the_tables(three_configurations):
+    shown = compare(three_configurations)._repr_html_()
+    assert shown.count("<table") == 1
+    assert "chromatic · latent · 3 weights" in shown
+    assert "smallest with 90 % of the best return" in shown
 
 
 def test_what_an_environment_reports_beside_the_return_is_a_column_of_its_own(make_run, tmp_path):
@@ -85,18 +161,18 @@ def test_of_five_seeds_the_outer_two_are_left_out(make_run, tmp_path):
     assert compare(tmp_path).table["return"][0] == pytest.approx(30.0, abs=1e-9)
 
 
-def test_the_pareto_front_keeps_what_none_beats(three_settings):
-    report = compare(three_settings)
+def test_the_pareto_front_keeps_what_none_beats(three_configurations):
+    report = compare(three_configurations)
     # 2 weights: 60 for 212 bits; 3: 300 for 264; 5: 200 for 348, beaten by 3 in both.
     for cost in ("bits", "parameters", "bytes", "weights"):
         front = report.pareto(cost)
-        assert list(front["setting"]) == ["chromatic · latent · 2 weights", "chromatic · latent · 3 weights"]
+        assert list(front["configuration"]) == ["chromatic · latent · 2 weights", "chromatic · latent · 3 weights"]
     with pytest.raises(InputError, match=r"unknown cost 'bit' for a Pareto front\. Did you mean 'bits'"):
         report.pareto("bit")
 
 
-def test_settings_are_compared_seed_by_seed(three_settings):
-    report = compare(three_settings)
+def test_settings_are_compared_seed_by_seed(three_configurations):
+    report = compare(three_configurations)
     improvements = {
         (one.label[-9:], other.label[-9:]): result for one, other, result in report.improvements(report.environments[0])
     }
@@ -106,18 +182,20 @@ def test_settings_are_compared_seed_by_seed(three_settings):
     assert result.difference == pytest.approx(100.0, abs=1e-9)
 
 
-def test_paths_globs_and_runs_are_taken_once_each(three_settings):
-    run = Run(three_settings / "two-0")
-    report = compactrl.compare([str(three_settings / "t*-?"), three_settings / "two-0", run, str(three_settings)])
+def test_paths_globs_and_runs_are_taken_once_each(three_configurations):
+    run = Run(three_configurations / "two-0")
+    report = compactrl.compare(
+        [str(three_configurations / "t*-?"), three_configurations / "two-0", run, str(three_configurations)]
+    )
     assert len(report.records) == 9
-    assert repr(report) == "Report(3 settings, 9 runs)"
+    assert repr(report) == "Report(3 configurations, 9 runs)"
     assert len(compactrl.compare(run).records) == 1
 
 
 def test_one_seed_gets_no_interval_and_a_warning(make_run):
     report = compare(make_run("run"))
     assert np.isnan(report.table["return_low"][0])
-    assert report.warnings == ["compactrl/Target-v0: one seed a setting says little, and there are no intervals."]
+    assert report.warnings == ["compactrl/Target-v0: one seed says little, no interval."]
     assert "–" in report.to_markdown()
 
 
@@ -126,8 +204,8 @@ def test_one_seed_gets_no_interval_and_a_warning(make_run):
     [
         ({"steps": 2400}, "different step budgets"),
         ({"mujoco": "4.0.0"}, "different MuJoCo versions"),
-        ({"max_episode_steps": 5}, "different options of the environment"),
-        ({"env": "compactrl/Faulty-v0"}, "There are 2 environments"),
+        ({"max_episode_steps": 5}, "different tasks"),
+        ({"env": "compactrl/Faulty-v0"}, "2 environments: returns are not comparable"),
     ],
 )
 def test_what_cannot_be_compared_is_warned_of(make_run, tmp_path, difference, expected):
@@ -136,19 +214,19 @@ def test_what_cannot_be_compared_is_warned_of(make_run, tmp_path, difference, ex
         make_run(f"other-{seed}", seed=seed, **difference)
     report = compare(tmp_path)
     assert list(report.table["seeds"]) == [2, 2]
-    assert report.table["setting"].nunique() + report.table["env"].nunique() == 3
+    assert report.table["configuration"].nunique() + report.table["env"].nunique() == 3
     (warning,) = report.warnings
     assert expected in warning
-    assert expected in report.save(tmp_path / "page.html").read_text()
+    assert expected[1:] in report.save(tmp_path / "page.html").read_text()  # there it begins with a capital
     assert expected in report.to_markdown()
     assert expected in report.to_latex()
     assert expected in json.loads(report.to_json())["warnings"][0]
 
 
-def test_missing_seeds_are_warned_of(three_settings):
-    (three_settings / "two-1").rename(three_settings.parent / "gone")
-    (warning,) = compare(three_settings).warnings
-    assert "different seeds are compared without pairing them: seeds 0, 2 (chromatic · latent · 2 weights)" in warning
+def test_missing_seeds_are_warned_of(three_configurations):
+    (three_configurations / "two-1").rename(three_configurations.parent / "gone")
+    (warning,) = compare(three_configurations).warnings
+    assert "compactrl/Target-v0: different seeds, compared unpaired: " in warning
 
 
 def test_settings_have_short_names(make_run, tmp_path):
@@ -158,7 +236,7 @@ def test_settings_have_short_names(make_run, tmp_path):
     make_run("cem", es="cem")
     make_run("settling", settle=0.5, steps=2400)
     make_run("settling-longer", settle=0.5)
-    labels = compare(tmp_path).table["setting"]
+    labels = compare(tmp_path).table["configuration"]
     assert len(labels) == 6
     assert set(labels) == {
         "chromatic · latent · 3 weights · es cem",
@@ -170,12 +248,13 @@ def test_settings_have_short_names(make_run, tmp_path):
     }
 
 
-def test_a_run_of_an_older_version_lacks_options_and_is_of_the_same_setting(make_run, tmp_path):
+def test_a_run_of_an_older_version_lacks_options_and_is_of_the_same_configuration(make_run, tmp_path):
     make_run("new", seed=0)
     path = make_run("old", seed=1)
     config = json.loads((path / "config.json").read_text())
     del config["options"]["normalize_rewards"], config["options"]["fine_tune_es"]
     config["options"] |= {"engine": "auto", "max_episode_steps": 0, "alive_bonus": None}  # not filled in
+    config["options"]["settle"] = config["options"].pop("fine_tune_share")  # its name of then
     (path / "config.json").write_text(json.dumps(config))
     assert list(compare(tmp_path).table["seeds"]) == [2]
     make_run("shorter", seed=0, max_episode_steps=5)  # now it may be of either
@@ -195,7 +274,7 @@ def test_an_unfinished_run_has_a_row_of_its_own_and_is_not_ranked(make_run, tmp_
         make_run(f"done-{seed}", 10.0, seed=seed)
     make_run("going-2", 1e6, seed=2, finished=False)
     report = compare(tmp_path)
-    assert list(report.table["setting"]) == [
+    assert list(report.table["configuration"]) == [
         "chromatic · latent · 3 weights",
         "chromatic · latent · 3 weights (not finished)",
     ]
@@ -217,7 +296,7 @@ def test_a_run_that_has_just_begun_is_shown(make_run, tmp_path):
     assert "nothing has been saved yet" in page
     assert report.to_markdown()
     assert report.to_latex()
-    assert json.loads(report.to_json())["settings"][0]["return"] is None
+    assert json.loads(report.to_json())["configurations"][0]["return"] is None
 
 
 def spoil_metrics(path):
@@ -273,16 +352,18 @@ def test_names_with_html_in_them_are_text(make_run, tmp_path):
     page = report.save(tmp_path / "page.html").read_text()
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+    assert "<script" not in report._repr_html_()
     assert "<script" not in report.to_markdown()
 
 
-def test_the_same_runs_give_the_same_page_byte_for_byte(three_settings, tmp_path):
-    first = compare(three_settings).save(tmp_path / "a.html").read_bytes()
-    second = compare(three_settings).save(tmp_path / "b.html").read_bytes()
+def test_the_same_runs_give_the_same_page_byte_for_byte(three_configurations, tmp_path):
+    first = compare(three_configurations).save(tmp_path / "a.html").read_bytes()
+    second = compare(three_configurations).save(tmp_path / "b.html").read_bytes()
     assert first == second
     assert b"http-equiv" not in first
     assert (
-        b'http-equiv="refresh" content="5"' in compare(three_settings).save(tmp_path / "c.html", refresh=5).read_bytes()
+        b'http-equiv="refresh" content="5"'
+        in compare(three_configurations).save(tmp_path / "c.html", refresh=5).read_bytes()
     )
 
 

@@ -56,9 +56,33 @@ def test_every_figure_is_labelled_and_says_how_many_seeds(page):
     assert titles == {
         "Return against bits", "Return against parameters", "Learning curves", "Performance profiles",
         "Probability of improvement", "Usage of masked networks", "The search", "Weight matrices", "The network",
-        "Proposals compared", "Entropy", "Displacement ranks", "Return against lossless memory dimension (bits)",
+        "Proposals compared", "Entropy", "Displacement ranks", "All architectures by parameters",
+        "All architectures by memory dimension (bits)",
         "Leading architectures",
     }  # fmt: skip
+
+
+def test_a_page_of_one_run_has_no_plot_of_one_dot_and_says_what_to_add(make_run, tmp_path):
+    text = compare(make_run("run")).save(tmp_path / "page.html").read_text()
+    titles = re.findall(r"<h4>(.*?)</h4>", text)
+    assert titles[0] == "The search"
+    assert not {"Return against bits", "Performance profiles", "Learning curves"} & set(titles)
+    assert "Return against size and Pareto fronts compare two configurations or more" in text
+    assert "<h1>A compact policy</h1>" in text
+    make_run("other", partitions=2)
+    text = compare(tmp_path).save(tmp_path / "page.html").read_text()
+    assert "compare two configurations or more" not in text
+    assert "search again with another --seed" in text
+    assert text.count("<h4>Return against bits</h4>") == text.count("<h4>Learning curves</h4>") == 1
+
+
+def test_the_chart_of_all_architectures_is_first(make_run, tmp_path):
+    path = make_run("run")
+    rows = [{"widths": [k], "parameters": 10 * k, "memory_dimension": 5, "return_mean": 1.0 * k} for k in range(1, 8)]
+    (path / "architectures.json").write_text(json.dumps({"env_steps": 9, "architectures": rows}))
+    text = compare(path).save(tmp_path / "page.html").read_text()
+    assert re.findall(r"<h4>(.*?)</h4>", text)[0] == "All architectures by parameters"
+    assert "smallest with 90 % of the best return: hidden layer 7, 70 parameters, 280 bytes, return 7" in text
 
 
 def test_it_needs_nothing_else_and_is_small(page):

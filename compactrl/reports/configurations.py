@@ -1,4 +1,4 @@
-"""Settings: the runs that differ in nothing but their seed, and how one setting is named beside the others."""
+"""Configurations: the runs that differ in nothing but their seed, and how one is named beside others."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from compactrl.methods.settings import resolve
 from compactrl.reports.reading import Record
 from compactrl.types import Floats
 
-NO_PART_OF_A_SETTING = frozenset(
+NO_PART_OF_A_CONFIGURATION = frozenset(
     {"seed", "threads", "checkpoint_seconds", "num_envs", "workers", "ray_address", "device"}
 )
-"""Options that runs of one setting may differ in: the seed, and what changes speed or the grouping of episodes only."""
+"""Options that runs of one configuration may differ in: the seed, and what changes speed or the order of episodes."""
 NAMED_OTHERWISE = frozenset(
     {
         "method", "env", "controller", "steps", "hidden", "partitions", "preset", "es",
@@ -27,7 +27,7 @@ NAMED_OTHERWISE = frozenset(
 )  # fmt: skip
 """Options that a table shows anyway, that stand in a name for themselves, or that a search fills in by its environment.
 
-They are named only where settings cannot be told apart without."""
+They are named only where configurations cannot be told apart without."""
 DECIDED_BY_ENVIRONMENT = {"engine": "auto", "max_episode_steps": 0, "alive_bonus": None}
 """Options that a search fills in by its environment, and what they are in a run that did not write down with what."""
 UNNAMED = frozenset({"controller_designs"})
@@ -35,8 +35,8 @@ UNNAMED = frozenset({"controller_designs"})
 
 
 @dataclass
-class Setting:
-    """The seeds of one setting; either all of them are finished, or none is."""
+class Configuration:
+    """The seeds of one configuration; either all of them are finished, or none is."""
 
     records: list[Record]
     """In the order of their seeds, one per seed."""
@@ -87,6 +87,11 @@ class Setting:
         return max(values, default=float("nan"))
 
     @property
+    def size(self) -> tuple[float, float]:
+        """Bytes, then parameters, for sorting: infinite where there is no policy yet."""
+        return _or_infinite(self.bytes), _or_infinite(self.largest("parameters"))
+
+    @property
     def measures(self) -> dict[str, float]:
         """What the environment reports beside the return: name → mean over the seeds of which it is known."""
         keys = {key for record in self.records for key in record.summary if key.endswith("_mean")} - {"return_mean"}
@@ -104,7 +109,7 @@ class Setting:
 
     @property
     def architecture(self) -> str:
-        """Widths of the layers, as in 17–41–6; with dots where nothing has shipped yet."""
+        """Widths of the layers, as in 17–41–6; with dots where there is no policy yet."""
         shape = self.best.shape
         hidden = tuple(self.options.get("hidden", ()))
         return "–".join(map(str, shape)) if shape != hidden else "–".join(map(str, ("…", *hidden, "…")))
@@ -114,36 +119,40 @@ class Setting:
         return {record.versions[name] for record in self.records if name in record.versions}
 
 
-def group(records: Iterable[Record]) -> tuple[list[Setting], list[str]]:
-    """Group the runs of a report by setting, in order of environment, method and options; and say what was left out.
+def _or_infinite(value: float) -> float:
+    return float("inf") if np.isnan(value) else value
 
-    Runs with another version of MuJoCo are of another setting, since trajectories differ between versions. So are runs
-    that are not finished: what they have come to is not comparable yet.
+
+def group(records: Iterable[Record]) -> tuple[list[Configuration], list[str]]:
+    """Group runs by configuration, in order of environment, method and options; and say what was left out.
+
+    Runs with another version of MuJoCo are of another configuration, since trajectories differ between versions. So are
+    runs that are not finished: what they have come to is not comparable yet.
     """
     records_of: dict[tuple[str, ...], list[Record]] = {}
     notes = []
     for record in records:
-        records_of.setdefault(_key_of_setting(record), []).append(record)
-    settings = []
+        records_of.setdefault(_key_of_configuration(record), []).append(record)
+    configurations = []
     for alike in (part for key in sorted(records_of) for part in _split_by_decided(records_of[key])):
         seeds: dict[int, Record] = {}
         for record in alike:
             seed = int(record.options.get("seed", 0))
             if seed in seeds:
                 notes.append(
-                    f"{record.path} has the setting and the seed of {seeds[seed].path}: one of them is enough, and "
-                    "the first is taken"
+                    f"{record.path} has configuration and seed of {seeds[seed].path}: one of them is enough, and the "
+                    "first is taken"
                 )
             seeds.setdefault(seed, record)
-        settings.append(Setting([seeds[seed] for seed in sorted(seeds)]))
-    _set_labels(settings)
-    return settings, notes
+        configurations.append(Configuration([seeds[seed] for seed in sorted(seeds)]))
+    _set_labels(configurations)
+    return configurations, notes
 
 
-def _key_of_setting(record: Record) -> tuple[str, ...]:
-    """Return what runs of one setting have in common; keys sort by environment, method and controller."""
+def _key_of_configuration(record: Record) -> tuple[str, ...]:
+    """Return what runs of one configuration have in common; keys sort by environment, method and controller."""
     options = {**_defaults(record.options), **record.options}
-    left_out = NO_PART_OF_A_SETTING | DECIDED_BY_ENVIRONMENT.keys()
+    left_out = NO_PART_OF_A_CONFIGURATION | DECIDED_BY_ENVIRONMENT.keys()
     kept = {name: value for name, value in options.items() if name not in left_out}
     first = (options.get("env"), options.get("method"), options.get("controller"))
     mujoco = record.versions.get("mujoco", "")
@@ -184,31 +193,33 @@ def _defaults(options: Mapping[str, Any], *given: str) -> dict[str, Any]:
         return {}
 
 
-def _set_labels(settings: Sequence[Setting]) -> None:
-    """Name each setting by its method, who chooses its designs, and whatever is not as it is by default.
+def _set_labels(configurations: Sequence[Configuration]) -> None:
+    """Name each configuration by its method, who chooses its designs, and whatever is not as it is by default.
 
-    What all settings of an environment have in common goes without saying.
+    What all configurations of an environment have in common goes without saying.
     """
-    for setting in settings:
-        others = [other.options for other in settings if other.env == setting.env]
-        common = {name for name in setting.options if len(others) > 1 and not _differ(others, name)}
-        setting.label = " · ".join(_label_parts(setting.options, common))
-    for names in (("hidden",), ("steps",), None):  # only where it is needed to tell settings apart
-        for alike in _groups_named_alike(settings):
-            options = [{**_defaults(setting.options), **setting.options} for setting in alike]
+    for configuration in configurations:
+        others = [other.options for other in configurations if other.env == configuration.env]
+        common = {name for name in configuration.options if len(others) > 1 and not _differ(others, name)}
+        configuration.label = " · ".join(_label_parts(configuration.options, common))
+    for names in (("hidden",), ("steps",), None):  # only where it is needed to tell configurations apart
+        for alike in _groups_named_alike(configurations):
+            options = [{**_defaults(configuration.options), **configuration.options} for configuration in alike]
             differing = [name for name in sorted(set().union(*options)) if _differ(options, name)]
             wanted = [name for name in (names or differing) if name in differing and name not in UNNAMED]
-            for setting, values in zip(alike, options, strict=True):
-                setting.label = " · ".join([setting.label, *(_label_part(name, values.get(name)) for name in wanted)])
-    for alike in _groups_named_alike(settings):
-        if len({tuple(setting.versions("mujoco")) for setting in alike}) > 1:
-            for setting in alike:
-                setting.label += f" · MuJoCo {' '.join(setting.versions('mujoco')) or 'of unknown version'}"
-    for alike in _groups_named_alike(settings):
-        for number, setting in enumerate(alike, 1):
-            setting.label += f" ({number})"
-    for setting in settings:
-        setting.label += "" if setting.finished else " (not finished)"
+            for configuration, values in zip(alike, options, strict=True):
+                configuration.label = " · ".join(
+                    [configuration.label, *(_label_part(name, values.get(name)) for name in wanted)]
+                )
+    for alike in _groups_named_alike(configurations):
+        if len({tuple(configuration.versions("mujoco")) for configuration in alike}) > 1:
+            for configuration in alike:
+                configuration.label += f" · MuJoCo {' '.join(configuration.versions('mujoco')) or 'of unknown version'}"
+    for alike in _groups_named_alike(configurations):
+        for number, configuration in enumerate(alike, 1):
+            configuration.label += f" ({number})"
+    for configuration in configurations:
+        configuration.label += "" if configuration.finished else " (not finished)"
 
 
 def _label_parts(options: Mapping[str, Any], common: Set[str]) -> list[str]:
@@ -222,22 +233,24 @@ def _label_parts(options: Mapping[str, Any], common: Set[str]) -> list[str]:
         if options.get(name) != _defaults(options, *given).get(name, options.get(name)):
             parts.append(_label_part(name, options[name]))
     usual = _defaults(options)
-    for name in sorted(usual.keys() & options.keys() - common - NO_PART_OF_A_SETTING - NAMED_OTHERWISE - UNNAMED):
+    for name in sorted(usual.keys() & options.keys() - common - NO_PART_OF_A_CONFIGURATION - NAMED_OTHERWISE - UNNAMED):
         if json.dumps(options[name]) != json.dumps(usual[name]):
             parts.append(_label_part(name, options[name]))
     return parts
 
 
-def _groups_named_alike(settings: Sequence[Setting]) -> list[list[Setting]]:
-    """Return groups of settings, each of one environment, that have the same label so far."""
-    named_alike: dict[tuple[str, str, bool], list[Setting]] = {}
-    for setting in settings:
-        named_alike.setdefault((setting.env, setting.label, setting.finished), []).append(setting)
+def _groups_named_alike(configurations: Sequence[Configuration]) -> list[list[Configuration]]:
+    """Return groups of configurations, each of one environment, that have the same label so far."""
+    named_alike: dict[tuple[str, str, bool], list[Configuration]] = {}
+    for configuration in configurations:
+        named_alike.setdefault((configuration.env, configuration.label, configuration.finished), []).append(
+            configuration
+        )
     return [alike for alike in named_alike.values() if len(alike) > 1]
 
 
 def _differ(options: Sequence[Mapping[str, Any]], name: str) -> bool:
-    return name not in NO_PART_OF_A_SETTING and len({repr(values.get(name)) for values in options}) > 1
+    return name not in NO_PART_OF_A_CONFIGURATION and len({repr(values.get(name)) for values in options}) > 1
 
 
 def _label_part(name: str, value: Any) -> str:
