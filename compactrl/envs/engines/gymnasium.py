@@ -25,8 +25,9 @@ def ids() -> frozenset[str]:
     """Return every id that is registered, compactrl's own included."""
     import gymnasium
 
+    import compactrl.envs.robots
     import compactrl.envs.toy
-    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
+    import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
 
     return frozenset(gymnasium.registry)
 
@@ -35,8 +36,9 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     """See `EngineKind`."""
     import gymnasium
 
+    import compactrl.envs.robots
     import compactrl.envs.toy
-    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
+    import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
     from compactrl.envs.only_one import inner_limit
 
     try:
@@ -118,8 +120,9 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     """Make a Gymnasium environment with a flat observation."""
     import gymnasium
 
+    import compactrl.envs.robots
     import compactrl.envs.toy
-    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
+    import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
     from compactrl.envs.wrappers import GoalObservation
 
     find(env)
