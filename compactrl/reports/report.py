@@ -35,10 +35,6 @@ class Report(Comparison):
         """Return the tables, for a notebook."""
         return tables.html(self)
 
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: the table, a row a setting."""
-        return str(self.table._repr_html_())
-
     def save(self, path: str | Path, refresh: int = 0) -> Path:
         """Write the report as one HTML file that needs nothing else.
 

@@ -38,7 +38,7 @@ class SearchKeywords(TypedDict, total=False):
     env_options: Mapping[str, Any] | None
     """Keyword arguments of the environment, as a JSON object such as '{"frame_skip": 4}'."""
     engine: str | None
-    """Library that steps the environments: auto, envpool, batched, gymnasium. (default: auto)"""
+    """Library that steps the environments: auto, envpool, batched, mujoco, gymnasium. (default: auto)"""
     max_episode_steps: int | float | str | None
     """Cut episodes after this many steps; 0 is the environment's own limit, or 1000 where it has none. (default:
     0)"""
