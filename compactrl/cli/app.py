@@ -22,6 +22,7 @@ from compactrl.cli.exporting import EXPORT, export_command
 from compactrl.cli.looking import doctor, envs, methods
 from compactrl.cli.output import json_alone
 from compactrl.cli.reports import analyze, play, report
+from compactrl.cli.robots import new_robot
 from compactrl.cli.search_options import FURTHER, HELP
 from compactrl.cli.searching import resume, search_command
 from compactrl.errors import CompactrlError, did_you_mean, flag_of
@@ -29,8 +30,8 @@ from compactrl.methods.names import current_name
 from compactrl.versions import VERSION
 
 FIRST = {
-    "compactrl search --env Pendulum-v1 --steps 200k": "a first search, in seconds",
-    "compactrl search --help": "its options; so for every command",
+    "compactrl search --env CartPole-v1 --partitions 2 --hidden 4 --stop-at 490": "a first search, in seconds",
+    "compactrl search --help": "its options, and so for every command",
 }
 """Command → what it is for, at the end of the help."""
 
@@ -72,7 +73,7 @@ def make_app(arguments: Sequence[str]) -> typer.Typer:
     app.command("search", help=HELP, epilog=_lines(FURTHER), cls=_Command)(search)
     _add(app, resume, evaluate, select, report, analyze, play)
     app.command("export", help=EXPORT, cls=_Command)(export_command() if called == "export" else _only_listed)
-    _add(app, methods, envs, doctor)
+    _add(app, new_robot, methods, envs, doctor)
     return app
 
 
@@ -105,9 +106,8 @@ def _without_values(parameters: list[Any]) -> list[Any]:
 
 
 def _lines(commands: Mapping[str, str]) -> str:
-    """Return commands and what they are for, a line each."""
-    width = max(map(len, commands))
-    return "\n".join(f"{command:{width}}  {purpose}" for command, purpose in commands.items())
+    """Return commands, each after what it is for, on lines that fit 80 columns."""
+    return "\n".join(f"{purpose}:\n    {command}" for command, purpose in commands.items())
 
 
 def _show_version(asked: bool) -> None:

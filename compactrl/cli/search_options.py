@@ -27,7 +27,7 @@ NARROWING = ("method", "controller", "learner", "es", "preset")
 ALL = "--help-all"
 HELP = "Search for a compact policy: name an environment and how few weights it may have."
 FURTHER = {
-    "compactrl search --env Pendulum-v1 --steps 200k": "a first search, in seconds",
+    "compactrl search --env CartPole-v1 --partitions 2 --hidden 4 --stop-at 490": "a first search, in seconds",
     "compactrl search --help --method ghp": "all that one method takes",
     f"compactrl search {ALL}": "every option",
     "compactrl methods": "the methods",

@@ -101,6 +101,8 @@ class _Stop:
                 signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if self.signal and number == signal.SIGHUP:  # a shell passes on what the system has sent already
+            return
         if self.signal:  # asked twice: at once, without waiting for threads; files are whole at any moment
             show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
             print(f"{show_cursor}stopped; what was saved last is good", file=sys.stderr, flush=True)

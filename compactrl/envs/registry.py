@@ -108,7 +108,7 @@ class Searchable(NamedTuple):
 
 USUAL = re.compile(
     r"(Swimmer|Hopper|HalfCheetah|Walker2d|Ant|Humanoid|HumanoidStandup|Reacher|Pusher|Inverted\w*)-v5|Fetch(Reach|Push|Slide|PickAndPlace)-v4|"
-    r"(Pendulum|CartPole|Acrobot|MountainCar\w*|LunarLander\w*|BipedalWalker\w*)-v\d|compactrl/.*"
+    r"(Pendulum|CartPole|Acrobot|MountainCar\w*|LunarLander\w*|BipedalWalker\w*)-v\d|(Striker|Thrower|Minitaur)-v0|compactrl/.*"
 )
 """What `compactrl envs` lists without a pattern."""
 

@@ -10,7 +10,7 @@ import typer
 from experiments.bench.report import cores
 
 app = typer.Typer(help="Measure speed; results go to experiments/results/bench-NAME.json.", add_completion=False)
-ROBOTS = ["HalfCheetah-v5", "Walker2d-v5", "Hopper-v5"]
+ROBOTS = ["HalfCheetah-v5", "Walker2d-v5", "Hopper-v5", "Ant-v5"]
 
 Repeats = Annotated[int, typer.Option(min=1, help="Repetitions, after one that only warms up.")]
 Count = Annotated[int, typer.Option(min=2, help="Policies of a generation, an episode and a lane each.")]

@@ -28,6 +28,8 @@ from experiments.bench.recording import Episode
 
 VELOCITY_LIMIT = {"Hopper": 10.0, "Walker2d": 10.0}
 """Observed velocities are clipped to ± this, by family."""
+HIDDEN = {"Ant": 2, "Humanoid": 2, "Swimmer": 2}
+"""How many positions (x, or x and y) are not observed, by family; elsewhere it is one."""
 PIECES_PER_THREAD = 10
 """As many as rollout's own thread pool makes of a batch."""
 
@@ -44,10 +46,10 @@ def load_model(env: str) -> tuple[mujoco.MjModel, int]:
 
 
 class OpenLoop:
-    """Recorded episodes of a planar robot, ready to be simulated again.
+    """Recorded episodes of a robot that walks or swims, ready to be simulated again.
 
     Args:
-        env: `HalfCheetah-v5`, `Walker2d-v5` or `Hopper-v5`: observations are qpos without x, then qvel.
+        env: such as `HalfCheetah-v5`: observations begin with qpos without x (and y), then qvel.
         episodes: what was recorded.
         threads: that simulate.
     """
@@ -55,6 +57,8 @@ class OpenLoop:
     def __init__(self, env: str, episodes: list[Episode], threads: int) -> None:
         self.env, self.threads = env, threads
         self.model, self.frame_skip = load_model(env)
+        self._hidden = HIDDEN.get(env.split("-")[0], 1)
+        self._seen = self.model.nq - self._hidden + self.model.nv
         self.episodes = episodes
         self.steps = sum(len(episode.actions) for episode in episodes)
         self._datas = [mujoco.MjData(self.model) for _ in range(threads)]
@@ -69,8 +73,8 @@ class OpenLoop:
         self._pieces = [piece for group in self._groups for piece in self._cut(*group)]
 
     def _start(self, episode: Episode) -> Floats:
-        """Return time, qpos and qvel; x, which is not observed and which no force depends on, is 0."""
-        return np.concatenate([[0.0, 0.0], episode.observations[0]])
+        """Return time, qpos and qvel; x and y, if not observed, are 0: no force depends on them."""
+        return np.concatenate([np.zeros(1 + self._hidden), episode.observations[0][: self._seen]])
 
     def _cut(self, starts: Floats, controls: Floats) -> list[tuple[Floats, Floats]]:
         size = max(1, len(self.episodes) // (PIECES_PER_THREAD * self.threads))
@@ -129,6 +133,8 @@ class OpenLoop:
         with Rollout(nthread=0) as rollout:
             self._simulate(rollout, self._datas[:1], starts, controls, states)
         limit = VELOCITY_LIMIT.get(self.env.split("-")[0], np.inf)
-        seen = states[:, -1, 2:]  # without time and x
-        seen[:, self.model.nq - 1 :] = np.clip(seen[:, self.model.nq - 1 :], -limit, limit)
-        return float(np.abs(seen - np.array([episode.observations[step] for episode in chosen])).max())
+        seen = states[:, -1, 1 + self._hidden :]  # without time, x and y
+        velocities = seen[:, self.model.nq - self._hidden :]
+        np.clip(velocities, -limit, limit, out=velocities)
+        recorded = np.array([episode.observations[step][: self._seen] for episode in chosen])
+        return float(np.abs(seen - recorded).max())

@@ -16,7 +16,7 @@ from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.options import DEFAULT_LANES
 from compactrl.runs.run import Run
 from compactrl.types import Layer, Normalizer, Stacked, Trials
-from experiments.bench import actors
+from experiments.bench import actors, mujoco_engine
 from experiments.bench.openloop import OpenLoop
 from experiments.bench.recording import record, repeat_commands
 from experiments.bench.report import ratio, show, timing, write
@@ -148,6 +148,23 @@ def measure(
     }
 
 
+def show_engine(env: str, result: dict[str, Any], source: str) -> None:
+    """Show the table of the engine `mujoco`."""
+    note = f"limit: {result['limit']}; after {result['step_checked']} steps its states differ by at most "
+    note += f"{result['largest_difference']:.1e}"
+    if source == "untrained":
+        note += f"; target: at least {mujoco_engine.TARGETS[env]} of the limit"
+    own = result["systems"].get(mujoco_engine.OWN_ROW)
+    if own is not None:
+        note += f"; one's own task has {own['built_in_by_system']:.2f} of the built-in one's speed "
+        note += f"(target: at least {mujoco_engine.OWN_TARGET})"
+    rows = [
+        [name, row["median_seconds"], row["median_steps_per_second"], row["rollout_by_system"]]
+        for name, row in result["systems"].items()
+    ]
+    show(f"{env}, engine mujoco, its own episodes", ["system", "seconds", "steps/s", "of the limit"], rows, note)
+
+
 def run(
     envs: list[str], count: int, threads: int, repeats: int, blocks: str, source: str, evotorch: list[str],
     num_actors: int, folder: Path | None,
@@ -156,6 +173,9 @@ def run(
     results = []
     for env in envs:
         result = measure(env, count, threads, repeats, blocks, source, num_actors if env in evotorch else 0)
+        if env in mujoco_engine.TARGETS:
+            trials = policies(source, describe(env, "mujoco"), count)
+            result["mujoco_engine"] = mujoco_engine.measure(env, trials, threads, repeats)
         results.append(result)
         target = TARGETS.get(env)
         note = f"limit: {result['limit']}; after {result['step_checked']} steps its observations differ by at most "
@@ -169,6 +189,8 @@ def run(
         show(
             f"{env}: {count} episodes, {threads} threads", ["system", "seconds", "steps/s", "of the limit"], rows, note
         )
+        if "mujoco_engine" in result:
+            show_engine(env, result["mujoco_engine"], source)
         if "EvoTorch GymNE" in result["systems"]:
             factor = result["systems"]["EvoTorch GymNE"]["compactrl_by_system"]
             print(

@@ -19,8 +19,8 @@ import json, sys
 from compactrl.imports import Waiting
 import compactrl
 run = compactrl.search(
-    "CartPole-v1", method="chromatic", partitions=2, steps=1, hidden="3", population=4, selections=1,
-    selection_episodes=2, threads=1, out=sys.argv[1],
+    "CartPole-v1", method="chromatic", partitions=2, steps=1, hidden="3", population=4, reevaluations=1,
+    reevaluation_episodes=2, threads=1, out=sys.argv[1],
 )
 waiting = [name for name, module in list(sys.modules.items()) if isinstance(module, Waiting)]
 found = {"modules": sorted(sys.modules), "waiting": waiting}
@@ -32,39 +32,16 @@ print(json.dumps(found))
 """
 
 
-in_one_process = pytest.mark.xdist_group("imports")  # for the fixture's sake
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory):
-    """What a process that searched has imported, and the ids that EnvPool has where it is imported as ever."""
-    commands = ([SEARCH, str(tmp_path_factory.mktemp("imports") / "run")], [
-        "import envpool, json; print(json.dumps(envpool.list_all_envs()))"
-    ])  # fmt: skip
+def test_a_search_imports_what_it_uses_and_the_rest_comes_whole_when_asked_for(tmp_path):
+    commands = ([SEARCH, str(tmp_path / "run")], ["import envpool, json; print(json.dumps(envpool.list_all_envs()))"])
     processes = [subprocess.Popen([sys.executable, "-c", *command], stdout=subprocess.PIPE) for command in commands]
     mine, plain = (json.loads(process.communicate()[0].splitlines()[-1]) for process in processes)
-    return mine, plain
-
-
-@in_one_process
-def test_a_search_imports_what_it_uses(searched):
-    mine, _ = searched
     assert not [name for name in UNUSED if name in mine["modules"]]
     assert {"torch", "envpool.classic_control", "evotorch.distributions"} <= set(mine["modules"])
     assert {"evotorch", "evotorch.algorithms", "envpool.jumanji", "envpool.mujoco.gym"} <= set(mine["waiting"])
     assert "envpool.classic_control" not in mine["waiting"]
-
-
-@in_one_process
-def test_envpool_has_all_its_ids(searched):
-    mine, plain = searched
-    assert mine["ids"] == plain
+    assert mine["ids"] == plain  # as where EnvPool is imported as ever
     assert len(plain) > 1000
-
-
-@in_one_process
-def test_what_waits_is_whole_once_it_is_asked_for(searched):
-    mine, _ = searched
     assert mine["later"] == ["evotorch.core", "PGPE", "evotorch.tools", "SnakeGymnasiumEnvPool"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))  # experiments is no installed package
 
 from compactrl.envs.registry import describe
-from experiments.bench import report
+from experiments.bench import mujoco_engine, report
 from experiments.bench.openloop import OpenLoop
 from experiments.bench.recording import RecordingEngine, record, repeat_commands
 from experiments.bench.throughput import evaluator, layouts, untrained
@@ -96,3 +97,24 @@ def test_table_shows_every_cell(capsys):
     report.show("speed", ["system", "seconds"], [["rollout", 1.23456], ["EnvPool", 12345.6], ["none", None]], "note")
     shown = capsys.readouterr().out
     assert all(text in shown for text in ("speed", "rollout", "1.23", "12,346", "none", "note"))
+
+
+def test_the_engine_mujoco_is_measured_on_its_own_episodes():
+    spec = describe("Hopper-v5", "mujoco")
+    found = mujoco_engine.measure("Hopper-v5", untrained(spec, 6), threads=1, repeats=1)
+    assert found["largest_difference"] < 1e-11
+    rows = found["systems"]
+    assert set(rows) == {"rollout, pool", "rollout, queue", mujoco_engine.ENGINE}
+    assert len({row["steps"] for row in rows.values()}) == 1
+    assert rows[mujoco_engine.ENGINE]["rollout_by_system"] > 0
+
+
+def test_a_task_of_ones_own_has_the_built_in_ones_episodes():
+    built_in = describe("HalfCheetah-v5", "mujoco", 10)
+    with mujoco_engine.own_task() as own:
+        trials, outcomes = untrained(built_in, 4), []
+        for spec in (built_in, replace(own, max_episode_steps=10)):
+            made = mujoco_engine.evaluator(spec, 4, 1)
+            outcomes.append(made.evaluate(trials))
+            made.close()
+    np.testing.assert_allclose(outcomes[0].returns, outcomes[1].returns, rtol=1e-12)

@@ -62,6 +62,7 @@ ENGINES: dict[str, EngineKind] = {
     for kind in (
         EngineKind("envpool", "envpool", "Pendulum-v1", threads_help=True, twin="gymnasium"),
         EngineKind("batched", "numpy", "compactrl/PointMass-v0", threads_help=False),
+        EngineKind("mujoco", "mujoco", "InvertedPendulum-v5", threads_help=True),
         EngineKind("gymnasium", "gymnasium", "Pendulum-v1", threads_help=False),
     )
 }

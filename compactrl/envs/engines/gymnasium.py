@@ -32,8 +32,9 @@ def ids() -> frozenset[str]:
     """Return every id that is registered, compactrl's own included."""
     import gymnasium
 
+    import compactrl.envs.robots
     import compactrl.envs.toy
-    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
+    import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
 
     return frozenset(gymnasium.registry)
 
@@ -42,8 +43,9 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     """See `EngineKind`."""
     import gymnasium
 
+    import compactrl.envs.robots
     import compactrl.envs.toy
-    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
+    import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
 
     try:
         registered = gymnasium.spec(env)
@@ -138,8 +140,9 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     """Make a Gymnasium environment with a flat observation."""
     import gymnasium
 
+    import compactrl.envs.robots
     import compactrl.envs.toy
-    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
+    import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
     from compactrl.envs.wrappers import FlatObservation, GoalObservation, checked
 
     with any_backend():  # of users' environments, which may draw

@@ -140,7 +140,7 @@ def test_without_a_command_it_says_which_there_are_and_what_to_try(call):
     status, out, error = call()
     assert (status, error) == (0, "")
     assert all(f"│ {command} " in out for command in COMMANDS)
-    assert "compactrl search --env Pendulum-v1" in out
+    assert "compactrl search --env CartPole-v1" in out
 
 
 def test_the_version_is_told(call):

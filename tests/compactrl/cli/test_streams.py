@@ -105,6 +105,14 @@ def test_a_search_heeds_signals(number, capsys):
 
 
 @pytest.mark.usefixtures("handlers")
+def test_a_hangup_that_comes_twice_is_one():
+    stop = _Stop()
+    signal.raise_signal(signal.SIGHUP)
+    signal.raise_signal(signal.SIGHUP)  # as from the system and from a shell; twice SIGTERM would end the process
+    assert stop.signal == signal.SIGHUP
+
+
+@pytest.mark.usefixtures("handlers")
 def test_a_hangup_that_is_ignored_stays_ignored():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     stop = _Stop()

@@ -1,0 +1,159 @@
+"""The MuJoCo engine: tasks of a model and four functions (`compactrl.envs.mujoco_task`), the usual ones included.
+
+Every reset is seeded, by the lane's seed and its count of resets (`reset_seed`). Episodes are cut by counting steps.
+What MuJoCo warns of fails the episode of the lane that it is about; what a task raises, or returns in another shape,
+those of all lanes of that call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.envs.engines.base import Answer, reset_seed
+from compactrl.envs.mujoco_lanes import TaskLanes
+from compactrl.envs.mujoco_task import TASKS, MujocoTask
+from compactrl.envs.mujoco_trial import try_task
+from compactrl.envs.spec import EnvironmentSpec, measure_names
+from compactrl.envs.tasks import USUAL, load_usual
+from compactrl.errors import CompactrlError, InputError
+from compactrl.policies.actions import ActionSpec
+from compactrl.types import Floats, Integers
+
+
+def ids() -> frozenset[str]:
+    """Return every id that is registered, compactrl's own and the usual ones included."""
+    import compactrl.envs.robots  # noqa: F401  (registers its tasks)
+
+    return frozenset(TASKS) | frozenset(USUAL)
+
+
+def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
+    """See `EngineKind`."""
+    if env not in ids():
+        return None
+    limit = max_episode_steps or options.get("max_episode_steps") or _kind(env).episode_steps
+    options = {**options, "max_episode_steps": limit}
+    task = _made(env, options)
+    size = try_task(env, task)
+    low, high = task.action_bounds
+    return EnvironmentSpec(
+        env, "mujoco", size, ActionSpec("box", tuple(map(float, low)), tuple(map(float, high))), limit, options,
+        measures=measure_names(env, task.measures),
+    )  # fmt: skip
+
+
+def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> MujocoEngine:  # noqa: ARG001  (blocks are the threads)
+    """See `EngineKind`."""
+    return MujocoEngine(_made(spec.id, spec.kwargs), seeds, spec.max_episode_steps, spec.observation_size)
+
+
+def _kind(env: str) -> type[MujocoTask]:
+    return TASKS[env].make if env in TASKS else load_usual(env)
+
+
+def _made(env: str, options: dict[str, Any]) -> MujocoTask:
+    """Make a task with its options, among which a limit of steps is none."""
+    own = {name: value for name, value in options.items() if name != "max_episode_steps"}
+    try:
+        return _kind(env)(**own)
+    except CompactrlError:
+        raise
+    except Exception as error:
+        raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+
+
+class MujocoEngine:
+    """Lanes of a task.
+
+    Args:
+        task: what they do.
+        seeds: one a lane.
+        max_episode_steps: the limit of an episode.
+        observation_size: O
+    """
+
+    def __init__(self, task: MujocoTask, seeds: list[int], max_episode_steps: int, observation_size: int) -> None:
+        self._task, self._lanes, self._seeds = task, TaskLanes(task, len(seeds), observation_size), seeds
+        self._limit, self._size = max_episode_steps, observation_size
+        self._resets, self._steps = np.zeros(len(seeds), np.int64), np.zeros(len(seeds), np.int64)
+        self._command: tuple[Integers, NDArray[Any] | None, NDArray[np.bool_], Floats | None] | None = None
+
+    def send(
+        self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None = None
+    ) -> None:
+        """See `Engine`."""
+        if tasks is not None and not self._task.starts_with_task:
+            raise InputError(
+                f"{self._task.name} takes no tasks: give its start a second argument, start(self, generator, task=None)"
+            )
+        self._command = (lanes, actions, restart, tasks)
+
+    def receive(self) -> Answer:
+        """See `Engine`."""
+        if self._command is None:
+            raise RuntimeError("receive was called before send")
+        lanes, actions, restart, tasks = self._command
+        self._command = None
+        count = len(lanes)
+        answer = Answer(
+            observation=np.zeros((count, self._size)),
+            reward=np.zeros(count),
+            done=np.zeros(count, bool),
+            errors={},
+            terminated=np.zeros(count, bool),
+            measures={name: np.full(count, np.nan) for name in self._task.measures},
+        )
+        begun, stepped = np.flatnonzero(restart), np.flatnonzero(~restart)
+        if len(begun):
+            self._begin(answer, begun, lanes[begun], None if tasks is None else tasks[begun])
+        if len(stepped) and actions is not None:
+            own = actions if not len(begun) else actions[stepped]
+            _try(answer, stepped, lambda: self._step(answer, stepped, lanes[stepped], own))
+        return answer
+
+    def _begin(self, answer: Answer, positions: Integers, lanes: Integers, tasks: Floats | None) -> None:
+        self._resets[lanes] += 1
+        self._steps[lanes] = 0
+        for row, (position, lane) in enumerate(zip(positions, lanes, strict=True)):
+            _try(answer, positions[row : row + 1], lambda: self._start(answer, position, lane, tasks, row))  # noqa: B023
+        sound = np.array([position not in answer.errors for position in positions.tolist()])
+        if sound.any():
+            _try(answer, positions[sound], lambda: self._look(answer, positions[sound], lanes[sound]))
+
+    def _start(self, answer: Answer, position: int, lane: int, tasks: Floats | None, row: int) -> None:
+        generator = np.random.default_rng(reset_seed(self._seeds[lane], int(self._resets[lane])))
+        if warning := self._lanes.begin(lane, generator, None if tasks is None else tasks[row]):
+            answer.errors[int(position)] = f"MuJoCo, as the episode began: {warning}"
+
+    def _look(self, answer: Answer, positions: Integers, lanes: Integers) -> None:
+        answer.observation[positions] = self._lanes.look(lanes)
+
+    def _step(self, answer: Answer, positions: Integers, lanes: Integers, actions: NDArray[Any]) -> None:
+        self._steps[lanes] += 1
+        stepped = self._lanes.step(lanes, actions)
+        done = stepped.terminated | (self._steps[lanes] >= self._limit)
+        answer.observation[positions], answer.reward[positions] = stepped.observation, stepped.reward
+        answer.done[positions] = done
+        if answer.terminated is not None:
+            answer.terminated[positions] = stepped.terminated
+        for position, warning in stepped.warnings.items():
+            answer.errors[int(positions[position])] = f"MuJoCo, in step {self._steps[lanes[position]]}: {warning}"
+        if answer.measures and done.any():
+            for name, values in self._lanes.measure(stepped.state).items():
+                answer.measures[name][positions] = values
+
+    def close(self) -> None:
+        """See `Engine`."""
+
+
+def _try(answer: Answer, positions: Integers, call: Callable[[], None]) -> None:
+    """Do something for the lanes at these positions; what it raises is a reason that is kept and shown."""
+    try:
+        call()
+    except Exception as error:
+        reason = f"the environment raised {type(error).__name__}: {error}"
+        answer.errors.update(dict.fromkeys(positions.tolist(), reason))

@@ -1,0 +1,179 @@
+"""Lanes of one MuJoCo task: their states, begun and stepped together, and what the task says of them, checked."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compactrl.envs.batched import checked
+from compactrl.envs.mujoco_physics import Physics, Rollouts, Singly
+from compactrl.envs.mujoco_state import Arrays, MujocoState
+from compactrl.envs.mujoco_task import MujocoTask
+from compactrl.errors import InputError, did_you_mean
+from compactrl.types import Floats, Integers
+
+
+class Stepped(NamedTuple):
+    """What n lanes came to by a step."""
+
+    observation: Floats
+    """(n, O)"""
+    reward: Floats
+    """(n,)"""
+    terminated: NDArray[np.bool_]
+    """(n,)"""
+    state: MujocoState
+    warnings: dict[int, str]
+    """Position → MuJoCo's warning: from here on that lane's numbers mean nothing."""
+
+
+class TaskLanes:
+    """So many lanes of a task; for one thread.
+
+    Args:
+        task: what they do.
+        count: L
+        width: O; without it, that of what is seen first.
+
+    Raises:
+        InputError: the task asks for what MuJoCo has not.
+    """
+
+    def __init__(self, task: MujocoTask, count: int, width: int | None = None) -> None:
+        self.task, self.count = task, count
+        model = task.mj_model
+        shapes = _field_shapes(task)
+        self._physics: Physics = (
+            Singly(model, task.frame_skip, task.fields) if shapes else Rollouts(model, task.frame_skip, count)
+        )
+        # Twice: what lanes were, and what they come to. The two change places where all lanes step.
+        self._now, self._next = (
+            Arrays(
+                np.zeros((count, self._physics.size)),
+                np.zeros((count, model.nsensordata)),
+                {name: np.zeros((count, *shape)) for name, shape in shapes.items()},
+            )
+            for _ in range(2)
+        )
+        self._ctrl, self._memory = np.zeros((count, model.nu)), np.zeros((count, task.memory))
+        self.width = width
+
+    def begin(self, lane: int, generator: np.random.Generator, task: Floats | None = None) -> str:
+        """Begin an episode in a lane, which depends on what is drawn, and a trial's task, alone.
+
+        Returns:
+            a warning of MuJoCo's, or nothing.
+
+        Raises:
+            ValueError: what the task says of a start has another shape, or is not finite.
+        """
+        start = self.task.start(generator) if task is None else self.task.start(generator, task)  # type: ignore[call-arg]
+        model, remembers = self.task.mj_model, bool(self.task.memory)
+        if not isinstance(start, tuple) or len(start) != 2 + remembers:
+            raise ValueError(f"start returned {_kind(start)}, expected qpos and qvel{' and memory' * remembers}")
+        qpos = _sound("start's qpos", start[0], model.nq)
+        qvel = _sound("start's qvel", start[1], model.nv)
+        self._memory[lane] = _sound("start's memory", start[2], self.task.memory) if remembers else 0.0
+        self._ctrl[lane] = 0.0
+        return self._physics.begin(qpos, qvel, self._now, lane)
+
+    def qpos(self, lane: int) -> Floats:
+        """Return where a lane is, (nq,)."""
+        return self._now.state[lane, self._physics.parts["qpos"]]
+
+    def look(self, lanes: Integers) -> Floats:
+        """Return what is seen of lanes (n,) as they are, (n, O)."""
+        return self._observed(self._state(self._now.rows(lanes), self._ctrl[lanes], self._memory[lanes]))
+
+    def step(self, lanes: Integers, actions: NDArray[Any]) -> Stepped:
+        """Step lanes (n,), each once, by actions (n, A).
+
+        Raises:
+            ValueError: what the task says has another shape than it must have.
+        """
+        count, everyone = len(lanes), len(lanes) == self.count
+        now = self._now if everyone else self._now.rows(lanes)
+        after = self._next.rows(slice(count))
+        before = self._state(now, self._ctrl[lanes], self._memory[lanes])
+        # Rows must lie in memory as they do alone: sums along them are taken in that order.
+        action = np.ascontiguousarray(actions, np.float64)
+        control = checked("the control", self.task.control(before, action), (count, self._ctrl.shape[1]), np.float64)
+        warnings = self._physics.step(now.state, np.ascontiguousarray(control), after)
+        state = self._state(after, control, self._memory[:0])
+        if self.task.memory:
+            state.memory = before.memory  # until it is known
+            state.memory = checked(
+                "the memory", self.task.remember(before, state, action), before.memory.shape, np.float64
+            )
+            self._memory[lanes] = state.memory
+        observation = self._observed(state)
+        reward = checked("the reward", self.task.reward(before, state, action), (count,), np.float64)
+        terminated = checked("what has terminated", self.task.terminated(state), (count,), bool)
+        self._ctrl[lanes] = control
+        self._take(lanes, after, everyone)
+        return Stepped(observation, reward, terminated, state, warnings)
+
+    def _take(self, lanes: Integers, after: Arrays, everyone: bool) -> None:
+        """Make of what lanes came to what they are."""
+        if everyone:
+            self._now, self._next = self._next, self._now
+            return
+        self._now.state[lanes], self._now.sensordata[lanes] = after.state, after.sensordata
+        for name, values in after.fields.items():
+            self._now.fields[name][lanes] = values
+
+    def measure(self, state: MujocoState) -> dict[str, Floats]:
+        """Return the task's measures, name → (n,).
+
+        Raises:
+            KeyError: one is missing.
+            ValueError: one has another shape.
+        """
+        found, one = self.task.measure(state), (len(state.qpos),)
+        for name in self.task.measures:
+            if name not in found:
+                raise KeyError(f"the measure '{name}' is named in the task's measures, and measure returns none")
+        return {name: checked(f"the measure '{name}'", found[name], one, np.float64) for name in self.task.measures}
+
+    def _state(self, arrays: Arrays, ctrl: Floats, memory: Floats) -> MujocoState:
+        return MujocoState(arrays, self._physics.parts, ctrl, memory)
+
+    def _observed(self, state: MujocoState) -> Floats:
+        """Return what the task sees, as wide as ever; (n, O)."""
+        seen = np.asarray(self.task.observe(state), np.float64)
+        count = len(state.qpos)
+        if seen.ndim != 2 or len(seen) != count or not seen.shape[1]:
+            raise ValueError(f"the observation has shape {seen.shape}, expected ({count}, O): a row a lane")
+        if self.width is None:
+            self.width = seen.shape[1]
+        if seen.shape[1] != self.width:
+            raise ValueError(f"the observation changed its width from {self.width} to {seen.shape[1]} numbers")
+        return seen
+
+
+def _field_shapes(task: MujocoTask) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each field that a task asks for."""
+    import mujoco
+
+    if isinstance(task.fields, str):
+        raise InputError(f"{task.name}: fields is '{task.fields}', expected a tuple, such as ('{task.fields}',)")
+    data = mujoco.MjData(task.mj_model)
+    known = [name for name in dir(data) if isinstance(getattr(data, name, None), np.ndarray)]
+    for name in task.fields:
+        if name not in known:
+            raise InputError(f"{task.name}: MjData has no array '{name}' for fields.{did_you_mean(name, known)}")
+    return {name: getattr(data, name).shape for name in task.fields}
+
+
+def _sound(what: str, values: Any, size: int) -> Floats:
+    """Return finite numbers (size,)."""
+    array = checked(what, values, (size,), np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{what} is not finite: {array}")
+    return array
+
+
+def _kind(value: Any) -> str:
+    return f"{len(value)} values" if isinstance(value, tuple) else type(value).__name__

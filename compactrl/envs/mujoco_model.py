@@ -1,0 +1,74 @@
+"""A task's MuJoCo model: compiled, and refused with one line where lanes could not be made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compactrl.errors import InputError
+
+
+def load_model(model: Any, folder: Path, task: str) -> Any:
+    """Compile a model.
+
+    Args:
+        model: a file of MJCF or URDF, or MJCF as text, which begins with `<`.
+        folder: where a relative file is looked for, before the working directory.
+        task: whose it is, for what is said.
+
+    Returns:
+        MuJoCo's `MjModel`, which keeps a state that has diverged instead of starting anew by itself.
+
+    Raises:
+        InputError: it does not compile, or a lane's state would not be all that decides what happens.
+    """
+    import mujoco
+
+    if not isinstance(model, (str, Path)) or not str(model).strip():
+        raise InputError(f"{task}: model is {model!r}, expected an MJCF file, such as model = 'robot.xml'")
+    text = str(model).lstrip()
+    try:
+        if text.startswith("<"):
+            compiled = mujoco.MjModel.from_xml_string(text)
+        else:
+            compiled = mujoco.MjModel.from_xml_path(str(model_path(text, folder, task)))
+    except ValueError as error:
+        where = "its model" if text.startswith("<") else text
+        raise InputError(f"{task}: MuJoCo cannot compile {where}: {' '.join(str(error).split())}") from error
+    _refuse(compiled, task)
+    compiled.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+    return compiled
+
+
+def model_path(name: str, folder: Path, task: str) -> Path:
+    """Return where a model's file is.
+
+    Raises:
+        InputError: it is in neither place.
+    """
+    for place in (folder / name, Path(name)):
+        if place.is_file():
+            return place.absolute()
+    raise InputError(f"{task}: there is no model {name} in {folder} or in the working directory")
+
+
+def _refuse(model: Any, task: str) -> None:
+    """Raise InputError for a model that no policy can act in, or whose lanes would not be restored whole."""
+    if model.nu == 0:
+        raise InputError(
+            f"{task}: its model has no actuators, so a policy could do nothing: add some, such as "
+            '<actuator><motor joint="…" ctrlrange="-1 1"/></actuator>'
+        )
+    if model.nmocap:
+        bodies = [model.body(body).name for body in range(model.nbody) if model.body_mocapid[body] >= 0]
+        raise InputError(
+            f"{task}: its model moves {', '.join(map(repr, bodies))} as mocap bodies, whose places are no part of the "
+            "state that a lane is restored from: give them joints, or search it as an environment of Gymnasium's"
+        )
+    if model.nplugin:
+        raise InputError(
+            f"{task}: its model uses plugins, whose own data are no part of the state that a lane is restored from: "
+            "search it as an environment of Gymnasium's"
+        )
+    if model.nv == 0:
+        raise InputError(f"{task}: nothing moves in its model: give a body a joint")

@@ -1,0 +1,193 @@
+"""The first lines of a task, written from its model: what there is to see and to move, and a reward to begin with."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from compactrl.envs.mujoco_model import load_model
+from compactrl.errors import InputError
+
+STEP, EPISODE = 0.02, 10.0
+"""Seconds of a step of the environment, about, and of an episode."""
+NOISE = 0.05
+"""Of a start: every position and velocity lies within this of the pose that the model gives."""
+MOST = 30
+"""So many names of each kind are listed."""
+FALLEN = 0.5
+"""What has a free joint has fallen below this part of its height at the start."""
+
+
+def task_source(model: Path, folder: Path) -> tuple[str, str]:
+    """Return the source of a module that registers a task, and the task's id.
+
+    Args:
+        model: an MJCF file.
+        folder: where the module is to lie.
+
+    Raises:
+        InputError: the model cannot be a task.
+    """
+    name = "".join(part[:1].upper() + part[1:] for part in re.split(r"\W+|_", model.stem) if part)
+    if not name or not name.isascii() or name[0].isdigit():
+        name = f"Robot{name if name.isascii() else ''}"
+    compiled = load_model(str(model.absolute()), folder, model.name)
+    if model.absolute().is_relative_to(folder.absolute()):
+        place = model.absolute().relative_to(folder.absolute()).as_posix()
+    else:
+        place = model.absolute().as_posix()
+    frame_skip = max(1, round(STEP / compiled.opt.timestep))
+    steps = max(1, round(EPISODE / (frame_skip * compiled.opt.timestep)))
+    head = _described(compiled, model.name)
+    body = _moves(compiled) or _stays(compiled)
+    text = f'''"""{head}
+
+    compactrl search --env-module MODULE --env {name}-v0
+
+Rows of arrays are lanes: each function gets many robots at once, and returns as many rows.
+"""
+
+import numpy as np
+
+import compactrl.envs
+
+
+class {name}(compactrl.envs.MujocoTask):
+    model, frame_skip, episode_steps = "{place}", {frame_skip}, {steps}
+
+{body}
+
+compactrl.envs.register("{name}-v0", {name})
+'''
+    return text, f"{name}-v0"
+
+
+def write_task(model: Path, out: Path | None) -> tuple[Path, str]:
+    """Write a module that registers a task for a model; returns where it is, and the task's id.
+
+    Args:
+        model: an MJCF file.
+        out: the module; by default it has the model's name and lies in the working directory.
+
+    Raises:
+        InputError: there is no such model, it cannot be a task, or the file is there already.
+    """
+    if not model.is_file():
+        raise InputError(f"there is no model {model}: expected an MJCF file, such as robot.xml")
+    stem = re.sub(r"\W", "_", model.stem)
+    path = out or Path(f"{stem if stem.isidentifier() else f'robot_{stem}'}.py")
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise InputError(f"--out {path}: expected a name that Python can import, such as my_robot.py")
+    if importlib.util.find_spec(path.stem) is not None and not path.exists():
+        raise InputError(f"Python has a module {path.stem} already: give another name by --out, such as my_robot.py")
+    if not path.parent.is_dir():
+        raise InputError(f"--out {path}: there is no folder {path.parent}")
+    text, env = task_source(model, path.parent)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text.replace("MODULE", path.stem))
+    except FileExistsError as error:
+        raise InputError(f"{path} is there already: give another name by --out") from error
+    return path, env
+
+
+def _described(model: Any, name: str) -> str:
+    """Say what a model has, in a few lines."""
+    lines = [f"A task for {name}: {_count(model.nu, 'action')}, qpos of {model.nq} and qvel of {model.nv} numbers.", ""]
+    actions = [_named(_actuator(model, number), number) for number in range(model.nu)]
+    lines += _listed("actions", actions)
+    joints = [
+        f"{_named(model.joint(number).name, number)} at qpos[{model.jnt_qposadr[number]}]"
+        for number in range(model.njnt)
+    ]
+    lines += _listed("joints", joints)
+    if model.nsensor:
+        sensors = [
+            f"{_named(model.sensor(number).name, number)} at sensordata[{model.sensor_adr[number]}]"
+            for number in range(model.nsensor)
+        ]
+        lines += _listed("sensors", sensors)
+    return "\n".join(lines).replace("\\", "").replace('"', "'")
+
+
+def _listed(what: str, names: list[str]) -> list[str]:
+    """Return lines of names."""
+    more = [f"and {len(names) - MOST} more"] if len(names) > MOST else []
+    return textwrap.wrap(
+        f"{what}: {', '.join([*names[:MOST], *more])}", 100, initial_indent="    ", subsequent_indent="        "
+    )
+
+
+def _actuator(model: Any, number: int) -> str:
+    """Return an actuator's name, or else that of the joint that it moves."""
+    import mujoco
+
+    name: str = model.actuator(number).name
+    if not name and model.actuator_trntype[number] == mujoco.mjtTrn.mjTRN_JOINT:
+        name = model.joint(model.actuator_trnid[number, 0]).name
+    return name
+
+
+def _named(name: str, number: int) -> str:
+    return name or f"#{number}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
+def _pose(model: Any) -> str:
+    return "self.mj_model.key_qpos[0]" if model.nkey else "self.init_qpos"
+
+
+def _start(model: Any) -> str:
+    return f"""    def start(self, generator):
+        noise = generator.uniform(-{NOISE}, {NOISE}, self.mj_model.nq + self.mj_model.nv)
+        return {_pose(model)} + noise[: self.mj_model.nq], noise[self.mj_model.nq :]
+"""
+
+
+def _observe(model: Any, positions: str) -> str:
+    parts = [positions, "state.qvel", *(["state.sensordata"] if model.nsensordata else [])]
+    return f"""    def observe(self, state):
+        return np.concatenate([{", ".join(parts)}], axis=1)
+"""
+
+
+def _moves(model: Any) -> str:
+    """Return the functions of a robot that moves along x: reward for the way, until it falls; nothing of any other."""
+    import mujoco
+
+    first, acted = model.joint(0), set(model.actuator_trnid[:, 0].tolist())
+    free = first.type[0] == mujoco.mjtJoint.mjJNT_FREE
+    planar = first.type[0] == mujoco.mjtJoint.mjJNT_SLIDE and abs(first.axis[0]) == 1 and 0 not in acted
+    if not (free or planar):
+        return ""
+    worth, fallen = "forward", ""
+    if free:
+        height = float(model.key_qpos[0][2] if model.nkey else model.qpos0[2])
+        worth = "1.0 + forward"
+        fallen = f"""
+    def terminated(self, state):
+        return state.qpos[:, 2] < {FALLEN * height:.3g}  # m: it has fallen
+"""
+    return f"""{_observe(model, f"state.qpos[:, {2 if free else 1}:]")}
+    def reward(self, before, after, action):
+        forward = (after.qpos[:, 0] - before.qpos[:, 0]) / self.dt  # m/s along x
+        return {worth} - 0.01 * np.square(action).sum(axis=1)
+{fallen}
+{_start(model)}"""
+
+
+def _stays(model: Any) -> str:
+    """Return the functions of a robot that stays where it is: reward for being in the model's own pose, at rest."""
+    return f"""{_observe(model, "state.qpos")}
+    def reward(self, before, after, action):
+        # To keep its pose, at rest: what it is to do instead is yours to write.
+        away = np.square(after.qpos - {_pose(model)}).sum(axis=1)
+        return -away - 0.01 * np.square(after.qvel).sum(axis=1) - 0.01 * np.square(action).sum(axis=1)
+
+{_start(model)}"""

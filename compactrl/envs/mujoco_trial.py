@@ -1,0 +1,88 @@
+"""What a MuJoCo task is tried with as it is described: a start and two steps in a few lanes, in which shapes must hold.
+
+A simulation costs nothing and harms nobody, so that what would fail every episode of a search is said before it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from compactrl.envs.mujoco_lanes import TaskLanes
+from compactrl.envs.mujoco_task import MujocoTask
+from compactrl.errors import InputError
+from compactrl.types import Floats
+
+LANES, STEPS = 3, 2
+DEEP = 0.1
+"""A start is inside a collision where bodies overlap by more than this part of the model's mean size."""
+
+
+def try_task(env: str, task: MujocoTask) -> int:
+    """Try a task out; returns O, the width of its observations.
+
+    Args:
+        env: its id.
+        task: made with its options.
+
+    Raises:
+        InputError: it raises, or gives arrays of other shapes than it must, or numbers that are not finite.
+    """
+    lanes, every = TaskLanes(task, LANES), np.arange(LANES)
+    low, high = (np.nan_to_num(bound, posinf=1.0, neginf=-1.0) for bound in task.action_bounds)
+    action = np.tile((low + high) / 2, (LANES, 1))
+    try:
+        for lane in every:
+            if warning := lanes.begin(int(lane), np.random.default_rng(int(lane))):
+                raise InputError(f"{env} begins with a warning of MuJoCo's: {warning}")
+            _warn_of_overlap(env, task, lanes.qpos(int(lane)))
+        observation = lanes.look(every)
+        _finite(env, "observe", observation)
+        # Not always all of them: what is wrong with some shapes shows only then.
+        for chosen in (every, every[:1], every)[:STEPS]:
+            stepped = lanes.step(chosen, action[: len(chosen)])
+            for warning in stepped.warnings.values():
+                raise InputError(f"{env} diverges as it begins, at rest: MuJoCo says: {warning}")
+            _finite(env, "observe", stepped.observation)
+            _finite(env, "reward", stepped.reward)
+            lanes.measure(stepped.state)
+    except InputError:
+        raise
+    except NotImplementedError as error:
+        raise InputError(f"{env} lacks a function: {task.name} needs observe and reward") from error
+    except Exception as error:
+        raise InputError(f"{env} cannot be stepped: {type(error).__name__}: {error}") from error
+    return int(observation.shape[1])
+
+
+def _finite(env: str, what: str, values: Any) -> None:
+    if not np.isfinite(values).all():
+        raise InputError(f"{env}: {what} gives NaN or infinite numbers as an episode begins: {np.ravel(values)[:8]}")
+
+
+def _warn_of_overlap(env: str, task: MujocoTask, qpos: Floats) -> None:
+    """Warn once of a start at which bodies are deep in each other: they will be thrown apart."""
+    import mujoco
+
+    model = task.mj_model
+    data = mujoco.MjData(model)
+    data.qpos = qpos
+    mujoco.mj_forward(model, data)
+    overlaps = [(contact.dist, *contact.geom) for contact in data.contact if contact.dist < 0]
+    if not overlaps:
+        return
+    depth, *geoms = min(overlaps)
+    if -depth > DEEP * model.stat.meansize:
+        first, second = (_geom_name(model, geom) for geom in geoms)
+        warnings.warn(
+            f"{env} starts inside a collision: {first} is {-depth:.3g} m deep in {second}; start should place it free",
+            stacklevel=2,
+        )
+
+
+def _geom_name(model: Any, geom: int) -> str:
+    """Name a geom, or else the body that it is of."""
+    name = model.geom(geom).name
+    return f"'{name}'" if name else f"a geom of '{model.body(model.geom_bodyid[geom]).name}'"

@@ -1,0 +1,153 @@
+"""MuJoCo tasks: what is wrong with one is a line before a search begins, and what they are told is what they see."""
+
+import re
+
+import gymnasium
+import numpy as np
+import pytest
+from mujoco_tasks import CART, Cart, cart  # noqa: F401
+
+from compactrl.envs import MujocoTask, register
+from compactrl.envs.mujoco_task import TASKS
+from compactrl.envs.registry import describe
+from compactrl.errors import InputError
+
+
+def line_of(env, **options):
+    """What `describe` says of it, in one line."""
+    with pytest.raises(InputError) as caught:
+        describe(env, **options)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def changed(monkeypatch, **what):
+    for name, value in what.items():
+        monkeypatch.setattr(Cart, name, value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('<motor joint="x"', '<moter joint="x"', "MuJoCo cannot compile its model: XML Error: .*'moter', line 10"),
+        ('joint="hinge"/>', 'joint="hing"/>', "MuJoCo cannot compile its model: .*'hing'"),
+        ("</worldbody>", '<body mocap="true" name="hand"/></worldbody>', "moves 'hand' as mocap bodies, whose places"),
+    ],
+)
+def test_models_that_will_not_do(cart, monkeypatch, old, new, said):  # noqa: F811
+    assert old in CART
+    changed(monkeypatch, model=CART.replace(old, new))
+    assert re.search(said, line_of(cart))
+
+
+def test_models_that_are_missing_or_still_or_idle(cart, monkeypatch, tmp_path):  # noqa: F811
+    changed(monkeypatch, model="nowhere.xml")
+    assert "Cart: there is no model nowhere.xml in" in line_of(cart)
+    changed(monkeypatch, model="")
+    assert "Cart: model is '', expected an MJCF file" in line_of(cart)
+    (tmp_path / "idle.xml").write_text(CART.split("<actuator>")[0] + "</mujoco>", encoding="utf-8")
+    changed(monkeypatch, model=str(tmp_path / "idle.xml"))
+    assert "its model has no actuators, so a policy could do nothing" in line_of(cart)
+    (tmp_path / "cut.xml").write_text(CART[:200], encoding="utf-8")
+    changed(monkeypatch, model=tmp_path / "cut.xml")
+    assert f"MuJoCo cannot compile {tmp_path}/cut.xml: " in line_of(cart)
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ({"reward": lambda *given: given[2].qpos}, "the reward has shape (3, 2), expected (3,)"),
+        ({"reward": lambda *given: given[2].qpos[:, 0] / 0.0}, "reward gives NaN or infinite numbers"),
+        ({"observe": lambda _, state: state.qpos[0]}, "the observation has shape (2,), expected (3, O)"),
+        ({"observe": lambda _, state: state.qpos.T[:, :1]}, "the observation has shape (2, 1), expected (3, O)"),
+        ({"observe": lambda _, state: state.xpos}, "the state has no 'xpos'"),
+        (
+            {"observe": lambda _, state: np.tile(state.qpos, 1 + int(state.time[0] > 0))},
+            "changed its width from 2 to 4",
+        ),
+        ({"terminated": lambda _, state: state.qpos > 1}, "what has terminated has shape (3, 2), expected (3,)"),
+        ({"control": lambda *given: given[2][:, :1]}, "the control has shape (3, 1), expected (3, 2)"),
+        ({"remember": lambda *_: 0.0}, "the memory has shape (), expected (3, 2)"),
+        (
+            {"measure": lambda *_: {}},
+            "the measure 'lean' is named in the task's measures, and measure returns none",
+        ),
+        (
+            {"start": lambda *_: (np.zeros(2), np.zeros(2))},
+            "start returned 2 values, expected qpos and qvel and memory",
+        ),
+        (
+            {"start": lambda *_: (np.zeros(3), np.zeros(2), np.zeros(2))},
+            "start's qpos has shape (3,), expected (2,)",
+        ),
+        ({"start": lambda *_: (np.zeros(2), np.full(2, np.nan), np.zeros(2))}, "start's qvel is not finite"),
+        ({"frame_skip": 0}, "Cart: frame_skip is 0, expected at least 1"),
+        ({"observe": MujocoTask.observe}, "Cart-v0 lacks a function: Cart needs observe and reward"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*divide by zero:RuntimeWarning", "ignore:.*invalid value:RuntimeWarning")
+def test_functions_that_will_not_do(cart, monkeypatch, what, said):  # noqa: F811
+    changed(monkeypatch, **what)
+    assert said in line_of(cart)
+
+
+def test_options_and_fields_that_will_not_do(cart):  # noqa: F811
+    assert "Cart-v0 cannot be made: TypeError" in line_of(cart, kwargs={"wind": 3})
+    assert "MjData has no array 'xps' for fields. Did you mean 'xpos'" in line_of(cart, kwargs={"fields": ["xps"]})
+    assert "it has no option 'wind', only" in line_of("HalfCheetah-v5", engine="mujoco", kwargs={"wind": 3})
+
+
+def test_a_start_inside_a_collision_is_warned_of(cart, monkeypatch):  # noqa: F811
+    floor = '<geom name="floor" type="plane" size="9 9 1" pos="0 0 -0.05"/></worldbody>'
+    changed(monkeypatch, model=CART.replace("</worldbody>", floor))
+    with pytest.warns(
+        UserWarning, match=r"Cart-v0 starts inside a collision: '(box|floor)' is 0.05 m deep in '(box|floor)'"
+    ):
+        describe(cart)
+
+
+def test_names_are_taken_once(cart):  # noqa: F811
+    class Other(Cart):
+        pass
+
+    register(cart, Cart)  # the same again, as a module that is imported anew does
+    with pytest.raises(InputError, match=r"Cart-v0 is mujoco_tasks.Cart already: give your task another id"):
+        register(cart, Other)
+    with pytest.raises(InputError, match=r"HalfCheetah-v5 is an environment of Gymnasium's already"):
+        register("HalfCheetah-v5", Other)
+    with pytest.raises(InputError, match=r"expected a subclass of MujocoTask for Robot-v0, got <class 'int'>"):
+        register("Robot-v0", int)
+    with pytest.raises(InputError, match=r"register: 'a b' is no id"):
+        register("a b", Other)
+    Other.episode_steps = 0
+    with pytest.raises(InputError, match=r"Other: episode_steps is 0, expected at least 1"):
+        register("Robot-v0", Other)
+    assert TASKS.keys() & {"a b", "Robot-v0"} == set()
+
+
+def test_a_model_is_looked_for_beside_its_class_and_then_here(tmp_path, monkeypatch):
+    folder = tmp_path / "robots"
+    folder.mkdir()
+    (folder / "my_cart.xml").write_text(CART, encoding="utf-8")
+    (folder / "my_cart_module.py").write_text(
+        "from mujoco_tasks import Cart\n\n\nclass Beside(Cart):\n    model = 'my_cart.xml'\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    import my_cart_module
+
+    assert my_cart_module.Beside().mj_model.nu == 2
+    monkeypatch.setattr(Cart, "model", "my_cart.xml")
+    with pytest.raises(InputError, match=r"no model my_cart.xml"):
+        Cart()
+    monkeypatch.chdir(folder)
+    assert Cart().mj_model.nu == 2
+
+
+def test_a_raised_warning_stops_gymnasiums_environment(cart):  # noqa: F811
+    made = gymnasium.make(cart).unwrapped
+    made.reset(seed=0)
+    made._task.start = lambda *_: (np.zeros(2), np.full(2, 9e9), np.zeros(2))
+    made.reset(seed=0)
+    with pytest.raises(RuntimeError, match="MuJoCo: Nan, Inf or huge value in Q"):
+        made.step(np.zeros(2))
