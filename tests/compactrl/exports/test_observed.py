@@ -25,7 +25,7 @@ def test_an_observation_that_single_precision_tells_apart_is_exported(tmp_path, 
         pytest.importorskip("onnxruntime")
     policy = policy_of((3, 5, 2), mean=mean, std=std)
     out = tmp_path / ("policy.onnx" if options else "out")
-    assert write(source_of(policy), out, options_of(options)).path.exists()
+    assert write(source_of(policy), out, options_of(options, out)).path.exists()
     if not options:
         assert f"{mean:.10g}"[:6] in (out / "policy.h").read_text()
     actions = policy(states_around(policy))
@@ -43,7 +43,7 @@ def test_one_that_it_does_not_is_refused_with_what_to_do(tmp_path, options, mean
     with pytest.raises(
         CompactrlError, match=r"number 0 of the observation \(latitude\) lies at .* has steps of"
     ) as said:
-        write(source_of(policy), out, options_of(options))
+        write(source_of(policy), out, options_of(options, out))
     assert f"steps of {step} there: let the environment subtract {mean:.9g} from it" in str(said.value)
     assert not out.exists()
 

@@ -79,7 +79,7 @@ def test_one_lane_is_one_environment_from_its_description_to_the_final_evaluatio
     assert (Bridge.most, Bridge.opened) == (1, 0)
     assert run.config["max_envs"] == 1
 
-    again = run.evaluate(100)  # as the final evaluation was
+    again = run.evaluate_for_summary(100)  # as the final evaluation was
     assert again.mean_return == run.summary["return_mean"]
     assert (Bridge.most, Bridge.opened) == (1, 0)
 

@@ -99,7 +99,7 @@ class Slow:
         self.options, self.learner, self.spec, self.writer = (
             running.options, running.learner, running.spec, running.writer,
         )  # fmt: skip
-        self.env_steps, self.underway = 0, 0
+        self.env_steps, self.underway, self.environments = 0, 0, 1
 
 
 def test_a_search_that_takes_hours_is_warned_of_once(tmp_path, capsys):
