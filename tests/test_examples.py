@@ -43,7 +43,7 @@ def test_a_robot_from_its_model_is_searched_from_the_command_line(tmp_path, monk
     monkeypatch.setattr(sys, "argv", ["compactrl", "search", "--env-module", module, "--env", "Sled-v0", *options])
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == 0, capsys.readouterr().err
+    assert ended.value.code in (None, 0), capsys.readouterr().err
     assert np.isfinite(json.loads((tmp_path / "run/summary.json").read_text())["return_mean"])
 
 

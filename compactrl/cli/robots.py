@@ -16,7 +16,7 @@ def new_robot(
 ) -> None:
     """Write a task for a robot of your own: thirty lines of Python, ready to be searched and to be changed."""
     from compactrl.envs.modules import load_module
-    from compactrl.envs.mujoco_template import write_task
+    from compactrl.envs.mujoco.template import write_task
     from compactrl.envs.registry import describe
 
     path, env = write_task(model, out)

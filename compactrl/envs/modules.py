@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from compactrl.backends import any_backend
 from compactrl.envs.answers import raised
 from compactrl.errors import InputError, did_you_mean
+from compactrl.imports.backends import any_backend
 
 ENDING = ".py"
 

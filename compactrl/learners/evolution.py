@@ -16,9 +16,9 @@ from typing import Self
 
 import numpy as np
 
-from compactrl.backends import any_backend
 from compactrl.compressions.base import Compression
-from compactrl.imports import import_evotorch
+from compactrl.imports.backends import any_backend
+from compactrl.imports.waiting import import_evotorch
 from compactrl.learners.base import Judgement, Learner, LearnerContext, Shipped, single
 from compactrl.learners.moments import RunningMoments, Seen, identity, joined, seen_in
 from compactrl.learners.options import EvolutionOptions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from compactrl.backends import any_backend
+from compactrl.imports.backends import any_backend
 
 with any_backend():
     import matplotlib

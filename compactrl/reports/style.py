@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 
-from compactrl.backends import any_backend
+from compactrl.imports.backends import any_backend
 from compactrl.reports.words import short
 from compactrl.types import Floats
 

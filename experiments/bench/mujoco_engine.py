@@ -14,7 +14,7 @@ import gymnasium
 import numpy as np
 
 from compactrl.envs import MujocoState, MujocoTask, register
-from compactrl.envs.mujoco_task import TASKS
+from compactrl.envs.mujoco.task import TASKS
 from compactrl.envs.registry import describe
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.envs.tasks.base import asset

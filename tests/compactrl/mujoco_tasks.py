@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from compactrl.envs import MujocoTask, register
-from compactrl.envs.mujoco_task import TASKS
+from compactrl.envs.mujoco.task import TASKS
 
 CART = """<mujoco>
   <option timestep="0.01"/>

@@ -45,7 +45,7 @@ def test_there_are_files():
 
 
 FLOORS = (
-    "types", "errors", "versions", "imports", "quantities", "machine", "backends", "storage", "networks", "policies",
+    "types", "errors", "versions", "imports", "quantities", "machine", "storage", "networks", "policies",
     "hypernetworks", "compressions", "encodings", "envs", "evaluation", "buffers", "learners", "methods", "runs",
     "searches", "catalogs", "exports", "reports", "cli", "__main__",
 )  # fmt: skip
@@ -114,7 +114,7 @@ def test_rooms_import_what_is_below_them():
 
 def test_the_hall_holds_few_files():
     assert {path.stem for path in (ROOT / "compactrl").glob("*.py")} == {
-        "__init__", "__main__", "backends", "errors", "imports", "quantities", "types", "versions",
+        "__init__", "__main__", "errors", "quantities", "types", "versions",
     }  # fmt: skip
 
 

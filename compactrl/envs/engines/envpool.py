@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.backends import any_backend
 from compactrl.envs.answers import raised
 from compactrl.envs.engines.base import Answer
 from compactrl.envs.goals import distance_goal, has_goals
 from compactrl.envs.layout import goal_layout
 from compactrl.envs.spec import DEFAULT_EPISODE_STEPS, EnvironmentSpec, action_spec, measure_names
 from compactrl.errors import InputError, did_you_mean
-from compactrl.imports import import_envpool
+from compactrl.imports.backends import any_backend
+from compactrl.imports.waiting import import_envpool
 from compactrl.types import Floats, Integers
 
 TESTED = ">=1.2.5,<1.3"

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.backends import any_backend
 from compactrl.envs.answers import numbers, raised, reason_of
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.given import find
@@ -27,6 +26,7 @@ from compactrl.envs.spec import (
     observation_size,
 )
 from compactrl.errors import CompactrlError, InputError
+from compactrl.imports.backends import any_backend
 from compactrl.policies.observations import Layout
 from compactrl.types import Floats, Integers
 

@@ -1,4 +1,4 @@
-"""The MuJoCo engine: tasks of a model and four functions (`compactrl.envs.mujoco_task`), the usual ones included.
+"""The MuJoCo engine: tasks of a model and four functions (`compactrl.envs.mujoco.task`), the usual ones included.
 
 Every reset is seeded, by the lane's seed and its count of resets (`reset_seed`). Episodes are cut by counting steps.
 What MuJoCo warns of fails the episode of the lane that it is about; what a task raises, or returns in another shape,
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
-from compactrl.envs.mujoco_lanes import TaskLanes
-from compactrl.envs.mujoco_task import TASKS, MujocoTask
-from compactrl.envs.mujoco_trial import try_task
+from compactrl.envs.mujoco.lanes import TaskLanes
+from compactrl.envs.mujoco.task import TASKS, MujocoTask
+from compactrl.envs.mujoco.trial import try_task
 from compactrl.envs.spec import EnvironmentSpec, measure_names
 from compactrl.envs.tasks import USUAL, load_usual
 from compactrl.errors import CompactrlError, InputError

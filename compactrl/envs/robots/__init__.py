@@ -4,7 +4,7 @@ They are re-implementations from published descriptions, and returns in them are
 package registers them.
 """
 
-from compactrl.envs.mujoco_task import register
+from compactrl.envs.mujoco.task import register
 from compactrl.envs.robots.arms import Striker, Thrower
 from compactrl.envs.robots.minitaur import Minitaur
 

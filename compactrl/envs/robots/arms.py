@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.mujoco_state import MujocoState
-from compactrl.envs.mujoco_task import MujocoTask
+from compactrl.envs.mujoco.state import MujocoState
+from compactrl.envs.mujoco.task import MujocoTask
 from compactrl.types import Floats
 
 JOINTS = 7

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from compactrl.envs.mujoco_task import MujocoTask
+from compactrl.envs.mujoco.task import MujocoTask
 
 USUAL = {
     "HalfCheetah-v5": "planar:HalfCheetah",

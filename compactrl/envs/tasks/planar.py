@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.mujoco_state import MujocoState
+from compactrl.envs.mujoco.state import MujocoState
 from compactrl.envs.tasks.base import UsualTask, squares, within
 from compactrl.types import Floats
 

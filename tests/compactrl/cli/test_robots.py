@@ -9,7 +9,7 @@ from evaluating import make_trials, outcomes_of
 from typer.testing import CliRunner
 
 from compactrl.cli.app import make_app
-from compactrl.envs.mujoco_task import TASKS
+from compactrl.envs.mujoco.task import TASKS
 from compactrl.envs.registry import describe
 from compactrl.envs.tasks.base import asset
 from compactrl.errors import InputError

@@ -10,7 +10,7 @@ from mujoco_tasks import Cart, cart  # noqa: F401
 
 from compactrl.envs.engines.base import reset_seed
 from compactrl.envs.engines.mujoco import MujocoEngine
-from compactrl.envs.mujoco_lanes import TaskLanes
+from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.registry import describe
 from compactrl.errors import InputError
 from compactrl.policies.distributions import Deterministic

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from evaluating import assert_equal, make_trials, outcomes_of
 
-from compactrl.envs.mujoco_lanes import TaskLanes
+from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.registry import describe
 from compactrl.envs.robots import Minitaur, Striker, Thrower
 

@@ -5,7 +5,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from compactrl.envs.mujoco_lanes import TaskLanes
+from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.tasks import USUAL, load_usual
 
 STATES, STEPS, TRAJECTORIES = 1000, 20, 10

@@ -8,7 +8,7 @@ import pytest
 from mujoco_tasks import CART, Cart, cart  # noqa: F401
 
 from compactrl.envs import MujocoTask, register
-from compactrl.envs.mujoco_task import TASKS
+from compactrl.envs.mujoco.task import TASKS
 from compactrl.envs.registry import describe
 from compactrl.errors import InputError
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from compactrl.backends import any_backend
+from compactrl.imports.backends import any_backend
 
 EVERYTHING = """
 import os, sys, compactrl
@@ -19,7 +19,7 @@ envpool.describe("Jumanji/Maze-v0", 0, {})
 """
 IMPORT = """
 import os
-from compactrl.backends import any_backend
+from compactrl.imports.backends import any_backend
 with any_backend():
     import matplotlib
 print(os.environ["MPLBACKEND"], matplotlib.rcParams._get("backend"))

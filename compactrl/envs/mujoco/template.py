@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from compactrl.envs.mujoco_model import load_model
+from compactrl.envs.mujoco.model import load_model
 from compactrl.errors import InputError
 
 STEP, EPISODE = 0.02, 10.0

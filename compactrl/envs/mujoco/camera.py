@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.mujoco_task import MujocoTask
+from compactrl.envs.mujoco.task import MujocoTask
 from compactrl.errors import InputError, did_you_mean
 from compactrl.types import Floats
 

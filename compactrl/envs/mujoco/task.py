@@ -31,8 +31,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.mujoco_model import load_model
-from compactrl.envs.mujoco_state import MujocoState
+from compactrl.envs.mujoco.model import load_model
+from compactrl.envs.mujoco.state import MujocoState
 from compactrl.errors import InputError
 from compactrl.types import Floats
 
@@ -171,7 +171,7 @@ def register(env: str, task: type[MujocoTask]) -> None:
     try:
         gymnasium.register(
             env,
-            "compactrl.envs.mujoco_env:TaskEnvironment",
+            "compactrl.envs.mujoco.env:TaskEnvironment",
             max_episode_steps=task.episode_steps,
             kwargs={"task": task},
         )

@@ -10,13 +10,13 @@ from types import ModuleType
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from compactrl.imports import TESTED, Waiting, import_envpool, wait
+from compactrl.imports.waiting import TESTED, Waiting, import_envpool, wait
 
 UNUSED = ("ray", "pandas", "matplotlib", "scipy", "cma", "sympy", "onnx", "imageio")
 """What a search of 17 weights by EvoTorch's PGPE in an environment of EnvPool has no use for."""
 SEARCH = """
 import json, sys
-from compactrl.imports import Waiting
+from compactrl.imports.waiting import Waiting
 import compactrl
 run = compactrl.search(
     "CartPole-v1", method="chromatic", partitions=2, steps=1, hidden="3", population=4, reevaluations=1,
@@ -94,7 +94,7 @@ def test_where_envpool_is_put_together_otherwise_it_is_imported_as_ever(monkeypa
             raise ImportError("cannot import name 'register'")
         return whole
 
-    monkeypatch.setattr("compactrl.imports.importlib.import_module", importer)
+    monkeypatch.setattr("compactrl.imports.waiting.importlib.import_module", importer)
     assert import_envpool() is whole
     assert calls == ["envpool", "envpool"]
     assert "envpool.entry" not in sys.modules

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.envs.mujoco_lanes import TaskLanes
-from compactrl.envs.mujoco_task import MujocoTask
+from compactrl.envs.mujoco.lanes import TaskLanes
+from compactrl.envs.mujoco.task import MujocoTask
 from compactrl.errors import InputError
 from compactrl.types import Floats
 

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from compactrl.envs.mujoco_state import Arrays
-from compactrl.envs.mujoco_warnings import heard, listen
+from compactrl.envs.mujoco.state import Arrays
+from compactrl.envs.mujoco.warnings import heard, listen
 from compactrl.types import Floats
 
 FORCES = frozenset({"cacc", "cfrc_int", "cfrc_ext"})

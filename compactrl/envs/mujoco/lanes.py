@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.batched import checked
-from compactrl.envs.mujoco_physics import Physics, Rollouts, Singly
-from compactrl.envs.mujoco_state import Arrays, MujocoState
-from compactrl.envs.mujoco_task import MujocoTask
+from compactrl.envs.mujoco.physics import Physics, Rollouts, Singly
+from compactrl.envs.mujoco.state import Arrays, MujocoState
+from compactrl.envs.mujoco.task import MujocoTask
 from compactrl.errors import InputError, did_you_mean
 from compactrl.types import Floats, Integers
 

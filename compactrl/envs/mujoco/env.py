@@ -8,9 +8,9 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.mujoco_lanes import TaskLanes
-from compactrl.envs.mujoco_task import MujocoTask
-from compactrl.envs.mujoco_trial import try_task
+from compactrl.envs.mujoco.lanes import TaskLanes
+from compactrl.envs.mujoco.task import MujocoTask
+from compactrl.envs.mujoco.trial import try_task
 from compactrl.errors import InputError
 
 LANE = np.zeros(1, np.int64)
@@ -73,7 +73,7 @@ class TaskEnvironment(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not
         if self.render_mode is None:
             return None
         if self._camera is None:
-            from compactrl.envs.mujoco_camera import Camera
+            from compactrl.envs.mujoco.camera import Camera
 
             self._camera = Camera(self._task, *self._picture_size)
         picture: NDArray[np.uint8] = self._camera.picture(self._lane.qpos(0))

@@ -4,7 +4,7 @@ import mujoco
 import pytest
 from mujoco_tasks import CART, Cart
 
-from compactrl.envs.mujoco_camera import _view
+from compactrl.envs.mujoco.camera import _view
 from compactrl.envs.robots import Minitaur
 from compactrl.errors import InputError
 

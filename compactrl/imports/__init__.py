@@ -1,0 +1,1 @@
+"""How large packages of others are imported: only what is used of them, whatever backend matplotlib is told to take."""
