@@ -53,9 +53,8 @@ class Run:
                     f"{self.path} holds no run yet: its search ended as it began, before it had written config.json. "
                     "Nothing is lost: delete the folder and search again"
                 )
-            raise InputError(
-                f"{self.path} holds no run: there is no config.json. Give the folder that a search wrote to."
-            )
+            lacking = "there is no config.json" if self.path.exists() else "there is no such folder"
+            raise InputError(f"{self.path} holds no run: {lacking}. Give the folder that a search wrote to.")
         config = read_json(self.path / "config.json")
         known = isinstance(config, dict) and config.get("format") == DIRECTORY_FORMAT
         if not known or not isinstance(config.get("options"), dict):

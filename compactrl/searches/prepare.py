@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from compactrl.errors import InputError
 from compactrl.learners import LEARNERS, Learner, LearnerContext
 from compactrl.learners.metabatch import MetaBatch
 from compactrl.learners.options import DistillOptions, EvolutionOptions
+from compactrl.machine.hardware import memory
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.settings import Settings, method_of, named_values, resolve
 from compactrl.methods.values import validated
@@ -131,13 +133,31 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     settings = _filled_in(settings, spec)
     kind = COMPRESSIONS[settings.choice.compression]
     outputs = LEARNERS[settings.search.learner].distribution(settings.learner, spec.action).outputs(spec.action.size)
+    layers = (spec.observation_size, *settings.search.hidden, outputs)
+    _check_memory(layers, settings.lanes)
     try:
-        skeleton = kind.skeleton_of((spec.observation_size, *settings.search.hidden, outputs))
+        skeleton = kind.skeleton_of(layers)
         compression = kind(skeleton, settings.compression)
     except ValueError as error:
         raise InputError(str(error)) from error
     check_designs(settings, compression)
     return Setup(settings, spec, compression)
+
+
+def _check_memory(layers: tuple[int, ...], candidates: int) -> None:
+    """Check that the weights of all networks that act at a time, 4 bytes each, fit into the memory that is free.
+
+    Raises:
+        InputError: they do not; a process that tries is killed without a word.
+    """
+    edges = sum(before * after for before, after in pairwise(layers))
+    needed, free = edges * candidates * 4 / 2**30, memory().free
+    if needed > free:
+        hidden = ",".join(str(width) for width in layers[1:-1])
+        raise InputError(
+            f"--hidden {hidden}: {edges:,} edges of each of {candidates} networks take {needed:,.0f} GiB of memory, "
+            f"and {free:.0f} GiB are free: give narrower layers"
+        )
 
 
 def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:

@@ -104,7 +104,8 @@ def test_a_search_says_what_it_found_and_what_to_do_next(call, tmp_path):
         (["resume", "run"], "has spent its budget of 1200 environment steps: give more with --steps"),
         (["evaluate", "run", "--episodes", "0"], "--episodes 0: expected a whole number, at least 1"),
         (["evaluate", "run/policy.json"], "holds no run"),
-        (["resume", "nowhere"], "holds no run"),
+        (["resume", "nowhere"], "nowhere holds no run: there is no such folder"),
+        (["search", *CHROMATIC, "--hidden", "999999999999"], "--hidden 999999999999: "),
     ],
 )
 def test_a_run_is_not_touched_by_what_cannot_be_done(call, run, command, expected):
