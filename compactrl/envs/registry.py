@@ -26,12 +26,17 @@ def environment_of(options: Mapping[str, Any]) -> EnvironmentSpec:
         InputError: there is no such module or environment, or it cannot be searched.
     """
     load_module(options["env_module"])
-    spec = describe(options["env"], options["engine"], options["max_episode_steps"], options["env_options"])
+    environment = (options["env"], options["engine"], options["max_episode_steps"], options["env_options"])
+    spec = describe(*environment, module=options["env_module"])
     return replace(spec, environments=options.get("max_envs", 0))  # not in runs of before there was a limit
 
 
 def describe(
-    env: str, engine: str = "auto", max_episode_steps: int = 0, kwargs: dict[str, Any] | None = None
+    env: str,
+    engine: str = "auto",
+    max_episode_steps: int = 0,
+    kwargs: dict[str, Any] | None = None,
+    module: str = "",
 ) -> EnvironmentSpec:
     """Look an environment up and say what a policy for it must look like.
 
@@ -41,6 +46,7 @@ def describe(
         max_episode_steps: a shorter or longer limit than the environment's own; 0 keeps its own, and where
             it sets none `DEFAULT_EPISODE_STEPS`.
         kwargs: options of the environment.
+        module: of the user's own that has been imported, for what is said where nobody has this environment.
 
     Raises:
         InputError: unknown id, or spaces that a plain MLP cannot serve.
@@ -53,7 +59,7 @@ def describe(
         spec = _described(kind, env, max_episode_steps, dict(kwargs or {}))
         if spec is not None:
             return spec
-    raise InputError(_not_there(env, engine))
+    raise InputError(_not_there(env, engine, module))
 
 
 def _described(kind: EngineKind, env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:
@@ -75,7 +81,7 @@ def _described(kind: EngineKind, env: str, max_episode_steps: int, options: dict
         raise InputError(f"{error}. --engine {kind.twin} takes these options, and is slower") from error
 
 
-def _not_there(env: str, engine: str) -> str:
+def _not_there(env: str, engine: str, module: str) -> str:
     """Say why no engine, or not the one that was named, has this environment."""
     known = {name: kind.ids() for name, kind in ENGINES.items()}
     every = sorted(set().union(*known.values()))
@@ -92,6 +98,11 @@ def _not_there(env: str, engine: str) -> str:
     old = re.fullmatch(r"(.+)-v[0-4]", env)
     if old and f"{old[1]}-v5" in every:
         return f"unknown environment '{env}': versions before v5 are gone from MuJoCo's bindings; use '{old[1]}-v5'"
+    if module:
+        return (
+            f"unknown environment '{env}': --env-module {module} was imported and does not register it."
+            f"{did_you_mean(env, every)} Expected in it gymnasium.register(id='{env}', …) or compactrl.envs.register"
+        )
     return (
         f"unknown environment '{env}'.{did_you_mean(env, every)} `compactrl envs` lists what is there; your own "
         "environment is registered by --env-module"

@@ -123,7 +123,7 @@ def _made(env: str, options: dict[str, Any]) -> Any:
     except InputError:
         raise
     except BaseException as error:
-        raise InputError(f"{env} cannot be made: {raised(error)}{_newer(env)}") from error
+        raise InputError(f"{env} cannot be made: {raised(error).rstrip('.')}{_newer(env)}") from error
 
 
 def _newer(env: str) -> str:

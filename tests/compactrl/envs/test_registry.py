@@ -1,5 +1,7 @@
 """Looking environments up: the engine of each, and one clear line where there is none."""
 
+import sys
+
 import gymnasium
 import numpy as np
 import pytest
@@ -19,6 +21,14 @@ def test_an_unknown_environment_gets_the_nearest_names():
         describe("HalfCheeta-v5")
     with pytest.raises(InputError, match=r"Did you mean 'compactrl/Target-v0'"):
         describe("compactrl/Targt-v0")
+
+
+def test_a_module_that_does_not_register_the_environment_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.path", list(sys.path))
+    (tmp_path / "registers_nothing.py").write_text("")
+    options = {"env": "Arm-v0", "engine": "auto", "max_episode_steps": 0, "env_options": {}}
+    with pytest.raises(InputError, match=r"'Arm-v0': --env-module .*registers_nothing.py was imported and does not"):
+        environment_of({**options, "env_module": str(tmp_path / "registers_nothing.py")})
 
 
 def test_an_engine_that_has_not_the_environment_says_which_has():
