@@ -48,6 +48,8 @@ def with_camera(run: Run) -> Stage:
     """
     drawing.choose()
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it would stand among our results
+    if not any(os.environ.get(screen) for screen in ("DISPLAY", "WAYLAND_DISPLAY")):
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # else pygame looks for a screen and calls it an error
     from compactrl.envs.engines.gymnasium import make_gymnasium
     from compactrl.envs.registry import environment_of
 

@@ -1,5 +1,6 @@
 """Stages: what Gymnasium makes with a camera, and why it does not."""
 
+import os
 import sys
 
 import pytest
@@ -26,6 +27,15 @@ def test_without_pygame_it_says_which_packages_have_it(run, monkeypatch):
         "CartPole-v1 cannot be drawn: it is drawn with pygame, which is not installed: "
         '`pip install "gymnasium[classic-control]"`'
     )
+
+
+def test_without_a_screen_pygame_looks_for_none(run, monkeypatch, capfd):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    pytest.importorskip("pygame").quit()  # it keeps the driver that another test has drawn with
+    with_camera(run).env.close()
+    assert os.environ["SDL_VIDEODRIVER"] == "dummy"
+    assert "XDG_RUNTIME_DIR" not in capfd.readouterr().err
 
 
 def test_robots_of_another_package_name_it(run, monkeypatch):
