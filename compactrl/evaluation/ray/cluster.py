@@ -26,7 +26,7 @@ CONNECT_SECONDS = 5.0
 LOOPBACK = "127.0.0.1"
 MUST_AGREE = ("compactrl", "mujoco")
 """With another version of these a worker's episodes are others; and of its engine's package."""
-START = "Start one with `ray start --head` there (see the README, Many machines), or leave --ray-address out"
+START = "Start one with `ray start --head` there (docs/many-machines.md), or leave --ray-address out"
 
 
 def connect(count: int, address: str) -> tuple[Any, dict[str, str | None] | None]:
@@ -152,7 +152,7 @@ def _join(ray: Any, address: str) -> None:
     if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
         warnings.warn(
             f"the Ray at {address} has no authentication: whoever reaches it can run code on its machines. Start it "
-            "with RAY_AUTH_MODE=token (see the README, Many machines)",
+            "with RAY_AUTH_MODE=token (docs/many-machines.md)",
             stacklevel=4,
         )
 
