@@ -108,6 +108,30 @@ def test_an_object_that_cannot_be_copied_exists_once_and_stays_open(make):
     assert take(made) == given
 
 
+def test_an_object_is_left_as_it_is(tmp_path):
+    made = Plain(Robot())
+    bare = made.env
+    with pytest.warns(UserWarning, match="exists once"):
+        search(made, out=tmp_path / "run", **SHORT).evaluate(2)
+    assert made.env is bare
+
+
+@pytest.mark.parametrize(
+    "options", [{"num_envs": 4}, {"num_envs": 4, "threads": 4}, {}], ids=["one block", "4", "more"]
+)
+def test_a_function_that_gives_one_environment_to_all_lanes_is_refused(tmp_path, options):
+    robot = Robot()
+    with pytest.raises(InputError, match="gave the same environment twice"):
+        start({"env": lambda: robot, **SHORT, **options}, tmp_path / "run")
+
+
+def test_a_function_that_gives_one_environment_will_do_for_one_lane(tmp_path):
+    robot = Robot()
+    run = search(lambda: robot, out=tmp_path / "run", **SHORT, num_envs=1)
+    other = search(Robot, out=tmp_path / "other", **SHORT, num_envs=1)
+    assert run.summary["return_mean"] == other.summary["return_mean"]
+
+
 @pytest.mark.parametrize("wrong", [5, [], object(), np])
 def test_what_is_no_environment_is_told(wrong):
     with pytest.raises(
