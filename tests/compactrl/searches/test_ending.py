@@ -57,6 +57,11 @@ def test_a_callback_ends_a_search_which_then_goes_on_as_if_it_had_not(tmp_path, 
     assert whole.summary["stopped_by"] == "steps"
 
 
+def test_the_false_of_numpy_ends_a_search_too(tmp_path):
+    run = search(out=tmp_path / "run", callback=lambda record: np.array([record["iteration"]])[0] < 2, **OPTIONS)
+    assert (len(run.metrics), run.summary["stopped_by"]) == (2, "callback")
+
+
 def test_a_mask_that_a_callback_ends_early_is_no_larger_than_asked_for(tmp_path):
     masked = {**OPTIONS, "method": "masked", "hidden": (6,), "kept_weights": 5}
     run = search(out=tmp_path / "run", callback=after(2), **masked)
