@@ -88,7 +88,7 @@ def reopen(
     check_not_running(run)
     check_not_lost(run)
     if env is not None:
-        stand_in(run.config["env"], env)
+        stand_in(run.config["env"], env, run.config["env_options"])
     prepared = prepare({**run.config, **changes}, run.path)
     if env is not None:
         check_fits_run(run, prepared.spec)

@@ -191,7 +191,19 @@ def test_a_function_of_another_process_is_given_again(tmp_path):
     with pytest.raises(InputError, match="Pendulum-v1 has now 3 observations and 1 outputs"):
         load(whole.path).evaluate(3, env="Pendulum-v1")
     with pytest.raises(InputError, match="begun in Pendulum-v1"):
-        stand_in("Pendulum-v1", Robot)
+        stand_in("Pendulum-v1", Robot, {})
+
+
+def test_options_of_a_made_environment_count_in_an_evaluation(tmp_path):
+    run = search("Pendulum-v1", out=tmp_path / "run", engine="gymnasium", **SHORT)
+    light = run.evaluate(3, env=gymnasium.make("Pendulum-v1", g=0.1)).returns
+    np.testing.assert_array_equal(light, run.evaluate(3, env_options={"g": 0.1}).returns)
+    assert (light != run.evaluate(3).returns).all()
+    shorter = run.evaluate(3, env=gymnasium.make("Pendulum-v1", max_episode_steps=7))
+    assert shorter.steps.tolist() == [7] * 3
+    with pytest.raises(InputError, match=r"was made with options \{'g': 0.1\}, and the run's with \{\}"):
+        load(run.path, env=gymnasium.make("Pendulum-v1", g=0.1))
+    assert load(run.path, env=gymnasium.make("Pendulum-v1")).path == run.path
 
 
 def test_workers_are_refused_what_they_cannot_import(tmp_path):
