@@ -158,7 +158,7 @@ HYPERNET_LABELS = {
     "ghp-not-told": "`ghp --no-tell-critics`",
     "ghp-no-anchor": "`ghp --anchor-share 0`",
     "ghp-constant-rate": "`ghp --actor-final-rate-share 1`",
-    "ghp-squared": "`ghp --average-share 0 --critic-clip 0`",
+    "ghp-squared": "`ghp --weight-averaging 0 --critic-huber-delta 0`",
     "ghp-uniform": "`ghp --sampling uniform`",
     "ghp-pointer": "`ghp --sampling pointer`",
     "ghp-raw": "`ghp --width-features raw`",
@@ -172,7 +172,7 @@ HYPERNET_LABELS = {
     "sac-16-8-32-8": "`sac`, [16, 8, 32, 8]",
     "distill-64-4-4-32": "`distill` of that `sac`, [64, 4, 4, 32]",
     "reach-ghp": "FetchReach-v4: `ghp`",
-    "reach-ghp-squared": "FetchReach-v4: `ghp --average-share 0 --critic-clip 0`",
+    "reach-ghp-squared": "FetchReach-v4: `ghp --weight-averaging 0 --critic-huber-delta 0`",
     "reach-ddpg": "FetchReach-v4: `ddpg`, [256, 256]",
 }
 

@@ -105,7 +105,7 @@ NEEDS = {
              lambda: _all_of("onnx", "onnxruntime")),
         Need("drawing", "films of MuJoCo's robots", drawing.INSTALL, _drawing),
         Need("pygame", "films of classic control", 'pip install "gymnasium[classic-control]"',
-             lambda: _all_of("pygame")),
+             lambda: package("pygame-ce") or package("pygame")),
         Need("box2d", "films of LunarLander and BipedalWalker, and --engine gymnasium with them",
              'pip install "gymnasium[box2d]"', lambda: package("box2d") or package("box2d-py")),
         Need("ffmpeg", "films as mp4", "pip install imageio-ffmpeg", _ffmpeg),

@@ -25,6 +25,7 @@ operations that treat rows alike: elementwise ones, and sums along the last axis
 from __future__ import annotations
 
 import inspect
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -72,7 +73,7 @@ class MujocoTask:
         self.init_qpos: Floats = self.mj_model.qpos0.copy()
         self.init_qvel: Floats = np.zeros(self.mj_model.nv)
 
-    @property
+    @cached_property
     def dt(self) -> float:
         """Seconds of a step of the environment."""
         return float(self.mj_model.opt.timestep * self.frame_skip)

@@ -24,7 +24,7 @@ def asset(name: str) -> str:
 def squares(values: Floats) -> Floats:
     """Return the sum of squares of each row, (n, …) → (n,)."""
     flat = np.ascontiguousarray(values).reshape(len(values), -1)
-    return np.asarray(np.sum(np.square(flat), axis=1))
+    return np.asarray(np.einsum("ij,ij->i", flat, flat))
 
 
 def within(values: Floats, limits: tuple[float, float]) -> NDArray[np.bool_]:
