@@ -116,6 +116,17 @@ def test_patience_ends_a_search_in_which_nothing_improves(tmp_path):
     assert run.summary["return_mean"] == 20.0
     with pytest.raises(InputError, match=r"nothing improved for --patience 0.2 of its budget.*--patience 0"):
         resume(run.path)
+    same = {name: options[name] for name in ("steps", "patience")}
+    with pytest.raises(InputError, match="has ended"):
+        resume(run.path, **same)
+    going = start(options, tmp_path / "pieces")
+    for _ in range(100):  # such as by a script that always says the same
+        last = going.iteration + 5
+        finish(going, should_stop=lambda going=going, last=last: going.iteration >= last)
+        if Run(tmp_path / "pieces").summary["finished"]:
+            break
+        going = reopen(tmp_path / "pieces", **same)
+    assert steady(Run(tmp_path / "pieces")) == steady(run)
 
 
 def test_a_rule_that_is_met_first_settles_the_design(tmp_path):
