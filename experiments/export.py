@@ -24,6 +24,7 @@ import typer
 import compactrl
 from compactrl.exports import cortex_m
 from compactrl.exports.tanh import BOUND, CLAMP, DENOMINATOR, NUMERATOR
+from compactrl.machine.needs import CROSS_PACKAGES
 from compactrl.storage.files import write_json
 from compactrl.versions import versions
 
@@ -69,7 +70,7 @@ def figures(
 ) -> None:
     """Export and verify the runs of the table, and time an export."""
     if not cortex_m.can_run():
-        raise SystemExit(f"install the cross-compiler and the emulator first: apt-get install {cortex_m.PACKAGES}")
+        raise SystemExit(f"install the cross-compiler and the emulator first: apt-get install {CROSS_PACKAGES}")
     _linear_run(runs / LINEAR.format(seed=seed), seed)
     measured: dict[str, Any] = {}
     for name, row in ROWS.items():

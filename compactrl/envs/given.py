@@ -70,14 +70,26 @@ def take(environment: Any) -> Given:
     return Given(name)
 
 
-def stand_in(recorded: str, environment: Any) -> Given:
+def stand_in(recorded: str, environment: Any, options: Mapping[str, Any]) -> Given:
     """Let an environment that is given stand for the one that a run has recorded.
 
+    Args:
+        recorded: its name.
+        environment: that is given.
+        options: `env_options` that are recorded with it.
+
     Raises:
-        InputError: it is none; or the recorded one is another, which this process finds by its id.
+        InputError: it is none; or the recorded one is another, which this process finds by its id, or was made with
+            other options.
     """
     given = take(environment)
     if given.name == recorded:
+        made_with = given.options.get("env_options", {})
+        if "engine" in given.options and made_with != options:
+            raise InputError(
+                f"env={given.name} was made with options {made_with}, and the run's with {dict(options)}: leave env "
+                "out, the run's is found by its id"
+            )
         return given
     if not recorded.startswith(LOCAL) and _is_found(recorded):
         raise InputError(f"env={given.name} is another environment than the run's, which was begun in {recorded}")

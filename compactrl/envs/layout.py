@@ -50,5 +50,5 @@ def _parts(space: Any, path: tuple[str | int, ...]) -> Layout:
     if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
         return (Part(path, "discretes", tuple(map(int, space.nvec)), tuple(map(int, space.start))),)
     if isinstance(space, (spaces.Box, spaces.MultiBinary)):
-        return (Part(path, "box", tuple(space.shape)),)
+        return (Part(path, "box", tuple(space.shape), dtype=str(space.dtype)),)
     raise TypeError(f"{space} has no fixed size")

@@ -69,6 +69,15 @@ class Shared(gymnasium.Wrapper):  # type: ignore[misc]  # (Gymnasium is not foll
         """Leave it open."""
 
 
+def is_shared(made: Any) -> bool:
+    """Return whether an environment is, under its wrappers, one that exists once."""
+    while isinstance(made, gymnasium.Wrapper):
+        if isinstance(made, Shared):
+            return True
+        made = made.env
+    return False
+
+
 def sharing(made: Any) -> Sharing:
     """Return what gives everybody this environment."""
     return Sharing(made, [])

@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium.spaces.utils import flatten, flatten_space
 
 from compactrl.envs.answers import AnswerError, begun, stepped, takes_seed
+from compactrl.envs.only_one import Shared
 from compactrl.types import Floats
 
 
@@ -35,11 +36,14 @@ class Checked(gymnasium.Wrapper):  # type: ignore[misc]  # (Gymnasium is not fol
 
 
 def checked(made: Any) -> Any:
-    """Return an environment that `gymnasium.make` has made, with `Checked` under its other wrappers."""
+    """Return an environment that `gymnasium.make` has made, with `Checked` under its other wrappers.
+
+    One that exists once is its user's, and is left as it is: there `Checked` stands around all of it.
+    """
     if not isinstance(made, gymnasium.Wrapper):
         return Checked(made)
     innermost = made
-    while isinstance(innermost.env, gymnasium.Wrapper):
+    while isinstance(innermost.env, gymnasium.Wrapper) and not isinstance(innermost, Shared):
         innermost = innermost.env
     innermost.env = Checked(innermost.env)
     return made

@@ -19,10 +19,9 @@ from typing import NamedTuple
 
 from compactrl.errors import CompactrlError
 from compactrl.exports.tools import available, run, text, version
-from compactrl.machine.needs import COMPILER, CROSS_PACKAGES, EMULATOR
+from compactrl.machine.needs import COMPILER, EMULATOR
 
 SIZE = "arm-none-eabi-size"
-PACKAGES = CROSS_PACKAGES
 MACHINE = ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
 LINK = ("-nostartfiles", "-T", "mps2_an386.ld", "--specs=nosys.specs", "-Wl,--gc-sections")
 RUN = (

@@ -31,6 +31,8 @@ class Part(NamedTuple):
     """Of a box; of discrete ones how many values each may have."""
     starts: tuple[int, ...] = ()
     """The first value of each discrete one."""
+    dtype: str = ""
+    """Of a box, the type that Gymnasium makes its numbers of; nothing where they stay as they are."""
 
     @property
     def size(self) -> int:
@@ -54,7 +56,7 @@ class Part(NamedTuple):
             ValueError: it is not in the observation, or has another shape.
         """
         shape = self.natural
-        values = np.asarray(self._found(observation), np.float64)
+        values = np.asarray(np.asarray(self._found(observation), self.dtype or None), np.float64)
         single = values.shape == shape
         if not single and values.shape[1:] != shape:
             raise ValueError(f"expected {self.name} with shape {shape}, or (B, …) of a batch, got {values.shape}")
@@ -88,7 +90,7 @@ def layout_text(layout: Layout) -> str:
 def layout_from(text: str) -> Layout:
     """Return the layout of `layout_text`."""
     return tuple(
-        Part(tuple(part["path"]), part["kind"], tuple(part["shape"]), tuple(part["starts"]))
+        Part(tuple(part["path"]), part["kind"], tuple(part["shape"]), tuple(part["starts"]), part.get("dtype", ""))
         for part in json.loads(text)
     )
 

@@ -154,7 +154,8 @@ class Run:
             seed: what the episodes follow from; the same seed gives any run the same ones. By default the run's own, so
                 that the same call gives the same numbers.
             env: another environment, as `compactrl.search` takes one; by default the run's.
-            env_options: its options; by default the run's where it is the run's environment, else none.
+            env_options: its options; by default the run's where it is the run's environment, those that it was made
+                with where it is a made one, else none.
             watch: see `run_episodes`.
             num_envs: parallel environments at most; by default as many as its search was given. Changes results.
 
@@ -182,7 +183,8 @@ class Run:
 
         own = self.config["env"]
         given = take(own if environment is None else environment)
-        if given.name == own or is_local(own):  # that which the run was made in, or what stands for it
+        has_its_own = "engine" in given.options  # a made one, whose options are part of it
+        if (given.name == own or is_local(own)) and not has_its_own:  # the run's own, or what stands for it
             described = {**self.config, "env": given.name}
         else:
             anew = {"engine": "auto", "max_episode_steps": 0, "env_options": {}}
@@ -216,9 +218,9 @@ def load(path: str | Path, env: Environment | None = None) -> Run:
             exporting take this one.
 
     Raises:
-        InputError: the directory holds no run, or the run was begun in another environment.
+        InputError: the directory holds no run, or the run was begun in another environment, or with other options.
     """
     run = Run(path)
     if env is not None:
-        stand_in(run.config["env"], env)
+        stand_in(run.config["env"], env, run.config["env_options"])
     return run

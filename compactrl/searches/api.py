@@ -88,7 +88,7 @@ def reopen(
     check_not_running(run)
     check_not_lost(run)
     if env is not None:
-        stand_in(run.config["env"], env)
+        stand_in(run.config["env"], env, run.config["env_options"])
     prepared = prepare({**run.config, **changes}, run.path)
     if env is not None:
         check_fits_run(run, prepared.spec)
@@ -97,7 +97,8 @@ def reopen(
     search = _opened(prepared, lambda: RunWriter(run.path))
     try:
         restore(search)
-        if changes.keys() & RULES:  # what was met before need not be enough now
+        options = search.settings.flat()
+        if any(options[name] != run.config.get(name) for name in RULES):  # what was met before need not be enough now
             search.stopping.begin_again(search.env_steps)
         check_is_unfinished(search, run)
         if search.options.steps != run.config["steps"]:  # races come at shares of the budget

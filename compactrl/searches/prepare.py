@@ -82,10 +82,7 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         InputError: an option, the environment, or a run that an option names will not do.
     """
     begin_anew()
-    if folder is None:  # a run keeps the limit that it began with
-        given = named_values(given)
-        given = {**given, "max_envs": given.get("num_envs") or 0}
-    setup = set_up(given)
+    setup = set_up(given if folder is not None else _with_limit(named_values(given)))
     settings = setup.settings
     if setup.spec.action.warning():
         warnings.warn(f"{setup.spec.id}: {setup.spec.action.warning()}", stacklevel=2)
@@ -158,6 +155,22 @@ def _check_memory(layers: tuple[int, ...], candidates: int) -> None:
             f"--hidden {hidden}: {edges:,} edges of each of {candidates} networks take {needed:,.0f} GiB of memory, "
             f"and {free:.0f} GiB are free: give narrower layers"
         )
+
+
+def _with_limit(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options of a new search with the most environments that may exist; a run's record says that itself.
+
+    Raises:
+        InputError: the number of environments is none, or another than the most of them.
+    """
+    chosen = validated(SearchOptions, {name: given[name] for name in ("num_envs", "max_envs") if name in given})
+    if "max_envs" not in given:
+        return {**given, "max_envs": chosen.num_envs}
+    if chosen.max_envs not in (0, chosen.num_envs):
+        raise InputError(
+            f"max_envs={chosen.max_envs} follows from num_envs, which says how many there are: leave it out"
+        )
+    return dict(given)
 
 
 def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:

@@ -134,7 +134,8 @@ class Search:
             if time.perf_counter() - saved >= self.options.checkpoint_seconds:
                 self.save()
                 saved = time.perf_counter()
-            self._called_off = on_iteration is not None and on_iteration(record, self) is False
+            said = None if on_iteration is None else on_iteration(record, self)
+            self._called_off = isinstance(said, bool | np.bool_) and not said  # numpy's comparisons give the second
         self.save()
         if self._called_off:
             self._choose_now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+import weakref
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from compactrl.envs.goals import goal_of, has_goals
 from compactrl.envs.layout import goal_layout, layout_of
 from compactrl.envs.names import goal_names, observation_names
 from compactrl.envs.notices import warn_once
+from compactrl.envs.only_one import is_shared
 from compactrl.envs.probe import Probe, close_quietly, global_random_state_kept, probe, resets_repeat, success_in
 from compactrl.envs.spec import (
     DEFAULT_EPISODE_STEPS,
@@ -181,6 +183,10 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     return made
 
 
+_IN_LANES: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+"""By their `id`, the environments that are some lane's: what makes them must not give the same one to another."""
+
+
 class GymnasiumEngine(DeferredEngine):
     """Lanes as Gymnasium environments, stepped one after the other.
 
@@ -259,6 +265,7 @@ class GymnasiumEngine(DeferredEngine):
 
         Raises:
             CompactrlError: it cannot be made beside the others, which are closed.
+            InputError: it is one of the others.
         """
         try:
             self._envs.append(make_gymnasium(env, kwargs))
@@ -269,12 +276,24 @@ class GymnasiumEngine(DeferredEngine):
             raise CompactrlError(
                 f"{env}: environment {made + 1} of {wanted} cannot be made: {raised(error)}{few}"
             ) from error
+        bare = self._envs[-1].unwrapped
+        if id(bare) in _IN_LANES and not is_shared(self._envs[-1]):
+            self._envs.pop()
+            self.close()
+            raise InputError(
+                f"{env}: what makes it gave the same environment twice, in which episodes would run through each "
+                "other. Make a new one each time; or give that environment itself: then one episode runs after the "
+                "other"
+            )
+        _IN_LANES[id(bare)] = bare
 
     def close(self) -> None:
         """See `Engine`; an environment that cannot be closed is told of."""
         while self._envs:
+            env = self._envs.pop()
             try:
-                self._envs.pop().close()
+                _IN_LANES.pop(id(env.unwrapped), None)
+                env.close()
             except BaseException as error:
                 warn_once(f"{self._id} cannot be closed: {raised(error)}")
 

@@ -108,6 +108,30 @@ def test_an_object_that_cannot_be_copied_exists_once_and_stays_open(make):
     assert take(made) == given
 
 
+def test_an_object_is_left_as_it_is(tmp_path):
+    made = Plain(Robot())
+    bare = made.env
+    with pytest.warns(UserWarning, match="exists once"):
+        search(made, out=tmp_path / "run", **SHORT).evaluate(2)
+    assert made.env is bare
+
+
+@pytest.mark.parametrize(
+    "options", [{"num_envs": 4}, {"num_envs": 4, "threads": 4}, {}], ids=["one block", "4", "more"]
+)
+def test_a_function_that_gives_one_environment_to_all_lanes_is_refused(tmp_path, options):
+    robot = Robot()
+    with pytest.raises(InputError, match="gave the same environment twice"):
+        start({"env": lambda: robot, **SHORT, **options}, tmp_path / "run")
+
+
+def test_a_function_that_gives_one_environment_will_do_for_one_lane(tmp_path):
+    robot = Robot()
+    run = search(lambda: robot, out=tmp_path / "run", **SHORT, num_envs=1)
+    other = search(Robot, out=tmp_path / "other", **SHORT, num_envs=1)
+    assert run.summary["return_mean"] == other.summary["return_mean"]
+
+
 @pytest.mark.parametrize("wrong", [5, [], object(), np])
 def test_what_is_no_environment_is_told(wrong):
     with pytest.raises(
@@ -167,7 +191,19 @@ def test_a_function_of_another_process_is_given_again(tmp_path):
     with pytest.raises(InputError, match="Pendulum-v1 has now 3 observations and 1 outputs"):
         load(whole.path).evaluate(3, env="Pendulum-v1")
     with pytest.raises(InputError, match="begun in Pendulum-v1"):
-        stand_in("Pendulum-v1", Robot)
+        stand_in("Pendulum-v1", Robot, {})
+
+
+def test_options_of_a_made_environment_count_in_an_evaluation(tmp_path):
+    run = search("Pendulum-v1", out=tmp_path / "run", engine="gymnasium", **SHORT)
+    light = run.evaluate(3, env=gymnasium.make("Pendulum-v1", g=0.1)).returns
+    np.testing.assert_array_equal(light, run.evaluate(3, env_options={"g": 0.1}).returns)
+    assert (light != run.evaluate(3).returns).all()
+    shorter = run.evaluate(3, env=gymnasium.make("Pendulum-v1", max_episode_steps=7))
+    assert shorter.steps.tolist() == [7] * 3
+    with pytest.raises(InputError, match=r"was made with options \{'g': 0.1\}, and the run's with \{\}"):
+        load(run.path, env=gymnasium.make("Pendulum-v1", g=0.1))
+    assert load(run.path, env=gymnasium.make("Pendulum-v1")).path == run.path
 
 
 def test_workers_are_refused_what_they_cannot_import(tmp_path):

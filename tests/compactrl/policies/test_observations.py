@@ -50,6 +50,15 @@ def test_observations_are_flattened_as_gymnasium_does(space):
     np.testing.assert_array_equal(rows_of(expected, layout, size)[0], expected)
 
 
+def test_numbers_are_rounded_as_gymnasium_rounds_them_to_the_type_of_their_space():
+    space = Dict(fine=Box(-1, 1, (1,), np.float64), coarse=Box(-1, 1, (1,), np.float32), whole=Box(0, 9, (1,), np.int8))
+    shown = {"fine": np.array([0.1]), "coarse": np.array([0.1]), "whole": np.array([2.7])}
+    layout = layout_from(layout_text(layout_of(space)))
+    found, _ = rows_of(shown, layout, 3)
+    np.testing.assert_array_equal(found[0], gymnasium.spaces.flatten(space, shown))
+    assert found[0].tolist() == [0.1, float(np.float32(0.1)), 2.0]
+
+
 def stacked(samples):
     if isinstance(samples[0], dict):
         return {key: stacked([sample[key] for sample in samples]) for key in samples[0]}

@@ -57,6 +57,11 @@ def test_a_callback_ends_a_search_which_then_goes_on_as_if_it_had_not(tmp_path, 
     assert whole.summary["stopped_by"] == "steps"
 
 
+def test_the_false_of_numpy_ends_a_search_too(tmp_path):
+    run = search(out=tmp_path / "run", callback=lambda record: np.array([record["iteration"]])[0] < 2, **OPTIONS)
+    assert (len(run.metrics), run.summary["stopped_by"]) == (2, "callback")
+
+
 def test_a_mask_that_a_callback_ends_early_is_no_larger_than_asked_for(tmp_path):
     masked = {**OPTIONS, "method": "masked", "hidden": (6,), "kept_weights": 5}
     run = search(out=tmp_path / "run", callback=after(2), **masked)
@@ -111,6 +116,17 @@ def test_patience_ends_a_search_in_which_nothing_improves(tmp_path):
     assert run.summary["return_mean"] == 20.0
     with pytest.raises(InputError, match=r"nothing improved for --patience 0.2 of its budget.*--patience 0"):
         resume(run.path)
+    same = {name: options[name] for name in ("steps", "patience")}
+    with pytest.raises(InputError, match="has ended"):
+        resume(run.path, **same)
+    going = start(options, tmp_path / "pieces")
+    for _ in range(100):  # such as by a script that always says the same
+        last = going.iteration + 5
+        finish(going, should_stop=lambda going=going, last=last: going.iteration >= last)
+        if Run(tmp_path / "pieces").summary["finished"]:
+            break
+        going = reopen(tmp_path / "pieces", **same)
+    assert steady(Run(tmp_path / "pieces")) == steady(run)
 
 
 def test_a_rule_that_is_met_first_settles_the_design(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from compactrl.catalogs.catalog import open_catalog
 from compactrl.catalogs.evaluation import evaluate_all
+from compactrl.errors import InputError
 from compactrl.exports.rollouts import Starts, roll_out
 from compactrl.runs.run import Run
 from compactrl.searches import api
@@ -82,6 +83,22 @@ def test_one_lane_is_one_environment_from_its_description_to_the_final_evaluatio
     again = run.evaluate_for_summary(100)  # as the final evaluation was
     assert again.mean_return == run.summary["return_mean"]
     assert (Bridge.most, Bridge.opened) == (1, 0)
+
+
+@pytest.mark.parametrize("lanes", [{}, {"num_envs": 4}], ids=str)
+def test_the_options_that_a_run_has_recorded_give_the_same_again(bridge, tmp_path, lanes):
+    Bridge.there_are = 200
+    run = api.finish(api.start({**EVOLVED, "env": bridge, **lanes}, tmp_path / "run"))
+    again = api.finish(api.start(run.config, tmp_path / "again"))
+    assert again.config == run.config
+    assert [each["return_mean"] for each in again.metrics] == [each["return_mean"] for each in run.metrics]
+
+
+def test_the_most_environments_follow_from_their_number(bridge, tmp_path):
+    with pytest.raises(InputError, match=r"^--num-envs abc: expected a whole number, at least 0, such as [^;]*$"):
+        api.start({**EVOLVED, "env": bridge, "num_envs": "abc"}, tmp_path / "run")
+    with pytest.raises(InputError, match="max_envs=3 follows from num_envs"):
+        api.start({**EVOLVED, "env": bridge, "max_envs": 3}, tmp_path / "run")
 
 
 @pytest.mark.parametrize("options", [EVOLVED, GRADIENTS])
