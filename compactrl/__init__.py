@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from compactrl.errors import CompactrlError, InputError
 from compactrl.versions import VERSION
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = VERSION
-__all__ = ["Policy", "Run", "analyze", "compare", "export", "load", "load_policy", "play", "resume", "search"]
+__all__ = [
+    "CompactrlError", "InputError", "Policy", "Run", "analyze", "compare", "export", "load", "load_policy", "play",
+    "resume", "search",
+]  # fmt: skip
 
 
 _WHERE = {

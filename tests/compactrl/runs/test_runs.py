@@ -94,8 +94,8 @@ def test_a_foreign_record_is_refused(tmp_path, content):
 
 
 def test_a_folder_without_a_run_says_so(tmp_path):
-    for path in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(InputError, match=r"holds no run: there is no config\.json"):
+    for path, missing in ((tmp_path, r"config\.json"), (tmp_path / "nowhere", "such folder")):
+        with pytest.raises(InputError, match=f"holds no run: there is no {missing}"):
             Run(path)
 
 
