@@ -58,6 +58,18 @@ class EnvironmentSpec:
         """Return so many lanes, or as many as there may be environments at a time."""
         return min(lanes, self.environments or lanes)
 
+    def reordered(self, names: tuple[str, ...]) -> str:
+        """Say which number of an observation is another one than in a policy with these names; nothing where none is.
+
+        Example:
+            >>> spec = EnvironmentSpec("Tank-v0", "gymnasium", 2, ActionSpec("discrete"), 10, names=("level", "flow"))
+            >>> spec.reordered(("flow", "level"))
+            'number 0 was flow and is level'
+        """
+        now = self.names or ("without a name",) * len(names)
+        pairs = enumerate(zip(names, now, strict=False))
+        return next((f"number {place} was {was} and is {other}" for place, (was, other) in pairs if was != other), "")
+
     @property
     def alive_bonus(self) -> float:
         """Reward a step for not having fallen; 0 where there is none or it is not known."""

@@ -114,4 +114,9 @@ def _checked_teacher(context: LearnerContext) -> Policy:
             f"and {teacher.shape[-1]} actions; {spec.id} has {spec.observation_size} and {spec.action.size}. Leave "
             "--env out: the student then learns in the teacher's environment"
         )
+    if changed := spec.reordered(teacher.names):
+        raise InputError(
+            f"--teacher {context.options.teacher} observes {teacher.env} in another order than {spec.id} has: {changed}"
+            ". Leave --env out: the student then learns in the teacher's environment"
+        )
     return teacher

@@ -97,12 +97,10 @@ def check_fits(policy: Policy, spec: EnvironmentSpec) -> None:
             f"{spec.id} has now {spec.observation_size} observations and {spec.action.size} outputs; "
             f"the policy was trained with {policy.shape[0]} and {policy.shape[-1]}: use the environment of then"
         )
-    if policy.names and spec.names != policy.names:
-        pairs = enumerate(zip(policy.names, spec.names or ("without a name",) * len(policy.names), strict=True))
-        place, (then, now) = next((place, pair) for place, pair in pairs if pair[0] != pair[1])
+    if changed := spec.reordered(policy.names):
         raise InputError(
-            f"{spec.id} orders its observations otherwise than when the policy was trained: number {place} was {then} "
-            f"and is {now}: use the environment of then"
+            f"{spec.id} orders its observations otherwise than when the policy was trained: {changed}: use the "
+            "environment of then"
         )
 
 

@@ -87,3 +87,16 @@ def test_a_policy_keeps_the_names_and_is_not_evaluated_in_another_order(tmp_path
     run.config["env_options"] = {"ordered": True}
     with pytest.raises(InputError, match=r"number 0 was place\[0\] and is speed\[0\]"):
         run.evaluate(episodes=2)
+
+
+def test_a_student_does_not_imitate_a_teacher_who_observes_in_another_order(tmp_path):
+    small = {"steps": 80, "threads": 1}
+    compactrl.search("test/Ordered-v0", method="linear", population=4, **small, out=tmp_path / "teacher")
+    with pytest.raises(InputError, match=r"in another order than test/Ordered-v0 has: number 0 was place\[0\]"):
+        compactrl.search(
+            "test/Ordered-v0",
+            env_options={"ordered": True},
+            method="distill",
+            teacher=str(tmp_path / "teacher"),
+            **small,
+        )
