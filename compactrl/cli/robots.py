@@ -26,7 +26,6 @@ def new_robot(
         return
     load_module(path.stem)
     spec = describe(env)
-    print(
-        f"{spec.observation_size} observations, {spec.action.size} actions, {spec.max_episode_steps} steps an episode"
-    )
+    sizes = f"observations of {spec.observation_size}, actions of {spec.action.size}"
+    print(f"{sizes}, episodes of {spec.max_episode_steps} steps")
     print(f"next: compactrl search --env-module {path.stem} --env {env}")

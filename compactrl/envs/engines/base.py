@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -29,6 +29,18 @@ class Answer(NamedTuple):
     """(n, G) the goals achieved, in environments with goals."""
     measures: Mapping[str, Floats] = {}
     """Name → (n,) the environment's own measures, of episodes that have ended; anything where they have not."""
+
+    @classmethod
+    def blank(cls, count: int, size: int, measures: Iterable[str]) -> Answer:
+        """Return an answer of n lanes that is still to be filled in: zeros, and NaN for the measures so named."""
+        return cls(
+            observation=np.zeros((count, size)),
+            reward=np.zeros(count),
+            done=np.zeros(count, bool),
+            errors={},
+            terminated=np.zeros(count, bool),
+            measures={name: np.full(count, np.nan) for name in measures},
+        )
 
 
 class Engine(Protocol):

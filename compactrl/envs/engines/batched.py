@@ -83,15 +83,7 @@ class BatchedEngine(DeferredEngine):
     def _answer(
         self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None
     ) -> Answer:
-        count = len(lanes)
-        answer = Answer(
-            observation=np.zeros((count, self._size)),
-            reward=np.zeros(count),
-            done=np.zeros(count, bool),
-            errors={},
-            terminated=np.zeros(count, bool),
-            measures={name: np.full(count, np.nan) for name in self._measures},
-        )
+        answer = Answer.blank(len(lanes), self._size, self._measures)
         begun, stepped = np.flatnonzero(restart), np.flatnonzero(~restart)
         if len(begun):
             given = None if tasks is None else tasks[begun]

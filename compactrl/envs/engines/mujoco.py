@@ -94,15 +94,7 @@ class MujocoEngine(DeferredEngine):
     def _answer(
         self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None
     ) -> Answer:
-        count = len(lanes)
-        answer = Answer(
-            observation=np.zeros((count, self._size)),
-            reward=np.zeros(count),
-            done=np.zeros(count, bool),
-            errors={},
-            terminated=np.zeros(count, bool),
-            measures={name: np.full(count, np.nan) for name in self._task.measures},
-        )
+        answer = Answer.blank(len(lanes), self._size, self._task.measures)
         begun, stepped = np.flatnonzero(restart), np.flatnonzero(~restart)
         if len(begun):
             self._begin(answer, begun, lanes[begun], None if tasks is None else tasks[begun])
