@@ -24,6 +24,7 @@ from compactrl.evaluation.ray import private
 
 CONNECT_SECONDS = 5.0
 LOOPBACK = "127.0.0.1"
+LAST_PORT = 65535
 MUST_AGREE = ("compactrl", "mujoco")
 """With another version of these a worker's episodes are others; and of its engine's package."""
 START = "Start one with `ray start --head` there (docs/many-machines.md), or leave --ray-address out"
@@ -165,11 +166,13 @@ def _answering_address(address: str) -> str:
         except ConnectionError as error:
             raise InputError(f"--ray-address auto: no Ray runs on this machine. {START}") from error
     host, _, port = address.rpartition(":")
-    if "://" in address or not host or not port.isdigit():
+    if "://" in address or not host or not port.isdecimal():
         raise InputError(f"--ray-address {address}: expected HOST:PORT, such as 10.0.0.5:6379, or auto")
+    if not 1 <= int(port) <= LAST_PORT:  # the system would take the number's last 16 bits, and ask whoever is there
+        raise InputError(f"--ray-address {address}: expected a port from 1 to {LAST_PORT}")
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that cannot be one
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"--ray-address {address}: no one answers there ({reason}). {START}") from error
     return address

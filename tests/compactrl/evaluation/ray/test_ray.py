@@ -426,8 +426,10 @@ def free_port():
         ("127.0.0.1:{free}", r"no one answers there.*ray start --head"),
         ("ray://somewhere:10001", "expected HOST:PORT"),
         ("somewhere", "expected HOST:PORT"),
-        ("127.0.0.1:99999", "no one answers there"),
+        ("127.0.0.1:99999", "expected a port from 1 to 65535"),
+        ("127.0.0.1:0", "expected a port from 1 to 65535"),
         ("no-such-host.invalid:6379", "no one answers there"),
+        ("two..dots:6379", "no one answers there"),
     ],
 )
 def test_an_address_that_will_not_do_is_said_at_once(tmp_path, alone, address, message):  # noqa: ARG001
