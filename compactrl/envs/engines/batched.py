@@ -23,7 +23,8 @@ from compactrl.types import Floats, Integers
 
 def ids() -> frozenset[str]:
     """Return every id that is registered, compactrl's own included."""
-    import compactrl.envs.toy_batched  # noqa: F401  (registers itself)
+    import compactrl.envs.robots
+    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
 
     return frozenset(BATCHED)
 
@@ -40,14 +41,17 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
         made = _make(env, 1, options)
         space, action = made.observation_space, made.action_space
         close(made)
+    except InputError:
+        raise  # it says itself what will not do
     except BaseException as error:
         raise InputError(f"{env} cannot be made: {raised(error)}") from error
     if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
         raise InputError(f"{env} has observations {space}: a batched environment needs a flat Box")
     measures = measure_names(env, getattr(made, "metadata", {}).get("measures", ()))
     return EnvironmentSpec(
-        env, "batched", int(space.shape[0]), action_spec(env, action), limit, options, None, measures
-    )
+        env, "batched", int(space.shape[0]), action_spec(env, action), limit, options, None, measures,
+        names=tuple(getattr(made, "observation_names", ())),
+    )  # fmt: skip
 
 
 def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> BatchedEngine:  # noqa: ARG001  (it is one call)

@@ -1,14 +1,15 @@
-"""Robots of the papers' tables that are nowhere else to be had any more, in MuJoCo models of compactrl's own.
+"""Robots of the papers that are not to be had elsewhere, or not at this speed, in models of compactrl's own.
 
-They are re-implementations from published descriptions, and returns in them are not the papers' returns. Importing this
-package registers them.
+Three are MuJoCo models from published descriptions, and returns in them are not the papers'; the quadrotor steps in
+numpy. Importing this package registers them.
 """
 
 from compactrl.envs.mujoco.task import register
 from compactrl.envs.robots.arms import Striker, Thrower
 from compactrl.envs.robots.minitaur import Minitaur
+from compactrl.envs.robots.quadrotor import Quadrotor
 
-__all__ = ["Minitaur", "Striker", "Thrower"]
+__all__ = ["Minitaur", "Quadrotor", "Striker", "Thrower"]
 
 register("Striker-v0", Striker)
 register("Thrower-v0", Thrower)
