@@ -56,7 +56,7 @@ def source_of(run: Run, options: ExportOptions) -> Source:
     """
     policy, origin = _policy_of(run, options.architecture)
     starts = starts_of(run) if options.verify and options.format != "onnx" else None
-    return Source(policy, visited_states(run, policy), origin, starts)
+    return Source(policy, visited_states(run, policy), origin, starts, run.config.get("env_options") or {})
 
 
 class _Known(NamedTuple):

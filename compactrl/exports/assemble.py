@@ -7,8 +7,8 @@ for unless all of it went well.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +57,8 @@ class Source:
     origin: Origin
     starts: Starts | None = None
     """Where its episodes begin, for `--verify`."""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    """Options that its environment was made with."""
 
 
 class Measured(NamedTuple):
@@ -108,7 +110,11 @@ def program_of(plan: Plan, source: Source, options: ExportOptions) -> Program:
     """Return what the C files say of a plan."""
     tanh, vectors = choose_tanh(options.tanh), golden(plan, source.visited)
     provenance = source.origin.provenance(source.policy)
-    return optimized(Program(plan, tanh, vectors, source.visited, options.name, provenance), options)
+    program = Program(
+        plan, tanh, vectors, source.visited, options.name, provenance, environment=source.environment,
+        setpoints=options.setpoints,
+    )  # fmt: skip
+    return optimized(program, options)
 
 
 def check_observed(policy: Policy) -> None:
@@ -182,6 +188,7 @@ def verified(
         InputError: nobody said where episodes begin.
         CompactrlError: the C is not the policy, or a tool fails.
     """
+    from compactrl.exports import crazyflie_flight
     from compactrl.exports.verify import verify
 
     if source.starts is None:
@@ -190,6 +197,11 @@ def verified(
         folder = Path(temporary)
         write_files(folder, TARGETS["cortex-m4"].files(program, options.optimize))
         result = verify(program, folder, source.starts, options.episodes)
+        if options.target == "crazyflie":
+            place = folder / "crazyflie"
+            write_files(place, TARGETS["crazyflie"].files(program, options.optimize))
+            firmware = crazyflie_flight.check_firmware(options.firmware)
+            result["crazyflie"] = crazyflie_flight.verify(program, place, source.starts, options.episodes, firmware)
         if cortex_m.can_run():
             footprint = cortex_m.measure(folder, program.name, options.optimize)
             size = size._replace(footprint=footprint)

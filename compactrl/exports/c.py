@@ -7,7 +7,8 @@ what stands around them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -54,6 +55,10 @@ class Program:
     """Of the files' names."""
     main: bool = True
     """Whether the self-test is a program, too."""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    """Options that the policy's environment was made with."""
+    setpoints: str = "full"
+    """What a Crazyflie is told of its goal: `position`, or `full`, its velocity as well."""
 
     @property
     def action_size(self) -> int:

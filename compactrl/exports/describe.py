@@ -7,6 +7,9 @@ from typing import Any
 from compactrl.exports.assemble import Exported
 from compactrl.exports.targets import TARGETS
 
+FLIGHT = ("position_rmse_mean", "crashed_mean")
+"""What is told of a Crazyflie's flights beside the return."""
+
 
 def describe_export(exported: Exported) -> str:
     """Say what was written, what it takes, what verification found, and what to do next."""
@@ -76,11 +79,25 @@ def _verification(result: dict[str, Any], tolerance: float | list[float]) -> lis
         f"difference {loop['difference']['mean']:.3g}, 95 % interval {low:.3g} to {high:.3g}: "
         + ("within chance" if loop["within_interval"] else "MORE THAN CHANCE")
     )
+    if result.get("crazyflie"):
+        lines += _flights(result["crazyflie"])
     if isinstance(result["cortex_m4"], str):
         lines.append(f"Cortex-M4F: {result['cortex_m4']}")
     else:
         lines.append("Cortex-M4F: the self-test passes in QEMU")
     return lines
+
+
+def _flights(result: dict[str, Any]) -> list[str]:
+    """Say how the Crazyflie's controller flew beside Python."""
+    python, controller = result["python"], result["c"]
+    errors, crashes = ([100 * flown[name] for flown in (controller, python)] for name in FLIGHT)
+    return [
+        f"the controller, compiled against {result['headers']}, flew {result['episodes']} episodes: return "
+        f"{controller['return_mean']:.4f} (Python {python['return_mean']:.4f}), position error {errors[0]:.2f} cm "
+        f"(Python {errors[1]:.2f} cm), crashes {crashes[0]:.0f} % (Python {crashes[1]:.0f} %); thrust differs by at "
+        f"most {result['largest_difference'] / 2:.1e} of full"
+    ]
 
 
 def _mean(entry: dict[str, Any]) -> str:

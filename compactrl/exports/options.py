@@ -11,11 +11,14 @@ from compactrl.encodings.formats import AUTO, FORMATS
 from compactrl.errors import InputError, did_you_mean, flag_of
 from compactrl.exports.c import check_name
 from compactrl.exports.cortex_m import OPTIMIZE
+from compactrl.exports.crazyflie_flight import check_firmware
 from compactrl.exports.tanh import TANHS
 from compactrl.exports.targets import TARGETS
 from compactrl.quantities import read_count, read_size
 
 OUTPUTS = ("c", "onnx")
+SETPOINTS = ("full", "position")
+"""What a Crazyflie's ground station sends of its goal."""
 
 
 def _option(default: Any, metavar: str, text: str) -> Any:
@@ -43,6 +46,8 @@ class ExportOptions:
     max_stack: int | None = _option(None, "BYTES", "Fail over so much stack.")
     verify: bool = _option(False, "", "Compile, compare with Python, drive the environment, measure in QEMU.")
     episodes: int = _option(100, "COUNT", "Episodes of the verification.")
+    setpoints: str = _option("full", "NAME", "What a Crazyflie is told: position, or full (the goal's velocity too).")
+    firmware: str = _option("", "FOLDER", "Checkout of crazyflie-firmware to verify a Crazyflie's controller against.")
 
     def __post_init__(self) -> None:
         """Check every name and value."""
@@ -60,6 +65,12 @@ class ExportOptions:
             raise InputError(f"--episodes {self.episodes}: expected at least 2, for an interval")
         if self.format == "onnx":
             self._refuse_for_onnx()
+        _one_of("--setpoints", self.setpoints, SETPOINTS)
+        if self.setpoints != SETPOINTS[0] and self.target != "crazyflie":
+            raise InputError(f"--setpoints {self.setpoints} is for --target crazyflie")
+        if self.firmware and not (self.target == "crazyflie" and self.verify):
+            raise InputError(f"--firmware {self.firmware} is for --target crazyflie --verify")
+        check_firmware(self.firmware)
 
     def _refuse_for_onnx(self) -> None:
         """Raise InputError where an option of the C is given for an ONNX file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +36,8 @@ class Rollout(NamedTuple):
     """(episodes,) undiscounted; NaN where one failed."""
     observations: Floats
     """(B, O), what was seen, in the order of time."""
+    measures: Mapping[str, Floats] = {}
+    """Name → (episodes,) what the environment measures; NaN of episodes that did not come to their end."""
 
 
 def roll_out(starts: Starts, act: Act, episodes: int, steps: int | None = None, stride: int = 1) -> Rollout:
@@ -52,7 +54,11 @@ def roll_out(starts: Starts, act: Act, episodes: int, steps: int | None = None, 
     parts = [
         _together(starts.spec, seeds[first : first + most], act, steps, stride) for first in range(0, episodes, most)
     ]
-    return Rollout(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    return Rollout(
+        np.concatenate([part.returns for part in parts]),
+        np.concatenate([part.observations for part in parts]),
+        {name: np.concatenate([part.measures[name] for part in parts]) for name in parts[0].measures},
+    )
 
 
 def _together(spec: EnvironmentSpec, seeds: list[int], act: Act, steps: int | None, stride: int) -> Rollout:
@@ -62,6 +68,7 @@ def _together(spec: EnvironmentSpec, seeds: list[int], act: Act, steps: int | No
     try:
         running = np.arange(episodes)
         returns, kept = np.zeros(episodes), []
+        measures = {name: np.full(episodes, np.nan) for name in spec.measures}
         engine.send(running, None, np.ones(episodes, bool))
         answer = engine.receive()
         taken = 0
@@ -71,6 +78,8 @@ def _together(spec: EnvironmentSpec, seeds: list[int], act: Act, steps: int | No
             returns[running[~goes_on]] = np.nan
             if taken:
                 returns[running] += answer.reward
+                for name, values in answer.measures.items():
+                    measures[name][running] = np.where(goes_on & answer.done, values, np.nan)
                 goes_on &= ~answer.done
             running, observations = running[goes_on], answer.observation[goes_on]
             if not len(running):
@@ -82,4 +91,4 @@ def _together(spec: EnvironmentSpec, seeds: list[int], act: Act, steps: int | No
             taken += 1
     finally:
         engine.close()
-    return Rollout(returns, np.concatenate(kept) if kept else np.zeros((0, spec.observation_size)))
+    return Rollout(returns, np.concatenate(kept) if kept else np.zeros((0, spec.observation_size)), measures)

@@ -6,16 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from compactrl.encodings.plan import bounds_of
-from compactrl.errors import InputError
-from compactrl.exports import cortex_m
+from compactrl.exports import cortex_m, crazyflie
 from compactrl.exports.c import Program, comment, render
-from compactrl.exports.numbers import literal
 from compactrl.versions import VERSION
-
-CRAZYFLIE_ACTIONS = 4
-CRAZYFLIE_STATES = (12, 13, 18)
-"""Numbers of what the firmware knows: position, velocity, angular velocity, attitude (angles, quaternion or matrix)."""
 
 
 @dataclass(frozen=True)
@@ -51,40 +44,6 @@ def cortex_m4(program: Program, optimize: str) -> dict[str, str]:
         for file in ("Makefile", "main.c", "startup.c", "mps2_an386.ld")
     }
     return {**program.files(), **harness}
-
-
-def crazyflie(program: Program, optimize: str) -> dict[str, str]:
-    """Return an out-of-tree controller for the Crazyflie firmware.
-
-    Raises:
-        InputError: the policy is for another robot.
-    """
-    plan = program.plan
-    observations, actions = plan.shape[0], plan.shape[-1]
-    seen = {*CRAZYFLIE_STATES, *(state + CRAZYFLIE_ACTIONS for state in CRAZYFLIE_STATES)}
-    if actions != CRAZYFLIE_ACTIONS or bounds_of(plan.action) is None or observations not in seen:
-        raise InputError(
-            f"--target crazyflie: {plan.policy.env} is no Crazyflie, with {observations} observations and {actions} "
-            f"actions. Expected {CRAZYFLIE_ACTIONS} bounded actions, a thrust per motor, and 12, 13 or 18 observations:"
-            " position, velocity, attitude (angles, quaternion or rotation matrix), angular velocity; "
-            f"{CRAZYFLIE_ACTIONS} more with the last action. For other robots use --target generic"
-        )
-    context = {
-        "name": program.name,
-        "upper": program.name.upper(),
-        "version": VERSION,
-        "env": comment(plan.policy.env),
-        "observations": plan.shape[0],
-        "low": [literal(value) for value in plan.action.low],
-        "span": [literal(high - low) for low, high in zip(plan.action.low, plan.action.high, strict=True)],
-        "optimize": cortex_m.OPTIMIZE[optimize],
-    }
-    sources = {f"src/{file}": text for file, text in replace(program, main=False).files().items()}
-    around = {
-        file: render(f"crazyflie/{file}.j2", **context)
-        for file in ("Makefile", "Kbuild", "config", "README.md", "src/Kbuild", "src/controller.c", "src/observe.h")
-    }
-    return {**around, **sources}
 
 
 def arduino(program: Program, optimize: str) -> dict[str, str]:  # noqa: ARG001
@@ -128,7 +87,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
             Target(
                 "crazyflie",
                 "an out-of-tree controller for the Crazyflie firmware",
-                crazyflie,
+                crazyflie.files,
                 "make -C FOLDER CRAZYFLIE_BASE=<crazyflie-firmware>, then make cload",
             ),
             Target(

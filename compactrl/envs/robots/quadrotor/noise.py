@@ -68,10 +68,10 @@ class Noise:
 
     def push(self, lanes: Integers | slice, drawn: Floats) -> Floats:
         """Move thrust noise on by a step; returns it, (4, n)."""
-        moved = self._keep * self.thrust[:, lanes] + self._push * drawn[PUSHED]
+        moved: Floats = self._keep * self.thrust[:, lanes] + self._push * drawn[PUSHED]
         self.thrust[:, lanes] = moved
         return moved
 
     def sensed(self, drawn: Floats) -> Floats:
         """Return what to add to position, velocity and angular velocity, (9, n)."""
-        return np.asarray(self._scale * drawn[SENSED])
+        return np.asarray(self._scale * drawn[SENSED], np.float64)

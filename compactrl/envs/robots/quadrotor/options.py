@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compactrl.envs.robots.quadrotor.airframe import MASS, THRUST_TO_WEIGHT
+from compactrl.envs.robots.quadrotor.airframe import MASS, THRUST_TO_WEIGHT, thrust_of_a_motor
 from compactrl.envs.robots.quadrotor.goals import CENTER, PERIOD, SCENARIOS
 from compactrl.envs.robots.quadrotor.room import FLOOR, HIGH, LOW
 from compactrl.errors import InputError, did_you_mean
@@ -45,6 +45,11 @@ class Options(NamedTuple):
     def substeps(self) -> int:
         """Steps of the physics in a control step."""
         return round(self.physics_rate / self.control_rate)
+
+    @property
+    def motor_thrust(self) -> float:
+        """N, of a motor at full thrust."""
+        return thrust_of_a_motor(self.thrust_to_weight, self.mass)
 
 
 LIMITS = {

@@ -88,7 +88,8 @@ def test_an_episode_is_that_of_a_naive_loop():
             root = root + 4 * 0.005 / 0.15 * (np.sqrt((action + 1) / 2) - root)
             thrust = full * root**2
             force = thrust[:, None] * [0, 0, 1]
-            torque = np.cross(places, force).sum(axis=0) + [0, 0, 0.006 * (thrust @ [-1, 1, -1, 1])]
+            torque = np.cross(places, force).sum(axis=0)
+            torque[2] += 0.006 * (thrust @ [-1, 1, -1, 1])
             change = np.linalg.solve(inertia, torque - np.cross(w, inertia @ w))
             turned = turned @ Rotation.from_rotvec(0.005 * w).as_matrix()
             p, w = p + 0.005 * v, w + 0.005 * change
