@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from compactrl.catalogs.catalog import Catalog
 from compactrl.catalogs.table import Row, table_of
 from compactrl.encodings.storage import plain_bytes, stored_bytes
-from compactrl.errors import CompactrlError, InputError
+from compactrl.errors import CompactrlError, InputError, did_you_mean
 from compactrl.policies.architectures import Widths, by_memory
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
@@ -32,7 +32,7 @@ def select(catalog: Catalog, limit: int, by: str, max_bytes: int | None = None) 
     Args:
         catalog: what is chosen from.
         limit: in parameters.
-        by: `return` (of the saved table), `memory` (dimension) or `size`.
+        by: `return` or one of the environment's measures (of the saved table), `memory` (dimension) or `size`.
         max_bytes: what the tables of the policy may take as well.
 
     Returns:
@@ -41,8 +41,7 @@ def select(catalog: Catalog, limit: int, by: str, max_bytes: int | None = None) 
     Raises:
         InputError: nothing fits, the table is not there, or `by` is something else.
     """
-    if by not in ("return", "memory", "size"):
-        raise InputError(f"--by {by}: expected return, memory or size")
+    _check_by(catalog, by)
     widths, policy, why = _choose_stored(catalog, _fitting(catalog, limit), by, max_bytes)
     summary = _ship(catalog, policy)
     return {
@@ -55,6 +54,16 @@ def select(catalog: Catalog, limit: int, by: str, max_bytes: int | None = None) 
         "why": why,
         **{key: summary[key] for key in (*REPORTED, *_measures(summary)) if key in summary},
     }
+
+
+def _check_by(catalog: Catalog, by: str) -> None:
+    """Raise InputError where architectures are not chosen by this."""
+    usual, measures = ("return", "memory", "size"), catalog.spec.measures
+    if by in (*usual, *measures):
+        return
+    told = f" or {', '.join(measures)}, which {catalog.spec.id} measures" if measures else ""
+    guess = did_you_mean(by, (*usual, *measures))
+    raise InputError(f"--by {by}: expected return, memory or size{',' if told else ''}{told}{guess and f'.{guess}'}")
 
 
 def _measures(summary: dict[str, Any]) -> list[str]:
@@ -118,9 +127,11 @@ def _fitting(catalog: Catalog, limit: int) -> list[Widths]:
 def _choose(catalog: Catalog, fitting: Sequence[Widths], by: str) -> tuple[Widths, str]:
     """Return one of the architectures that fit, and what it is chosen for."""
     rows = {tuple(row["widths"]): row for row in _rows_of_this_checkpoint(catalog)}
-    if by == "return":
-        widths = _best_return(catalog, fitting, rows)
-        why = f"the highest mean return of the {len(fitting):,} that fit, over {rows[widths]['episodes']} episodes"
+    if by == "return" or by in catalog.spec.measures:
+        lower = by in catalog.spec.lower_is_better
+        widths = _best(catalog, fitting, rows, by, lower)
+        extreme, episodes = "lowest" if lower else "highest", rows[widths]["episodes"]
+        why = f"the {extreme} mean {by} of the {len(fitting):,} that fit, over {episodes} episodes"
     elif by == "memory":
         widths = by_memory(catalog.spec.observation_size, catalog.spec.action.size, fitting)
         why = f"the largest lossless memory dimension of the {len(fitting):,} that fit; no return was looked at"
@@ -137,17 +148,20 @@ def _rows_of_this_checkpoint(catalog: Catalog) -> list[Row]:
     return list(table["architectures"]) if same else []
 
 
-def _best_return(catalog: Catalog, fitting: Sequence[Widths], rows: Mapping[Widths, Row]) -> Widths:
-    missing = [widths for widths in fitting if widths not in rows]
+def _best(catalog: Catalog, fitting: Sequence[Widths], rows: Mapping[Widths, Row], by: str, lower: bool) -> Widths:
+    """Return the architecture with the highest mean return or measure, or the lowest; of equals the smallest."""
+    column = f"{by}_mean"
+    missing = [widths for widths in fitting if column not in rows.get(widths, {})]
     if missing:
         raise InputError(
-            f"--by return needs the returns of every architecture that fits, and {len(missing):,} of {len(fitting):,} "
+            f"--by {by} needs the {by} of every architecture that fits, and {len(missing):,} of {len(fitting):,} "
             f"have none from this checkpoint: first `compactrl evaluate {catalog.run.path} --architectures all`"
         )
-    known = [widths for widths in fitting if rows[widths]["return_mean"] is not None]
+    known = [widths for widths in fitting if rows[widths][column] is not None]
     if not known:
         raise CompactrlError(f"every episode of the {len(fitting):,} architectures that fit failed")
-    return min(known, key=lambda widths: (-rows[widths]["return_mean"], catalog.parameters(widths), widths))
+    sign = 1.0 if lower else -1.0
+    return min(known, key=lambda widths: (sign * rows[widths][column], catalog.parameters(widths), widths))
 
 
 def _ship(catalog: Catalog, policy: Policy) -> dict[str, Any]:

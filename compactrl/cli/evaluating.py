@@ -105,7 +105,7 @@ def select(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="BYTES", help="Bytes of the tables that fit, such as 2kB.", show_default=False),
     ] = None,
-    by: Annotated[str, typer.Option(help="return, memory (dimension) or size.")] = "return",
+    by: Annotated[str, typer.Option(help="return, a measure of the environment, memory or size.")] = "return",
     as_json: Json = False,
 ) -> None:
     """Choose the architecture of a graph hypernetwork that fits a robot; it becomes the run's policy."""

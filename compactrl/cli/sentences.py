@@ -123,9 +123,10 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
 def _architecture(row: dict[str, Any] | None) -> str:
     if row is None:
         return f"{DASH} (the highest is not positive)"
-    success = f", success {row['success_mean']:.2f}" if row.get("success_mean") is not None else ""
+    means = {key.removesuffix("_mean"): value for key, value in row.items() if key.endswith("_mean")}
+    measures = "".join(f", {name} {mean:.3g}" for name, mean in means.items() if name != "return" and mean is not None)
     widths = ", ".join(map(str, row["widths"]))
-    return f"[{widths}], {row['parameters']:,} parameters, return {row['return_mean']:.1f}{success}"
+    return f"[{widths}], {row['parameters']:,} parameters, return {row['return_mean']:.1f}{measures}"
 
 
 def describe_catalog(run: Run, rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> str:

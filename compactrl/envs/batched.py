@@ -48,7 +48,11 @@ class BatchedEnvironment(Protocol):
     action_space: Any
     """Gymnasium's flat Box or Discrete of one lane."""
     metadata: ClassVar[dict[str, Any]]
-    """`measures`: their names, where `step` returns some."""
+    """`measures`: their names, where `step` returns some; `lower_is_better`: those of which less is better.
+
+    An attribute `observation_names` may say what each number of an observation is, for headers in C and for checks that
+    a policy's are the same; a method `render(lane)` that returns an image (height, width, 3) makes films.
+    """
 
     def __init__(self, num_lanes: int, **options: Any) -> None: ...
 

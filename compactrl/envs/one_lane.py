@@ -26,6 +26,7 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
         self._lane = batched(1, **options)
         self.observation_space, self.action_space = self._lane.observation_space, self._lane.action_space
         self.metadata = {"render_modes": [], **getattr(self._lane, "metadata", {})}
+        self.observation_names = tuple(getattr(self._lane, "observation_names", ()))
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

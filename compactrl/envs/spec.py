@@ -53,6 +53,8 @@ class EnvironmentSpec:
     """Whether a seed and actions decide what happens, as far as two resets with one seed tell, and steps to goals."""
     layout: Layout = field(default=(), compare=False)
     """How its observations become rows of numbers, where they are none themselves."""
+    lower_is_better: tuple[str, ...] = ()
+    """Those of the measures that are the better the lower they are, such as an error; of the others more is better."""
 
     def at_most(self, lanes: int) -> int:
         """Return so many lanes, or as many as there may be environments at a time."""
@@ -74,6 +76,22 @@ class EnvironmentSpec:
     def alive_bonus(self) -> float:
         """Reward a step for not having fallen; 0 where there is none or it is not known."""
         return ALIVE_BONUS.get(self.id.split("-")[0], 0.0)
+
+
+def lower_is_better(env: str, names: Any, measures: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which of an environment's measures are the better the lower they are, as it says itself.
+
+    Raises:
+        InputError: it names something else than measures that it has.
+
+    Example:
+        >>> lower_is_better("Robot-v0", ["distance"], ("distance", "success"))
+        ('distance',)
+    """
+    if isinstance(names, str) or not set(names) <= set(measures):
+        known = ", ".join(measures) or "none"
+        raise InputError(f"{env} has lower_is_better {names!r}: expected names of its measures, which are {known}")
+    return tuple(names)
 
 
 SERVED = "compactrl takes Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these, flattened"

@@ -43,7 +43,11 @@ class PointMass:
     beyond 1: the best return is 0. Doing nothing gets -20 times the distance at the start.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "measures": ("distance", "success")}
+    metadata: ClassVar[dict[str, Any]] = {
+        "render_modes": [],
+        "measures": ("distance", "success"),
+        "lower_is_better": ("distance",),
+    }
 
     def __init__(self, num_lanes: int) -> None:
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (4,), np.float64)

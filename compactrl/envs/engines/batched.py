@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from compactrl.envs.answers import raised, reason_of
 from compactrl.envs.batched import BATCHED, BatchedEnvironment, checked, close, parts_of
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
-from compactrl.envs.spec import EnvironmentSpec, action_spec, measure_names
+from compactrl.envs.spec import EnvironmentSpec, action_spec, lower_is_better, measure_names
 from compactrl.errors import InputError
 from compactrl.types import Floats, Integers
 
@@ -47,10 +47,12 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
         raise InputError(f"{env} cannot be made: {raised(error)}") from error
     if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
         raise InputError(f"{env} has observations {space}: a batched environment needs a flat Box")
-    measures = measure_names(env, getattr(made, "metadata", {}).get("measures", ()))
+    metadata = getattr(made, "metadata", {})
+    measures = measure_names(env, metadata.get("measures", ()))
     return EnvironmentSpec(
         env, "batched", int(space.shape[0]), action_spec(env, action), limit, options, None, measures,
         names=tuple(getattr(made, "observation_names", ())),
+        lower_is_better=lower_is_better(env, metadata.get("lower_is_better", ()), measures),
     )  # fmt: skip
 
 

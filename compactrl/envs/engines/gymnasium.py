@@ -24,6 +24,7 @@ from compactrl.envs.spec import (
     SUCCESS,
     EnvironmentSpec,
     action_spec,
+    lower_is_better,
     measure_names,
     observation_size,
 )
@@ -85,6 +86,7 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
         size = observation_size(env, made.observation_space)
         action = action_spec(env, made.action_space)
         named = measure_names(env, made.metadata.get("measures", ()))
+        lower = lower_is_better(env, made.metadata.get("lower_is_better", ()), named)
     except InputError:
         close_quietly(made)
         raise
@@ -99,7 +101,7 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     measures = measure_names(env, named, goal, reported)
     return EnvironmentSpec(
         env, "gymnasium", size, action, limit, options, goal, measures, limited,
-        names=_names(made), repeats=tried.repeats, layout=layout,
+        names=_names(made), repeats=tried.repeats, layout=layout, lower_is_better=lower,
     )  # fmt: skip
 
 
@@ -109,7 +111,9 @@ def _names(made: Any) -> tuple[str, ...]:
 
     if isinstance(made, GoalObservation):
         return goal_names(made.env.observation_space)
-    return observation_names(made.env.observation_space) if isinstance(made, FlatObservation) else ()
+    if isinstance(made, FlatObservation):
+        return observation_names(made.env.observation_space)
+    return tuple(getattr(made.unwrapped, "observation_names", ()))
 
 
 def _made(env: str, options: dict[str, Any]) -> Any:

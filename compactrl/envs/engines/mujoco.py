@@ -17,7 +17,7 @@ from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.mujoco.task import TASKS, MujocoTask
 from compactrl.envs.mujoco.trial import try_task
-from compactrl.envs.spec import EnvironmentSpec, measure_names
+from compactrl.envs.spec import EnvironmentSpec, lower_is_better, measure_names
 from compactrl.envs.tasks import USUAL, load_usual
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.actions import ActionSpec
@@ -40,9 +40,10 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     task = _made(env, options)
     size = try_task(env, task)
     low, high = task.action_bounds
+    measures = measure_names(env, task.measures)
     return EnvironmentSpec(
         env, "mujoco", size, ActionSpec("box", tuple(map(float, low)), tuple(map(float, high))), limit, options,
-        measures=measure_names(env, task.measures),
+        measures=measures, lower_is_better=lower_is_better(env, task.lower_is_better, measures),
     )  # fmt: skip
 
 

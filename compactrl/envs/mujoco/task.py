@@ -61,6 +61,8 @@ class MujocoTask:
     """Numbers that a lane keeps beside its physics from step to step (`remember`)."""
     measures: tuple[str, ...] = ()
     """Names of what `measure` says of an episode at its end."""
+    lower_is_better: tuple[str, ...] = ()
+    """Those of them that are the better the lower they are, such as an error."""
     camera: ClassVar[dict[str, Any]] = {}
     """Of films: `name` of a camera of the model; or `distance` (m), `azimuth`, `elevation` (degrees), `body` that it
     follows, by name."""

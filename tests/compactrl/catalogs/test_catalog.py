@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -184,6 +185,28 @@ def test_what_cannot_be_selected(opened):
         choice.select(opened, 100, "luck")
     with pytest.raises(InputError, match=r"--episodes 0"):
         evaluation.evaluate_all(opened, episodes=0)
+
+
+def test_an_architecture_is_chosen_by_what_the_environment_measures(opened):
+    """The highest mean of a measure, or the lowest where that is better; an unknown one is told what there is."""
+    spec = replace(opened.spec, measures=("error", "reach"), lower_is_better=("error",))
+    measured = opened._replace(spec=spec)
+    evaluation.evaluate_all(opened, episodes=3)
+    with pytest.raises(InputError, match=r"--by error needs the error of every architecture that fits"):
+        choice.select(measured, 100, "error")
+    path = opened.run.path / "architectures.json"
+    table = json.loads(path.read_text())
+    for place, row in enumerate(table["architectures"]):
+        row |= {"error_mean": [0.3, 0.1, 0.1][place % 3], "reach_mean": [0.3, 0.1, None][place % 3]}
+    path.write_text(json.dumps(table))
+    rows = [row for row in table["architectures"] if row["parameters"] <= 100]
+    for by, value, order in (("error", 0.1, "lowest"), ("reach", 0.3, "highest")):
+        result = choice.select(measured, 100, by)
+        first = next(row for row in rows if row[f"{by}_mean"] == value)
+        assert result["widths"] == first["widths"]
+        assert result["why"].startswith(f"the {order} mean {by} of the {len(rows)} that fit")
+    with pytest.raises(InputError, match=r"--by eror: .* or error, reach, which .* measures. Did you mean 'error'"):
+        choice.select(measured, 100, "eror")
 
 
 def test_a_run_of_one_architecture_has_no_table(tmp_path):

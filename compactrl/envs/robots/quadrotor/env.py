@@ -66,6 +66,7 @@ class Quadrotor:
     metadata: ClassVar[dict[str, Any]] = {
         "render_modes": ["rgb_array"],
         "measures": ("position_rmse", "settled_rmse", "crashed"),
+        "lower_is_better": ("position_rmse", "settled_rmse", "crashed"),
     }
 
     def __init__(self, num_lanes: int, **options: Any) -> None:

@@ -183,6 +183,17 @@ def test_names_of_measures_are_words_that_are_not_taken(walk, monkeypatch):
             describe(walk, "gymnasium")
 
 
+@pytest.mark.parametrize("engine", ["batched", "gymnasium"])
+def test_measures_that_are_better_the_lower_they_are_must_be_measures(walk, monkeypatch, engine):
+    monkeypatch.setattr(Walk, "metadata", {"measures": ["place"], "lower_is_better": ["place"]})
+    assert describe(walk, engine).lower_is_better == ("place",)
+    monkeypatch.setattr(Walk, "metadata", {"measures": ["place"], "lower_is_better": ["palce"]})
+    with pytest.raises(
+        InputError, match=r"lower_is_better \['palce'\]: expected names of its measures, which are place"
+    ):
+        describe(walk, engine)
+
+
 @pytest.mark.filterwarnings("ignore:.*WARN")
 def test_there_is_no_camera():
     made = gymnasium.make("compactrl/PointMass-v0", render_mode="rgb_array")
