@@ -18,12 +18,12 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
 
     Args:
         batched: the class, as it was registered.
-        render_mode: of no use, since batched environments have no camera; whoever renders is told so.
+        render_mode: `rgb_array`; where the class has no method `render(lane)`, whoever renders is told so.
         options: of the environment.
     """
 
-    def __init__(self, batched: Any, render_mode: str | None = None, **options: Any) -> None:  # noqa: ARG002
-        self._lane = batched(1, **options)
+    def __init__(self, batched: Any, render_mode: str | None = None, **options: Any) -> None:
+        self._lane, self.render_mode = batched(1, **options), render_mode
         self.observation_space, self.action_space = self._lane.observation_space, self._lane.action_space
         self.metadata = {"render_modes": [], **getattr(self._lane, "metadata", {})}
         self.observation_names = tuple(getattr(self._lane, "observation_names", ()))
@@ -46,9 +46,16 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
         info = {name: float(values[0]) for name, values in measures.items()}
         return self._flat(observation), float(reward[0]), bool(terminated[0]), False, info
 
-    def render(self) -> None:
-        """Raise NotImplementedError."""
-        raise NotImplementedError("batched environments have no camera")
+    def render(self) -> Any:
+        """Return an image (height, width, 3) of the lane.
+
+        Raises:
+            NotImplementedError: the class draws none.
+        """
+        draw = getattr(self._lane, "render", None)
+        if draw is None:
+            raise NotImplementedError("this batched environment has no camera: its class has no method render(lane)")
+        return draw(0)
 
     def close(self) -> None:
         """Close it, where that is something to do."""

@@ -21,6 +21,7 @@ from compactrl.envs.robots.quadrotor.dynamics import ATTITUDE, MOTORS, POSITION,
 from compactrl.envs.robots.quadrotor.goals import Goals
 from compactrl.envs.robots.quadrotor.noise import Noise
 from compactrl.envs.robots.quadrotor.options import Options, options_of, place_of
+from compactrl.envs.robots.quadrotor.picture import LARGER, Flight
 from compactrl.envs.robots.quadrotor.room import DRAWS, HIGH, LOW, REBOUNDS, beyond_walls, rebound, stand
 from compactrl.errors import InputError
 from compactrl.types import Floats, Integers
@@ -91,6 +92,7 @@ class Quadrotor:
         """(L,) who is on the floor."""
         self._crashed = np.zeros(num_lanes, bool)
         self._squares, self._late_squares = np.zeros((2, num_lanes))
+        self._flights: dict[int, Flight] = {}  # of lanes that are drawn
 
     def reset(self, lanes: Integers, seeds: Integers, tasks: Floats | None) -> Floats:
         """Begin episodes; a task (3,) is the goal of `static`, or where `dynamic` and `bezier` begin."""
@@ -107,6 +109,7 @@ class Quadrotor:
     def _begin(self, lane: int, seed: int, goal: Floats | None) -> None:
         generator = np.random.default_rng(seed)
         self._generators[lane] = generator
+        self._flights.pop(lane, None)
         self.goals.begin(lane, generator, goal)
         spread = self.options.spread
         position = self.goals.position[:, lane] + generator.uniform(-1.0, 1.0, 3) * spread
@@ -221,6 +224,17 @@ class Quadrotor:
             "settled_rmse": np.where(late > 0, settled, error),
             "crashed": self._crashed[which].astype(np.float64),
         }
+
+    def render(self, lane: int) -> NDArray[np.uint8]:
+        """Return a picture (600, 800, 3) of a lane: its path and its goal's, as far as they have been drawn before."""
+        if lane not in self._flights:
+            self._flights[lane] = Flight(*self.goals.view(lane))
+        position, goal = self.state[POSITION, lane], self.goals.position[:, lane]
+        matrix = dynamics.rotation(self.state[ATTITUDE, lane : lane + 1])[:, 0].reshape(3, 3)
+        x, y, z = position - goal
+        away, speed = np.sqrt(x * x + y * y + z * z), np.sqrt((self.state[VELOCITY, lane] ** 2).sum())
+        told = f"{away:.2f} m from the goal, {speed:.2f} m/s; squares of 1 m, quadrotor {LARGER:g} times its size"
+        return self._flights[lane].picture(position, matrix, goal, told)
 
     def _look(self, which: Any, state: Floats, drawn: Floats | None) -> Floats:
         """Return observations (n, O) of states (17, n), with noise drawn (13, n) where there is some."""

@@ -136,6 +136,13 @@ class Goals:
         if len(bent):
             self._move_along(lanes[bent], steps[bent])
 
+    def view(self, lane: int) -> tuple[Floats, float]:
+        """Return the middle of what a lane's goals pass through (3,), and how far around it they go, m."""
+        kind = self._kind[lane]
+        if kind == BEZIER:
+            return np.array([0.0, 0.0, 4.0]), 5.5
+        return (np.array([1.0, 0.0, 1.6]), 3.4) if kind == LISSAJOUS else (self._center * [0.5, 0.5, 0.8], 2.6)
+
     def _wait(self, generator: np.random.Generator) -> int:
         return round(float(generator.uniform(*SECONDS_BETWEEN)) * self._rate)
 

@@ -198,7 +198,7 @@ def test_measures_that_are_better_the_lower_they_are_must_be_measures(walk, monk
 def test_there_is_no_camera():
     made = gymnasium.make("compactrl/PointMass-v0", render_mode="rgb_array")
     made.reset()
-    with pytest.raises(NotImplementedError, match="batched environments have no camera"):
+    with pytest.raises(NotImplementedError, match="this batched environment has no camera"):
         made.render()
 
 
