@@ -1,0 +1,242 @@
+"""Flights of the Crazyflie: policies and the controllers that pilots know, over the same goals from the same starts.
+
+    python -m experiments.flight [SETTING …] [--seeds 0,1,2]
+
+trains settings, one after the other (an interrupted one goes on where it was, a finished one is not repeated), then
+flies every policy that has been trained, and the firmware's controllers, and writes `results/flight/flights.json` and
+`results/flight/paths.png`. Without settings it flies what is there. Returns and errors are of 100 flights without
+noise; the last column is of 100 with noise, and with masses, inertias and motors drawn from their whole ranges.
+
+    python -m experiments.flight --speed
+
+measures control steps a second, in seconds of the processor.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from compactrl.envs.robots.quadrotor import ENV, Quadrotor
+from compactrl.runs.run import Run
+from compactrl.storage.files import write_json
+from compactrl.types import Floats
+from experiments.pilots import OPTIONS, RATE, Cascade, Geometric, Pilot
+from experiments.returns import RUNS
+from experiments.searching import finished_run
+
+RESULTS = Path(__file__).parent / "results" / "flight"
+FLIGHTS = 100
+SECONDS = 15.0
+SEED = 1000
+"""Of the first flight; no search uses these."""
+SCENARIOS = ("static", "dynamic", "lissajous", "bezier", "figure-eight")
+RANDOMISED = {"scenario": "mixture", "randomise": 1.0}
+PILOTS: dict[str, Callable[[Quadrotor], Pilot]] = {
+    "PID cascade": Cascade,
+    "geometric, position": Geometric,
+    "geometric, full state": lambda env: Geometric(env, full_state=True),
+}
+MEASURES = ("position_rmse", "settled_rmse", "crashed")
+
+CMAES = {"es": "cmaes", "population": 512, "num_envs": 512, "sigma": 0.3}
+STATIC = {"env": ENV, "env_options": {"scenario": "static"}}
+MIXTURE = {"env": ENV, "env_options": {"scenario": "mixture"}}
+VELOCITY = {"env": ENV, "env_options": {"scenario": "mixture", "observe_goal_velocity": True}}
+RANDOM = {"env": ENV, "env_options": {"scenario": "mixture", "randomise": 1.0}}
+FOUR = {"method": "unstructured", "hidden": "4", **CMAES}
+CHROMATIC = {"method": "chromatic", "partitions": 17, "hidden": "8"}
+HYPERPPO = {"method": "hyperppo", "deviation": "common", "steps": 100e6}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "four-static": {**STATIC, **FOUR, "steps": 60e6, "max_episode_steps": 400},
+    "chromatic-static": {**STATIC, **CHROMATIC, "steps": 60e6, "max_episode_steps": 400},
+    "four-mixture": {**MIXTURE, **FOUR, "steps": 200e6, "max_episode_steps": 800},
+    "four-velocity": {**VELOCITY, **FOUR, "steps": 200e6, "max_episode_steps": 800},
+    "four-random": {**RANDOM, **FOUR, "steps": 200e6, "max_episode_steps": 800},
+    "chromatic-random": {**RANDOM, **CHROMATIC, "steps": 200e6, "max_episode_steps": 800},
+    "toeplitz-random": {**RANDOM, "method": "toeplitz", "hidden": "8", "steps": 200e6, "max_episode_steps": 800},
+    "linear-random": {**RANDOM, "method": "linear", "steps": 200e6, "max_episode_steps": 800},
+    "ppo-four-static": {**STATIC, "method": "ppo", "hidden": "4", "steps": 50e6},
+    "ppo-baseline": {**MIXTURE, "method": "ppo", "hidden": "512,512", "steps": 100e6},
+    "hyperppo-static": {**STATIC, **HYPERPPO},
+    "hyperppo-mixture": {**MIXTURE, **HYPERPPO},
+    "hyperppo-velocity": {**VELOCITY, **HYPERPPO},
+    "hyperppo-random": {**RANDOM, **HYPERPPO},
+}
+"""Options of a search by name. Evolution trains on short flights: the way to the goal is what is hard to learn."""
+
+
+def fly(env: Quadrotor, act: Callable[[Floats], Floats], seconds: float = SECONDS) -> tuple[dict[str, Floats], Floats]:
+    """Fly a flight in each lane; returns returns and measures by name, (L,), and paths (T, 2, 3, L), flown and wanted.
+
+    Args:
+        env: is flown.
+        act: observations (L, O) → actions (L, 4).
+        seconds: of a flight.
+    """
+    count = env.state.shape[1]
+    lanes = np.arange(count)
+    seen, total, paths = env.reset(lanes, SEED + lanes, None), np.zeros(count), []
+    steps = round(seconds * env.options.control_rate) + 1
+    every = max(1, round(env.options.control_rate / 20))
+    for step in range(steps):
+        seen, reward, _, measures = env.step(lanes, act(seen))
+        total += reward
+        if step % every == 0:
+            paths.append(np.stack([env.state[:3], env.goals.position]))
+    return {"return": total, **measures}, np.array(paths)
+
+
+def told(flown: dict[str, Floats]) -> dict[str, float]:
+    """Return the means, and the deviation of the return, as JSON values."""
+    means = {f"{name}_mean": float(values.mean()) for name, values in flown.items()}
+    return {**means, "return_std": float(flown["return"].std(ddof=1))}
+
+
+def fly_pilot(name: str, flights: int = FLIGHTS, seconds: float = SECONDS) -> tuple[dict[str, Any], dict[str, Floats]]:
+    """Fly one of the firmware's controllers over every scenario; returns a row, and paths of the first flight."""
+    row: dict[str, Any] = {"name": name, "kind": "pilot", "rate": RATE, "scenarios": {}}
+    paths = {}
+    for scenario in SCENARIOS:
+        env = Quadrotor(flights, **OPTIONS, scenario=scenario)
+        pilot = PILOTS[name](env)
+        flown, way = fly(env, lambda _, pilot=pilot: pilot(), seconds)
+        row["scenarios"][scenario], paths[scenario] = told(flown), way[:, :, :, 0]
+    env = Quadrotor(flights, **{**OPTIONS, **RANDOMISED, "noise": True})
+    pilot = PILOTS[name](env)
+    row["randomised"] = told(fly(env, lambda _: pilot(), seconds)[0])
+    return row, paths
+
+
+def fly_run(run: Run, name: str, flights: int = FLIGHTS) -> tuple[dict[str, Any], dict[str, Floats]]:
+    """Fly a run's policy over every scenario; as `fly_pilot`."""
+    given = {key: value for key, value in run.config["env_options"].items() if key == "observe_goal_velocity"}
+    summary, policy = run.summary, run.policy
+    row: dict[str, Any] = {
+        "name": name,
+        "kind": "policy",
+        "seed": run.config["seed"],
+        "trained_on": run.config["env_options"].get("scenario", "mixture"),
+        "observations": policy.shape[0],
+        **{key: summary[key] for key in ("method", "parameters", "bytes", "env_steps", "seconds")},
+        "scenarios": {},
+    }
+    paths = {}
+    for scenario in SCENARIOS:
+        flown, way = fly(Quadrotor(flights, **given, scenario=scenario, noise=False), policy)
+        row["scenarios"][scenario], paths[scenario] = told(flown), way[:, :, :, 0]
+    row["randomised"] = told(fly(Quadrotor(flights, **given, **RANDOMISED), policy)[0])
+    return row, paths
+
+
+def speed(lanes: int = 512, steps: int = 300, repeats: int = 5) -> dict[str, Any]:
+    """Return control steps a second of the processor: of dynamics and reward alone, and with noise; the best of all."""
+    rates = {}
+    for name, noise in (("dynamics and reward", False), ("with noise", True)):
+        env, every = Quadrotor(lanes, scenario="static", noise=noise), np.arange(lanes)
+        best = np.inf
+        for _ in range(repeats):
+            env.reset(every, every, None)
+            begun = time.process_time()
+            for _ in range(steps):
+                env.step(every, np.full((lanes, 4), 2 / 1.9 - 1))
+            best = min(best, time.process_time() - begun)
+        rates[name] = lanes * steps / best
+    return {"lanes": lanes, "steps_per_cpu_second": rates, "with a policy": policy_speed(lanes, steps, repeats)}
+
+
+def policy_speed(lanes: int, steps: int, repeats: int) -> float:
+    """Return the same of policies with four neurons, a lane each, as a search evaluates them, without noise."""
+    from compactrl.envs.registry import describe
+    from compactrl.evaluation.local import LocalEvaluator
+    from compactrl.types import Layer, Normalizer, Stacked, Trials
+
+    spec = describe(ENV, max_episode_steps=steps, kwargs={"scenario": "static", "noise": False})
+    normal = np.random.default_rng(0).standard_normal
+    layers = tuple(
+        Layer(0.05 * normal((lanes, *shape)).astype(np.float32), np.zeros((lanes, shape[0]), np.float32))
+        for shape in ((4, 18), (4, 4))
+    )
+    trials = Trials(Stacked(layers), Normalizer(np.zeros(18), np.ones(18)), np.zeros((lanes, 0), np.int64))
+    evaluator, best = LocalEvaluator(spec, lanes, np.random.SeedSequence(0), 1), np.inf
+    try:
+        for _ in range(repeats):
+            begun = time.process_time()
+            evaluator.evaluate(trials)
+            best = min(best, time.process_time() - begun)
+    finally:
+        evaluator.close()
+    return lanes * steps / best
+
+
+def draw(paths: dict[str, dict[str, Floats]], place: Path) -> None:
+    """Draw the paths of the first flight, as seen from above, by scenario."""
+    from matplotlib.figure import Figure
+
+    shown = ("static", "lissajous", "bezier", "figure-eight")
+    figure = Figure(figsize=(12, 10), layout="constrained")
+    for axes, scenario in zip(figure.subplots(2, 2).flat, shown, strict=True):
+        for number, (name, ways) in enumerate(paths.items()):
+            flown, wanted = ways[scenario][:, 0], ways[scenario][:, 1]
+            if not number:
+                axes.plot(wanted[:, 0], wanted[:, 1], color="black", linewidth=3, alpha=0.3, label="wanted")
+            axes.plot(flown[:, 0], flown[:, 1], linewidth=1.2, label=name)
+        axes.set(title=scenario, xlabel="x [m]", ylabel="y [m]", aspect="equal")
+    figure.axes[0].legend(fontsize=8)
+    figure.savefig(place, dpi=110)
+
+
+def main(
+    settings: Annotated[list[str] | None, typer.Argument(help="What is trained; without any, nothing is.")] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
+    threads: Annotated[int, typer.Option(min=0, help="Threads of a search; 0 for every core.")] = 0,
+    flights: Annotated[int, typer.Option(min=2, help="Flights of each, over each scenario.")] = FLIGHTS,
+    only_train: Annotated[bool, typer.Option("--only-train", help="Fly nothing.")] = False,
+    measure_speed: Annotated[bool, typer.Option("--speed", help="Measure steps a second, and do no more.")] = False,
+) -> None:
+    """Train settings, fly everything, and write tables and plots."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    if measure_speed:
+        measured = speed()
+        write_json(RESULTS / "speed.json", measured)
+        print(json.dumps(measured, indent=2))
+        return
+    for name in settings or []:
+        if name not in SETTINGS:
+            raise SystemExit(f"no setting '{name}': there are {', '.join(SETTINGS)}")
+        for seed in map(int, seeds.split(",")):
+            options = {**SETTINGS[name], "steps": int(SETTINGS[name]["steps"]), "seed": seed, "threads": threads}
+            finished_run(RUNS / "flight" / f"{name}-{seed}", options)
+    if only_train:
+        return
+    rows, paths = [], {}
+    for name in PILOTS:
+        row, paths[name] = fly_pilot(name, flights)
+        rows.append(row)
+        print(_line(row))
+    for place in sorted((RUNS / "flight").glob("*/summary.json")):
+        run = Run(place.parent)
+        name = place.parent.name
+        row, paths[name] = fly_run(run, name.rpartition("-")[0], flights)
+        rows.append(row)
+        print(_line(row))
+    write_json(RESULTS / "flights.json", {"flights": flights, "rows": rows})
+    draw(paths, RESULTS / "paths.png")
+
+
+def _line(row: dict[str, Any]) -> str:
+    parts = [
+        f"{scenario} {values['return_mean']:.2f} ({100 * values['position_rmse_mean']:.0f} cm)"
+        for scenario, values in row["scenarios"].items()
+    ]
+    return f"{row['name']}: {', '.join(parts)}; randomised: {100 * row['randomised']['crashed_mean']:.0f} % crash"
+
+
+if __name__ == "__main__":
+    typer.run(main)
