@@ -48,6 +48,10 @@ ERROR_COST, ACTION_COST, TILT_COST, SPIN_COST, FLOOR_COST = 1.0, 0.05, 1.0, 0.1,
 """Of metres from the goal, of the action's norm, of minus the cosine of the tilt, of rad/s, of being on the floor."""
 
 
+OFF = 1e-24
+"""Of full thrust, from a motor that is off."""
+
+
 class Quadrotor:
     """Quadrotors that are to be where their goals are.
 
@@ -156,7 +160,8 @@ class Quadrotor:
         """Move states (17, n) on by a control step; returns whether anyone was on the floor in it."""
         command = action * 0.5
         command += 0.5
-        root = np.sqrt(command)
+        # Motors that are off spin down to next to nothing: on the way to nothing lie denormal numbers, which are slow.
+        root = np.sqrt(np.maximum(command, OFF, out=command))
         push = None
         if self._noise is not None and drawn is not None:
             push = self._noise.push(which, drawn) * command

@@ -10,6 +10,7 @@ from compactrl.envs.robots import Quadrotor
 from compactrl.envs.robots.quadrotor import ENV
 from compactrl.envs.robots.quadrotor.goals import SCENARIOS
 from compactrl.envs.robots.quadrotor.noise import CHUNK
+from compactrl.envs.robots.quadrotor.picture import FLOWN, SIZE, SMOOTHING, WANTED, Flight
 from compactrl.errors import InputError
 
 HOVER = 2 / 1.9 - 1
@@ -241,3 +242,32 @@ def test_a_state_that_is_no_number_stays_with_its_lane():
     seen, reward, _, _ = env.step(lanes, np.full((3, 4), HOVER))
     assert list(np.isnan(reward)) == [False, True, False]
     assert np.isfinite(seen[[0, 2]]).all()
+
+
+def test_a_picture_shows_the_path_flown_beside_the_path_wanted():
+    made = gymnasium.make(ENV, scenario="lissajous", noise=False, spread=1.0, render_mode="rgb_array")
+
+    def pixels():
+        shown = made.render().astype(int)
+        return [int((np.abs(shown - color).sum(axis=2) < 150).sum()) for color in (FLOWN, WANTED)]
+
+    made.reset(seed=1)
+    first = pixels()
+    for step in range(121):
+        made.step(np.full(4, 0.2, np.float32))
+        if step % 20 == 0:
+            made.render()
+    assert made.render().shape == (600, 800, 3)
+    assert (np.array(pixels()) > np.array(first) + 30).all()
+    made.reset(seed=1)
+    assert pixels() == first
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_camera_sees_where_goals_and_quadrotors_are(scenario):
+    env = Quadrotor(8, scenario=scenario, noise=False)
+    env.reset(np.arange(8), np.arange(8), None)
+    for lane in range(8):
+        flight = Flight(*env.goals.view(lane))
+        places = np.array(flight._seen(np.stack([env.state[:3, lane], env.goals.position[:, lane]])))
+        assert ((places > 0) & (places < np.array(SIZE) * SMOOTHING)).all()
