@@ -25,7 +25,8 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012  (each has its own as well)
 
     def __init__(self, batched: Any, render_mode: str | None = None, **options: Any) -> None:
-        self._lane, self.render_mode = batched(1, **options), render_mode
+        self._lane = batched(1, **options)
+        self.render_mode = render_mode if hasattr(self._lane, "render") else None
         self.observation_space, self.action_space = self._lane.observation_space, self._lane.action_space
         self.metadata = {"render_modes": [], **getattr(self._lane, "metadata", {})}
         self.observation_names = tuple(getattr(self._lane, "observation_names", ()))
