@@ -54,11 +54,11 @@ MIXTURE = {"env": ENV, "env_options": {"scenario": "mixture"}}
 VELOCITY = {"env": ENV, "env_options": {"scenario": "mixture", "observe_goal_velocity": True}}
 RANDOM = {"env": ENV, "env_options": {"scenario": "mixture", "randomise": 1.0}}
 FOUR = {"method": "unstructured", "hidden": "4", **CMAES}
-CHROMATIC = {"method": "chromatic", "partitions": 17, "hidden": "8"}
+CHROMATIC = {"method": "chromatic", "partitions": 17, "hidden": "8", **NEAR_HOVER, "radius": 1.0}
 HYPERPPO = {"method": "hyperppo", "deviation": "common", "steps": 100e6}
 SETTINGS: dict[str, dict[str, Any]] = {
     "four-static": {**STATIC, **FOUR, "steps": 100e6, "max_episode_steps": 300, "reevaluations": 30},
-    "chromatic-static": {**STATIC, **CHROMATIC, **NEAR_HOVER, "steps": 30e6, "max_episode_steps": 300},
+    "chromatic-static": {**STATIC, **CHROMATIC, "steps": 100e6, "max_episode_steps": 300},
     "four-mixture": {**MIXTURE, **FOUR, "steps": 200e6, "max_episode_steps": 800},
     "four-velocity": {**VELOCITY, **FOUR, "steps": 200e6, "max_episode_steps": 800},
     "four-random": {**RANDOM, **FOUR, "steps": 200e6, "max_episode_steps": 800},
