@@ -12,7 +12,6 @@ from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError, InputError
 from compactrl.learners.base import shipped_theta
 from compactrl.learners.moments import identity, seen_in
-from compactrl.learners.options import OffPolicyOptions
 from compactrl.methods.settings import Settings, method_of
 from compactrl.policies.architectures import Widths, designs_of, memory_dimension, parameters
 from compactrl.policies.policy import Policy
@@ -123,9 +122,8 @@ def open_catalog(run: Run) -> Catalog:
     iteration, state = found
     if state["settled"] is not None:
         raise InputError(f"{run.path} has settled on one architecture: evaluate it without --architectures")
-    normalized = isinstance(settings.learner, OffPolicyOptions) and settings.learner.normalize_observations
     size = setup.spec.observation_size
-    normalizer = seen_in(state, size).normalizer if normalized else identity(size)
+    normalizer = seen_in(state, size).normalizer if settings.learner.normalizes else identity(size)
     theta = shipped_theta(state).astype(np.float32)
     return Catalog(run, settings, setup.spec, hypernet, theta, normalizer, iteration, int(state["env_steps"]))
 

@@ -28,6 +28,10 @@ class Kind(NamedTuple):
     distribution: Callable[[Any, ActionSpec], Distribution] = lambda *_: Deterministic()
     """Of the learner's options and the environment's actions; it says how many outputs a policy has. A learner that
     learns deviations beside the policy puts another one in its place in each iteration."""
+    evolves: bool = False
+    """Whether it has an evolution strategy, with options of its own."""
+    imitates: bool = False
+    """Whether it imitates a teacher, which its options name."""
 
     def load(self) -> type[Learner]:
         """Import the learner."""
@@ -41,11 +45,11 @@ def _squashed_gaussian(options: SacOptions, action: ActionSpec) -> Distribution:
 
 
 LEARNERS: dict[str, Kind] = {
-    "evolution": Kind(EvolutionOptions, "evolution:EvolutionLearner"),
+    "evolution": Kind(EvolutionOptions, "evolution:EvolutionLearner", evolves=True),
     "sac": Kind(SacOptions, "sac:SacLearner", _squashed_gaussian),
     "td3": Kind(Td3Options, "td3:Td3Learner"),
     "ddpg": Kind(DdpgOptions, "td3:Td3Learner"),
-    "distill": Kind(DistillOptions, "distill:DistillLearner"),
+    "distill": Kind(DistillOptions, "distill:DistillLearner", imitates=True),
 }
 
 __all__ = ["LEARNERS", "Kind", "Learner", "LearnerContext"]

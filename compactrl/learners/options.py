@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from copy import copy
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from es import STRATEGIES
+
+if TYPE_CHECKING:
+    from compactrl.envs.spec import EnvironmentSpec
 
 DEFAULT_LANES = 160
 """Enough: in blocks of 80, a core hides the cost of handing over commands. 320 lanes are no faster."""
@@ -41,6 +44,15 @@ class Options(BaseModel):
         """How many environments, by default."""
         return 8
 
+    @property
+    def normalizes(self) -> bool:
+        """Whether policies see observations through a normaliser of the learner's own."""
+        return bool(getattr(self, "normalize_observations", False))
+
+    def completed(self, spec: EnvironmentSpec) -> Self:  # noqa: ARG002  (most follow from no environment)
+        """Return the options with what the environment decides, where it was not given."""
+        return self
+
 
 class EvolutionOptions(Options):
     """Options of learning by an evolution strategy."""
@@ -65,6 +77,10 @@ class EvolutionOptions(Options):
         """One for each evaluation of a generation, up to a limit."""
         return min(self.population, DEFAULT_LANES)
 
+    def completed(self, spec: EnvironmentSpec) -> Self:
+        """Return the options with the environment's own alive bonus, where none was given."""
+        return self if self.alive_bonus is not None else self.model_copy(update={"alive_bonus": spec.alive_bonus})
+
 
 class GradientOptions(Options):
     """What every learner by gradients takes."""
@@ -74,7 +90,7 @@ class GradientOptions(Options):
     )
     actor_learning_rate_decay: float = Field(
         1.0,
-        gt=0,
+        ge=0,
         le=1,
         description="Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none."
         " A larger budget on resume raises it again.",
@@ -90,6 +106,12 @@ class GradientOptions(Options):
     batch_size: int = Field(
         256, ge=1, description="Transitions per update; split among the architectures that learn together."
     )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained: auto, cpu or cuda.")
+
+
+class ReplayOptions(GradientOptions):
+    """What every learner from a replay buffer takes."""
+
     updates_per_step: float = Field(1.0, gt=0, description="Gradient updates per environment step.")
     iteration_steps: int = Field(
         1000,
@@ -100,10 +122,9 @@ class GradientOptions(Options):
     save_replay: bool = Field(
         True, description="Save the replay buffer in checkpoints; without it a resumed search starts with an empty one."
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained: auto, cpu or cuda.")
 
 
-class OffPolicyOptions(GradientOptions):
+class OffPolicyOptions(ReplayOptions):
     """What every off-policy learner takes."""
 
     critic_hidden: Hidden = Field((256, 256), description="Widths of the critics' hidden layers.")
@@ -196,7 +217,7 @@ DdpgOptions = _with_defaults(
 """TD3's with other defaults."""
 
 
-class DistillOptions(GradientOptions):
+class DistillOptions(ReplayOptions):
     """Options of imitating a teacher."""
 
     teacher: Annotated[str, BeforeValidator(_absolute)] = Field(
