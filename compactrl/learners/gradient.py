@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -69,9 +69,11 @@ class GradientLearner(Learner):
     """
 
     needs_transitions = True
+    takes_discrete: ClassVar[bool] = False
+    """Whether it learns discrete actions."""
 
     def __init__(self, context: LearnerContext) -> None:
-        check(context)
+        check(context, self.takes_discrete)
         initial_seed, own_seed = context.seed.spawn(2)
         options: GradientOptions = context.options
         self.options, self.lanes, self.actions = options, context.lanes, context.spec.action.size
@@ -246,7 +248,7 @@ class GradientLearner(Learner):
         self.generator.bit_generator.state = state["generator"]
 
 
-def check(context: LearnerContext) -> None:
+def check(context: LearnerContext, takes_discrete: bool) -> None:
     """Raise InputError where learning by gradients is not for this environment or these options."""
     spec, method, meta = context.spec, context.method, context.meta_batch.size
     device_of(context.options.device)
@@ -255,9 +257,9 @@ def check(context: LearnerContext) -> None:
             f"{spec.id} has actions without bounds: --method {method} scales actions to bounds; "
             "evolved methods do not (compactrl methods)"
         )
-    if spec.action.kind != "box":
+    if spec.action.kind != "box" and not takes_discrete:
         raise InputError(
-            f"{spec.id} has discrete actions: --method {method} needs others. Evolved methods "
+            f"{spec.id} has discrete actions: --method {method} needs others. --method ppo and evolved methods "
             "take both (compactrl methods)"
         )
     if meta > context.lanes:

@@ -154,6 +154,60 @@ class OffPolicyOptions(ReplayOptions):
     )
 
 
+class PpoOptions(GradientOptions):
+    """Options of proximal policy optimisation."""
+
+    actor_learning_rate_decay: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Linear learning-rate decay of policy and value function: share that is left at the end of the "
+        "budget; 1 is none. A larger budget on resume raises it again.",
+    )
+    n_steps: int = Field(128, ge=1, description="Environment steps in every lane per iteration.")
+    n_epochs: int = Field(10, ge=1, description="How often the updates of an iteration go through its transitions.")
+    gamma: float = Field(0.99, ge=0, lt=1, description="Discount factor per step.")
+    gae_lambda: float = Field(0.95, ge=0, le=1, description="Lambda of generalised advantage estimation.")
+    clip_range: float = Field(0.2, gt=0, lt=1, description="How far from 1 the ratio of probabilities is clipped.")
+    clip_range_vf: float = Field(
+        0.0, ge=0, description="How far from its value before the iteration a value is clipped; 0 is no clip."
+    )
+    ent_coef: float = Field(0.0, ge=0, description="Weight of the entropy in the policy's loss.")
+    max_grad_norm: float = Field(
+        0.5, ge=0, description="Largest norm of the policy's gradient, and of the value function's; 0 is no limit."
+    )
+    target_kl: float = Field(
+        0.0,
+        ge=0,
+        description="KL divergence from the policy that acted, at which an iteration's updates end, or for which the "
+        "learning rate adapts; 0 is none.",
+    )
+    adaptive_learning_rate: bool = Field(
+        False,
+        description="Adapt the learning rates to --target-kl after every epoch, in place of ending the updates.",
+    )
+    normalize_observations: bool = Field(
+        True, description="Normalise observations by their running mean and standard deviation."
+    )
+    normalize_returns: bool = Field(
+        True, description="Divide rewards by the running standard deviation of discounted returns."
+    )
+    deviation: Literal["common", "per-architecture", "state"] = Field(
+        "common",
+        description="Standard deviations of actions while policies act: one vector for all, one for each architecture, "
+        "or outputs of the policy, which are dropped at the end.",
+    )
+    log_std_init: float = Field(0.0, description="Logarithm of the first standard deviations.")
+    critic_hidden: Hidden = Field((64, 64), description="Widths of the value function's hidden layers.")
+    critic_activation: Literal["tanh", "relu"] = Field("tanh", description="Activation of the value function.")
+    critic_learning_rate: float = Field(3e-4, gt=0, description="Adam's learning rate for the value function.")
+
+    @property
+    def default_lanes(self) -> int:
+        """Enough that a policy sees many parts of its episodes in an iteration, few enough to learn often."""
+        return 16
+
+
 class SacOptions(OffPolicyOptions):
     """Options of soft actor-critic."""
 

@@ -125,6 +125,29 @@ _HYPERNET_PAPER = {
 """The public code of Hegde & Sukhatme 2022, as far as SAC and DDPG share it."""
 
 
+_PPO = {
+    NO_CHOICE: Choice(
+        "plain",
+        defaults={**_GRADIENT, "hidden": (64, 64), "activation": "tanh", "initialization": "orthogonal"},
+    )
+}
+"""As practitioners have it, but for the number of lanes."""
+
+_HYPERPPO = {
+    **_GRADIENT,
+    "steps": 20_000_000,
+    "widths": (4, 8, 16, 32, 64, 128, 256),
+    "num_envs": 128,
+    "anchor_share": 0.0,
+    "n_steps": 64,
+    "batch_size": 2048,
+    "n_epochs": 5,
+    "actor_learning_rate": 1e-3,
+    "critic_learning_rate": 1e-3,
+    "critic_hidden": (128, 128),
+}
+
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     dict(
         (
@@ -183,6 +206,19 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _gradient("sac", "a plain network by soft actor-critic (Haarnoja et al. 2018)", _PLAIN, learners=("sac",)),
             _gradient("td3", "a plain network by TD3 (Fujimoto et al. 2018)", _PLAIN, learners=("td3",)),
             _gradient("ddpg", "a plain network by DDPG (Lillicrap et al. 2016)", _PLAIN, learners=("ddpg",)),
+            _gradient("ppo", "a plain network by PPO (Schulman et al. 2017)", _PPO, learners=("ppo",)),
+            _gradient(
+                "hyperppo",
+                "a graph hypernetwork writes policies, by PPO (Hegde, Huang & Sukhatme 2023)",
+                {
+                    "depth-uniform": Choice("hypernet", "stratified", _HYPERPPO),
+                    "inverse-depth": Choice("hypernet", "inverse-stratum", _HYPERPPO),
+                    "uniform": Choice("hypernet", "cycle", _HYPERPPO),
+                },
+                learners=("ppo",),
+                meta_batch=True,
+                hidden=(),
+            ),
             _gradient(
                 "distill",
                 "a plain network imitates the policy of another run",

@@ -154,7 +154,7 @@ def _parts(method: Method, choice: Choice, decided: Mapping[str, str]) -> dict[s
     if "es" in decided:
         parts["strategy"] = _named("es", decided["es"], STRATEGIES).Options
     if method.meta_batch:
-        parts["meta_batch"] = MetaBatchOptions
+        parts["meta_batch"] = LEARNERS[decided["learner"]].MetaBatch
     return parts
 
 

@@ -51,6 +51,32 @@ class Stochastic(Distribution, Protocol):
         """Return the log probabilities (…,) of actions (…, A)."""
 
 
+class Latent(Distribution, Protocol):
+    """A distribution as on-policy learning sees it: by what was drawn, before any bound.
+
+    The ratio of two densities of an action is that of what was drawn, since the bound's slope is in both.
+    """
+
+    def latent(self, action: Floats) -> Floats:
+        """Return what actions (…, A) were drawn as, (…, A)."""
+
+    def latent_density(self, outputs: Tensor, latent: Tensor) -> Tensor:
+        """Return the log probabilities (…,) of having drawn (…, A)."""
+
+    def entropy(self, outputs: Tensor) -> Tensor:
+        """Return the entropy of what is drawn, (…,)."""
+
+
+FARTHEST = 1 - 2.0**-53
+"""Actions at ±1, in double precision, count as this."""
+NORMAL_ENTROPY = 0.5 + 0.5 * log(2 * pi)
+"""Of a standard normal number."""
+
+
+def _before_tanh(action: Floats) -> Floats:
+    return np.asarray(np.arctanh(np.clip(action, -FARTHEST, FARTHEST)))
+
+
 @dataclass(frozen=True)
 class Deterministic:
     """tanh of the output, plus noise."""
@@ -110,6 +136,18 @@ class SquashedGaussian:
         mean, log_std = self._parts(outputs)
         return self._density(raw, (raw - mean) * (-log_std).exp(), log_std)
 
+    def latent(self, action: Floats) -> Floats:
+        """Return what actions (…, A) were before the tanh."""
+        return _before_tanh(action)
+
+    def latent_density(self, outputs: Tensor, latent: Tensor) -> Tensor:
+        """Return the log probabilities (…,) of numbers before the tanh, (…, A)."""
+        return _normal_density(*self._parts(outputs), latent)
+
+    def entropy(self, outputs: Tensor) -> Tensor:
+        """Return the entropy before the tanh, (…,)."""
+        return (self._parts(outputs)[1] + NORMAL_ENTROPY).sum(-1)
+
     def _parts(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_std = outputs.chunk(2, dim=-1)
         return mean, log_std.clamp(self.log_std_low, self.log_std_high)
@@ -122,6 +160,12 @@ class SquashedGaussian:
         # log(1 - tanh²(u)) = 2 (log 2 - u - softplus(-2u)), which does not round to log 0
         terms = noise.square().mul(-0.5) - log_std - 2 * (log(2) - raw - softplus(-2 * raw))
         return terms.sum(-1) - noise.shape[-1] * 0.5 * log(2 * pi)
+
+
+def _normal_density(mean: Tensor, log_std: Tensor, drawn: Tensor) -> Tensor:
+    """Return the log probabilities (…,) of independent normal numbers (…, A)."""
+    squares = ((drawn - mean) * (-log_std).exp()).square().sum(-1)
+    return squares.mul(-0.5) - (log_std + 0.5 * log(2 * pi)).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -153,11 +197,27 @@ class FreeGaussian:
         """Return the log probabilities (…,) of actions (…, A)."""
         return self.bounds.log_probability(self._joined(outputs), action)
 
+    def latent(self, action: Floats) -> Floats:
+        """Return what actions (…, A) were before the tanh."""
+        return _before_tanh(action)
+
+    def latent_density(self, outputs: Tensor, latent: Tensor) -> Tensor:
+        """Return the log probabilities (…,) of numbers before the tanh, (…, A)."""
+        return _normal_density(outputs, self._log_std(outputs), latent)
+
+    def entropy(self, outputs: Tensor) -> Tensor:
+        """Return the entropy before the tanh, (…,)."""
+        return (self._log_std(outputs) + NORMAL_ENTROPY).sum(-1).expand(outputs.shape[:-1])
+
+    def _log_std(self, outputs: Tensor) -> Tensor:
+        import torch
+
+        return torch.as_tensor(self.log_std, dtype=outputs.dtype, device=outputs.device)
+
     def _joined(self, outputs: Tensor) -> Tensor:
         import torch
 
-        log_std = torch.as_tensor(self.log_std, dtype=outputs.dtype, device=outputs.device)
-        return torch.cat([outputs, log_std.expand_as(outputs)], -1)
+        return torch.cat([outputs, self._log_std(outputs).expand_as(outputs)], -1)
 
 
 @dataclass(frozen=True)
@@ -169,10 +229,11 @@ class Categorical:
         return actions
 
     def act(self, outputs: Floats, noise: Floats) -> Floats:
-        """Return the numbers of the actions (n, 1); noise is Gumbel's, one number per choice, (n, choices)."""
+        """Return the numbers of the actions (n, 1), NaN where outputs are not finite; noise (n, choices): Gumbel's."""
         if noise.shape != outputs.shape:
             raise ValueError(f"expected noise for each choice, {outputs.shape}, got {noise.shape}")
-        return np.asarray(np.argmax(outputs + noise, axis=-1)[:, None], np.float64)
+        chosen = np.argmax(outputs + noise, axis=-1)[:, None]
+        return np.where(np.isfinite(outputs).all(axis=-1, keepdims=True), chosen, np.nan)
 
     def mode(self, outputs: Tensor) -> Tensor:
         """Return the most probable actions (…, 1)."""
@@ -186,3 +247,16 @@ class Categorical:
     def log_probability(self, outputs: Tensor, action: Tensor) -> Tensor:
         """Return the log probabilities (…,) of actions (…, 1)."""
         return outputs.log_softmax(-1).gather(-1, action.long())[..., 0]
+
+    def latent(self, action: Floats) -> Floats:
+        """Return the numbers of the actions, as they are."""
+        return action
+
+    def latent_density(self, outputs: Tensor, latent: Tensor) -> Tensor:
+        """Return the log probabilities (…,) of actions (…, 1)."""
+        return self.log_probability(outputs, latent)
+
+    def entropy(self, outputs: Tensor) -> Tensor:
+        """Return the entropy, (…,)."""
+        log_probability = outputs.log_softmax(-1)
+        return -(log_probability.exp() * log_probability).sum(-1)
