@@ -21,6 +21,8 @@ from compactrl.types import Design, Designs, Floats, Layers, Size
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from compactrl.networks.pullback import PerceptronPullback
+
 
 SMALL_OUTPUT = 0.01
 """Gain of the last layer of an orthogonal beginning."""
@@ -102,6 +104,12 @@ class Plain(Compression):
     def network(self, theta: Tensor, designs: Any) -> PlainNetwork:  # noqa: ARG002  (there is one design)
         """Return the network of a torch theta (P,) as a function that can be trained."""
         return PlainNetwork(theta, self.sizes, self.skeleton.activation)
+
+    def pullback(self, theta: Tensor) -> PerceptronPullback:
+        """Return the network of a torch theta (P,), which it follows, with its gradient."""
+        from compactrl.networks.pullback import PerceptronPullback
+
+        return PerceptronPullback(theta, self.sizes, self.skeleton.activation)
 
 
 class PlainNetwork:

@@ -29,11 +29,14 @@ class Deviations:
     def __init__(self, designs: Designs | None, size: int, initial: float, device: torch.device) -> None:
         rows = 1 if designs is None else len(designs)
         self._places = None if designs is None else {row.tobytes(): place for place, row in enumerate(designs)}
-        self._table = torch.full((rows, size), initial, dtype=torch.float32, device=device)
-        self._first, self._second = torch.zeros_like(self._table), torch.zeros_like(self._table)
-        self._steps = torch.zeros(rows, 1, device=device)
-        self._used = torch.zeros(0, dtype=torch.int64, device=device)
-        self.log_std = self._table
+        table = torch.full((rows, size), initial, dtype=torch.float32, device=device)
+        self._tables = {
+            "log_std": table,
+            "first": torch.zeros_like(table),
+            "second": torch.zeros_like(table),
+            "steps": torch.zeros(rows, 1, device=device),
+        }
+        self.learn(np.zeros((0, 0), np.int64))
 
     def rows(self, designs: Designs) -> Integers:
         """Return the row of each design (n, D), (n,)."""
@@ -43,36 +46,40 @@ class Deviations:
 
     def of(self, designs: Designs) -> Floats:
         """Return the standard deviations of each design (n, D), (n, A)."""
-        return np.asarray(np.exp(self._table.cpu().numpy()[self.rows(designs)].astype(float)))
+        return np.asarray(np.exp(self._tables["log_std"].cpu().numpy()[self.rows(designs)].astype(float)))
 
-    def learn(self, designs: Designs) -> Tensor:
-        """Return which of `log_std` belongs to each of the designs (n, D) that learn from here on, (n,)."""
+    def learn(self, designs: Designs) -> None:
+        """Let the rows of these designs (n, D) learn from here on, until `keep`."""
         used, which = np.unique(self.rows(designs), return_inverse=True)
-        device = self._table.device
-        self._used = torch.as_tensor(used, device=device)
-        self.log_std = self._table[self._used].requires_grad_()
-        return torch.as_tensor(which.ravel(), device=device)
+        device = self._tables["steps"].device
+        self._used, self._which = (torch.as_tensor(part.ravel(), device=device) for part in (used, which))
+        self._learning = {name: table[self._used] for name, table in self._tables.items()}
 
-    @torch.no_grad()
-    def step(self, gradient: Tensor, rate: float) -> None:
-        """Take a step of Adam of the rows that learn, against a gradient in the shape of `log_std`."""
-        used = self._used
-        self._steps[used] += 1
-        steps = self._steps[used]
-        first = torch.lerp(self._first[used], gradient, 1 - BETAS[0])
-        second = torch.lerp(self._second[used], gradient.square(), 1 - BETAS[1])
-        self._first[used], self._second[used] = first, second
+    @property
+    def log_std(self) -> Tensor:
+        """(n, 1, A) of the designs that learn."""
+        return self._learning["log_std"].index_select(0, self._which)[:, None]
+
+    def step(self, slopes: Tensor, rate: float) -> None:
+        """Take a step of Adam against slopes (n, A) of a loss with respect to each design's logarithms."""
+        log_std, first, second, steps = self._learning.values()
+        gradient = torch.zeros_like(log_std).index_add_(0, self._which, slopes)
+        steps += 1
+        first.lerp_(gradient, 1 - BETAS[0])
+        second.lerp_(gradient.square_(), 1 - BETAS[1])
         deviation = (second / (1 - BETAS[1] ** steps)).sqrt_().add_(EPSILON)
-        self.log_std.sub_(rate / (1 - BETAS[0] ** steps) * first / deviation)
-        self._table[used] = self.log_std
+        log_std.sub_((first / (1 - BETAS[0] ** steps)).div_(deviation).mul_(rate))
+
+    def keep(self) -> None:
+        """Keep what the rows that learn have become."""
+        for name, table in self._tables.items():
+            table[self._used] = self._learning[name]
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
-        parts = {"log_std": self._table, "first": self._first, "second": self._second, "steps": self._steps}
-        return {name: part.cpu().numpy().copy() for name, part in parts.items()}
+        return {name: table.cpu().numpy().copy() for name, table in self._tables.items()}
 
     def load_state_dict(self, state: State) -> None:
         """Restore what `state_dict` returned."""
-        parts = {"log_std": self._table, "first": self._first, "second": self._second, "steps": self._steps}
-        for name, part in parts.items():
-            part.copy_(torch.as_tensor(np.asarray(state[name])))
+        for name, table in self._tables.items():
+            table.copy_(torch.as_tensor(np.asarray(state[name])))

@@ -33,6 +33,7 @@ import torch
 from torch import Tensor
 
 from compactrl.compressions.base import Compression
+from compactrl.compressions.plain import Plain
 from compactrl.errors import InputError
 from compactrl.learners.base import Judgement, LearnerContext
 from compactrl.learners.critics.values import MlpValues
@@ -42,9 +43,10 @@ from compactrl.learners.gradient import GradientLearner, Means
 from compactrl.learners.metabatch import MetaBatch
 from compactrl.learners.moments import RunningMoments
 from compactrl.learners.options import PpoOptions
-from compactrl.learners.ppo import clipped_to_norm, surrogate, value_loss
+from compactrl.learners.ppo import clip_to_norm, surrogate, value_loss
 from compactrl.networks.adam import Adam
 from compactrl.networks.perceptrons import single_threaded_torch
+from compactrl.networks.pullback import GraphPullback, Pullback
 from compactrl.policies.distributions import FreeGaussian, Latent
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Transitions, Trials
 
@@ -57,18 +59,36 @@ FASTER, SLOWER, LEAST_RATE, LARGEST_RATE = 1.5, 1 / 1.5, 0.01, 10.0
 
 
 class Samples(NamedTuple):
-    """An iteration's transitions by architecture, S of each of n."""
+    """An iteration's transitions by architecture, S of each of n; a batch of them has B."""
 
     rows: Tensor
     """(n, S, O + F) normalised observation, and what is told of the architecture."""
     latent: Tensor
     """(n, S, A) what was drawn."""
-    numbers: Tensor
-    """(n, S, 5) log probability of it, advantage, value's target, value before, weight: 0 of steps that failed."""
+    behaviour: Tensor
+    """(n, S) the log probability of having drawn it."""
+    advantage: Tensor
+    """(n, S) normalised; 0 of steps that failed."""
+    target: Tensor
+    """(n, S) what the value should be."""
+    value: Tensor
+    """(n, S) it was before the updates."""
+    weight: Tensor
+    """(n, S) 0 of steps that failed, else 1."""
+
+
+class Shuffled:
+    """An iteration's transitions beside each other, so that a batch is one operation."""
+
+    def __init__(self, samples: Samples) -> None:
+        self._widths = [samples.rows.shape[-1], samples.latent.shape[-1], 1, 1, 1, 1, 1]
+        columns = (part if part.dim() == 3 else part[..., None] for part in samples)
+        self._packed = torch.cat(list(columns), dim=-1)
 
     def at(self, places: Tensor) -> Samples:
-        """Return those at some of S places."""
-        return Samples(*(part.index_select(1, places) for part in self))
+        """Return those at B of S places, the same of every architecture."""
+        rows, latent, *numbers = self._packed.index_select(1, places).split_with_sizes(self._widths, -1)
+        return Samples(rows, latent, *(part[..., 0] for part in numbers))
 
 
 class OnPolicyLearner(GradientLearner):
@@ -143,9 +163,9 @@ class OnPolicyLearner(GradientLearner):
         designs, normalizer = self._asked[0], self.normalizer
         with single_threaded_torch():
             samples, more = self._prepared(transitions, designs, normalizer)
-            means = self._learn(samples, designs)
+            more |= self._learn(samples, designs)
         self._moments.add(outcomes.moments)
-        return metrics | more | self._finite(means) | {"updates": float(self._updates)}
+        return metrics | more | {"updates": float(self._updates)}
 
     def _anneal(self, progress: float) -> Metrics:
         """Set the learning rates for this share of the budget that is spent; return them as metrics."""
@@ -189,28 +209,22 @@ class OnPolicyLearner(GradientLearner):
         scaled = self._scale.scale if options.normalize_returns else 1.0
         worth = by_architecture(target * weight).sum(axis=1) / counts * scaled
         self._design_values = worth[len(self.batch.anchors) :]
-        advantages_of = _normalized(by_architecture(advantage), by_architecture(weight))
+        normalized_advantage = _normalized(by_architecture(advantage), by_architecture(weight))
         latent = self.distribution.latent(np.where(valid[..., None], transitions.action, 0.0))
-        shaped_rows = self._tensor(by_architecture(rows).astype(np.float32))
-        shaped_latent = self._tensor(by_architecture(latent).astype(np.float32))
-        which = self._deviations.learn(self._described(designs))
+        shaped_rows, shaped_latent, *numbers = (
+            self._tensor(by_architecture(part).astype(np.float32)) for part in (rows, latent, target, value, weight)
+        )
         outputs = self.trained.network(self._theta.detach(), designs)(self._observations(shaped_rows))
-        behaviour = self._acting(which).latent_density(outputs, shaped_latent)
-        numbers = torch.stack(
-            [
-                behaviour,
-                *(
-                    self._tensor(part.astype(np.float32))
-                    for part in (advantages_of, *map(by_architecture, (target, value, weight)))
-                ),
-            ],
-            dim=-1,
+        self._deviations.learn(self._described(designs))
+        behaviour = self._acting().likelihood(outputs, shaped_latent)[0]
+        samples = Samples(
+            shaped_rows, shaped_latent, behaviour, self._tensor(normalized_advantage.astype(np.float32)), *numbers
         )
         known = target[valid]
         spread = float(known.var()) if len(known) else 0.0
         explained = 1 - float((known - value[valid]).var()) / spread if spread > 0 else 0.0
         metrics = {"explained_variance": explained, "value": float(known.mean())}
-        return Samples(shaped_rows, shaped_latent, numbers), metrics
+        return samples, metrics
 
     def _rows(self, observation: Floats, valid: Flags, told: Floats, normalizer: Normalizer) -> Floats:
         """Return what value functions see (T, L, O + F); zeros where a step failed."""
@@ -222,30 +236,85 @@ class OnPolicyLearner(GradientLearner):
 
     def _values_of(self, rows: Floats) -> Floats:
         """Return the values (…,) of rows (…, O + F)."""
-        flat = self._tensor(rows.reshape(-1, rows.shape[-1]).astype(np.float32))
+        flat = self._tensor(rows.reshape(1, -1, rows.shape[-1]).astype(np.float32))
         return self.values(flat).cpu().numpy().astype(float).reshape(rows.shape[:-1])
 
-    def _acting(self, which: Tensor) -> Latent:
+    def _acting(self) -> Latent:
         """Return the action distribution of outputs (n, B, outputs), with the deviations that are learned."""
-        return FreeGaussian(self._deviations.log_std[which][:, None]) if self._free else self.distribution
+        return FreeGaussian(self._deviations.log_std) if self._free else self.distribution
 
     # Updates.
 
-    def _learn(self, samples: Samples, designs: Designs) -> Means:
-        """Make an iteration's updates."""
-        options, count = self.options, samples.latent.shape[1]
-        which = self._deviations.learn(self._described(designs))
-        size = options.batch_size // len(designs)
-        means = Means()
-        for _ in range(options.n_epochs):
+    @torch.no_grad()
+    def _learn(self, samples: Samples, designs: Designs) -> Metrics:
+        """Make an iteration's updates; return metrics of where they led."""
+        options, count = self.options, samples.weight.shape[1]
+        policies, shuffled = self._pullback(designs), Shuffled(samples)
+        self._deviations.learn(self._described(designs))
+        metrics: Metrics = {}
+        for epoch in range(1, options.n_epochs + 1):
             order = self._tensor(self.generator.permutation(count))
-            kl = torch.zeros((), device=self.device)
-            for places in torch.split(order, size):
-                kl += self._update(samples.at(places), designs, which, means) * len(places) / count
-            means.add("epochs", torch.ones(()))
-            if options.target_kl and self._is_far(float(kl)):
-                break
-        return means
+            for places in torch.split(order, options.batch_size // len(designs)):
+                self._update(shuffled.at(places), policies)
+            if options.target_kl or epoch == options.n_epochs:
+                metrics = {**self._measured(samples, policies), "epochs": float(epoch)}
+                if options.target_kl and self._is_far(metrics["kl"]):
+                    break
+        self._deviations.keep()
+        return metrics
+
+    def _pullback(self, designs: Designs) -> Pullback:
+        """Return the policies of these designs (n, D) with their gradient."""
+        trained = self.trained
+        if isinstance(trained, Plain):
+            return trained.pullback(self._theta)
+        return GraphPullback(lambda theta: trained.network(theta, designs), self._theta)
+
+    def _update(self, batch: Samples, policies: Pullback) -> None:
+        """Make one update with a batch (n, B, …)."""
+        options = self.options
+        outputs, acting = policies(self._observations(batch.rows)), self._acting()
+        log_probability, pull = acting.likelihood(outputs, batch.latent)
+        _, slope, _ = surrogate(log_probability, batch.behaviour, batch.advantage, options.clip_range)
+        d_outputs, d_log_std = pull(slope)
+        if options.ent_coef:
+            more, d_more = acting.entropy(outputs)[1](batch.weight * (-options.ent_coef / batch.weight.numel()))
+            d_outputs, d_log_std = d_outputs + more, None if d_more is None or d_log_std is None else d_log_std + d_more
+        self._step(clip_to_norm(policies.gradient(d_outputs), options.max_grad_norm))
+        if d_log_std is not None:
+            self._deviations.step(d_log_std, self._adam.rate)
+        values = self.values(batch.rows)
+        _, slope = value_loss(values, batch.target, batch.value, batch.weight, options.clip_range_vf)
+        self.values.adam.step(clip_to_norm(self.values.gradient(slope), options.max_grad_norm))
+        self._updates += 1
+
+    def _measured(self, samples: Samples, policies: Pullback) -> Metrics:
+        """Return how far the policies have gone, and their losses, over all of an iteration's transitions.
+
+        The divergence is the mean of r - 1 - log r (Schulman, "Approximating KL divergence", 2020).
+        """
+        options = self.options
+        outputs, acting = policies(self._observations(samples.rows)), self._acting()
+        log_probability = acting.likelihood(outputs, samples.latent)[0]
+        policy = surrogate(log_probability, samples.behaviour, samples.advantage, options.clip_range)
+        loss, _ = value_loss(
+            self.values(samples.rows), samples.target, samples.value, samples.weight, options.clip_range_vf
+        )
+        log_ratio, count = log_probability - samples.behaviour, samples.weight.sum()
+        kl = ((policy.ratio - 1 - log_ratio) * samples.weight).sum() / count
+        clipped = (((policy.ratio - 1).abs() > options.clip_range) * samples.weight).sum() / count
+        means = Means()
+        for name, value in {
+            "kl": kl,
+            "clip_share": clipped,
+            "entropy": (acting.entropy(outputs)[0] * samples.weight).sum() / count,
+            "actor_loss": policy.loss,
+            "critic_loss": loss,
+        }.items():
+            means.add(name, value)
+        if self._free:
+            means.add("action_std", self._deviations.log_std.exp().mean())
+        return self._finite(means)
 
     def _is_far(self, kl: float) -> bool:
         """Return whether updates end here; where rates adapt they never do, and are changed instead."""
@@ -258,37 +327,6 @@ class OnPolicyLearner(GradientLearner):
         self.values.adam.rate *= adapted / self._adapted
         self._adapted = adapted
         return False
-
-    def _update(self, batch: Samples, designs: Designs, which: Tensor, means: Means) -> Tensor:
-        """Make one update with a batch (n, B, …) of these designs (n, D); return the KL divergence."""
-        options = self.options
-        behaviour, advantage, target, before, weight = batch.numbers.unbind(-1)
-        network = self.trained.network(self._theta, designs)
-        outputs = network(self._observations(batch.rows))
-        acting = self._acting(which)
-        log_probability = acting.latent_density(outputs, batch.latent)
-        policy = surrogate(log_probability.detach(), behaviour, advantage, options.clip_range)
-        losses, gradients = [log_probability], [policy.gradient]
-        if options.ent_coef:
-            losses.append((acting.entropy(outputs) * weight).mean())
-            gradients.append(torch.full((), -options.ent_coef, device=self.device))
-        learned = [self._theta, self._deviations.log_std] if self._free else [self._theta]
-        of_policy = clipped_to_norm(torch.autograd.grad(losses, learned, gradients), options.max_grad_norm)
-        self._step(of_policy[0])
-        if self._free:
-            self._deviations.step(of_policy[1], self._adam.rate)
-        value = self.values(batch.rows.flatten(0, 1))
-        flat = [part.flatten() for part in (target, before, weight)]
-        loss, slope = value_loss(value.detach(), flat[0], flat[1], flat[2], options.clip_range_vf)
-        self.values.adam.step(*clipped_to_norm((self.values.gradient(value, slope),), options.max_grad_norm))
-        self._updates += 1
-        with torch.no_grad():
-            kl = ((policy.ratio - 1 - policy.log_ratio) * weight).mean()
-            means.add("kl", kl)
-            means.add("clip_share", (((policy.ratio - 1).abs() > options.clip_range) * weight).mean())
-        means.add("actor_loss", policy.loss)
-        means.add("critic_loss", loss)
-        return kl
 
     @property
     def has_learned(self) -> bool:

@@ -29,7 +29,6 @@ class Surrogate(NamedTuple):
     """Of the loss, with respect to the log probabilities, in their shape."""
     ratio: Tensor
     """In the same shape."""
-    log_ratio: Tensor
 
 
 def surrogate(log_probability: Tensor, behaviour: Tensor, advantage: Tensor, clip: float) -> Surrogate:
@@ -41,12 +40,11 @@ def surrogate(log_probability: Tensor, behaviour: Tensor, advantage: Tensor, cli
         advantage: 0 where a sample does not count; the mean is over all samples.
         clip: e.
     """
-    log_ratio = (log_probability - behaviour).clamp(max=LARGEST)
-    ratio = log_ratio.exp()
+    ratio = (log_probability - behaviour).clamp_(max=LARGEST).exp_()
     gain = ratio * advantage
     least = torch.minimum(gain, ratio.clamp(1 - clip, 1 + clip) * advantage)
     gradient = gain * (gain <= least)
-    return Surrogate(-least.mean(), gradient.mul_(-1 / gain.numel()), ratio, log_ratio)
+    return Surrogate(-least.mean(), gradient.mul_(-1 / gain.numel()), ratio)
 
 
 def value_loss(value: Tensor, target: Tensor, before: Tensor, weight: Tensor, clip: float) -> tuple[Tensor, Tensor]:
@@ -67,11 +65,8 @@ def value_loss(value: Tensor, target: Tensor, before: Tensor, weight: Tensor, cl
     return torch.maximum(loss, clipped).mean() / 2, error * (loss >= clipped) / error.numel()
 
 
-def clipped_to_norm(gradients: tuple[Tensor, ...], largest: float) -> tuple[Tensor, ...]:
-    """Scale gradients in place so that their norm together is at most `largest`; 0 leaves them."""
-    if not largest:
-        return gradients
-    flat = [gradient.flatten() for gradient in gradients]
-    norm = torch.stack([part.dot(part) for part in flat]).sum().sqrt()
-    share = (largest / (norm + 1e-6)).clamp_(max=1.0)
-    return tuple(gradient.mul_(share) for gradient in gradients)
+def clip_to_norm(gradient: Tensor, largest: float) -> Tensor:
+    """Scale a gradient (P,) in place so that its norm is at most `largest`, and return it; 0 leaves it."""
+    if largest:
+        gradient.mul_((largest / (torch.linalg.vector_norm(gradient) + 1e-6)).clamp_(max=1.0))
+    return gradient

@@ -15,9 +15,10 @@ Letters: n samples, A actions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log, pi
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -51,6 +52,19 @@ class Stochastic(Distribution, Protocol):
         """Return the log probabilities (…,) of actions (…, A)."""
 
 
+class Slopes(NamedTuple):
+    """Of a loss."""
+
+    outputs: Tensor
+    """In the shape of a policy's outputs."""
+    log_std: Tensor | None
+    """(n, A) where deviations are beside the network."""
+
+
+Pull = Callable[[Any], Slopes]
+"""What slopes (n, B) of a loss with respect to numbers (n, B) are further back."""
+
+
 class Latent(Distribution, Protocol):
     """A distribution as on-policy learning sees it: by what was drawn, before any bound.
 
@@ -60,11 +74,11 @@ class Latent(Distribution, Protocol):
     def latent(self, action: Floats) -> Floats:
         """Return what actions (…, A) were drawn as, (…, A)."""
 
-    def latent_density(self, outputs: Tensor, latent: Tensor) -> Tensor:
-        """Return the log probabilities (…,) of having drawn (…, A)."""
+    def likelihood(self, outputs: Tensor, latent: Tensor) -> tuple[Tensor, Pull]:
+        """Return the log probabilities (…,) of having drawn (…, A), and their pull."""
 
-    def entropy(self, outputs: Tensor) -> Tensor:
-        """Return the entropy of what is drawn, (…,)."""
+    def entropy(self, outputs: Tensor) -> tuple[Tensor, Pull]:
+        """Return the entropy of what is drawn, (…,), and its pull."""
 
 
 FARTHEST = 1 - 2.0**-53
@@ -140,13 +154,32 @@ class SquashedGaussian:
         """Return what actions (…, A) were before the tanh."""
         return _before_tanh(action)
 
-    def latent_density(self, outputs: Tensor, latent: Tensor) -> Tensor:
-        """Return the log probabilities (…,) of numbers before the tanh, (…, A)."""
-        return _normal_density(*self._parts(outputs), latent)
+    def likelihood(self, outputs: Tensor, latent: Tensor) -> tuple[Tensor, Pull]:
+        """Return the log probabilities (…,) of numbers before the tanh, (…, A), and their pull."""
+        mean, log_std = self._parts(outputs)
+        density, scores, squares = _normal(mean, log_std, latent)
 
-    def entropy(self, outputs: Tensor) -> Tensor:
-        """Return the entropy before the tanh, (…,)."""
-        return (self._parts(outputs)[1] + NORMAL_ENTROPY).sum(-1)
+        def pull(slope: Tensor) -> Slopes:
+            return self._slopes(outputs, slope[..., None] * scores, slope[..., None] * (squares - 1))
+
+        return density, pull
+
+    def entropy(self, outputs: Tensor) -> tuple[Tensor, Pull]:
+        """Return the entropy before the tanh, (…,), and its pull."""
+        log_std = self._parts(outputs)[1]
+
+        def pull(slope: Tensor) -> Slopes:
+            d_log_std = slope[..., None].expand_as(log_std)
+            return self._slopes(outputs, d_log_std.new_zeros(d_log_std.shape), d_log_std)
+
+        return (log_std + NORMAL_ENTROPY).sum(-1), pull
+
+    def _slopes(self, outputs: Tensor, mean: Tensor, log_std: Tensor) -> Slopes:
+        """Return slopes of the parts of outputs; none goes through a bound of the logarithm."""
+        import torch
+
+        raw = outputs[..., mean.shape[-1] :]
+        return Slopes(torch.cat([mean, log_std * (raw == raw.clamp(self.log_std_low, self.log_std_high))], -1), None)
 
     def _parts(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_std = outputs.chunk(2, dim=-1)
@@ -162,10 +195,16 @@ class SquashedGaussian:
         return terms.sum(-1) - noise.shape[-1] * 0.5 * log(2 * pi)
 
 
-def _normal_density(mean: Tensor, log_std: Tensor, drawn: Tensor) -> Tensor:
-    """Return the log probabilities (…,) of independent normal numbers (…, A)."""
-    squares = ((drawn - mean) * (-log_std).exp()).square().sum(-1)
-    return squares.mul(-0.5) - (log_std + 0.5 * log(2 * pi)).sum(-1)
+def _normal(mean: Tensor, log_std: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the log probabilities (…,) of independent normal numbers (…, A), their slopes in the means, and squares.
+
+    With z = (drawn - mean) / std these are z / std and z², (…, A). The slope in log std is z² - 1.
+    """
+    inverse = (-log_std).exp()
+    scores = (drawn - mean) * inverse
+    squares = scores.square()
+    density = squares.sum(-1).mul_(-0.5) - (log_std.sum(-1) + log_std.shape[-1] * 0.5 * log(2 * pi))
+    return density, scores * inverse, squares
 
 
 @dataclass(frozen=True)
@@ -201,13 +240,25 @@ class FreeGaussian:
         """Return what actions (…, A) were before the tanh."""
         return _before_tanh(action)
 
-    def latent_density(self, outputs: Tensor, latent: Tensor) -> Tensor:
-        """Return the log probabilities (…,) of numbers before the tanh, (…, A)."""
-        return _normal_density(outputs, self._log_std(outputs), latent)
+    def likelihood(self, outputs: Tensor, latent: Tensor) -> tuple[Tensor, Pull]:
+        """Return the log probabilities (n, B) of numbers before the tanh, (n, B, A), and their pull."""
+        density, scores, squares = _normal(outputs, self._log_std(outputs), latent)
 
-    def entropy(self, outputs: Tensor) -> Tensor:
-        """Return the entropy before the tanh, (…,)."""
-        return (self._log_std(outputs) + NORMAL_ENTROPY).sum(-1).expand(outputs.shape[:-1])
+        def pull(slope: Tensor) -> Slopes:
+            d_log_std = (slope[:, None] @ squares)[:, 0] - slope.sum(-1, keepdim=True)
+            return Slopes(slope[..., None] * scores, d_log_std)
+
+        return density, pull
+
+    def entropy(self, outputs: Tensor) -> tuple[Tensor, Pull]:
+        """Return the entropy before the tanh, (n, B), and its pull."""
+        entropy = (self._log_std(outputs) + NORMAL_ENTROPY).sum(-1).expand(outputs.shape[:-1])
+
+        def pull(slope: Tensor) -> Slopes:
+            total = slope.sum(-1, keepdim=True).expand(-1, outputs.shape[-1])
+            return Slopes(outputs.new_zeros(outputs.shape), total)
+
+        return entropy, pull
 
     def _log_std(self, outputs: Tensor) -> Tensor:
         import torch
@@ -252,11 +303,23 @@ class Categorical:
         """Return the numbers of the actions, as they are."""
         return action
 
-    def latent_density(self, outputs: Tensor, latent: Tensor) -> Tensor:
-        """Return the log probabilities (…,) of actions (…, 1)."""
-        return self.log_probability(outputs, latent)
+    def likelihood(self, outputs: Tensor, latent: Tensor) -> tuple[Tensor, Pull]:
+        """Return the log probabilities (…,) of actions (…, 1), and their pull."""
+        log_probabilities, chosen = outputs.log_softmax(-1), latent.long()
 
-    def entropy(self, outputs: Tensor) -> Tensor:
-        """Return the entropy, (…,)."""
-        log_probability = outputs.log_softmax(-1)
-        return -(log_probability.exp() * log_probability).sum(-1)
+        def pull(slope: Tensor) -> Slopes:
+            of_chosen = slope[..., None]
+            return Slopes((-of_chosen * log_probabilities.exp()).scatter_add(-1, chosen, of_chosen), None)
+
+        return log_probabilities.gather(-1, chosen)[..., 0], pull
+
+    def entropy(self, outputs: Tensor) -> tuple[Tensor, Pull]:
+        """Return the entropy, (…,), and its pull."""
+        log_probabilities = outputs.log_softmax(-1)
+        probabilities = log_probabilities.exp()
+        entropy = -(probabilities * log_probabilities).sum(-1)
+
+        def pull(slope: Tensor) -> Slopes:
+            return Slopes(-slope[..., None] * probabilities * (log_probabilities + entropy[..., None]), None)
+
+        return entropy, pull

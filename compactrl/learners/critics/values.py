@@ -10,7 +10,7 @@ from torch import Tensor
 
 from compactrl.compressions.plain import orthogonal
 from compactrl.networks.adam import Adam
-from compactrl.networks.perceptrons import Stack
+from compactrl.networks.pullback import PerceptronPullback
 from compactrl.types import Floats, State
 
 
@@ -36,25 +36,26 @@ class MlpValues:
         device: torch.device,
     ) -> None:
         sizes = (inputs, *hidden, 1)
-        self._weights = torch.as_tensor(_initial(sizes, generator), dtype=torch.float32, device=device).requires_grad_()
-        self._stack = Stack(self._weights, sizes, activation=activation)
+        self._weights = torch.as_tensor(_initial(sizes, generator), dtype=torch.float32, device=device)
+        self.inputs = inputs
+        self._network = PerceptronPullback(self._weights, sizes, activation)
         self.adam = Adam(self._weights, learning_rate, epsilon=1e-5)
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Return the values (B,) of rows (B, I), differentiable in the weights."""
-        return self._stack(rows)[0, :, 0]
+        """Return the values (n, B) of rows (n, B, I)."""
+        return self._network(rows)[..., 0]
 
-    def gradient(self, values: Tensor, gradient: Tensor) -> Tensor:
-        """Return the weights' gradient, (P,), of a loss with this gradient with respect to values, both (B,)."""
-        return torch.autograd.grad(values, self._weights, gradient)[0]
+    def gradient(self, slope: Tensor) -> Tensor:
+        """Return the weights' gradient, (P,), of a loss with this slope (n, B) with respect to the last values."""
+        return self._network.gradient(slope[..., None])
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
-        return {"weights": self._weights.detach().cpu().numpy().copy(), "adam": self.adam.state_dict()}
+        return {"weights": self._weights.cpu().numpy().copy(), "adam": self.adam.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
         """Restore what `state_dict` returned."""
-        self._weights.detach().copy_(torch.as_tensor(state["weights"]))
+        self._weights.copy_(torch.as_tensor(state["weights"]))
         self.adam.load_state_dict(state["adam"])
 
 
