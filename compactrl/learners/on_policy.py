@@ -33,7 +33,7 @@ import torch
 from torch import Tensor
 
 from compactrl.compressions.base import Compression
-from compactrl.compressions.plain import Plain
+from compactrl.compressions.trainable import pullback_of
 from compactrl.errors import InputError
 from compactrl.learners.base import Judgement, LearnerContext
 from compactrl.learners.critics.values import MlpValues
@@ -46,7 +46,7 @@ from compactrl.learners.options import PpoOptions
 from compactrl.learners.ppo import clip_to_norm, surrogate, value_loss
 from compactrl.networks.adam import Adam
 from compactrl.networks.perceptrons import single_threaded_torch
-from compactrl.networks.pullback import GraphPullback, Pullback
+from compactrl.networks.pullback import Pullback
 from compactrl.policies.distributions import FreeGaussian, Latent
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Transitions, Trials
 
@@ -249,7 +249,7 @@ class OnPolicyLearner(GradientLearner):
     def _learn(self, samples: Samples, designs: Designs) -> Metrics:
         """Make an iteration's updates; return metrics of where they led."""
         options, count = self.options, samples.weight.shape[1]
-        policies, shuffled = self._pullback(designs), Shuffled(samples)
+        policies, shuffled = pullback_of(self.trained, self._theta, designs), Shuffled(samples)
         self._deviations.learn(self._described(designs))
         metrics: Metrics = {}
         for epoch in range(1, options.n_epochs + 1):
@@ -262,13 +262,6 @@ class OnPolicyLearner(GradientLearner):
                     break
         self._deviations.keep()
         return metrics
-
-    def _pullback(self, designs: Designs) -> Pullback:
-        """Return the policies of these designs (n, D) with their gradient."""
-        trained = self.trained
-        if isinstance(trained, Plain):
-            return trained.pullback(self._theta)
-        return GraphPullback(lambda theta: trained.network(theta, designs), self._theta)
 
     def _update(self, batch: Samples, policies: Pullback) -> None:
         """Make one update with a batch (n, B, …)."""

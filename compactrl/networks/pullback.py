@@ -55,7 +55,7 @@ class PerceptronPullback:
             if number < last:
                 value = value.relu_() if self._relu else value.tanh_()
                 self._inputs.append(value)
-        return value.view(*rows.shape[:-1], -1)
+        return value.view(*rows.shape[:-1], value.shape[-1])
 
     def gradient(self, slope: Tensor) -> Tensor:
         """Return the gradient."""

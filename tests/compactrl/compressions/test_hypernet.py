@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from compactrl.compressions import Hypernet, HypernetOptions, Options, Plain
+from compactrl.compressions import Hypernet, HypernetOptions, Plain
 from compactrl.hypernetworks import gnn, graph
 from compactrl.hypernetworks.lowrank import _parts
 from compactrl.networks.layout import Layout
