@@ -9,9 +9,10 @@ import numpy as np
 
 from compactrl.compressions.hypernet import Hypernet
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import CompactrlError, InputError
+from compactrl.errors import CompactrlError, InputError, either
 from compactrl.learners.base import shipped_theta
 from compactrl.learners.moments import identity, seen_in
+from compactrl.methods.rows import METHODS
 from compactrl.methods.settings import Settings, method_of
 from compactrl.policies.architectures import Widths, designs_of, memory_dimension, parameters
 from compactrl.policies.policy import Policy
@@ -108,7 +109,8 @@ def open_catalog(run: Run) -> Catalog:
     method = method_of(run.config)
     if not method.meta_batch:
         raise InputError(
-            f"{run.path} is a run of --method {method.name}, with one architecture: this is for --method ghp"
+            f"{run.path} is a run of --method {method.name}, with one architecture: this is for "
+            f"--method {either(name for name, row in METHODS.items() if row.meta_batch)}"
         )
     setup = set_up(run.config)
     settings, hypernet = setup.settings, setup.compression

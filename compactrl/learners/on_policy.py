@@ -284,7 +284,8 @@ class OnPolicyLearner(GradientLearner):
     def _measured(self, samples: Samples, policies: Pullback) -> Metrics:
         """Return how far the policies have gone, and their losses, over all of an iteration's transitions.
 
-        The divergence is the mean of r - 1 - log r (Schulman, "Approximating KL divergence", 2020).
+        The divergence is the mean of log² r / 2 (Schulman, "Approximating KL divergence", 2020, k2): of r - 1 - log r,
+        which is more usual, one transition in a thousand may be all.
         """
         options = self.options
         outputs, acting = policies(self._observations(samples.rows)), self._acting()
@@ -294,7 +295,7 @@ class OnPolicyLearner(GradientLearner):
             self.values(samples.rows), samples.target, samples.value, samples.weight, options.clip_range_vf
         )
         log_ratio, count = log_probability - samples.behaviour, samples.weight.sum()
-        kl = ((policy.ratio - 1 - log_ratio) * samples.weight).sum() / count
+        kl = (log_ratio.square() * samples.weight).sum() / (2 * count)
         clipped = (((policy.ratio - 1).abs() > options.clip_range) * samples.weight).sum() / count
         means = Means()
         for name, value in {
