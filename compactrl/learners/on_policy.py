@@ -39,7 +39,7 @@ from compactrl.learners.base import Judgement, LearnerContext
 from compactrl.learners.critics.values import MlpValues
 from compactrl.learners.deviations import Deviations
 from compactrl.learners.gae import Flags, ReturnScale, advantages, continues
-from compactrl.learners.gradient import GradientLearner, Means
+from compactrl.learners.gradient import GradientLearner, Means, check
 from compactrl.learners.metabatch import MetaBatch
 from compactrl.learners.moments import RunningMoments
 from compactrl.learners.options import PpoOptions
@@ -104,6 +104,7 @@ class OnPolicyLearner(GradientLearner):
     num_parts = 1
 
     def __init__(self, context: LearnerContext) -> None:
+        check(context, self.takes_discrete)  # what it says comes first
         check_on_policy(context)
         spec, options = context.spec, context.options
         self._moments = RunningMoments(spec.observation_size, options.normalize_observations)

@@ -48,13 +48,13 @@ class SearchKeywords(TypedDict, total=False):
     ddpg, ppo, hyperppo or distill)"""
     reevaluations: int | float | str | None
     """How often the best candidates are evaluated anew, to choose the final policy. (default: 10; 1 with --method
-    ghp, sac, td3, ddpg, ppo, hyperppo or distill)"""
+    ghp, sac, td3, ddpg or distill; 5 with --method ppo or hyperppo)"""
     reevaluation_episodes: int | float | str | None
     """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg, ppo,
     hyperppo or distill)"""
     num_envs: int | float | str | None
     """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is given, no more
-    ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0; 128 with
+    ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0; 32 with
     --method hyperppo)"""
     threads: int | float | str | None
     """Threads that step environments; 0 is every core. Changes no result. (default: 0)"""
@@ -190,7 +190,7 @@ class SearchKeywords(TypedDict, total=False):
     """Adapt variances only, for many parameters (separable CMA-ES). (default: off)"""
     actor_learning_rate: float | None
     """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.003; 0.0003 with --method sac,
-    td3, ppo or distill; 0.001 with --method ddpg or hyperppo)"""
+    td3, ppo or distill; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
     actor_learning_rate_decay: float | None
     """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
     budget on resume raises it again. (default: 0.1; 1 with --method sac, td3, ddpg or distill; 0 with --method ppo or
@@ -202,7 +202,7 @@ class SearchKeywords(TypedDict, total=False):
     """Weight decay of the policy, or of the graph hypernetwork. (default: 1e-05; 0 with --method sac, td3, ddpg, ppo,
     hyperppo or distill)"""
     batch_size: int | float | str | None
-    """Transitions per update; split among the architectures that learn together. (default: 256; 2048 with --method
+    """Transitions per update; split among the architectures that learn together. (default: 256; 512 with --method
     hyperppo)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
@@ -259,7 +259,7 @@ class SearchKeywords(TypedDict, total=False):
     n_steps: int | float | str | None
     """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo)"""
     n_epochs: int | float | str | None
-    """How often the updates of an iteration go through its transitions. (default: 10; 5 with --method hyperppo)"""
+    """How often the updates of an iteration go through its transitions. (default: 10; 4 with --method hyperppo)"""
     gae_lambda: float | None
     """Lambda of generalised advantage estimation. (default: 0.95)"""
     clip_range: float | None
@@ -284,9 +284,9 @@ class SearchKeywords(TypedDict, total=False):
     """Standard deviations of actions while policies act: one vector for all, one for each architecture, or outputs of
     the policy, which are dropped at the end. (default: common)"""
     log_std_init: float | None
-    """Logarithm of the first standard deviations. (default: 0)"""
+    """Logarithm of the first standard deviations. (default: -0.7)"""
     critic_activation: Literal["tanh", "relu"] | None
-    """Activation of the value function. (default: tanh)"""
+    """Activation of the value function. (default: tanh; relu with --method hyperppo)"""
     teacher: str | None
     """Folder of the run whose policy is imitated."""
     teacher_noise: float | None
