@@ -28,7 +28,8 @@ def test_a_row_is_measured_once_and_a_time_is_a_budget(tmp_path, monkeypatch):
     monkeypatch.setattr(on_policy, "EPISODES", 4)
     options = {
         "method": "hyperppo", "env": "compactrl/Target-v0", "widths": "4,8", "max_layers": 2, "num_envs": 8,
-        "n_steps": 20, "batch_size": 80, "rank": 4, "graph_size": 8, "reevaluation_episodes": 2, "steps": 10**9, "threads": 1,
+        "n_steps": 20, "batch_size": 80, "rank": 4, "graph_size": 8, "reevaluation_episodes": 2, "steps": 10**9,
+        "threads": 1,
     }  # fmt: skip
     monkeypatch.setitem(ROWS, "tiny", Row(options, seconds=0.5, named=((8,),)))
     on_policy.main(["tiny"], seeds="3", steps=None, episodes=2)
