@@ -88,13 +88,14 @@ class LocalEvaluator:
     def collect(self, trials: Trials) -> Outcomes:
         """See `Evaluator`; an episode goes on when a call ends, and has the task of the trial that began it."""
         check_tasks(trials)
-        steps = 0 if trials.exploration is None else len(trials.exploration.noise)
-        if len(trials.designs) != self.num_lanes or not steps:
+        exploration = trials.exploration
+        steps = 0 if exploration is None else len(exploration.noise)
+        if len(trials.designs) != self.num_lanes or exploration is None or not steps:
             raise ValueError(
                 f"expected a trial for each of the {self.num_lanes} lanes, and steps: got {len(trials.designs)} trials "
                 f"and {steps} steps"
             )
-        collected = Collected(steps, self.num_lanes, self.spec)
+        collected = Collected(exploration, self.spec)
         with single_threaded_blas():
             list(self._drivers.map(lambda standing: standing.run(trials, collected), self._standing))
         return collected.outcomes(self.spec.goal)
