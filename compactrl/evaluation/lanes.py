@@ -144,7 +144,7 @@ class Block:
         self._steps = np.zeros(len(first), np.int64)
         self._sums = Sums(len(first), size)
         self._network = network(self._networks, first)
-        self._sent = np.arange(len(first))
+        self._choose(np.arange(len(first)))
         self.resets[self._lane] += 1
         self._send(None)
         return True
@@ -159,37 +159,46 @@ class Block:
     def advance(self) -> bool:
         """Take the answer of every lane that is running and send the next command; False at the end."""
         answer = self.engine.receive()
-        first = self._fresh[self._sent]
-        everyone = len(self._sent) == len(self._running)
-        shifted = self._sums.shifted(answer.observation, slice(None) if everyone else self._sent, first)
+        first, begins = self._restart, self._begins
+        shifted = self._sums.shifted(answer.observation, self._slots, first if begins else None)
         squared = shifted * shifted
-        over = self._score(answer, squared, first)
-        if everyone and not over.any():
-            self._sums.add(shifted, squared, slice(None))
-            normalize_into(self._network.input[:, : len(shifted)], answer.observation, self._normalizer)
-        else:
-            self._observe(answer.observation, shifted, squared, ~over)
+        over = self._score(answer, squared, first, begins)
+        ended = over.any()
+        if ended:
+            on = ~over
+            self._observe(self._sent[on], answer.observation[on], shifted[on], squared[on])
             if not self._end_episodes(answer, over):
                 return False
+        else:
+            self._observe(self._slots, answer.observation, shifted, squared)
         return self._act()
 
-    def _score(self, answer: Answer, squared: Floats, first: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _choose(self, slots: Integers) -> None:
+        """Command these slots (n,) from now on."""
+        self._sent, self._everyone = slots, len(slots) == len(self._running)
+        self._slots: Integers | slice = slice(None) if self._everyone else slots
+        """The same, by a slice where it is all of them, which is faster by far."""
+        self._lanes = self._lane[slots]
+
+    def _score(self, answer: Answer, squared: Floats, first: NDArray[np.bool_], begins: bool) -> NDArray[np.bool_]:
         """Add rewards and steps; return whose episodes are over, (n,), failed ones included.
 
         Args:
             answer: of n lanes.
             squared: (n, O) squares of what observations differ from their episode's first.
             first: (n,) whose observation is that one.
+            begins: whether there is any.
         """
-        sent, reward, done = self._sent, answer.reward, answer.done
-        stepped, huge = ~first, False
-        if first.any():
+        reward, done, huge = answer.reward, answer.done, False
+        if begins:
             huge = not np.abs(answer.observation[first]).max(initial=0.0) < HUGE
-            reward = np.where(stepped, reward, 0.0)
-            done = done & stepped
-        self._return[sent] += reward
-        self._steps[sent] += stepped
-        self._fresh[sent] = False
+            stepped = ~first
+            reward, done = np.where(stepped, reward, 0.0), done & stepped
+            self._steps[self._slots] += stepped
+            self._fresh[self._slots] = False
+        else:
+            self._steps[self._slots] += 1
+        self._return[self._slots] += reward
         # Two sums tell whether any number is NaN, infinite or huge; only then look closer.
         if answer.errors or huge or not (squared.sum() < HUGE and abs(reward.sum()) < HUGE):
             done = done | self._note_failures(answer.observation, reward, answer.errors)
@@ -204,13 +213,16 @@ class Block:
             self._results.failures[int(self._trial[self._sent[position]])] = reason
         return failed
 
-    def _observe(self, observation: Floats, shifted: Floats, squared: Floats, acting: NDArray[np.bool_]) -> None:
-        """Show the policies that are to act, (n,) of the lanes commanded, their observations."""
-        slots, seen = self._sent[acting], observation[acting]
-        self._sums.add(shifted[acting], squared[acting], slots)
-        normalized = np.empty((seen.shape[1], len(slots)), np.float32)
-        normalize_into(normalized, seen, self._normalizer)
-        self._network.input[:, slots] = normalized
+    def _observe(self, slots: Integers | slice, observation: Floats, shifted: Floats, squared: Floats) -> None:
+        """Show the policies in these slots (n,), which are to act, their observations (n, O)."""
+        self._sums.add(shifted, squared, slots)
+        count, size = observation.shape
+        if isinstance(slots, slice):  # all of them; the batch may be wider
+            normalize_into(self._network.input[:, :count], observation, self._normalizer)
+        else:
+            normalized = np.empty((size, count), np.float32)
+            normalize_into(normalized, observation, self._normalizer)
+            self._network.input[:, slots] = normalized
 
     def _end_episodes(self, answer: Answer, over: NDArray[np.bool_]) -> bool:
         """Write what came of the episodes that are over, (n,), and begin the next; False where no lane is left."""
@@ -226,7 +238,7 @@ class Block:
             return False
         if 2 * np.count_nonzero(self._running) <= len(self._running):
             self._compact()
-        self._sent = np.flatnonzero(self._running)
+        self._choose(np.flatnonzero(self._running))
         return True
 
     def _act(self) -> bool:
@@ -235,17 +247,18 @@ class Block:
         if not np.isfinite(outputs.sum()) and not self._drop_broken(outputs):
             return False
         actions = self.action.act(outputs)
-        everyone = len(self._sent) == len(self._running)
-        chosen = actions[: len(self._sent)] if everyone else actions[self._sent]
+        chosen = actions[: len(self._sent)] if self._everyone else actions[self._sent]
         if self._given is not None:
             chosen = self._given[self._trial[self._sent], self._steps[self._sent] % self._given.shape[1]]
         self._send(chosen)
         return True
 
     def _send(self, actions: NDArray[Any] | None) -> None:
-        """Command the lanes in `_sent`, to begin an episode or to take their action."""
+        """Command the slots that are chosen, to begin an episode or to take their action."""
+        self._restart = np.array(self._fresh[self._slots])
+        self._begins = bool(self._restart.any())
         tasks = None if self._tasks is None else self._tasks[self._trial[self._sent]]
-        self.engine.send(self._lane[self._sent], actions, self._fresh[self._sent], tasks)
+        self.engine.send(self._lanes, actions, self._restart, tasks)
 
     def _drop_broken(self, outputs: NDArray[np.float32]) -> bool:
         """End the trials of policies whose outputs (A, width) are not finite: no such action reaches an environment.
@@ -257,7 +270,7 @@ class Block:
         for slot in broken:
             self._results.failures[int(self._trial[slot])] = NO_ACTION
         self._finish(broken)
-        self._sent = np.flatnonzero(self._running)
+        self._choose(np.flatnonzero(self._running))
         return len(self._sent) > 0
 
     def _finish(self, over: Integers) -> None:

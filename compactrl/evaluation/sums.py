@@ -33,9 +33,9 @@ class Sums:
     def __init__(self, slots: int, size: int) -> None:
         self._origin, self._total, self._square = np.zeros((3, slots, size))
 
-    def shifted(self, observation: Floats, slots: Integers | slice, first: NDArray[np.bool_]) -> Floats:
+    def shifted(self, observation: Floats, slots: Integers | slice, first: NDArray[np.bool_] | None) -> Floats:
         """Return how observations (m, O) of m slots differ from their episode's first; of some, (m,), they are that."""
-        if first.any():
+        if first is not None:
             begun = np.arange(len(self._origin))[slots][first]
             self._origin[begun], self._total[begun], self._square[begun] = observation[first], 0.0, 0.0
         return np.asarray(observation - self._origin[slots])

@@ -42,6 +42,15 @@ class Answer(NamedTuple):
             measures={name: np.full(count, np.nan) for name in measures},
         )
 
+    def put(self, rows: Integers, some: Answer) -> None:
+        """Fill in what some of the lanes, at these rows (n,), answered: all but goals."""
+        self.observation[rows], self.reward[rows], self.done[rows] = some.observation, some.reward, some.done
+        if self.terminated is not None:
+            self.terminated[rows] = some.terminated
+        for name, values in some.measures.items():
+            self.measures[name][rows] = values
+        self.errors.update({int(rows[position]): reason for position, reason in some.errors.items()})
+
 
 class Engine(Protocol):
     """A block of environments, each with its own seed; a command is sent, then its answer received."""

@@ -94,13 +94,14 @@ class TaskLanes:
             ValueError: what the task says has another shape than it must have.
         """
         count, everyone = len(lanes), len(lanes) == self.count
-        now = self._now if everyone else self._now.rows(lanes)
-        after = self._next.rows(slice(count))
-        before = self._state(now, self._ctrl[lanes], self._memory[lanes])
+        now, after, ctrl = self._now, self._next, self._ctrl
+        if not everyone:
+            now, after, ctrl = now.rows(lanes), after.rows(slice(count)), ctrl[lanes]
+        before = self._state(now, ctrl, self._memory[lanes] if self.task.memory else self._memory)
         # Rows must lie in memory as they do alone: sums along them are taken in that order.
         action = np.ascontiguousarray(actions, np.float64)
         control = checked("the control", self.task.control(before, action), (count, self._ctrl.shape[1]), np.float64)
-        warnings = self._physics.step(now.state, np.ascontiguousarray(control), after)
+        warnings = self._physics.step(now.state, control, after)
         state = self._state(after, control, self._memory[:0])
         if self.task.memory:
             state.memory = before.memory  # until it is known
@@ -120,7 +121,9 @@ class TaskLanes:
         if everyone:
             self._now, self._next = self._next, self._now
             return
-        self._now.state[lanes], self._now.sensordata[lanes] = after.state, after.sensordata
+        self._now.state[lanes] = after.state
+        if after.sensordata.shape[1]:
+            self._now.sensordata[lanes] = after.sensordata
         for name, values in after.fields.items():
             self._now.fields[name][lanes] = values
 

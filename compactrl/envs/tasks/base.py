@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.envs.mujoco.state import MujocoState
 from compactrl.envs.mujoco.task import MujocoTask
 from compactrl.types import Floats
 
@@ -30,6 +33,20 @@ def squares(values: Floats) -> Floats:
 def within(values: Floats, limits: tuple[float, float]) -> NDArray[np.bool_]:
     """Return which values are between limits, which are not within."""
     return np.asarray((limits[0] < values) & (values < limits[1]))
+
+
+def once(function: Callable[[Any, MujocoState], NDArray[Any]]) -> Callable[[Any, MujocoState], NDArray[Any]]:
+    """Let a method compute what it says of a state once, whoever asks again (a reward, then what has terminated)."""
+    name = f"_{function.__qualname__}"
+
+    @wraps(function)
+    def kept(self: Any, state: MujocoState) -> NDArray[Any]:
+        found: NDArray[Any] | None = state.__dict__.get(name)
+        if found is None:
+            found = state.__dict__[name] = function(self, state)
+        return found
+
+    return kept
 
 
 class UsualTask(MujocoTask):
