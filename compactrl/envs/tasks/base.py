@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from compactrl.envs.mujoco.state import MujocoState
 from compactrl.envs.mujoco.task import MujocoTask
+from compactrl.errors import InputError, did_you_mean
 from compactrl.types import Floats
 
 
@@ -63,7 +64,9 @@ class UsualTask(MujocoTask):
     def __init__(self, xml_file: str = "", frame_skip: int = 0, **options: Any) -> None:
         for name in options:
             if name not in self.defaults:
-                raise TypeError(f"it has no option '{name}', only {', '.join(self.defaults)}")
+                taken = ("xml_file", "frame_skip", *self.defaults)
+                near = did_you_mean(name, taken)
+                raise InputError(f"{type(self).__name__} has no option '{name}'.{near} It has {', '.join(taken)}")
         for name, value in {**self.defaults, **options}.items():
             setattr(self, name, value)
         self.model = asset(xml_file or self.xml_file)
