@@ -1,8 +1,8 @@
 """An arm of seven joints and a ball: `Striker-v0`, `Thrower-v0`.
 
 Observations are (23,): the arm's angles and their velocities, and where the hand, the ball and the goal are. Actions
-are the torques of its joints, (7,) in -3 … 3 N m, Thrower's in -10 … 10. A policy with 41 hidden units has the 1230 edges of the chromatic
-paper's Table 2.
+are the torques of its joints, (7,) in -3 … 3 N m, Thrower's in -10 … 10. A policy with 41 hidden units has the 1230
+edges of the chromatic paper's Table 2.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Arm(UsualTask):
 
 
 class Reacher(Arm):
-    """`Reacher-v5`: what it sees is where bodies were in the last stage of a Runge-Kutta step, which no sensor tells."""
+    """`Reacher-v5`; it sees where bodies were in the last stage of a Runge-Kutta step, which no sensor tells."""
 
     xml_file, frame_skip, episode_steps = "reacher.xml", 2, 50
     fields = ("xpos",)
