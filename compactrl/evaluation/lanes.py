@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.envs.engines.base import lends
 from compactrl.evaluation.failures import DIVERGED, HUGE, NO_ACTION, diverged
+from compactrl.evaluation.sharing import Requests, Share
 from compactrl.evaluation.sums import Sums, moments_of
 from compactrl.networks.batched import normalize_into
 from compactrl.networks.forward import network
@@ -112,7 +114,10 @@ class Block:
         self.resets = np.zeros(count, np.int64)
         self.stopped = False
         """Set from another thread to end `run` early, its results left unfinished."""
+        self.requests = Requests()
+        """Of other threads, for a share of what is left to do."""
         self._steps: Integers = np.zeros(0, np.int64)
+        self._sent: Integers = np.zeros(0, np.int64)
 
     @property
     def underway(self) -> int:
@@ -129,12 +134,11 @@ class Block:
     def start(self, trials: Trials, results: Results) -> bool:
         """Give each lane its queue and command the first resets; False where there is nothing to do."""
         num_trials, size = results.seen.mean.shape
+        self._networks, self._normalizer, self._tasks = trials.networks, trials.normalizer, trials.tasks
+        self._given, self._results = trials.actions, results
         first = np.arange(self.offset, min(self.offset + self.count, num_trials))  # trial k < L is lane k's first
         if not len(first):
             return False
-        self._networks, self._normalizer, self._tasks = trials.networks, trials.normalizer, trials.tasks
-        self._given = trials.actions
-        self._results = results
         # One entry a slot of the batch of policies; a slot is a lane that is still running.
         self._lane = first - self.offset
         self._trial = first.copy()
@@ -152,9 +156,65 @@ class Block:
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is found below and kept with its reason
     def run(self, trials: Trials, results: Results) -> None:
         """Run this block's share of the trials to their ends."""
-        more = self.start(trials, results)
-        while more and not self.stopped:
-            more = self.advance()
+        self._go_on(self.start(trials, results))
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def help(self, other: Block) -> bool:
+        """Take over a share of what another block has to do, and run it to its end; False where it gives none."""
+        share = other.requests.ask(self.count)
+        if share is None:
+            return False
+        self._take(share)
+        self._go_on(True)
+        return True
+
+    def _go_on(self, more: bool) -> None:
+        self.requests.begin()
+        try:
+            while more and not self.stopped:
+                while self.requests:
+                    self._answer_request()
+                more = self.advance()
+        finally:
+            self.requests.end()
+
+    @property
+    def busy(self) -> int:
+        """How many lanes are running that could be given away; may be asked by another thread."""
+        return len(self._sent) if self.requests.at_work and lends(self.engine) else 0
+
+    def _answer_request(self) -> None:
+        """Give half of the lanes that are in their last episode to who has asked first."""
+        most, answer = self.requests.next()
+        last = ~self._restart & (self._trial[self._sent] + self.num_lanes >= len(self._results.returns))
+        chosen = np.flatnonzero(last)[: min(len(self._sent) // 2, most)]
+        if not len(chosen) or self._actions is None:
+            answer.put(None)
+            return
+        slots, actions = self._sent[chosen], self._actions
+        lent = self.engine.lend(self._lane[slots])  # type: ignore[attr-defined]
+        share = Share(
+            self._trial[slots], self._return[slots], self._steps[slots], self._sums.of(slots), actions[chosen], lent
+        )
+        self._running[slots] = False
+        self._steps[slots] = 0
+        self._go_on_without_retired()
+        self._send(
+            np.delete(actions, chosen, axis=0)
+        )  # in place of the command that has been sent and not yet carried out
+        answer.put(share)
+
+    def _take(self, share: Share) -> None:
+        """Go on with what another block has given, in lanes that are done."""
+        count = len(share.trial)
+        self._lane, self._trial = np.arange(count), share.trial
+        self._running, self._fresh = np.ones(count, bool), np.zeros(count, bool)
+        self._return, self._steps = share.returns, share.steps
+        self._sums = Sums.resumed(*share.sums)
+        self._network = network(self._networks, share.trial)
+        self._choose(np.arange(count))
+        self.engine.borrow(self._lane, share.lent)  # type: ignore[attr-defined]
+        self._send(share.actions)
 
     def advance(self) -> bool:
         """Take the answer of every lane that is running and send the next command; False at the end."""
@@ -236,9 +296,7 @@ class Block:
         self._finish(slots)
         if not self._running.any():
             return False
-        if 2 * np.count_nonzero(self._running) <= len(self._running):
-            self._compact()
-        self._choose(np.flatnonzero(self._running))
+        self._go_on_without_retired()
         return True
 
     def _act(self) -> bool:
@@ -257,6 +315,7 @@ class Block:
         """Command the slots that are chosen, to begin an episode or to take their action."""
         self._restart = np.array(self._fresh[self._slots])
         self._begins = bool(self._restart.any())
+        self._actions = actions
         tasks = None if self._tasks is None else self._tasks[self._trial[self._sent]]
         self.engine.send(self._lanes, actions, self._restart, tasks)
 
@@ -291,10 +350,14 @@ class Block:
         for slot, trial in zip(again, following[more], strict=True):
             self._network.replace(int(slot), self._networks, int(trial))
 
-    def _compact(self) -> None:
-        """Drop the slots of retired lanes."""
+    def _go_on_without_retired(self) -> None:
+        """Command the lanes that are running; drop the slots of the others once these are half of all."""
         kept = np.flatnonzero(self._running)
+        if 2 * len(kept) > len(self._running):
+            self._choose(kept)
+            return
         self._network.compact(kept)
         self._lane, self._trial, self._running = self._lane[kept], self._trial[kept], self._running[kept]
         self._fresh, self._return, self._steps = self._fresh[kept], self._return[kept], self._steps[kept]
         self._sums.keep(kept)
+        self._choose(np.arange(len(kept)))

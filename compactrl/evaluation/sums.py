@@ -33,6 +33,13 @@ class Sums:
     def __init__(self, slots: int, size: int) -> None:
         self._origin, self._total, self._square = np.zeros((3, slots, size))
 
+    @classmethod
+    def resumed(cls, origin: Floats, total: Floats, square: Floats) -> Sums:
+        """Return sums that go on from what `of` gave, (n, O) each."""
+        made = cls(*origin.shape)
+        made._origin, made._total, made._square = origin, total, square
+        return made
+
     def shifted(self, observation: Floats, slots: Integers | slice, first: NDArray[np.bool_] | None) -> Floats:
         """Return how observations (m, O) of m slots differ from their episode's first; of some, (m,), they are that."""
         if first is not None:

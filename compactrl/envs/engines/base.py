@@ -73,6 +73,21 @@ class Engine(Protocol):
         """Give the environments back."""
 
 
+class Lending(Protocol):
+    """An engine that can hand lanes over to another one of its kind, and carries out nothing before it is asked to."""
+
+    def lend(self, lanes: Integers) -> Any:
+        """Return all that lanes (n,) are; they are not stepped again before they begin anew."""
+
+    def borrow(self, lanes: Integers, lent: Any) -> None:
+        """Make of lanes (n,) what another engine has lent."""
+
+
+def lends(engine: Engine) -> bool:
+    """Return whether an engine is a `Lending` one."""
+    return hasattr(engine, "lend")
+
+
 Command = tuple[Integers, NDArray[Any] | None, NDArray[np.bool_], Floats | None]
 """What `Engine.send` takes: lanes (n,), their actions, who begins anew (n,), tasks."""
 

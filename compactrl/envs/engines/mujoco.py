@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
-from compactrl.envs.mujoco.lanes import TaskLanes
+from compactrl.envs.mujoco.lanes import Held, TaskLanes
 from compactrl.envs.mujoco.task import TASKS, MujocoTask
 from compactrl.envs.mujoco.trial import try_task
 from compactrl.envs.spec import EnvironmentSpec, measure_names
@@ -143,6 +143,15 @@ class MujocoEngine(DeferredEngine):
 
     def _unmeasured(self, count: int) -> dict[str, Floats]:
         return {name: np.full(count, np.nan) for name in self._task.measures}
+
+    def lend(self, lanes: Integers) -> tuple[Integers, Held]:
+        """See `Lending`."""
+        return self._steps[lanes], self._lanes.held(lanes)
+
+    def borrow(self, lanes: Integers, lent: tuple[Integers, Held]) -> None:
+        """See `Lending`."""
+        self._steps[lanes] = lent[0]
+        self._lanes.hold(lanes, lent[1])
 
     def close(self) -> None:
         """See `Engine`."""

@@ -29,6 +29,14 @@ class Stepped(NamedTuple):
     """Position → MuJoCo's warning: from here on that lane's numbers mean nothing."""
 
 
+class Held(NamedTuple):
+    """All that n lanes are."""
+
+    arrays: Arrays
+    ctrl: Floats
+    memory: Floats
+
+
 class TaskLanes:
     """So many lanes of a task; for one thread.
 
@@ -115,6 +123,15 @@ class TaskLanes:
         self._ctrl[lanes] = control
         self._take(lanes, after, everyone)
         return Stepped(observation, reward, terminated, state, warnings)
+
+    def held(self, lanes: Integers) -> Held:
+        """Return copies of what lanes (n,) are."""
+        return Held(self._now.rows(lanes), self._ctrl[lanes], self._memory[lanes])
+
+    def hold(self, lanes: Integers, held: Held) -> None:
+        """Make of lanes (n,) what others were."""
+        self._take(lanes, held.arrays, everyone=False)
+        self._ctrl[lanes], self._memory[lanes] = held.ctrl, held.memory
 
     def _take(self, lanes: Integers, after: Arrays, everyone: bool) -> None:
         """Make of what lanes came to what they are."""
