@@ -14,7 +14,8 @@ import numpy as np
 
 from compactrl.envs.engines import ENGINES, make_engine
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.evaluation.lanes import Block, Results, check_tasks
+from compactrl.evaluation.lanes import Block, check_tasks
+from compactrl.evaluation.results import Results
 from compactrl.evaluation.standing import Collected, Episode, Standing
 from compactrl.networks.forward import single_threaded_blas
 from compactrl.types import Integers, Outcomes, State, Trials

@@ -7,7 +7,8 @@ from evaluating import assert_equal, described, evaluator, make_trials, outcomes
 from compactrl.envs.engines import make_engine
 from compactrl.envs.registry import describe
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.evaluation.lanes import Block, Results
+from compactrl.evaluation.lanes import Block
+from compactrl.evaluation.results import Results
 from compactrl.learners.moments import joined
 from compactrl.networks.forward import some_of
 from compactrl.policies.policy import Policy
