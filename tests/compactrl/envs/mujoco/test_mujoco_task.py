@@ -155,8 +155,9 @@ def test_a_start_inside_a_collision_is_warned_of(cart, monkeypatch):  # noqa: F8
     changed(monkeypatch, model=CART.replace("</worldbody>", floor))
     with pytest.warns(
         UserWarning, match=r"Cart-v0 starts inside a collision: '(box|floor)' is 0.05 m deep in '(box|floor)'"
-    ):
+    ) as caught:
         describe(cart)
+    assert len(caught) == 1
 
 
 def test_names_are_taken_once(cart):  # noqa: F811
