@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from compactrl.envs.robots import Quadrotor
+from compactrl.methods.settings import resolve
 from compactrl.searches.api import search
 from experiments import flight
 from experiments.pilots import OPTIONS, Cascade, Geometric
@@ -50,3 +51,9 @@ def test_everything_flies_over_every_scenario(tmp_path, monkeypatch, capsys):
 def test_a_setting_that_is_not_there_is_told():
     with pytest.raises(SystemExit, match="no setting 'for': there are four-static"):
         flight.main(["for"], "0", 1, 2, False, False)
+
+
+@pytest.mark.parametrize("name", flight.SETTINGS)
+def test_settings_are_options_that_there_are(name):
+    options = flight.SETTINGS[name]
+    assert resolve({**options, "steps": int(options["steps"])})
