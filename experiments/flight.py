@@ -23,6 +23,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.robots.quadrotor import ENV, Quadrotor
 from compactrl.runs.run import Run
 from compactrl.storage.files import write_json
@@ -127,7 +128,9 @@ def fly_run(run: Run, name: str, flights: int = FLIGHTS) -> tuple[dict[str, Any]
         "seed": run.config["seed"],
         "trained_on": run.config["env_options"].get("scenario", "mixture"),
         "observations": policy.shape[0],
-        **{key: summary[key] for key in ("method", "parameters", "bytes", "env_steps", "seconds")},
+        **{key: summary[key] for key in ("method", "env_steps", "seconds")},
+        "parameters": policy.size.parameters,
+        "bytes": stored_bytes(policy),
         "scenarios": {},
     }
     paths = {}
