@@ -26,7 +26,7 @@ import typer
 from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.robots.quadrotor import ENV, Quadrotor
 from compactrl.runs.run import Run
-from compactrl.storage.files import write_json
+from compactrl.storage.files import read_json, write_json
 from compactrl.types import Floats
 from experiments.pilots import OPTIONS, RATE, Cascade, Geometric, Pilot
 from experiments.returns import RUNS
@@ -48,17 +48,17 @@ MEASURES = ("position_rmse", "settled_rmse", "crashed")
 
 NEAR_HOVER = {"normalize_observations": False, "population": 128, "num_envs": 128}
 """Observations as they are, in metres and radians: a normaliser of what falls and tumbles is none for what flies."""
-CMAES = {**NEAR_HOVER, "es": "cmaes", "sigma": 0.1}
-"""From a small deviation, that is from level flight: from a large one a search learns to be thrown up and down."""
+LEVEL = {**NEAR_HOVER, "population": 256, "num_envs": 256, "radius": 1.0}
+"""From a small radius, that is from level flight: from a large one a search learns to be thrown up and down."""
 STATIC = {"env": ENV, "env_options": {"scenario": "static", "noise": False}}
 MIXTURE = {"env": ENV, "env_options": {"scenario": "mixture"}}
 VELOCITY = {"env": ENV, "env_options": {"scenario": "mixture", "observe_goal_velocity": True}}
 RANDOM = {"env": ENV, "env_options": {"scenario": "mixture", "randomise": 1.0}}
-FOUR = {"method": "unstructured", "hidden": "4", **CMAES}
+FOUR = {"method": "unstructured", "hidden": "4", **LEVEL}
 CHROMATIC = {"method": "chromatic", "partitions": 17, "hidden": "8", **NEAR_HOVER, "radius": 1.0}
 HYPERPPO = {"method": "hyperppo", "deviation": "common", "steps": 100e6}
 SETTINGS: dict[str, dict[str, Any]] = {
-    "four-static": {**STATIC, **FOUR, "steps": 100e6, "max_episode_steps": 300, "reevaluations": 30},
+    "four-static": {**STATIC, **FOUR, "steps": 60e6, "max_episode_steps": 300},
     "chromatic-static": {**STATIC, **CHROMATIC, "steps": 100e6, "max_episode_steps": 300},
     "four-mixture": {**MIXTURE, **FOUR, "steps": 200e6, "max_episode_steps": 800},
     "four-velocity": {**VELOCITY, **FOUR, "steps": 200e6, "max_episode_steps": 800},
@@ -206,6 +206,7 @@ def main(
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
     threads: Annotated[int, typer.Option(min=0, help="Threads of a search; 0 for every core.")] = 0,
     flights: Annotated[int, typer.Option(min=2, help="Flights of each, over each scenario.")] = FLIGHTS,
+    keep_pilots: Annotated[bool, typer.Option("--keep-pilots", help="Fly policies alone; draw nothing anew.")] = False,
     only_train: Annotated[bool, typer.Option("--only-train", help="Fly nothing.")] = False,
     measure_speed: Annotated[bool, typer.Option("--speed", help="Measure steps a second, and do no more.")] = False,
 ) -> None:
@@ -225,7 +226,9 @@ def main(
     if only_train:
         return
     rows, paths = [], {}
-    for name in PILOTS:
+    if keep_pilots:
+        rows = [row for row in read_json(RESULTS / "flights.json")["rows"] if row["kind"] == "pilot"]
+    for name in () if keep_pilots else PILOTS:
         row, paths[name] = fly_pilot(name, flights)
         rows.append(row)
         print(_line(row))
@@ -236,7 +239,8 @@ def main(
         rows.append(row)
         print(_line(row))
     write_json(RESULTS / "flights.json", {"flights": flights, "rows": rows})
-    draw(paths, RESULTS / "paths.png")
+    if not keep_pilots:
+        draw(paths, RESULTS / "paths.png")
 
 
 def _line(row: dict[str, Any]) -> str:

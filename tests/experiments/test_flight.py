@@ -38,7 +38,7 @@ def test_everything_flies_over_every_scenario(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(flight, "PILOTS", {"PID cascade": Cascade})
     monkeypatch.setattr(flight.fly_pilot, "__defaults__", (2, 0.2))
     monkeypatch.setattr(flight.fly, "__defaults__", (0.2,))
-    flight.main(None, "0", 1, 2, False, False)
+    flight.main(None, "0", 1, 2, False, False, False)
     told = capsys.readouterr().out
     assert told.startswith("PID cascade: static ")
     assert "linear: static " in told
@@ -50,7 +50,7 @@ def test_everything_flies_over_every_scenario(tmp_path, monkeypatch, capsys):
 
 def test_a_setting_that_is_not_there_is_told():
     with pytest.raises(SystemExit, match="no setting 'for': there are four-static"):
-        flight.main(["for"], "0", 1, 2, False, False)
+        flight.main(["for"], "0", 1, 2, False, False, False)
 
 
 @pytest.mark.parametrize("name", flight.SETTINGS)
