@@ -32,15 +32,17 @@ from torch import Tensor
 
 from compactrl.buffers import Experience, HindsightBuffer, ReplayBuffer
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import InputError
+from compactrl.errors import InputError, either
 from compactrl.learners.base import Judgement, LearnerContext
-from compactrl.learners.critics.base import Critics
-from compactrl.learners.critics.mlp import MlpCritics
+from compactrl.learners.critics import CRITICS
+from compactrl.learners.critics.base import Critics, FlatCritics
+from compactrl.learners.critics.inputs import Inputs
 from compactrl.learners.gradient import GradientLearner, Means
 from compactrl.learners.losses import bellman_target, critic_loss
 from compactrl.learners.moments import RunningMoments
 from compactrl.learners.options import OffPolicyOptions
 from compactrl.networks.perceptrons import single_threaded_torch
+from compactrl.networks.threads import Threads
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
 
 HINDSIGHT = 0.8
@@ -75,13 +77,15 @@ class OffPolicyLearner(GradientLearner):
         spec, options = context.spec, self.options
         check_off_policy(context)
         told_size = self._searched_batch.told(self._asked[0][:1]).shape[1]
-        self.critics: Critics = MlpCritics(
-            spec.observation_size + self.actions + told_size,
-            options.critic_hidden,
+        self.threads = Threads(context.threads if self.device.type == "cpu" else 1)
+        inputs = Inputs(spec.observation_size, self.actions, told_size)
+        self.critics: Critics = FlatCritics(
+            CRITICS[options.critic].form(inputs, options),
             self._count_critics(),
             options.critic_learning_rate,
             np.random.default_rng(context.seed.spawn(1)[0]),
             self.device,
+            self.threads,
         )
         self.buffer = self._make_buffer(spec)
         self._moments = RunningMoments(spec.observation_size, options.normalize_observations)
@@ -269,6 +273,7 @@ class OffPolicyLearner(GradientLearner):
 def check_off_policy(context: LearnerContext) -> None:
     """Raise InputError where nothing can be learned with these options."""
     options, steps, spec = context.options, context.steps, context.spec
+    _check_critic(options)
     if options.hindsight and spec.goal is None:
         raise InputError(f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none")
     if spec.goal is not None and spec.goal.refusal and options.hindsight != 0:
@@ -289,3 +294,19 @@ def check_off_policy(context: LearnerContext) -> None:
             f"--steps {steps}: episodes have up to {spec.max_episode_steps} steps, and hindsight learns from whole "
             "ones: give more of the first, or a smaller --max-episode-steps"
         )
+
+
+def _check_critic(options: OffPolicyOptions) -> None:
+    """Raise InputError where an option is not for this critic."""
+    critic, kind = options.critic, CRITICS[options.critic]
+    fields = OffPolicyOptions.model_fields
+    if kind.sized and options.critic_hidden != fields["critic_hidden"].default:
+        hidden = ",".join(map(str, options.critic_hidden)) or "none"
+        raise InputError(
+            f"--critic-hidden {hidden} is for --critic mlp: the widths of {critic} follow from --critic-size"
+        )
+    if not kind.sized and options.critic_size != fields["critic_size"].default:
+        raise InputError(f"--critic-size {options.critic_size} is not for --critic {critic}: give --critic-hidden")
+    if not kind.generated and options.critic_init != fields["critic_init"].default:
+        others = either([name for name, other in CRITICS.items() if other.generated])
+        raise InputError(f"--critic-init {options.critic_init} is for --critic {others}, whose weights are written")

@@ -67,7 +67,7 @@ class Td3Learner(OffPolicyLearner):
         means: Means,  # noqa: ARG002
     ) -> Improvement:
         actions = self.distribution.mode(network(observation))
-        values = self.critics(observation, actions, told)
+        values = self.critics(observation, actions, told, only=1)
         loss = deterministic_actor_loss(values, actions, self.options.action_penalty)
         return Improvement(loss, values[0].detach().view(actions.shape[:-1]))
 

@@ -56,7 +56,7 @@ class SearchKeywords(TypedDict, total=False):
     """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is given, no more
     ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0)"""
     threads: int | float | str | None
-    """Threads that step environments; 0 is every core. Changes no result. (default: 0)"""
+    """Threads that step environments and that networks learn on; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None
     """Ray workers that step environments in place of threads; 0 is none, or every CPU of the cluster with
     --ray-address. Changes no result. (default: 0)"""
@@ -205,8 +205,17 @@ class SearchKeywords(TypedDict, total=False):
     """Save the replay buffer in checkpoints; without it a resumed search starts with an empty one. (default: on)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
+    critic: str | None
+    """Form of the critics: mlp, mlp-small, mlp-large, d2rl, resnet-features, res35, sa-hyper, as-hyper,
+    embedding-hyper. (default: mlp)"""
     critic_hidden: int | Sequence[int] | str | None
-    """Widths of the critics' hidden layers. (default: 256,256)"""
+    """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256)"""
+    critic_size: Literal["paper", "small"] | None
+    """Size of other critics: paper, or small, about a sixteenth of the parameters of a hypernetwork. (default:
+    paper)"""
+    critic_init: Literal["paper", "bias-hyper"] | None
+    """First weights of critics that are hypernetworks: paper, or bias-hyper, with which all states begin with the
+    same network. (default: paper)"""
     critic_learning_rate: float | None
     """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg)"""
     critic_huber_delta: float | None
@@ -260,7 +269,7 @@ class ResumeKeywords(TypedDict, total=False):
     patience: float | None
     """Stop once the policy has not improved for this share of the budget, such as 0.2; 0 never. (default: 0)"""
     threads: int | float | str | None
-    """Threads that step environments; 0 is every core. Changes no result. (default: 0)"""
+    """Threads that step environments and that networks learn on; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None
     """Ray workers that step environments in place of threads; 0 is none, or every CPU of the cluster with
     --ray-address. Changes no result. (default: 0)"""

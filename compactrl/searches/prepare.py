@@ -27,7 +27,7 @@ from compactrl.errors import InputError
 from compactrl.learners import LEARNERS, Learner, LearnerContext
 from compactrl.learners.metabatch import MetaBatch
 from compactrl.learners.options import DistillOptions, EvolutionOptions
-from compactrl.machine.hardware import memory
+from compactrl.machine.hardware import cores, memory
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.settings import Settings, method_of, named_values, resolve
 from compactrl.methods.values import validated
@@ -102,6 +102,7 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         steps=settings.search.steps,
         settle=settings.search.fine_tune_share,
         strategy=settings.strategy,
+        threads=settings.search.threads or cores(),
         resumed=folder is not None,
         teacher=teacher,
     )

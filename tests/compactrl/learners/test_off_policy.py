@@ -7,7 +7,7 @@ import torch
 from compactrl.buffers import Experience
 from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
-from compactrl.learners.critics.mlp import _rows as critic_rows
+from compactrl.learners.critics.inputs import all_inputs
 from compactrl.learners.gradient import Means
 from compactrl.searches.api import search
 from compactrl.searches.prepare import prepare
@@ -120,7 +120,7 @@ def test_anchors_are_part_of_every_meta_batch(share, count):
 def test_critics_see_observation_action_and_architecture():
     learner = learner_of()
     batch = last_steps(learner)
-    rows = critic_rows(batch.observation, batch.action, learner._told(DESIGNS)).view(4, ROWS, -1)
+    rows = all_inputs(batch.observation, batch.action, learner._told(DESIGNS)).view(4, ROWS, -1)
     seen = learner.trained.sizes[0] + learner.actions
     torch.testing.assert_close(rows[..., :seen], torch.cat([batch.observation, batch.action], -1))
     expected = torch.as_tensor(learner.batch.told(DESIGNS), dtype=torch.float32)
