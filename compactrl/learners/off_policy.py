@@ -43,7 +43,7 @@ from compactrl.learners.moments import RunningMoments
 from compactrl.learners.options import OffPolicyOptions
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.networks.threads import Threads
-from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
+from compactrl.types import Designs, Exploration, Floats, Layers, Metrics, Normalizer, Outcomes, State, Trials
 
 HINDSIGHT = 0.8
 """Share of relabelled transitions in environments with goals: four of five."""
@@ -242,6 +242,32 @@ class OffPolicyLearner(GradientLearner):
         told = self._searched_batch.told(designs if self.settled is None else self.settled[None])
         return self._tensor(told.astype(np.float32))
 
+    # For studies of what critics say of actions (`searches/gradients.py`).
+
+    @property
+    def studied(self) -> Designs:
+        """The design (1, D) whose policy is studied: the anchor where there is one, else one of those that act."""
+        return self.batch.anchors[:1] if len(self.batch.anchors) else self._asked[0][:1]
+
+    def acting(self) -> Layers:
+        """Return the network of the studied design, as it acts now."""
+        with single_threaded_torch():
+            return next(self._networks(self.studied))
+
+    def action_gradient(self, observation: Floats, action: Floats) -> Floats:
+        """Return the gradient (n, A) of the value that policies climb, at actions (n, A) in observations (n, O)."""
+        mean, std = self.normalizer
+        rows = self._tensor(((observation - mean) / std).astype(np.float32))[None]
+        steered = self._tensor(action.astype(np.float32))[None].requires_grad_()
+        with single_threaded_torch():
+            values = self._climbed(rows, steered, self._told(self.studied))
+            (gradient,) = torch.autograd.grad(values.sum(), steered)
+        return gradient[0].cpu().numpy().astype(float)
+
+    @abstractmethod
+    def _climbed(self, observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
+        """Return the value (n · B,) of actions (n, B, A) that policies climb."""
+
     @property
     def has_learned(self) -> bool:
         """Whether there was an update."""
@@ -265,7 +291,8 @@ class OffPolicyLearner(GradientLearner):
         """Restore what `state_dict` returned."""
         super().load_state_dict(state)
         self.critics.load_state_dict(state["critics"])
-        self._restore_buffer(self.buffer, state["buffer"])
+        if "buffer" in state:  # not for studies of what was learned
+            self._restore_buffer(self.buffer, state["buffer"])
         self._moments.load_state_dict(state)
         self._updates = int(state["updates"])
 

@@ -135,6 +135,12 @@ class OffPolicyOptions(GradientOptions):
         description="Huber loss of the critics: errors beyond this many times their mean size count linearly; 0 is "
         "the squared loss.",
     )
+    gradient_interval: int = Field(
+        0,
+        ge=0,
+        description="Environment steps between studies of the critics' action gradient, which are not counted as the "
+        "search's; `compactrl gradients` shows them. 0 is never.",
+    )
     gamma: float = Field(0.99, ge=0, lt=1, description="Discount factor per step.")
     tau: float = Field(
         0.005, gt=0, le=1, description="Soft-update coefficient of the target networks (Polyak averaging)."

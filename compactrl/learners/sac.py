@@ -56,6 +56,9 @@ class SacLearner(OffPolicyLearner):
             means.add("alpha", self._log_alpha.exp())
         return Improvement(loss, values.detach().amin(0).view(log_probability.shape))
 
+    def _climbed(self, observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
+        return self.critics(observation, action, told).amin(0)
+
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
         alpha = {"log_alpha": float(self._log_alpha.detach()), "adam": self._alpha_adam.state_dict()}

@@ -71,6 +71,9 @@ class Td3Learner(OffPolicyLearner):
         loss = deterministic_actor_loss(values, actions, self.options.action_penalty)
         return Improvement(loss, values[0].detach().view(actions.shape[:-1]))
 
+    def _climbed(self, observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
+        return self.critics(observation, action, told, only=1)[0]
+
     def _descend(self, loss: Tensor) -> None:
         super()._descend(loss)
         if self.options.target_policy:

@@ -221,6 +221,9 @@ class SearchKeywords(TypedDict, total=False):
     critic_huber_delta: float | None
     """Huber loss of the critics: errors beyond this many times their mean size count linearly; 0 is the squared loss.
     (default: 2; 0 with --method sac, td3 or ddpg)"""
+    gradient_interval: int | float | str | None
+    """Environment steps between studies of the critics' action gradient, which are not counted as the search's;
+    `compactrl gradients` shows them. 0 is never. (default: 0)"""
     gamma: float | None
     """Discount factor per step. (default: 0.99; 0.98 with --method ddpg)"""
     tau: float | None

@@ -34,6 +34,7 @@ from compactrl.methods.values import validated
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import TEACHER, Run
+from compactrl.searches.studies import Study, check
 from compactrl.searches.teaching import with_environment_of_teacher
 from compactrl.searches.transfer import check_designs, with_colorings
 
@@ -106,6 +107,8 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         resumed=folder is not None,
         teacher=teacher,
     )
+    if getattr(settings.learner, "gradient_interval", 0):
+        check(Study(), setup.spec)
     try:
         learner = kind.load().build(context)
     except ValueError as error:
