@@ -24,6 +24,7 @@ Trials of 3 to 5 are in `docs/trials.md`.
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ from compactrl.learners.losses import bellman_target, critic_loss
 from compactrl.learners.moments import RunningMoments
 from compactrl.learners.options import OffPolicyOptions
 from compactrl.networks.perceptrons import single_threaded_torch
-from compactrl.networks.threads import Threads
+from compactrl.networks.threads import on_threads, results
 from compactrl.types import Designs, Exploration, Floats, Layers, Metrics, Normalizer, Outcomes, State, Trials
 
 HINDSIGHT = 0.8
@@ -77,7 +78,7 @@ class OffPolicyLearner(GradientLearner):
         spec, options = context.spec, self.options
         check_off_policy(context)
         told_size = self._searched_batch.told(self._asked[0][:1]).shape[1]
-        self.threads = Threads(context.threads if self.device.type == "cpu" else 1)
+        self.threads = context.threads if self.device.type == "cpu" else 1
         inputs = Inputs(spec.observation_size, self.actions, told_size)
         self.critics: Critics = FlatCritics(
             CRITICS[options.critic].form(inputs, options),
@@ -85,7 +86,6 @@ class OffPolicyLearner(GradientLearner):
             options.critic_learning_rate,
             np.random.default_rng(context.seed.spawn(1)[0]),
             self.device,
-            self.threads,
         )
         self.buffer = self._make_buffer(spec)
         self._moments = RunningMoments(spec.observation_size, options.normalize_observations)
@@ -133,7 +133,7 @@ class OffPolicyLearner(GradientLearner):
         if len(self.buffer) < _transitions_needed(self.options):
             return metrics
         metrics |= self._anneal(progress)
-        with single_threaded_torch():
+        with single_threaded_torch(), on_threads(self.threads):
             means = Means()
             values = [self._learn(designs, means)[len(self.batch.anchors) :] for designs in self._asked]
         self._design_values = np.concatenate(values)
@@ -191,11 +191,16 @@ class OffPolicyLearner(GradientLearner):
         improves = self._improves()
         network = self.trained.network(self._theta if improves else self._theta.detach(), designs)
         told = self._told(designs)
-        target = self._target(batch, self._following(network, designs), told, noise[0])
+        following = self._following(network, designs)
+        asked = [partial(_outputs, following, batch.next_observation, learn=False)]
+        if improves:  # the critics do not change what policies say: they may as well say it now
+            asked.append(partial(_outputs, network, batch.observation, learn=True))
+        outputs = results(asked)
+        target = self._target(batch, outputs[0], told, noise[0])
         self._fit_critics(batch, told, target, means)
         values = None
         if improves:
-            loss, values = self._improve(network, told, batch.observation, noise[1], means)
+            loss, values = self._improve(outputs[1], told, batch.observation, noise[1], means)
             self._descend(loss)
             means.add("actor_loss", loss)
         self.critics.follow(self.options.tau)
@@ -203,9 +208,9 @@ class OffPolicyLearner(GradientLearner):
         return values
 
     @torch.no_grad()
-    def _target(self, batch: Experience, following: Any, told: Tensor, noise: Tensor) -> Tensor:
+    def _target(self, batch: Experience, outputs: Tensor, told: Tensor, noise: Tensor) -> Tensor:
         """Return what the critics should say of the batch, (n · rows,)."""
-        next_value = self._next_value(following, told, batch.next_observation, noise)
+        next_value = self._next_value(outputs, told, batch.next_observation, noise)
         flat = batch.reward.numel()
         reward, terminated = batch.reward.reshape(flat), batch.terminated.reshape(flat)
         target = bellman_target(reward, terminated, next_value, self.options.gamma)
@@ -230,12 +235,12 @@ class OffPolicyLearner(GradientLearner):
         return network
 
     @abstractmethod
-    def _next_value(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
-        """Return the value of the next observations (n, rows, O), shape (n · rows,)."""
+    def _next_value(self, outputs: Tensor, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
+        """Return the value of the next observations (n, rows, O), where policies say `outputs`, shape (n · rows,)."""
 
     @abstractmethod
-    def _improve(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improvement:
-        """Return the loss of the policies at these observations (n, rows, O), and their values."""
+    def _improve(self, outputs: Tensor, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improvement:
+        """Return the loss of policies that say `outputs` of these observations (n, rows, O), and their values."""
 
     def _told(self, designs: Designs) -> Tensor:
         """Return what critics are told of designs (n, D), shape (n, F); of the settled one, once there is one."""
@@ -295,6 +300,13 @@ class OffPolicyLearner(GradientLearner):
             self._restore_buffer(self.buffer, state["buffer"])
         self._moments.load_state_dict(state)
         self._updates = int(state["updates"])
+
+
+def _outputs(network: Any, observation: Tensor, learn: bool) -> Tensor:
+    """Return what policies say of observations; on other threads, too, gradients are kept to learn."""
+    with torch.set_grad_enabled(learn):
+        outputs: Tensor = network(observation)
+        return outputs
 
 
 def check_off_policy(context: LearnerContext) -> None:

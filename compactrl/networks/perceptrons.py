@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from compactrl.networks.threads import ALONE, Threads
+from compactrl.networks.threads import together
 from compactrl.networks.torch_private import Linear, onednn_linear
 
 SMALLEST = 1 << 16
@@ -107,11 +107,10 @@ class Stack:
         flat: their parameters (C · P,). It is cut once, into views: layers follow when it is changed in place.
         sizes: of the layers, inputs first.
         count: C.
-        threads: take a network each.
     """
 
-    def __init__(self, flat: Tensor, sizes: tuple[int, ...], count: int = 1, threads: Threads = ALONE) -> None:
-        self.flat, self.sizes, self.count, self.threads = flat, sizes, count, threads
+    def __init__(self, flat: Tensor, sizes: tuple[int, ...], count: int = 1) -> None:
+        self.flat, self.sizes, self.count = flat, sizes, count
         self.layers = [cut(parameters, sizes) for parameters in flat.detach().chunk(count)]
 
     def __call__(self, x: Tensor, learn: bool = True, only: int | None = None) -> Tensor:
@@ -141,7 +140,7 @@ class Perceptrons(torch.autograd.Function):
                 hidden[network].append(values)
             torch.addmm(layers[-1][1], values, layers[-1][0].t(), out=outputs[network])
 
-        stack.threads.run([partial(one, network) for network in range(count)])
+        together([partial(one, network) for network in range(count)])
         ctx.stack = stack
         ctx.save_for_backward(x, *(values for of_network in hidden for values in of_network))
         return outputs
@@ -161,23 +160,34 @@ class Perceptrons(torch.autograd.Function):
             inputs = [x, *hidden_values[network * hidden : (network + 1) * hidden]]
             d_layers = cut(d_flat.chunk(stack.count)[network], stack.sizes) if d_flat is not None else []
             for number in range(hidden, -1, -1):
-                weight = layers[number][0]
+                passed: list[Tensor] = []
+                tasks = [partial(pass_on, d_y, layers[number][0], inputs[number], passed)] if number else []
                 if needs_d_flat:
-                    d_weight, d_bias = d_layers[number]
-                    torch.sum(d_y, 0, out=d_bias)
-                    multiply(d_y.t(), inputs[number], d_weight)
-                if number:
-                    d_y = linear(d_y, weight.t())
-                    mask_inactive(d_y, inputs[number])
+                    tasks.append(partial(of_parameters, d_y, inputs[number], *d_layers[number]))
+                together(tasks)  # those of one network alone; where there are more, each has one thread
+                d_y = passed[0] if passed else d_y
             d_first[network] = d_y
 
-        stack.threads.run([partial(one, network) for network in range(len(d_outputs))])
+        together([partial(one, network) for network in range(len(d_outputs))])
         d_x: Tensor | None = None
         for layers, d_y in zip(stack.layers, d_first, strict=False):
             if needs_d_x:  # one after the other: this sum has an order
                 weight = layers[0][0]
                 d_x = linear(d_y, weight.t()) if d_x is None else d_x.addmm_(d_y, weight)
         return d_flat, d_x, None, None
+
+
+def of_parameters(d_y: Tensor, x: Tensor, d_weight: Tensor, d_bias: Tensor) -> None:
+    """Write a layer's gradients into their place."""
+    torch.sum(d_y, 0, out=d_bias)
+    multiply(d_y.t(), x, d_weight)
+
+
+def pass_on(d_y: Tensor, weight: Tensor, x: Tensor, passed: list[Tensor]) -> None:
+    """Append the gradient of what the layer before gave, x, before its ReLU."""
+    d_x = linear(d_y, weight.t())
+    mask_inactive(d_x, x)
+    passed.append(d_x)
 
 
 def mask_inactive(gradient: Tensor, values: Tensor) -> None:

@@ -7,47 +7,92 @@ Python's threads are enough; each computes on one thread of torch's own, since t
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
+from typing import TypeVar
 
 import torch
+from torch import Tensor
+
+SHARD = 1 << 18
+"""Numbers of a long vector that one thread takes at a time; a multiple of every register's width, so that an
+elementwise operation gives each number the bits that it has in one piece."""
 
 
-class Threads:
-    """Runs tasks on so many threads, the caller's included.
+class _Own(threading.local):
+    count = 1
+    """Threads that the pieces of this thread's work may take; those that help have one, and share out nothing."""
 
-    Args:
-        count: of threads.
+
+_own = _Own()
+
+
+@contextlib.contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """Let `together` use so many threads, the caller's included.
 
     Example:
         >>> done = []
-        >>> Threads(2).run([lambda: done.append("one"), lambda: done.append("other")])
+        >>> with on_threads(2):
+        ...     together([lambda: done.append("one"), lambda: done.append("other")])
         >>> sorted(done)
         ['one', 'other']
     """
+    before, _own.count = _own.count, count
+    try:
+        yield
+    finally:
+        _own.count = before
 
-    def __init__(self, count: int = 1) -> None:
-        self.count = count
 
-    def run(self, tasks: Sequence[Callable[[], object]]) -> None:
-        """Run all tasks; no gradient is kept of what others than the caller's thread compute.
+def together(tasks: Sequence[Callable[[], object]]) -> None:
+    """Run all tasks; on other threads than the caller's no gradient is kept unless a task asks for it.
 
-        Raises:
-            Exception: what a task raised, once the others have ended.
-        """
-        queue = iter(tasks)
-        helpers = min(self.count, len(tasks)) - 1
-        pool = _pool(self.count - 1) if helpers > 0 else None
-        running: list[Future[None]] = [] if pool is None else [pool.submit(_work, queue) for _ in range(helpers)]
-        try:
-            _work(queue)
-        finally:
-            for future in running:
+    Raises:
+        Exception: what a task raised, once the others have ended.
+    """
+    queue = iter(tasks)
+    helpers = min(_own.count, len(tasks)) - 1
+    running: list[Future[None]] = []
+    if helpers > 0:
+        pool = _pool(_own.count - 1)
+        running = [pool.submit(_work, queue) for _ in range(helpers)]
+    try:
+        _work(queue)
+    finally:
+        for future in running:
+            if not future.cancel():  # one that has not begun would find nothing to do
                 future.result()
 
 
-ALONE = Threads(1)
+Result = TypeVar("Result")
+
+
+def results(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Run all tasks and return what each returns, in their order."""
+    found: dict[int, Result] = {}
+
+    def one(number: int) -> None:
+        found[number] = tasks[number]()
+
+    together([partial(one, number) for number in range(len(tasks))])
+    return [found[number] for number in range(len(tasks))]
+
+
+def in_shards(operation: Callable[..., object], *vectors: Tensor) -> None:
+    """Call an elementwise operation in place on vectors (P,), or on shards of all of them where they are long."""
+    if vectors[0].numel() <= SHARD:
+        operation(*vectors)
+        return
+    together(
+        [
+            partial(operation, *shards)
+            for shards in zip(*(torch.split(vector, SHARD) for vector in vectors), strict=True)
+        ]
+    )
 
 
 def _work(queue: Iterator[Callable[[], object]]) -> None:

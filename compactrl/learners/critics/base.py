@@ -18,7 +18,7 @@ from compactrl.errors import InputError
 from compactrl.learners.critics.inputs import Inputs
 from compactrl.machine.hardware import memory
 from compactrl.networks.adam import Adam
-from compactrl.networks.threads import ALONE, Threads
+from compactrl.networks.threads import in_shards
 from compactrl.types import Floats, State
 
 COPIES = 7
@@ -85,7 +85,7 @@ class Form(ABC):
         """Draw the first parameters of one critic, (P,)."""
 
     @abstractmethod
-    def on(self, flat: Tensor, count: int, threads: Threads) -> Twins:
+    def on(self, flat: Tensor, count: int) -> Twins:
         """Return C networks on a vector (C · P,); they follow when it is changed in place."""
 
 
@@ -98,7 +98,6 @@ class FlatCritics:
         learning_rate: of Adam.
         generator: draws the first weights.
         device: of their tensors.
-        threads: take a critic each.
     """
 
     def __init__(
@@ -108,15 +107,14 @@ class FlatCritics:
         learning_rate: float,
         generator: np.random.Generator,
         device: torch.device,
-        threads: Threads = ALONE,
     ) -> None:
         check_memory(form, count, device)
         self.form, self.count = form, count
         weights = np.concatenate([form.initial(generator) for _ in range(count)])
         self._weights = torch.as_tensor(weights, dtype=torch.float32, device=device).requires_grad_()
         self._targets = self._weights.detach().clone()
-        self._learning = form.on(self._weights, count, threads)
-        self._following = form.on(self._targets, count, threads)
+        self._learning = form.on(self._weights, count)
+        self._following = form.on(self._targets, count)
         self._adam = Adam(self._weights, learning_rate)
 
     def __call__(
@@ -136,7 +134,7 @@ class FlatCritics:
 
     def follow(self, rate: float) -> None:
         """Move the targets by this share of the way to the critics."""
-        self._targets.lerp_(self._weights.detach(), rate)
+        in_shards(lambda targets, weights: targets.lerp_(weights, rate), self._targets, self._weights.detach())
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from compactrl.learners.critics.base import Form
 from compactrl.learners.critics.inputs import states
 from compactrl.networks.affine import Network, Parts, cut, gradients_into
-from compactrl.networks.threads import Threads
+from compactrl.networks.threads import together
 from compactrl.types import Floats
 
 
@@ -38,9 +38,9 @@ class Composed(Form):
         """Draw the first parameters, (P,)."""
         return np.concatenate([part.initial(generator) for part in self.parts.values()])
 
-    def on(self, flat: Tensor, count: int, threads: Threads) -> ComposedTwins:
+    def on(self, flat: Tensor, count: int) -> ComposedTwins:
         """Return C networks on a vector (C · P,)."""
-        return ComposedTwins(self, flat, count, threads)
+        return ComposedTwins(self, flat, count)
 
 
 class Graph(NamedTuple):
@@ -56,8 +56,8 @@ class Graph(NamedTuple):
 class ComposedTwins:
     """C composed networks on one vector, each a graph of its own, so that threads can take one each."""
 
-    def __init__(self, form: Composed, flat: Tensor, count: int, threads: Threads) -> None:
-        self.form, self.flat, self.count, self.threads = form, flat, count, threads
+    def __init__(self, form: Composed, flat: Tensor, count: int) -> None:
+        self.form, self.flat, self.count = form, flat, count
         self.layers = [cut(parameters, form.parts) for parameters in flat.detach().chunk(count)]
 
     def __call__(
@@ -102,7 +102,7 @@ class _Together(torch.autograd.Function):
             graphs[number] = graph = twins.graph(number, state, action, learn, steers)
             values[number].copy_(graph.values.detach())
 
-        twins.threads.run([partial(one, number) for number in range(count)])
+        together([partial(one, number) for number in range(count)])
         ctx.twins, ctx.graphs = twins, graphs
         return values
 
@@ -112,7 +112,7 @@ class _Together(torch.autograd.Function):
         twins: ComposedTwins = ctx.twins
         graphs: list[Graph] = ctx.graphs
         learns, steers = ctx.needs_input_grad[:2]
-        d_flat = torch.zeros_like(twins.flat, requires_grad=False) if learns else None
+        d_flat = torch.empty_like(twins.flat, requires_grad=False) if learns else None
         chunks = [None] * len(graphs) if d_flat is None else d_flat.chunk(twins.count)
         d_actions: list[Tensor | None] = [None] * len(graphs)
 
@@ -125,7 +125,7 @@ class _Together(torch.autograd.Function):
             gradients_into(layers, None)
             d_actions[number] = found[-1] if steers else None
 
-        twins.threads.run([partial(one, number) for number in range(len(graphs))])
+        together([partial(one, number) for number in range(len(graphs))])
         ctx.graphs = None
         d_action = None
         for found in d_actions:  # in this order, whichever thread was first

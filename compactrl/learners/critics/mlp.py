@@ -16,7 +16,6 @@ from compactrl.compressions.plain import Plain
 from compactrl.learners.critics.base import Form
 from compactrl.learners.critics.inputs import Inputs, all_inputs
 from compactrl.networks.perceptrons import Stack
-from compactrl.networks.threads import Threads
 from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Floats
 
@@ -51,9 +50,9 @@ class Mlp(Form):
         """Draw the first parameters, (P,)."""
         return self._plain.initial(generator)
 
-    def on(self, flat: Tensor, count: int, threads: Threads) -> MlpTwins:
+    def on(self, flat: Tensor, count: int) -> MlpTwins:
         """Return C networks on a vector (C · P,)."""
-        return MlpTwins(Stack(flat, self.sizes, count, threads))
+        return MlpTwins(Stack(flat, self.sizes, count))
 
 
 class SmallMlp(Mlp):

@@ -52,8 +52,12 @@ def test_critics_value_what_an_architecture_gets_where_they_are_told_which(optio
     description, network = learner._told(DESIGNS), learner.trained.network(learner._theta.detach(), DESIGNS)
     with torch.no_grad():
         values = learner.critics(batch.observation, batch.action, description)[0].view(4, ROWS)
-        following = learner._next_value(network, description, batch.next_observation, noise[0]).view(4, ROWS)
-        policies = learner._improve(network, description, batch.observation, noise[1], Means()).values
+        following = learner._next_value(
+            network(batch.next_observation), description, batch.next_observation, noise[0]
+        ).view(4, ROWS)
+        policies = learner._improve(
+            network(batch.observation), description, batch.observation, noise[1], Means()
+        ).values
     np.testing.assert_allclose(values.mean(1), REWARDS if told else [0.5] * 4, atol=0.15)
     for asked in (following, policies):
         assert (np.argsort(asked.mean(1).numpy()).tolist() == np.argsort(REWARDS).tolist()) == told

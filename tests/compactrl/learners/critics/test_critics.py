@@ -15,17 +15,15 @@ from compactrl.learners.losses import critic_loss
 from compactrl.networks import affine
 from compactrl.networks.affine import Network, cut
 from compactrl.networks.perceptrons import Stack
-from compactrl.networks.threads import Threads
+from compactrl.networks.threads import on_threads
 
 CHEETAH = Inputs(17, 6)
 ROWS = 12
 
 
-def twins_of(name, threads=1, count=2, inputs=SMALL, **options):
+def twins_of(name, count=2, inputs=SMALL, **options):
     options = {"critic_size": "small", **options} if CRITICS[name].sized else {"critic_hidden": (32, 16)}
-    return FlatCritics(
-        form_of(name, inputs, **options), count, 1e-3, np.random.default_rng(0), torch.device("cpu"), Threads(threads)
-    )
+    return FlatCritics(form_of(name, inputs, **options), count, 1e-3, np.random.default_rng(0), torch.device("cpu"))
 
 
 def batch_of(inputs=SMALL, policies=2, seed=0):
@@ -108,7 +106,11 @@ def test_gradients_written_in_place_are_those_of_autograd(name):
 
 @every_critic
 def test_threads_change_no_bit(name):
-    one, two, many = (learned(twins_of(name, threads)) for threads in (1, 2, 16))
+    found = []
+    for threads in (1, 2, 16):
+        with on_threads(threads):
+            found.append(learned(twins_of(name)))
+    one, two, many = found
     for other in (two, many):
         assert all(torch.equal(mine, theirs) for mine, theirs in zip(one, other, strict=True))
 
@@ -163,7 +165,7 @@ def test_with_a_constant_primary_network_it_is_a_plain_network_of_the_action():
     form = form_of("sa-hyper", critic_size="small", critic_init="bias-hyper")
     flat = torch.as_tensor(form.initial(np.random.default_rng(0)), dtype=torch.float32)
     observation, action, told = batch_of()
-    values = form.on(flat, 1, Threads(1))(observation, action, told, learn=False)[0]
+    values = form.on(flat, 1)(observation, action, told, learn=False)[0]
     written = torch.split(cut(flat, form.parts)["heads"].bias, form.written)
     weight, bias, gain, out_weight, out_bias, out_gain = written
     rows = action.flatten(0, 1)
