@@ -195,7 +195,7 @@ class OffPolicyLearner(GradientLearner):
         asked = [partial(_outputs, following, batch.next_observation, learn=False)]
         if improves:  # the critics do not change what policies say: they may as well say it now
             asked.append(partial(_outputs, network, batch.observation, learn=True))
-        outputs = results(asked)
+        outputs = results(asked, batch.reward.numel() * self._theta.numel())
         target = self._target(batch, outputs[0], told, noise[0])
         self._fit_critics(batch, told, target, means)
         values = None

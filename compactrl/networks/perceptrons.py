@@ -140,7 +140,7 @@ class Perceptrons(torch.autograd.Function):
                 hidden[network].append(values)
             torch.addmm(layers[-1][1], values, layers[-1][0].t(), out=outputs[network])
 
-        together([partial(one, network) for network in range(count)])
+        together([partial(one, network) for network in range(count)], len(x) * len(stack.flat) / stack.count)
         ctx.stack = stack
         ctx.save_for_backward(x, *(values for of_network in hidden for values in of_network))
         return outputs
@@ -164,11 +164,11 @@ class Perceptrons(torch.autograd.Function):
                 tasks = [partial(pass_on, d_y, layers[number][0], inputs[number], passed)] if number else []
                 if needs_d_flat:
                     tasks.append(partial(of_parameters, d_y, inputs[number], *d_layers[number]))
-                together(tasks)  # those of one network alone; where there are more, each has one thread
+                together(tasks, len(x) * layers[number][0].numel())  # of one network alone; of more, each has a thread
                 d_y = passed[0] if passed else d_y
             d_first[network] = d_y
 
-        together([partial(one, network) for network in range(len(d_outputs))])
+        together([partial(one, network) for network in range(len(d_outputs))], len(x) * len(stack.flat) / stack.count)
         d_x: Tensor | None = None
         for layers, d_y in zip(stack.layers, d_first, strict=False):
             if needs_d_x:  # one after the other: this sum has an order

@@ -21,6 +21,9 @@ SHARD = 1 << 18
 """Numbers of a long vector that one thread takes at a time; a multiple of every register's width, so that an
 elementwise operation gives each number the bits that it has in one piece."""
 
+LEAST = 1 << 22
+"""Multiplications of a piece, about 0.1 ms: smaller ones are done before another thread has woken up."""
+
 
 class _Own(threading.local):
     count = 1
@@ -48,14 +51,18 @@ def on_threads(count: int) -> Iterator[None]:
         _own.count = before
 
 
-def together(tasks: Sequence[Callable[[], object]]) -> None:
+def together(tasks: Sequence[Callable[[], object]], size: float = LEAST) -> None:
     """Run all tasks; on other threads than the caller's no gradient is kept unless a task asks for it.
+
+    Args:
+        tasks: that do not wait for each other.
+        size: multiplications of each, about; the caller does small ones alone.
 
     Raises:
         Exception: what a task raised, once the others have ended.
     """
     queue = iter(tasks)
-    helpers = min(_own.count, len(tasks)) - 1
+    helpers = min(_own.count, len(tasks)) - 1 if size >= LEAST else 0
     running: list[Future[None]] = []
     if helpers > 0:
         pool = _pool(_own.count - 1)
@@ -71,14 +78,14 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
 Result = TypeVar("Result")
 
 
-def results(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
-    """Run all tasks and return what each returns, in their order."""
+def results(tasks: Sequence[Callable[[], Result]], size: float = LEAST) -> list[Result]:
+    """Run all tasks and return what each returns, in their order; see `together`."""
     found: dict[int, Result] = {}
 
     def one(number: int) -> None:
         found[number] = tasks[number]()
 
-    together([partial(one, number) for number in range(len(tasks))])
+    together([partial(one, number) for number in range(len(tasks))], size)
     return [found[number] for number in range(len(tasks))]
 
 

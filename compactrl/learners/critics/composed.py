@@ -102,7 +102,7 @@ class _Together(torch.autograd.Function):
             graphs[number] = graph = twins.graph(number, state, action, learn, steers)
             values[number].copy_(graph.values.detach())
 
-        together([partial(one, number) for number in range(count)])
+        together([partial(one, number) for number in range(count)], len(action) * twins.form.num_parameters)
         ctx.twins, ctx.graphs = twins, graphs
         return values
 
@@ -125,7 +125,7 @@ class _Together(torch.autograd.Function):
             gradients_into(layers, None)
             d_actions[number] = found[-1] if steers else None
 
-        together([partial(one, number) for number in range(len(graphs))])
+        together([partial(one, number) for number in range(len(graphs))], d_values.shape[1] * twins.form.num_parameters)
         ctx.graphs = None
         d_action = None
         for found in d_actions:  # in this order, whichever thread was first

@@ -5,6 +5,7 @@ import threading
 import pytest
 import torch
 
+from compactrl.networks import threads as threads_of
 from compactrl.networks.adam import Adam
 from compactrl.networks.perceptrons import Stack, lengths
 from compactrl.networks.threads import SHARD, in_shards, on_threads, results, together
@@ -48,6 +49,13 @@ def test_what_a_piece_raises_arrives_once_all_have_ended():
         assert results([lambda: 1, lambda: 2]) == [1, 2]
 
 
+def test_small_pieces_stay_with_the_caller():
+    seen = set()
+    with on_threads(4):
+        together([lambda: seen.add(threading.get_ident())] * 20, size=1000)
+    assert seen == {threading.get_ident()}
+
+
 @pytest.mark.parametrize("length", [7, SHARD + 5, 2 * SHARD + 1])
 def test_shards_give_the_bits_of_the_whole(length):
     generator = torch.Generator().manual_seed(0)
@@ -72,7 +80,8 @@ def test_shards_give_the_bits_of_the_whole(length):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_networks_have_the_same_gradients_on_any_number_of_threads(count):
+def test_networks_have_the_same_gradients_on_any_number_of_threads(count, monkeypatch):
+    monkeypatch.setattr(threads_of, "LEAST", 1)
     sizes = (9, 64, 64, 4)
     flat = torch.randn(count * sum(lengths(sizes)), generator=torch.Generator().manual_seed(0))
     x = torch.randn(80, 9, generator=torch.Generator().manual_seed(1))
