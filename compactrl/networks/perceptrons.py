@@ -1,4 +1,4 @@
-"""ReLU networks that are trained, with matrix products by whichever library is faster on this machine.
+"""ReLU and tanh networks that are trained, with matrix products by whichever library is faster on this machine.
 
 On AMD processors torch's own matrix product (MKL) leaves half of the arithmetic units idle. The oneDNN that comes with
 the same torch does not. On Intel processors oneDNN is the slower one, by a fifth for large products and several times
@@ -66,6 +66,11 @@ def _is_large(first: Tensor, second: Tensor) -> bool:
     return size >= SMALLEST and first.dtype == torch.float32 and first.device.type == "cpu"
 
 
+def hidden_layer(x: Tensor, weight: Tensor, bias: Tensor, activation: str) -> Tensor:
+    """Return a hidden layer's values (B, O) for x (B, I); no gradient is kept."""
+    return linear(x, weight, bias, relu=True) if activation == "relu" else linear(x, weight, bias).tanh_()
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
     """Return x (B, I) times weight (O, I) transposed, plus bias (O,), rectified; no gradient is kept."""
     if _fused is not None and _is_large(x, weight):
@@ -101,16 +106,17 @@ def cut(flat: Tensor, sizes: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
 
 
 class Stack:
-    """C ReLU networks of one shape.
+    """C networks of one shape.
 
     Args:
         flat: their parameters (C · P,). It is cut once, into views: layers follow when it is changed in place.
         sizes: of the layers, inputs first.
         count: C.
+        activation: of hidden layers, `relu` or `tanh`.
     """
 
-    def __init__(self, flat: Tensor, sizes: tuple[int, ...], count: int = 1) -> None:
-        self.flat, self.sizes, self.count = flat, sizes, count
+    def __init__(self, flat: Tensor, sizes: tuple[int, ...], count: int = 1, activation: str = "relu") -> None:
+        self.flat, self.sizes, self.count, self.activation = flat, sizes, count, activation
         self.layers = [cut(parameters, sizes) for parameters in flat.detach().chunk(count)]
 
     def __call__(self, x: Tensor, learn: bool = True, only: int | None = None) -> Tensor:
@@ -136,7 +142,7 @@ class Perceptrons(torch.autograd.Function):
         def one(network: int) -> None:
             values, layers = x, stack.layers[network]
             for weight, bias in layers[:-1]:
-                values = linear(values, weight, bias, relu=True)
+                values = hidden_layer(values, weight, bias, stack.activation)
                 hidden[network].append(values)
             torch.addmm(layers[-1][1], values, layers[-1][0].t(), out=outputs[network])
 
@@ -161,7 +167,8 @@ class Perceptrons(torch.autograd.Function):
             d_layers = cut(d_flat.chunk(stack.count)[network], stack.sizes) if d_flat is not None else []
             for number in range(hidden, -1, -1):
                 passed: list[Tensor] = []
-                tasks = [partial(pass_on, d_y, layers[number][0], inputs[number], passed)] if number else []
+                back = partial(pass_on, d_y, layers[number][0], inputs[number], stack.activation, passed)
+                tasks = [back] if number else []
                 if needs_d_flat:
                     tasks.append(partial(of_parameters, d_y, inputs[number], *d_layers[number]))
                 together(tasks, len(x) * layers[number][0].numel())  # of one network alone; of more, each has a thread
@@ -183,10 +190,13 @@ def of_parameters(d_y: Tensor, x: Tensor, d_weight: Tensor, d_bias: Tensor) -> N
     multiply(d_y.t(), x, d_weight)
 
 
-def pass_on(d_y: Tensor, weight: Tensor, x: Tensor, passed: list[Tensor]) -> None:
-    """Append the gradient of what the layer before gave, x, before its ReLU."""
+def pass_on(d_y: Tensor, weight: Tensor, x: Tensor, activation: str, passed: list[Tensor]) -> None:
+    """Append the gradient of what the layer before gave, x, before its activation."""
     d_x = linear(d_y, weight.t())
-    mask_inactive(d_x, x)
+    if activation == "relu":
+        mask_inactive(d_x, x)
+    else:
+        torch.ops.aten.tanh_backward.grad_input(d_x, x, grad_input=d_x)
     passed.append(d_x)
 
 
@@ -195,6 +205,6 @@ def mask_inactive(gradient: Tensor, values: Tensor) -> None:
     torch.ops.aten.threshold_backward.grad_input(gradient, values, 0, grad_input=gradient)
 
 
-def perceptron(flat: Tensor, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    """Apply a ReLU network with flat parameters (P,) to x (B, sizes[0]), giving (B, sizes[-1])."""
-    return Stack(flat, sizes)(x)[0]
+def perceptron(flat: Tensor, x: Tensor, sizes: tuple[int, ...], activation: str = "relu") -> Tensor:
+    """Apply a network with flat parameters (P,) to x (B, sizes[0]), giving (B, sizes[-1])."""
+    return Stack(flat, sizes, activation=activation)(x)[0]

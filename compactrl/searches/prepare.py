@@ -26,7 +26,6 @@ from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS, Learner, LearnerContext
 from compactrl.learners.metabatch import MetaBatch
-from compactrl.learners.options import DistillOptions, EvolutionOptions
 from compactrl.machine.hardware import cores, memory
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.settings import Settings, method_of, named_values, resolve
@@ -88,8 +87,8 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     if setup.spec.action.warning():
         warnings.warn(f"{setup.spec.id}: {setup.spec.action.warning()}", stacklevel=2)
     seeds = Seeds(*np.random.SeedSequence(settings.search.seed).spawn(len(Seeds._fields)))
-    teacher = _teacher(settings.learner, folder) if isinstance(settings.learner, DistillOptions) else None
     kind, space = LEARNERS[settings.search.learner], setup.compression.architecture_space
+    teacher = _teacher(settings.learner, folder) if kind.imitates else None
     batch = MetaBatch() if settings.meta_batch is None or space is None else MetaBatch.of(settings.meta_batch, space)
     context = LearnerContext(
         method=settings.search.method,
@@ -181,13 +180,11 @@ def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     """Return settings with what the environment and this version decide."""
     decided = {"engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "num_envs": settings.lanes}
     decided["env_module"] = absolute_module(settings.search.env_module)
-    learner = settings.learner
-    if isinstance(learner, EvolutionOptions) and learner.alive_bonus is None:
-        learner = learner.model_copy(update={"alive_bonus": spec.alive_bonus})
-    return replace(settings, search=settings.search.model_copy(update=decided), learner=learner)
+    search, learner = settings.search.model_copy(update=decided), settings.learner.completed(spec)
+    return replace(settings, search=search, learner=learner)
 
 
-def _teacher(options: DistillOptions, folder: Path | None) -> Policy | None:
+def _teacher(options: Any, folder: Path | None) -> Policy | None:
     """Return the policy that is imitated: the run's own copy, or where it has none that of the run named `teacher`."""
     if folder is not None and (folder / f"{TEACHER}.json").exists():
         return load_policy(folder / TEACHER)

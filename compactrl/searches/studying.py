@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from compactrl.errors import InputError
+from compactrl.learners import LEARNERS
+from compactrl.learners.options import OffPolicyOptions
 from compactrl.runs.checkpoints import load_checkpoint, saved_iterations
 from compactrl.runs.run import Run
 from compactrl.searches.prepare import prepare
@@ -62,7 +64,7 @@ def study_run(run: Run, study: Study, watch: Callable[[int], None] = lambda _: N
     Raises:
         InputError: the run has no critics, or they cannot be studied in its environment.
     """
-    if "critic_hidden" not in run.config:
+    if not issubclass(LEARNERS[run.config["learner"]].Options, OffPolicyOptions):
         raise InputError(
             f"{run.path} has no critics: --method {run.config['method']} does not learn by them (sac, td3, "
             "ddpg and ghp do)"

@@ -1,4 +1,4 @@
-"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults|compare|ghp|critics`; see `--help`."""
+"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults|compare|ghp|critics|ppo`; see `--help`."""
 
 from __future__ import annotations
 
@@ -139,6 +139,14 @@ def critics(
     from experiments.bench import critics as bench
 
     bench.run(updates, threads, repeats, only, out)
+
+
+@app.command()
+def ppo(threads: Threads = 0, repeats: Repeats = 5, out: Out = None) -> None:
+    """Steps a second of PPO beside Stable-Baselines3 and a CleanRL-like loop; HyperPPO's iteration beside PPO's."""
+    from experiments.bench import ppo as bench
+
+    bench.run(threads or cores(), repeats, out)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor
 
-from compactrl.compressions.base import Options
-from compactrl.compressions.plain import Plain
+from compactrl.compressions.plain import Plain, PlainOptions
 from compactrl.learners.critics.base import Form
 from compactrl.learners.critics.inputs import Inputs, all_inputs
 from compactrl.networks.perceptrons import Stack
@@ -34,7 +33,7 @@ class Mlp(Form):
 
     def __init__(self, inputs: Inputs, hidden: tuple[int, ...]) -> None:
         self.sizes = (inputs.total, *hidden, 1)
-        self._plain = Plain(Skeleton.relu(self.sizes), Options())
+        self._plain = Plain(Skeleton.relu(self.sizes), PlainOptions(activation="relu", initialization="xavier"))
 
     @classmethod
     def of(cls, inputs: Inputs, options: Any) -> Self:

@@ -130,6 +130,10 @@ def test_what_cannot_be_studied_is_refused(tmp_path):
     evolved = search(out=tmp_path / "evolved", env=ENV, method="linear", population=4, steps=200, threads=1)
     with pytest.raises(InputError, match="has no critics: --method linear does not learn by them"):
         study_run(evolved, Study())
+    record = Run(evolved.path)
+    record.config |= {"method": "ppo", "learner": "ppo", "critic_hidden": (8,)}
+    with pytest.raises(InputError, match="has no critics: --method ppo does not learn by them"):
+        study_run(record, Study())
     random = search(out=tmp_path / "random", **{**OPTIONS, "learning_starts": 390})
     for study in studies(random.path):
         assert study["env_steps"] > 390
