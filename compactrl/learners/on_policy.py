@@ -21,7 +21,8 @@ Departures from the HyperPPO paper and its public code:
    are not; the public code bootstraps both.
 2. Advantages are normalised per architecture and iteration, not over a minibatch of all architectures.
 3. The value function is told widths and depth as numbers in -1 … 1, not the widths themselves.
-4. What acts goes through a tanh to the bounds of actions, in training as on the robot.
+4. What acts goes through a tanh to the bounds of actions, in training as on the robot. Beyond them nothing tells a mean
+   from a larger one, and layers of a deep network grow together: `--bounds-coef` keeps means within reach.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from compactrl.learners.gradient import GradientLearner, Means, check
 from compactrl.learners.metabatch import MetaBatch
 from compactrl.learners.moments import RunningMoments
 from compactrl.learners.options import PpoOptions
-from compactrl.learners.ppo import clip_to_norm, surrogate, value_loss
+from compactrl.learners.ppo import bounds_slope, clip_to_norm, surrogate, value_loss
 from compactrl.networks.adam import Adam
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.networks.pullback import Pullback
@@ -275,6 +276,9 @@ class OnPolicyLearner(GradientLearner):
         if options.ent_coef:
             more, d_more = acting.entropy(outputs)[1](batch.weight * (-options.ent_coef / batch.weight.numel()))
             d_outputs, d_log_std = d_outputs + more, None if d_more is None or d_log_std is None else d_log_std + d_more
+        if options.bounds_coef and not self._discrete:
+            count = outputs.shape[0] * outputs.shape[1]
+            d_outputs[..., : self.actions] += bounds_slope(outputs[..., : self.actions], options.bounds_coef / count)
         self._step(clip_to_norm(policies.gradient(d_outputs), options.max_grad_norm))
         if d_log_std is not None:
             self._deviations.step(d_log_std, self._adam.rate)

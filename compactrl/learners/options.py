@@ -173,6 +173,11 @@ class PpoOptions(GradientOptions):
         0.0, ge=0, description="How far from its value before the iteration a value is clipped; 0 is no clip."
     )
     ent_coef: float = Field(0.0, ge=0, description="Weight of the entropy in the policy's loss.")
+    bounds_coef: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of a penalty on means beyond ±3, where a tanh has all but reached the bounds of actions.",
+    )
     max_grad_norm: float = Field(
         0.5, ge=0, description="Largest norm of the policy's gradient, and of the value function's; 0 is no limit."
     )

@@ -143,6 +143,7 @@ _HYPERPPO = {
     "num_envs": 32,
     "anchor_share": 0.0,
     "n_steps": 64,
+    "bounds_coef": 0.1,
     "batch_size": 512,
     "n_epochs": 4,
     "actor_learning_rate": 5e-4,

@@ -268,6 +268,9 @@ class SearchKeywords(TypedDict, total=False):
     """How far from its value before the iteration a value is clipped; 0 is no clip. (default: 0)"""
     ent_coef: float | None
     """Weight of the entropy in the policy's loss. (default: 0)"""
+    bounds_coef: float | None
+    """Weight of a penalty on means beyond ±3, where a tanh has all but reached the bounds of actions. (default: 0;
+    0.1 with --method hyperppo)"""
     max_grad_norm: float | None
     """Largest norm of the policy's gradient, and of the value function's; 0 is no limit. (default: 0.5)"""
     adam_beta2: float | None
