@@ -20,7 +20,7 @@ from compactrl.searches.prepare import prepare
 
 PPO = {
     "method": "ppo", "env": "compactrl/Target-v0", "hidden": (6,), "critic_hidden": (5,), "num_envs": 4, "n_steps": 30,
-    "n_epochs": 3, "batch_size": 120, "seed": 1, "threads": 1,
+    "n_epochs": 3, "batch_size": 120, "log_std_init": 0.0, "seed": 1, "threads": 1,
 }  # fmt: skip
 HYPER = {
     "method": "hyperppo", "env": "compactrl/Target-v0", "widths": "4,8", "max_layers": 2, "rank": 4, "graph_size": 8,
