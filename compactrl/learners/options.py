@@ -165,7 +165,10 @@ class PpoOptions(GradientOptions):
         "budget; 1 is none. A larger budget on resume raises it again.",
     )
     n_steps: int = Field(128, ge=1, description="Environment steps in every lane per iteration.")
-    n_epochs: int = Field(10, ge=1, description="How often the updates of an iteration go through its transitions.")
+    batch_size: int = Field(
+        128, ge=1, description="Transitions per update; split among the architectures that learn together."
+    )
+    n_epochs: int = Field(5, ge=1, description="How often the updates of an iteration go through its transitions.")
     gamma: float = Field(0.99, ge=0, lt=1, description="Discount factor per step.")
     gae_lambda: float = Field(0.95, ge=0, le=1, description="Lambda of generalised advantage estimation.")
     clip_range: float = Field(0.2, gt=0, lt=1, description="How far from 1 the ratio of probabilities is clipped.")

@@ -202,8 +202,8 @@ class SearchKeywords(TypedDict, total=False):
     """Weight decay of the policy, or of the graph hypernetwork. (default: 1e-05; 0 with --method sac, td3, ddpg, ppo,
     hyperppo or distill)"""
     batch_size: int | float | str | None
-    """Transitions per update; split among the architectures that learn together. (default: 256; 512 with --method
-    hyperppo)"""
+    """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method
+    ppo; 512 with --method hyperppo)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     updates_per_step: float | None
@@ -259,7 +259,7 @@ class SearchKeywords(TypedDict, total=False):
     n_steps: int | float | str | None
     """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo)"""
     n_epochs: int | float | str | None
-    """How often the updates of an iteration go through its transitions. (default: 10; 4 with --method hyperppo)"""
+    """How often the updates of an iteration go through its transitions. (default: 5; 4 with --method hyperppo)"""
     gae_lambda: float | None
     """Lambda of generalised advantage estimation. (default: 0.95)"""
     clip_range: float | None
