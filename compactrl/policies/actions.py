@@ -94,6 +94,9 @@ class ActionSpec:
         """
         if self.kind == "discrete":
             return np.asarray(np.argmax(outputs, axis=0) + self.start)
+        if self.bounds is not None and not self.dtype:
+            center, scale = self.bounds
+            return np.ascontiguousarray((np.tanh(outputs) * scale + center).T)
         if self.free.all():
             return self._finished(outputs.T.astype(np.float64))
         center, scale = (part[:, None] for part in self.scaling)

@@ -343,7 +343,7 @@ def test_losses_that_are_nan_end_the_search_and_leave_the_last_good_checkpoint(t
 
 
 def test_envpool_resumes_bit_for_bit(tmp_path):
-    options = options_of("chromatic", "latent", env="Hopper-v5", steps=3000, max_episode_steps=50)
+    options = options_of("chromatic", "latent", env="Hopper-v5", engine="envpool", steps=3000, max_episode_steps=50)
     whole = run_whole(tmp_path / "whole", options)
     assert_same_run(run_in_pieces(tmp_path / "pieces", options, [2] * 30), whole)
 
