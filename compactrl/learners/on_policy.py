@@ -96,8 +96,7 @@ class OnPolicyLearner(GradientLearner):
 
     def _begin(self, compression: Compression, batch: MetaBatch, theta: Floats) -> None:
         super()._begin(compression, batch, theta)
-        options = self.options
-        self._adam = Adam(self._theta, options.actor_learning_rate, options.weight_decay, EPSILON, options.adam_beta2)
+        self._adam = Adam(self._theta, self.options.actor_learning_rate, self.options.weight_decay, EPSILON)
 
     @property
     def num_steps(self) -> int:

@@ -184,13 +184,6 @@ class PpoOptions(GradientOptions):
     max_grad_norm: float = Field(
         0.5, ge=0, description="Largest norm of the policy's gradient, and of the value function's; 0 is no limit."
     )
-    adam_beta2: float = Field(
-        0.999,
-        ge=0,
-        lt=1,
-        description="Share of Adam's mean of squared gradients of the policy that stays; lower ones keep steps small "
-        "where gradients are rare.",
-    )
     target_kl: float = Field(
         0.0,
         ge=0,

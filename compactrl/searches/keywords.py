@@ -273,9 +273,6 @@ class SearchKeywords(TypedDict, total=False):
     0.1 with --method hyperppo)"""
     max_grad_norm: float | None
     """Largest norm of the policy's gradient, and of the value function's; 0 is no limit. (default: 0.5)"""
-    adam_beta2: float | None
-    """Share of Adam's mean of squared gradients of the policy that stays; lower ones keep steps small where gradients
-    are rare. (default: 0.999)"""
     target_kl: float | None
     """KL divergence from the policy that acted, at which an iteration's updates end, or for which the learning rate
     adapts; 0 is none. (default: 0)"""
