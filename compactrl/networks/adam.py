@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from compactrl.networks.threads import in_shards
 from compactrl.networks.torch_private import adam_step
 from compactrl.types import State
 
@@ -31,7 +32,11 @@ class Adam:
     def step(self, gradient: Tensor) -> None:
         """Take one step."""
         self.steps += 1
-        adam_step(self._vector, gradient, self._first, self._second, self.steps, self.rate, self._decay, self._epsilon)
+
+        def step(vector: Tensor, gradient: Tensor, first: Tensor, second: Tensor) -> None:
+            adam_step(vector, gradient, first, second, self.steps, self.rate, self._decay, self._epsilon)
+
+        in_shards(step, self._vector, gradient, self._first, self._second)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
