@@ -7,13 +7,15 @@ from compactrl.compressions.dense import Dense
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather
 from compactrl.compressions.hypernet import Hypernet, HypernetOptions
-from compactrl.compressions.latent import Latent, LatentOptions
+from compactrl.compressions.latent import Latent
 from compactrl.compressions.masked import Masked, MaskedOptions
 from compactrl.compressions.plain import Plain
+from compactrl.compressions.shared import LatentOptions, Shared, SharedOptions
 from compactrl.compressions.toeplitz import Toeplitz
 
 COMPRESSIONS: dict[str, type[Compression]] = {
-    kind.name: kind for kind in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Transferred, Plain, Hypernet)
+    kind.name: kind
+    for kind in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet)
 }
 
 __all__ = [
@@ -33,6 +35,8 @@ __all__ = [
     "MaskedOptions",
     "Options",
     "Plain",
+    "Shared",
+    "SharedOptions",
     "Toeplitz",
     "Transferred",
 ]

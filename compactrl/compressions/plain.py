@@ -36,7 +36,7 @@ class Plain(Compression):
         self.num_weights = self.num_edges
 
     @classmethod
-    def skeleton_of(cls, sizes: tuple[int, ...]) -> Skeleton:
+    def skeleton_of(cls, sizes: tuple[int, ...], options: Options | None = None) -> Skeleton:  # noqa: ARG003
         """Return ReLUs with biases on every layer."""
         return Skeleton.relu(sizes)
 

@@ -20,3 +20,19 @@ class Trainable(Protocol):
 
     def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
         """Return the MLPs of one theta (P,) and designs (n, D); their shapes may differ."""
+
+
+def layers_function(layers: Layers, activation: str) -> Callable[[Tensor], Tensor]:
+    """Return a torch MLP, layers without a leading axis, as a function of observations (…, O) → raw outputs (…, A)."""
+
+    def function(observations: Tensor) -> Tensor:
+        import torch
+
+        value = observations
+        for number, (weight, bias) in enumerate(layers):
+            value = torch.nn.functional.linear(value, weight, bias)
+            if number < len(layers) - 1:
+                value = value.relu() if activation == "relu" else value.tanh()
+        return value
+
+    return function

@@ -205,3 +205,10 @@ class DistillOptions(GradientOptions):
     teacher_noise: float = Field(
         0.1, ge=0, description="Standard deviation of noise on the teacher's actions, so that it shows how to recover."
     )
+    student_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the iterations in which the student acts, and the teacher says what it would have done "
+        "(DAgger); 0: the teacher always acts.",
+    )

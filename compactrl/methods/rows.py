@@ -47,6 +47,10 @@ class Method:
     """Presets that are different for this method."""
     meta_batch: bool = False
     """Whether several designs act and learn at a time."""
+    learner_defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Learner → defaults with it, where they differ from those of the way to choose designs."""
+    learner_of: Mapping[str, str] = field(default_factory=dict)
+    """Option → the learner that is the default where this option is given."""
 
 
 def _row(name: str, summary: str, choices: dict[str, Choice], **fixed: Any) -> tuple[str, Method]:
@@ -125,6 +129,19 @@ _HYPERNET_PAPER = {
 """The public code of Hegde & Sukhatme 2022, as far as SAC and DDPG share it."""
 
 
+_IMITATION = {**_GRADIENT, "steps": 200_000, "actor_learning_rate": 2e-3, "actor_learning_rate_decay": 0.01}
+_ROUNDED_IMITATION = {
+    **_IMITATION,
+    "activation": "relu",
+    "output_bias": True,
+    "train_palette": True,
+    "student_share": 0.5,
+    "updates_per_step": 0.5,
+    "hidden": (32, 16),
+}
+"""Of shared weights by imitation: rounding wants small steps in the end, and the student its own states."""
+
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     dict(
         (
@@ -139,6 +156,17 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "evolution": Choice("chromatic", "evolution", _SAMPLED),
                     "transfer": Choice("transferred", "fixed", {"fine_tune_share": 0.8}, needs="colorings_from"),
                 },
+            ),
+            (
+                "shared",
+                Method(
+                    "shared",
+                    "few weights, and biases, for all edges of any network; begun from a run, or imitating one",
+                    MappingProxyType({"latent": Choice("shared", defaults={"fine_tune_share": 0.2})}),
+                    learners=("evolution", "distill"),
+                    learner_defaults=MappingProxyType({"distill": _ROUNDED_IMITATION}),
+                    learner_of=MappingProxyType({"teacher": "distill"}),
+                ),
             ),
             _row(
                 "masked",

@@ -6,7 +6,7 @@ metrics.jsonl      one line per iteration
 events.out.*       the same for TensorBoard, over environment steps (`events.py`)
 checkpoints/N/     the search's whole state after iteration N, of the last few (`checkpoints.py`)
 policy.*           what ships
-teacher.*          the policy that is imitated, where one is
+teacher.*, start.* the policies that are imitated and begun from, where there are any
 designs.*          the designs that led, where the method has any (`history.py`)
 summary.json       result, sizes and progress, for people and reports
 """
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 DIRECTORY_FORMAT = "compactrl-run-1"
 TEACHER = "teacher"
 """Stem of the files of the policy that is imitated."""
+START = "start"
+"""The same of the policy that a search begins from."""
 
 
 class Run:

@@ -26,15 +26,15 @@ from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS, Learner, LearnerContext
 from compactrl.learners.metabatch import MetaBatch
-from compactrl.learners.options import DistillOptions, EvolutionOptions
+from compactrl.learners.options import EvolutionOptions
 from compactrl.machine.hardware import memory
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.settings import Settings, method_of, named_values, resolve
 from compactrl.methods.values import validated
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
-from compactrl.runs.run import TEACHER, Run
-from compactrl.searches.teaching import with_environment_of_teacher
+from compactrl.runs.run import START, TEACHER, Run
+from compactrl.searches.teaching import check_start, with_environment_of_teacher, with_network_of_start
 from compactrl.searches.transfer import check_designs, with_colorings
 
 ENVIRONMENT = ("env", "engine", "max_episode_steps", "env_options", "env_module")
@@ -67,8 +67,8 @@ class Prepared(Setup):
 
     learner: Learner
     seeds: Seeds
-    teacher: Policy | None
-    """Whose policy is imitated, where one is; the run keeps it."""
+    policies: Mapping[str, Policy]
+    """Of other runs, that this one imitates or begins from; it keeps them, each in files with this stem."""
 
 
 def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
@@ -83,11 +83,12 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     """
     begin_anew()
     setup = set_up(given if folder is not None else _with_limit(named_values(given)))
-    settings = setup.settings
+    settings, policies = setup.settings, _policies(setup.settings, folder)
+    if START in policies:
+        setup = _begun(setup, policies[START])
     if setup.spec.action.warning():
         warnings.warn(f"{setup.spec.id}: {setup.spec.action.warning()}", stacklevel=2)
     seeds = Seeds(*np.random.SeedSequence(settings.search.seed).spawn(len(Seeds._fields)))
-    teacher = _teacher(settings.learner, folder) if isinstance(settings.learner, DistillOptions) else None
     kind, space = LEARNERS[settings.search.learner], setup.compression.architecture_space
     batch = MetaBatch() if settings.meta_batch is None or space is None else MetaBatch.of(settings.meta_batch, space)
     context = LearnerContext(
@@ -103,13 +104,14 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         settle=settings.search.fine_tune_share,
         strategy=settings.strategy,
         resumed=folder is not None,
-        teacher=teacher,
+        teacher=policies.get(TEACHER),
+        normalizer=policies[START].normalizer if START in policies else None,
     )
     try:
         learner = kind.load().build(context)
     except ValueError as error:
         raise InputError(str(error)) from error
-    return Prepared(settings, setup.spec, setup.compression, learner, seeds, teacher)
+    return Prepared(settings, setup.spec, setup.compression, learner, seeds, policies)
 
 
 def set_up(given: Mapping[str, Any]) -> Setup:
@@ -118,7 +120,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     Raises:
         InputError: an option, or the environment, will not do.
     """
-    values = with_environment_of_teacher(with_colorings(named_values(given)))
+    values = with_network_of_start(with_environment_of_teacher(with_colorings(named_values(given))))
     method, spec = method_of(values), None
     if method.goal_learner and not values.get("learner"):  # its options depend on it
         environment = validated(
@@ -133,7 +135,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     layers = (spec.observation_size, *settings.search.hidden, outputs)
     _check_memory(layers, settings.lanes)
     try:
-        skeleton = kind.skeleton_of(layers)
+        skeleton = kind.skeleton_of(layers, settings.compression)
         compression = kind(skeleton, settings.compression)
     except ValueError as error:
         raise InputError(str(error)) from error
@@ -183,8 +185,25 @@ def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     return replace(settings, search=settings.search.model_copy(update=decided), learner=learner)
 
 
-def _teacher(options: DistillOptions, folder: Path | None) -> Policy | None:
-    """Return the policy that is imitated: the run's own copy, or where it has none that of the run named `teacher`."""
-    if folder is not None and (folder / f"{TEACHER}.json").exists():
-        return load_policy(folder / TEACHER)
-    return Run(options.teacher).policy if options.teacher else None
+def _policies(settings: Settings, folder: Path | None) -> dict[str, Policy]:
+    """Return the policies that are imitated or begun from: the run's own copies, or of the runs that options name."""
+    options, policies = settings.flat(), {}
+    for stem, option in ((TEACHER, "teacher"), (START, "start_from")):
+        if folder is not None and (folder / f"{stem}.json").exists():
+            policies[stem] = load_policy(folder / stem)
+        elif options.get(option):
+            policies[stem] = Run(options[option]).policy
+    return policies
+
+
+def _begun(setup: Setup, start: Policy) -> Setup:
+    """Return a setup whose search begins from a policy.
+
+    Raises:
+        InputError: it is for another environment, or has another network.
+    """
+    check_start(start, setup.settings.flat()["start_from"], setup.spec)
+    try:
+        return replace(setup, compression=setup.compression.begun_from(start))
+    except ValueError as error:
+        raise InputError(str(error)) from error
