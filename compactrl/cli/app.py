@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from compactrl.cli import streams
 from compactrl.cli.evaluating import evaluate, select
 from compactrl.cli.exporting import EXPORT, export_command
+from compactrl.cli.fitting import fit
 from compactrl.cli.looking import doctor, envs, methods
 from compactrl.cli.output import json_alone
 from compactrl.cli.reports import analyze, play, report
@@ -30,6 +31,7 @@ from compactrl.methods.names import current_name
 from compactrl.versions import VERSION
 
 FIRST = {
+    "compactrl fit CartPole-v1 --max-bytes 64 --stop-at 490": "a first policy, in seconds",
     "compactrl search --env CartPole-v1 --partitions 2 --hidden 4 --stop-at 490": "a first search, in seconds",
     "compactrl search --help": "its options, and so for every command",
 }
@@ -69,6 +71,7 @@ def make_app(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(_common)
     called = arguments[0] if arguments else ""
+    _add(app, fit)
     search = search_command(arguments) if called == "search" else _only_listed
     app.command("search", help=HELP, epilog=_lines(FURTHER), cls=_Command)(search)
     _add(app, resume, evaluate, select, report, analyze, play)

@@ -6,7 +6,8 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -20,6 +21,7 @@ from compactrl.cli.parameters import (
     with_parameters,
 )
 from compactrl.cli.search_options import given_options, search_parameters
+from compactrl.errors import InputError
 
 if TYPE_CHECKING:
     from compactrl.searches.search import Search
@@ -63,9 +65,27 @@ def resume(
     """Go on with a run from its last checkpoint; the result is that of an uninterrupted run."""
     from compactrl.searches.api import reopen
 
+    if (run / "fit.json").exists():
+        _resume_fit(run, {"--steps": steps, "--stop-at": stop_at, "--patience": patience}, quiet)
+        return
     budget = whole_number("--steps", steps)
     changed = {"stop_at": stop_at, "patience": patience, "workers": workers, "ray_address": ray_address}
     _run_search(lambda: reopen(run, budget, **changed), quiet)
+
+
+def _resume_fit(path: Path, changed: Mapping[str, str | None], quiet: bool) -> None:
+    """Go on with a fit, whose budget is what it was.
+
+    Raises:
+        InputError: an option is given.
+    """
+    from compactrl.cli.fitting import run_shown
+    from compactrl.fits.api import options_in
+
+    for option, value in changed.items():
+        if value is not None:
+            raise InputError(f"{option} {value}: {path} is a fit, whose options do not change; leave it out")
+    run_shown(options_in(path), path, quiet=quiet)
 
 
 def _run_search(begin: Callable[[], Search], quiet: bool) -> None:
@@ -75,7 +95,7 @@ def _run_search(begin: Callable[[], Search], quiet: bool) -> None:
     from compactrl.searches.api import finish
     from compactrl.searches.progress import SearchProgress
 
-    stop = _Stop()
+    stop = Stop()
     search = begin()
     resume = f"{program()} resume {shlex.quote(str(search.writer.path))}"
     with SearchProgress(search, f"Ctrl-C saves, `{resume}` goes on", quiet, "--steps {}") as progress:
@@ -88,14 +108,17 @@ def _run_search(begin: Callable[[], Search], quiet: bool) -> None:
     print(describe_result(run, program()))
 
 
-class _Stop:
+class Stop:
     """Asked for by SIGINT, SIGTERM or SIGHUP: the search ends after this generation, saved.
 
     SIGHUP says that the terminal was closed. Where it is ignored, as under `nohup`, it stays so.
+
+    Args:
+        words: what is said then.
     """
 
-    def __init__(self) -> None:
-        self.signal = 0
+    def __init__(self, words: str = "stopping after this generation; once more stops at once") -> None:
+        self.signal, self._words = 0, words
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:
                 signal.signal(number, self._note)
@@ -108,7 +131,8 @@ class _Stop:
             print(f"{show_cursor}stopped; what was saved last is good", file=sys.stderr, flush=True)
             os._exit(128 + number)
         self.signal = number
-        print("stopping after this generation; once more stops at once", file=sys.stderr, flush=True)
+        print(self._words, file=sys.stderr, flush=True)
 
     def __call__(self) -> bool:
+        """Return whether an end was asked for."""
         return self.signal != 0
