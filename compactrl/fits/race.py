@@ -1,7 +1,7 @@
 """The race of a fit: which candidates there are, what each gets of the budget, and which go on.
 
-1. A teacher learns by gradients, where the environment allows it.
-2. Methods that begin from nothing get their first share, each as much as the others.
+1. Methods that begin from nothing get their first share, each as much as the others.
+2. A teacher learns by gradients, where the environment allows it.
 3. The best policy of these, whatever its size, is the teacher of students, a few for each budget in bytes.
 4. Rungs of successive halving (Jamieson & Talwalkar, "Non-stochastic best arm identification and hyperparameter
    optimization", 2016, figure 3): all that are left go on for equal shares, then the better half of those that fit each
@@ -144,9 +144,9 @@ class Race:
         Raises:
             StoppedError: asked for.
         """
-        self._teach()
         self._begin_evolvers()
         if not self.enough:
+            self._teach()
             self._imitate()
         self._race()
         self._meet()
