@@ -91,7 +91,7 @@ def test_the_front_has_all_that_was_tried_and_the_picture_shows_it(whole):
 
 def test_a_fit_that_was_stopped_again_and_again_comes_to_the_same(whole, tmp_path):
     options, path = options_in(whole.path), tmp_path / "pieces"
-    for stops in range(1, 200):
+    for stops in range(200):
         asked = iter(range(10**9))
         found = None
         try:
@@ -100,7 +100,7 @@ def test_a_fit_that_was_stopped_again_and_again_comes_to_the_same(whole, tmp_pat
             assert "has no policy" in str(error)  # noqa: PT017
         if found is not None and found.finished:
             break
-    assert stops > 2
+    assert stops >= 2
     for name in ("policy.safetensors", "policy.json"):
         assert (path / name).read_bytes() == (whole.path / name).read_bytes()
     assert found.front == whole.front
@@ -166,7 +166,7 @@ def test_an_environment_is_needed_and_a_folder_of_other_things_is_left_alone(tmp
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="is not empty and holds no fit"):
         fit(TOY, max_bytes=99, steps=100, out=tmp_path)
-    with pytest.raises(InputError, match="holds no fit: there is no fit.json"):
+    with pytest.raises(InputError, match=r"holds no fit: there is no fit\.json"):
         Fit(tmp_path)
 
 
