@@ -26,6 +26,7 @@ from compactrl.cli.reports import analyze, play, report
 from compactrl.cli.robots import new_robot
 from compactrl.cli.search_options import FURTHER, HELP
 from compactrl.cli.searching import resume, search_command
+from compactrl.cli.zoo import zoo
 from compactrl.errors import CompactrlError, did_you_mean, flag_of
 from compactrl.methods.names import current_name
 from compactrl.versions import VERSION
@@ -76,7 +77,7 @@ def make_app(arguments: Sequence[str]) -> typer.Typer:
     app.command("search", help=HELP, epilog=_lines(FURTHER), cls=_Command)(search)
     _add(app, resume, evaluate, select, report, analyze, play)
     app.command("export", help=EXPORT, cls=_Command)(export_command() if called == "export" else _only_listed)
-    _add(app, new_robot, methods, envs, doctor)
+    _add(app, zoo, new_robot, methods, envs, doctor)
     return app
 
 

@@ -77,7 +77,7 @@ def run_shown(
 ) -> None:
     """Run a fit with progress shown and signals heeded, and say what it came to."""
     from compactrl.cli.program import program
-    from compactrl.cli.searching import Stop
+    from compactrl.cli.signals import Stop
     from compactrl.fits.api import run_fit
 
     stop = Stop("stopping; the best so far will be evaluated and kept; once more stops at once")

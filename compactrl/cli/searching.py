@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -21,6 +18,7 @@ from compactrl.cli.parameters import (
     with_parameters,
 )
 from compactrl.cli.search_options import given_options, search_parameters
+from compactrl.cli.signals import Stop
 from compactrl.errors import InputError
 
 if TYPE_CHECKING:
@@ -106,33 +104,3 @@ def _run_search(begin: Callable[[], Search], quiet: bool) -> None:
         )
         raise typer.Exit(128 + stop.signal)
     print(describe_result(run, program()))
-
-
-class Stop:
-    """Asked for by SIGINT, SIGTERM or SIGHUP: the search ends after this generation, saved.
-
-    SIGHUP says that the terminal was closed. Where it is ignored, as under `nohup`, it stays so.
-
-    Args:
-        words: what is said then.
-    """
-
-    def __init__(self, words: str = "stopping after this generation; once more stops at once") -> None:
-        self.signal, self._words = 0, words
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:
-                signal.signal(number, self._note)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self.signal and number == signal.SIGHUP:  # a shell passes on what the system has sent already
-            return
-        if self.signal:  # asked twice: at once, without waiting for threads; files are whole at any moment
-            show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
-            print(f"{show_cursor}stopped; what was saved last is good", file=sys.stderr, flush=True)
-            os._exit(128 + number)
-        self.signal = number
-        print(self._words, file=sys.stderr, flush=True)
-
-    def __call__(self) -> bool:
-        """Return whether an end was asked for."""
-        return self.signal != 0

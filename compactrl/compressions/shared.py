@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -39,6 +38,7 @@ from compactrl.compressions.levels import Levels
 from compactrl.compressions.trainable import layers_function
 from compactrl.policies.size import coloring_bits
 from compactrl.policies.skeleton import Skeleton, edges_and_biases
+from compactrl.policies.zoo import absolute
 from compactrl.types import Design, Designs, Floats, Integers, Layers, Size
 from controllers.base import Space
 
@@ -52,11 +52,6 @@ FLIPPING = 0.25
 entry whatever the weights' size and number (`docs/trials.md`)."""
 USUAL_LENGTH = 2.25
 """Of the vector of a strategy's standard deviations (PGPE's `radius`)."""
-
-
-def _absolute(value: Any) -> Any:
-    """Return a folder's absolute path: a search may be resumed elsewhere."""
-    return str(Path(value).absolute()) if value and isinstance(value, (str, Path)) else value
 
 
 class LatentOptions(ChromaticOptions):
@@ -74,7 +69,7 @@ class LatentOptions(ChromaticOptions):
 class SharedOptions(LatentOptions):
     """Options of shared weights on any skeleton."""
 
-    start_from: Annotated[str, BeforeValidator(_absolute)] = Field(
+    start_from: Annotated[str, BeforeValidator(absolute)] = Field(
         "", description="Run to begin from: its weights are clustered; its network and its normaliser are taken."
     )
     palette_per_layer: bool = Field(False, description="Give each layer --partitions weights of its own.")

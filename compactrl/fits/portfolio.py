@@ -99,9 +99,9 @@ class Shares:
     """How a budget is divided; what nobody takes is the race's."""
 
     teacher: float = 0.35
-    least_teacher_seconds: float = 60.0
-    """Below this nothing is learned by gradients, and no teacher begins."""
-    least_teacher_steps: int = 20_000
+    least_teacher_seconds: float = 600.0
+    """With less, evolution from nothing is ahead of what is learned by gradients, and no teacher begins."""
+    least_teacher_steps: int = 60_000
     evolvers: float = 0.15
     """The first rung of methods that begin from nothing."""
     imitation: float = 0.1

@@ -2,7 +2,7 @@
 
 1. Methods that begin from nothing get their first share, each as much as the others.
 2. A teacher learns by gradients, where the environment allows it.
-3. The best policy of these, whatever its size, is the teacher of students, a few for each budget in bytes.
+3. Of each budget, the best policy that it does not fit is the teacher of a few students that fit it.
 4. Rungs of successive halving (Jamieson & Talwalkar, "Non-stochastic best arm identification and hyperparameter
    optimization", 2016, figure 3): all that are left go on for equal shares, then the better half of those that fit each
    budget goes on. A candidate may be in the race of several budgets; it is run once.
@@ -182,33 +182,36 @@ class Race:
         self._compare("evolvers", list(sized))
 
     def _imitate(self) -> None:
-        """Begin students of the best policy that there is."""
-        teacher = max(self.candidates.values(), key=lambda one: one.mean, default=None)
-        if teacher is None or not math.isfinite(teacher.mean) or not self._by_gradients:
+        """Begin students of the best policies that are too large for a budget."""
+        if not self._by_gradients:
             return
-        policy = teacher.best
-        students = self._students(normalized=not _is_identity(policy.normalizer))
+        students = self._students()
         amount = SHARES.imitation * self._total.value / max(1, len(students))
         if self._total.seconds:
             amount = min(amount, SHARES.most_imitation_seconds)
-        for one in students:
-            options = {**one.options, "teacher": str(teacher.run), "steps": MOST}
-            skeleton = policy.skeleton
-            if (skeleton.sizes[1:-1], skeleton.activation, skeleton.biased[-1]) == (options["hidden"], "relu", True):
-                options["start_from"] = str(teacher.run)
+        for one, teacher in students:
             student = f"{one.name}-student"
+            options = {**one.options, "teacher": str(teacher.run), "steps": MOST}
+            if _has_network(teacher.best, one):
+                options["start_from"] = str(teacher.run)
             self._go_on(student, options, self._amount(amount), student, anneals=True)
             known = self.candidates.pop(student, None)
             if known is not None:
                 self.candidates[one.name] = self._going_on(one, known.run)
-        self._compare("students", [one.name for one in students])
+        if students:
+            self._compare("students", [one.name for one, _ in students])
 
-    def _students(self, normalized: bool) -> list[Sized]:
-        found: dict[str, Sized] = {}
+    def _students(self) -> list[tuple[Sized, Candidate]]:
+        """Return students and their teachers, once each: of a budget the best policy that it does not fit."""
+        found: dict[str, tuple[Sized, Candidate]] = {}
         for most in self._budgets:
-            sized = [one for row in STUDENTS if (one := fitting(row, self._spec, most, normalized))]
-            for one in sorted(sized, key=lambda one: -one.bytes)[:AT_MOST]:
-                found[one.name] = one
+            larger = [one for one in self.candidates.values() if one.bytes > most and math.isfinite(one.mean)]
+            teacher = max(larger, key=lambda one: one.mean, default=None)
+            if teacher is not None:
+                normalized = not _is_identity(teacher.best.normalizer)
+                sized = [one for row in STUDENTS if (one := fitting(row, self._spec, most, normalized))]
+                for one in sorted(sized, key=lambda one: -one.bytes)[:AT_MOST]:
+                    found.setdefault(one.name, (one, teacher))
         return list(found.values())
 
     def _going_on(self, one: Sized, student: Path) -> Candidate:
@@ -310,6 +313,13 @@ class Race:
             if means:
                 winner = max(means, key=lambda name: (means[name], -self.candidates[name].bytes))
                 self._winners[most] = replace(self.candidates[winner], mean=means[winner])
+
+
+def _has_network(policy: Policy, one: Sized) -> bool:
+    """Return whether a policy has the network of these policies, so that they can begin from its weights."""
+    skeleton, options = policy.skeleton, one.options
+    hidden, activation, biased = options["hidden"], options["activation"], options["output_bias"]
+    return (skeleton.sizes[1:-1], skeleton.activation, skeleton.biased[-1]) == (hidden, activation, biased)
 
 
 def _is_identity(normalizer: Normalizer) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from copy import copy
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
+from compactrl.policies.zoo import absolute
 from es import STRATEGIES
 
 DEFAULT_LANES = 160
@@ -21,11 +21,6 @@ def widths(value: Any) -> Any:
     if isinstance(value, list):  # as a run's record has it
         return tuple(value)
     return (value,) if isinstance(value, int) else value
-
-
-def _absolute(value: Any) -> Any:
-    """Return a folder's absolute path: a search may be resumed elsewhere."""
-    return str(Path(value).absolute()) if value and isinstance(value, (str, Path)) else value
 
 
 Hidden = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(widths)]
@@ -199,7 +194,7 @@ DdpgOptions = _with_defaults(
 class DistillOptions(GradientOptions):
     """Options of imitating a teacher."""
 
-    teacher: Annotated[str, BeforeValidator(_absolute)] = Field(
+    teacher: Annotated[str, BeforeValidator(absolute)] = Field(
         "", description="Folder of the run whose policy is imitated."
     )
     teacher_noise: float = Field(

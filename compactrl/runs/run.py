@@ -26,6 +26,7 @@ from compactrl.methods.names import current
 from compactrl.policies.files import load_policy
 from compactrl.policies.html import card
 from compactrl.policies.policy import Policy
+from compactrl.policies.zoo import located
 from compactrl.runs.evaluation import Evaluation, Watch, check_episodes, fresh_seeds, run_episodes, seeds_behind_summary
 from compactrl.storage.files import read_json
 
@@ -41,14 +42,14 @@ START = "start"
 
 
 class Run:
-    """A run's directory, for reading.
+    """A run's directory, for reading; or a policy that ships in the package, by its name (`zoo:CartPole-v1/64B`).
 
     Raises:
         InputError: the directory holds no run.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = located(path)
         if not (self.path / "config.json").exists():
             if (self.path / "versions.json").exists():
                 raise InputError(
