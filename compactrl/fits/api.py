@@ -224,6 +224,7 @@ def run_fit(
                 race.run()
             except StoppedError:
                 finished = False
+                race.settle_for_now()
             watch.doing = "100 fresh episodes of what ships"
             _ship(path, race, spec, options, ledger, finished)
         return Fit(path)

@@ -47,9 +47,18 @@ class Judge:
     def __init__(self, spec: EnvironmentSpec, seed: int, threads: int, ledger: Ledger, seconds: bool) -> None:
         self._spec, self._seed, self._threads, self._ledger, self._seconds = spec, seed, threads, ledger, seconds
 
-    def __call__(self, key: str, policies: Mapping[str, Policy], episodes: int) -> dict[str, float]:
-        """Return name → mean return over so many fresh episodes, the same for all; minus infinity where all failed."""
-        known = self._ledger.known(key)
+    def __call__(
+        self, key: str, policies: Mapping[str, Policy], episodes: int, record: bool = True
+    ) -> dict[str, float]:
+        """Return name → mean return over so many fresh episodes, the same for all; minus infinity where all failed.
+
+        Args:
+            key: of this comparison in the ledger.
+            policies: by name.
+            episodes: of each.
+            record: whether it is a step of the fit, which is written down.
+        """
+        known = self._ledger.known(key) if record else None
         if known is not None:
             return {name: float(value) if value is not None else -np.inf for name, value in known.items()}
         begun, steps = time.monotonic(), 0
@@ -61,5 +70,6 @@ class Judge:
                 means[name] = None
                 continue
             means[name], steps = found.mean_return, steps + int(found.steps.sum())
-        self._ledger.note(key, means, time.monotonic() - begun if self._seconds else float(steps))
+        if record:
+            self._ledger.note(key, means, time.monotonic() - begun if self._seconds else float(steps))
         return {name: float(value) if value is not None else -np.inf for name, value in means.items()}

@@ -93,15 +93,17 @@ GRADIENT_COST = 200
 """An environment step that comes with an update by gradients counts as this many: what it takes, about, beside one of
 evolution. Of a budget in seconds, seconds count."""
 
+UPDATES_A_SECOND = 150
+"""By gradients on one core, about: whether there is time for a teacher follows from it."""
+
 
 @dataclass(frozen=True)
 class Shares:
     """How a budget is divided; what nobody takes is the race's."""
 
     teacher: float = 0.35
-    least_teacher_seconds: float = 600.0
-    """With less, evolution from nothing is ahead of what is learned by gradients, and no teacher begins."""
-    least_teacher_steps: int = 60_000
+    least_episodes: int = 100
+    """Of the longest length that a teacher must have time for; with less, evolution from nothing is ahead."""
     evolvers: float = 0.15
     """The first rung of methods that begin from nothing."""
     imitation: float = 0.1

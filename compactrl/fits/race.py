@@ -36,9 +36,10 @@ from compactrl.fits.portfolio import (
     SHARES,
     STUDENTS,
     TEACHERS,
+    UPDATES_A_SECOND,
 )
 from compactrl.fits.sizes import Sized, fitting
-from compactrl.fits.stages import Amount, Watch, advance
+from compactrl.fits.stages import Amount, StoppedError, Watch, advance
 from compactrl.policies.files import load_policy, save_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import Run
@@ -156,8 +157,8 @@ class Race:
     def _teach(self) -> None:
         """Let teachers learn by gradients, where they can and there is time for it."""
         amount = SHARES.teacher * self._total.value / len(TEACHERS)
-        least = SHARES.least_teacher_seconds if self._total.seconds else SHARES.least_teacher_steps * GRADIENT_COST
-        if not self._by_gradients or amount < least:
+        steps = amount * UPDATES_A_SECOND if self._total.seconds else amount / GRADIENT_COST
+        if not self._by_gradients or steps < SHARES.least_episodes * self._spec.max_episode_steps:
             return
         for row in TEACHERS:
             self._go_on(row.name, dict(row.options), self._amount(amount), row.name)
@@ -237,6 +238,10 @@ class Race:
         try:
             search = {**self._options, "seed": run_seed(self._seed, name), **options}
             advance(run, search, amount, key, self._ledger, self._watch, anneals)
+        except StoppedError:
+            if (run / "policy.json").exists():
+                self.candidates.setdefault(name, Candidate(name, run, options, run))
+            raise
         except CompactrlError as error:
             warnings.warn(f"{name} is out of the race: {error}", stacklevel=2)
             self._ledger.note(key, {"failed": str(error)})
@@ -273,6 +278,17 @@ class Race:
     def _told(self, name: str) -> str:
         candidate = self.candidates[name]
         return f"{name} {candidate.mean:.0f} in {candidate.bytes:,} bytes"
+
+    def settle_for_now(self) -> None:
+        """Take what untried candidates have now into account, where a stop came before any that fits was compared."""
+        if all(self.best(most) for most in self._budgets):
+            return
+        untried = {name: one.now for name, one in self.candidates.items() if not math.isfinite(one.mean)}
+        for name, mean in self._judge("stopped", untried, EPISODES, record=False).items():
+            one = self.candidates[name]
+            one.kept.parent.mkdir(exist_ok=True)
+            save_policy(one.kept, untried[name])
+            self.candidates[name] = replace(one, mean=mean, bytes=stored_bytes(untried[name]))
 
     # Who goes on.
 

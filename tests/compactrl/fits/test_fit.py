@@ -34,7 +34,7 @@ def _small(monkeypatch):
     student = Row(STUDENT.name, {**STUDENT.options, **LEARNING}, STUDENT.menus)
     monkeypatch.setattr(race, "STUDENTS", (student,))
     monkeypatch.setattr(race, "TEACHERS", (TEACHER,))
-    monkeypatch.setattr(race, "SHARES", race.SHARES.__class__(least_teacher_steps=10))
+    monkeypatch.setattr(race, "SHARES", race.SHARES.__class__(least_episodes=1))
 
 
 @pytest.fixture(scope="module")
