@@ -49,7 +49,7 @@ def front_figure(front: dict[str, Any], env: str) -> Figure:
         markersize=5,
         color=INK,
         linewidth=1,
-        label="ships, 100 fresh episodes",
+        label="what ships",
     )
     log_axis(axes)
     axes.set(xlabel="bytes of the policy's tables", ylabel="mean return")

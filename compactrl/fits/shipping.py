@@ -45,7 +45,8 @@ def ship(folder: Path, candidate: Candidate, spec: EnvironmentSpec, env_steps: i
     policy, source = candidate.best, Run(candidate.source)
     save_policy(folder / "policy", policy)
     write_json(folder / "versions.json", versions())
-    shutil.copy2(candidate.source / "config.json", folder / "config.json")
+    shutil.copyfile(candidate.source / "metrics.jsonl", folder / "metrics.jsonl")
+    shutil.copyfile(candidate.source / "config.json", folder / "config.json")
     begun = {
         "method": policy.method, "controller": source.config["controller"], "env": policy.env,
         "seed": source.config["seed"], "env_steps": env_steps, "seconds": seconds,
