@@ -161,6 +161,10 @@ class Compression(ABC):
     def compact(self, theta: Floats, design: Design) -> Compact:
         """Return what ships of theta (P,) with this design (D,): its distinct numbers, and which edge takes which."""
 
+    def shipped_size(self, compact: Compact) -> Size:
+        """Return the exact size of what ships, which may have fewer outputs than the skeleton."""
+        return size_of(compact.skeleton, len(compact.weights))
+
     def _size(self, weights: int, dictionary: int) -> Size:
         """Return the size of so many weights with a dictionary of so many bits."""
         return size_of(self.skeleton, weights, dictionary)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compactrl.compressions.base import Options
+from compactrl.compressions.base import Compact, Options
 from compactrl.compressions.gather import Gather, gather
 from compactrl.policies.sharing import mask_index
 from compactrl.policies.size import coloring_bits, mask_bits, size_of
@@ -22,7 +22,7 @@ class Frozen(Gather):
         mask: (E,) of zeros and ones, or None for a colouring.
         bias_index: (B,), which of the shared biases each bias takes; None where each has its own.
         num_bias_values: how many shared biases there are, used or not.
-        dictionary: bits that say which weight each edge takes; None where they follow from the number of weights.
+        choices: among how many of them an edge chooses; None for all.
 
     Raises:
         ValueError: index or mask have not one number per edge, or an index is out of range.
@@ -45,7 +45,7 @@ class Frozen(Gather):
         *,
         bias_index: Integers | None = None,
         num_bias_values: int | None = None,
-        dictionary: int | None = None,
+        choices: int | None = None,
     ) -> None:
         super().__init__(skeleton, Options())
         for values in (index,) if mask is None else (index, mask):
@@ -58,8 +58,7 @@ class Frozen(Gather):
         self.mask = mask
         self.bias_index = bias_index
         self.num_bias_values = self.num_biases if num_bias_values is None else num_bias_values
-        bits = coloring_bits if mask is None else mask_bits
-        self._dictionary = bits(self.num_edges, num_weights) if dictionary is None else dictionary
+        self._choices = num_weights if choices is None else choices
 
     @property
     def num_parameters(self) -> int:
@@ -68,10 +67,19 @@ class Frozen(Gather):
 
     def size(self, design: Design) -> Size:  # noqa: ARG002
         """Return the exact size; there is no design left, so shape (0,)."""
+        return self._size_on(self.skeleton)
+
+    def shipped_size(self, compact: Compact) -> Size:
+        """Return the exact size of what ships, which may have fewer outputs than the skeleton."""
+        return self._size_on(compact.skeleton)
+
+    def _size_on(self, skeleton: Skeleton) -> Size:
+        bits = coloring_bits if self.mask is None else mask_bits
+        dictionary = bits(skeleton.num_edges, self._choices)
         if self.bias_index is None:
-            return self._size(self.num_weights, self._dictionary)
-        of_biases = coloring_bits(self.num_biases, self.num_bias_values)
-        return size_of(self.skeleton, self.num_weights, self._dictionary + of_biases, self.num_bias_values)
+            return size_of(skeleton, self.num_weights, dictionary)
+        of_biases = coloring_bits(skeleton.num_biases, self.num_bias_values)
+        return size_of(skeleton, self.num_weights, dictionary + of_biases, self.num_bias_values)
 
     def _biases(self, theta: Any, design: Design) -> Any:
         if self.bias_index is None:

@@ -29,14 +29,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from compactrl.compressions.base import START, AnyOptions, Compression
+from compactrl.compressions.base import START, AnyOptions, Compact, Compression
 from compactrl.compressions.chromatic import ChromaticOptions, check_partitions
 from compactrl.compressions.clusters import centers, nearest
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather, gather, like
 from compactrl.compressions.levels import Levels
 from compactrl.compressions.trainable import layers_function
-from compactrl.policies.size import coloring_bits
 from compactrl.policies.skeleton import Skeleton, edges_and_biases
 from compactrl.policies.zoo import absolute
 from compactrl.types import Design, Designs, Floats, Integers, Layers, Size
@@ -50,6 +49,8 @@ if TYPE_CHECKING:
 FLIPPING = 0.25
 """Noise on a latent, in widths of its cell, with a strategy's usual noise: begun from a run, as many edges change their
 entry whatever the weights' size and number (`docs/trials.md`)."""
+START_BIAS = 0.1
+"""Largest of the first biases where they share trained values: equal ones would have no clusters."""
 USUAL_LENGTH = 2.25
 """Of the vector of a strategy's standard deviations (PGPE's `radius`)."""
 
@@ -222,7 +223,8 @@ class Shared(Gather):
                 generator.uniform(-bound, bound, outputs * inputs)
                 for bound, (outputs, inputs) in zip(bounds, self.shapes, strict=True)
             ]
-            return self._begun(np.concatenate(drawn), np.zeros(self.num_biases)).initial(generator)
+            biases = generator.uniform(-START_BIAS, START_BIAS, self.num_biases) * (self._own_biases == 0)
+            return self._begun(np.concatenate(drawn), biases).initial(generator)
         theta = np.zeros(self.num_parameters)
         theta[: self.num_latents] = START * generator.standard_normal(self.num_latents)
         return theta
@@ -309,6 +311,10 @@ class Shared(Gather):
         """Return the exact size, the same for all designs."""
         return self._frozen_like(np.zeros(self.num_latents, np.int64)).size(np.zeros(0, np.int64))
 
+    def shipped_size(self, compact: Compact) -> Size:
+        """Return the exact size of what ships, which may have fewer outputs than the skeleton."""
+        return self._frozen_like(np.zeros(self.num_latents, np.int64)).shipped_size(compact)
+
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
         """Freeze which entry each edge and bias takes; the new theta is the palettes and the biases."""
         self._check_theta(theta)
@@ -327,7 +333,7 @@ class Shared(Gather):
             self.num_weights,
             bias_index=design[self.num_edges :] if shared else None,
             num_bias_values=self.num_bias_values if shared else None,
-            dictionary=coloring_bits(self.num_edges, self._chosen.partitions),
+            choices=self._chosen.partitions,
         )
 
 

@@ -23,7 +23,6 @@ from compactrl.learners.options import GradientOptions
 from compactrl.networks.adam import Adam
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.sharing import shared_edges
-from compactrl.policies.size import size_of
 from compactrl.types import (
     Design,
     Designs,
@@ -243,8 +242,7 @@ class GradientLearner(Learner):
         deployed = first_outputs(compact, self.actions)
         edges = shared_edges(deployed.weights, deployed.index, deployed.mask)
         layers = single(deployed.skeleton.layers(edges, deployed.biases))
-        whole = deployed.skeleton.num_edges == self.compression.num_edges and deployed.index is not None
-        size = self.compression.size(design) if whole else size_of(deployed.skeleton, len(deployed.weights))
+        size = self.compression.shipped_size(deployed)
         return Shipped(deployed, layers, design if self.settled is None else self.settled, size)
 
     def design(self, proposed: Design) -> Design:
@@ -309,23 +307,23 @@ def check(context: LearnerContext) -> None:
 
 
 def first_outputs(compact: Compact, outputs: int) -> Compact:
-    """Return a plain network with only its first outputs: training may need more than ship.
+    """Return a network with only its first outputs, shared weights or not: training may need more than ship.
 
     Raises:
-        ValueError: some are to be dropped, and its edges share weights, or its outputs have no biases.
+        ValueError: some are to be dropped, and edges are, too, or outputs have no biases.
     """
     skeleton = compact.skeleton
     if skeleton.sizes[-1] == outputs:
         return compact
-    if compact.index is not None or not skeleton.biased[-1]:
-        raise ValueError(
-            "expected a plain network with biases on its outputs: outputs of shared weights are not dropped"
-        )
+    if compact.mask is not None or not skeleton.biased[-1]:
+        raise ValueError("expected a network that keeps all its edges, with biases on its outputs")
     inner, last = skeleton.sizes[:-1], skeleton.sizes[-1]
     dropped = last - outputs
     edges, biases = skeleton.num_edges - dropped * inner[-1], skeleton.num_biases - dropped
     smaller = replace(skeleton, sizes=(*inner, outputs))
-    return Compact(smaller, compact.weights[:edges], None, None, compact.biases[:biases])
+    if compact.index is None:
+        return Compact(smaller, compact.weights[:edges], None, None, compact.biases[:biases])
+    return Compact(smaller, compact.weights, compact.index[:edges], None, compact.biases[:biases])
 
 
 def device_of(name: str) -> torch.device:

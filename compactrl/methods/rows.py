@@ -129,17 +129,23 @@ _HYPERNET_PAPER = {
 """The public code of Hegde & Sukhatme 2022, as far as SAC and DDPG share it."""
 
 
-_IMITATION = {**_GRADIENT, "steps": 200_000, "actor_learning_rate": 2e-3, "actor_learning_rate_decay": 0.01}
-_ROUNDED_IMITATION = {
-    **_IMITATION,
+_ROUNDED = {
+    **_GRADIENT,
     "activation": "relu",
     "output_bias": True,
     "train_palette": True,
+    "hidden": (32, 16),
+    "actor_learning_rate_decay": 0.01,
+}
+"""Of shared weights by gradients: rounding wants small steps in the end."""
+_ROUNDED_IMITATION = {
+    **_ROUNDED,
+    "steps": 200_000,
+    "actor_learning_rate": 2e-3,
     "student_share": 0.5,
     "updates_per_step": 0.5,
-    "hidden": (32, 16),
 }
-"""Of shared weights by imitation: rounding wants small steps in the end, and the student its own states."""
+"""By imitation: the student wants its own states, too."""
 
 
 METHODS: Mapping[str, Method] = MappingProxyType(
@@ -163,8 +169,10 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "shared",
                     "few weights, and biases, for all edges of any network; begun from a run, or imitating one",
                     MappingProxyType({"latent": Choice("shared", defaults={"fine_tune_share": 0.2})}),
-                    learners=("evolution", "distill"),
-                    learner_defaults=MappingProxyType({"distill": _ROUNDED_IMITATION}),
+                    learners=("evolution", "distill", "sac", "td3"),
+                    learner_defaults=MappingProxyType(
+                        {"distill": _ROUNDED_IMITATION, "sac": _ROUNDED, "td3": _ROUNDED}
+                    ),
                     learner_of=MappingProxyType({"teacher": "distill"}),
                 ),
             ),

@@ -223,7 +223,7 @@ class SearchKeywords(TypedDict, total=False):
     """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg)"""
     critic_huber_delta: float | None
     """Huber loss of the critics: errors beyond this many times their mean size count linearly; 0 is the squared loss.
-    (default: 2; 0 with --method sac, td3 or ddpg)"""
+    (default: 0; 2 with --method ghp)"""
     gamma: float | None
     """Discount factor per step. (default: 0.99; 0.98 with --method ddpg)"""
     tau: float | None

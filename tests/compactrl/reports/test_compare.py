@@ -40,7 +40,12 @@ def test_one_row_per_setting_with_statistics_by_hand(three_configurations):
     three = row(report, "chromatic · latent · 3 weights")
     assert three["return"] == pytest.approx(300.0, abs=1e-9)  # the mean: of three, none is left out
     assert (three["seeds"], three["episodes"], three["return_max"], three["return_ever"]) == (3, 100, 600.0, 600.0)
-    assert (three["weights"], three["parameters"], three["bits"], three["bytes"]) == (3, 7, 264, 33)
+    assert (three["weights"], three["parameters"], three["bits"], three["bytes"]) == (
+        3,
+        7,
+        264,
+        21,
+    )  # its biases are all zero
     assert three["compression"] == pytest.approx(1 - 7 / 24, abs=1e-12)
     assert (three["architecture"], three["env"], three["method"]) == ("3–4–2", "compactrl/Target-v0", "chromatic")
     scores = np.array([100.0, 200.0, 600.0])
