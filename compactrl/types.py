@@ -105,7 +105,7 @@ class Exploration(NamedTuple):
     noise: Floats
     """(T, L, A), as the distribution takes it: of discrete actions (T, L, choices)."""
     actions: Floats
-    """(T, L, A) in -1 … 1, what is done instead of what the policy says; NaN where it is asked."""
+    """(T, L, A) in -1 … 1, what is done instead of what the policy says; NaN where it is asked. Discrete: (T, L, 1)."""
     distribution: Acting
     """What the outputs and the noise make of an action."""
 
@@ -132,7 +132,7 @@ class Transitions(NamedTuple):
     observation: Floats
     """(T, L, O)"""
     action: Floats
-    """(T, L, A) in -1 … 1 of the action's bounds."""
+    """(T, L, A) in -1 … 1 of the action's bounds; the number of a discrete one, (T, L, 1)."""
     reward: Floats
     """(T, L)"""
     next_observation: Floats

@@ -11,6 +11,7 @@
 | `fixed`     | a fixed population, random or given, again and again        | nothing                          |
 | `cycle`     | every design once, in random order, before any is repeated  | nothing                          |
 | `stratified`| the next design of a uniformly drawn stratum                | nothing                          |
+| `inverse-stratum` | the same, drawn in proportion to its rows over its number | nothing                     |
 | `none`      | empty rows, for a space without decisions                   | nothing                          |
 
 To add one, write a file with a subclass of `Controller` and add it to `CONTROLLERS`. Slow libraries are imported only
@@ -26,7 +27,7 @@ Example:
 
 from .ahead import Ahead
 from .base import Controller, Space
-from .cycle import CycleController, StratifiedController
+from .cycle import CycleController, InverseStratumController, StratifiedController
 from .evolution import EvolutionController
 from .fixed import FixedController
 from .none import NoneController
@@ -42,6 +43,7 @@ CONTROLLERS: dict[str, type[Controller]] = {
         EvolutionController,
         CycleController,
         StratifiedController,
+        InverseStratumController,
         NoneController,
     )
 }

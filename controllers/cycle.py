@@ -6,6 +6,7 @@ uniformly. Their public code takes them from a shuffled list, without replacemen
     `cycle`       a permutation of all rows, then another one, and so on
     `stratified`  for each design a uniformly drawn stratum, and the next row of that stratum's own cycle. With depths
                   as strata, it is uniform over depths first.
+    `inverse-stratum`  the same, with a stratum drawn in proportion to its rows divided by its number
 
 Deviations: a space of more than `LISTED` rows is sampled uniformly, with replacement. A space without strata is a
 single stratum.
@@ -51,8 +52,12 @@ class CycleController(Controller):
     def _propose(self, n: int) -> Designs:
         if self._rows is None:
             return self.space.sample(n, self.generator)
-        strata = self.generator.integers(len(self._orders), size=n)
+        strata = self._drawn(n)
         return self._rows[[self._take(int(stratum)) for stratum in strata]]
+
+    def _drawn(self, n: int) -> NDArray[np.int64]:
+        """Draw the stratum of each of n designs."""
+        return self.generator.integers(len(self._orders), size=n)
 
     def _take(self, stratum: int) -> int:
         """Return the index of a stratum's next row."""
@@ -97,6 +102,30 @@ class StratifiedController(CycleController):
         if strata is None:
             return super()._strata(count)
         return [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
+
+
+class InverseStratumController(StratifiedController):
+    """Draws a row with a probability inversely proportional to its stratum, a number above 0.
+
+    With depths as strata this is the sampling of Hegde, Huang & Sukhatme, "HyperPPO" (2023), section IV-A.2, as its
+    text has it; the public code's is `stratified`.
+
+    Example:
+        >>> space = Space(1, 3, rows=np.array([[0], [1], [2]]), strata=np.array([1, 1, 2]))
+        >>> controller = InverseStratumController(space, InverseStratumController.Options(), np.random.SeedSequence(0))
+        >>> bool(0.15 < (controller.propose(1000) == 2).mean() < 0.25)
+        True
+    """
+
+    name: ClassVar[str] = "inverse-stratum"
+
+    def _drawn(self, n: int) -> NDArray[np.int64]:
+        strata = self.space.strata
+        if strata is None:
+            return super()._drawn(n)
+        numbers, counts = np.unique(strata, return_counts=True)
+        weights = counts / numbers
+        return self.generator.choice(len(numbers), size=n, p=weights / weights.sum())
 
 
 def _listed(space: Space) -> Designs | None:

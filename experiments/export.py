@@ -108,7 +108,7 @@ def _linear_run(path: Path, seed: int) -> None:
     """Search the linear policy without a normaliser, whose size is asked for and not its return."""
     if not (path / "policy.json").exists():
         options = {"partitions": 17, "hidden": "none", "normalize_observations": False, "steps": 200_000}
-        compactrl.search(method="chromatic", env="HalfCheetah-v5", seed=seed, out=path, **options)
+        compactrl.search(method="chromatic", env="HalfCheetah-v5", engine="envpool", seed=seed, out=path, **options)
 
 
 def _seconds(run: Path) -> dict[str, Any]:

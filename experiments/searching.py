@@ -7,12 +7,19 @@ from typing import Any
 
 import compactrl
 from compactrl.runs.run import Run
+from compactrl.searches.search import Callback
 
 
-def finished_run(path: Path, options: dict[str, Any]) -> Run:
-    """Return the finished run in a folder, after searching for as much as is left to do."""
+def finished_run(path: Path, options: dict[str, Any], callback: Callback | None = None) -> Run:
+    """Return the finished run in a folder, after searching for as much as is left to do.
+
+    Args:
+        path: the folder.
+        options: of the search.
+        callback: called after every iteration; where it returns False the search is over (`compactrl.search`).
+    """
     if not (path / "config.json").exists():
-        compactrl.search(out=path, **options)
+        compactrl.search(out=path, callback=callback, **options)
     elif not (path / "summary.json").exists() or not Run(path).summary["finished"]:
-        compactrl.resume(path)
+        compactrl.resume(path, callback=callback)
     return compactrl.load(path)

@@ -98,17 +98,21 @@ def _range(values: Sequence[int]) -> str:
 def _throughput(content: dict[str, Any]) -> list[list[str]]:
     body = []
     for result in content["results"]:
-        ours, env = result["systems"]["compactrl"], result["env"]
-        body.append(
-            [
-                f"{env}, {content['trials']} untrained policies: share of what `mujoco.rollout` reaches open loop",
-                f"{ours['rollout_by_system']:.2f} ({ours['median_steps_per_second'] / 1000:.1f} k steps/s)",
-            ]
-        )
+        ours, env = {"envpool": result["systems"]["compactrl"]}, result["env"]
+        mujoco = result.get("mujoco_engine", {"systems": {}})
+        for name, row in mujoco["systems"].items():
+            if name.startswith("compactrl"):
+                ours["mujoco"] = row
+        for engine, row in ours.items():
+            what = f"{env}, {content['trials']} untrained policies, engine `{engine}`: share of what `mujoco.rollout`"
+            share = f"{row['rollout_by_system']:.2f} ({row['median_steps_per_second'] / 1000:.1f} k steps/s)"
+            body.append([f"{what} reaches open loop", share])
         other = result["systems"].get("EvoTorch GymNE")
         if other:
             what = f"{env}: times as fast as EvoTorch's `GymNE` with {content['actors']} actors"
-            body.append([what, f"{other['compactrl_by_system']:.1f}"])
+            factors = {"envpool": other["compactrl_by_system"], "mujoco": mujoco.get("times_evotorch")}
+            said = ", ".join(f"{factor:.1f} on `{engine}`" for engine, factor in factors.items() if factor)
+            body.append([what, said])
     return body
 
 
@@ -142,15 +146,19 @@ def _ghp(content: dict[str, Any]) -> list[list[str]]:
     memory, evaluated = content["memory"], content["evaluation"]
     rate, engine = evaluated["compactrl"]["median_steps_per_second"], evaluated["share_of_limit_of_envpool"]
     share = f"{evaluated['share_of_limit']:.2f} ({rate / 1000:.1f} k steps/s); EnvPool alone {engine:.2f}"
-    return [
+    what = (
+        f"evaluating {evaluated['architectures']} architectures, engine `{{}}`: share of what `mujoco.rollout` reaches"
+    )
+    rows = [
         *body,
         ["weights of all 4680 architectures", f"{content['weights_of_all_seconds']:.1f} s"],
         ["peak memory with 1 M transitions of HalfCheetah", f"{memory['megabytes']:.0f} MB"],
-        [
-            f"evaluating {evaluated['architectures']} architectures: share of what `mujoco.rollout` reaches open loop",
-            share,
-        ],
+        [what.format("envpool"), share],
     ]
+    if mujoco := content.get("evaluation_mujoco"):
+        rate = mujoco["compactrl"]["median_steps_per_second"]
+        rows.append([what.format("mujoco"), f"{mujoco['share_of_limit']:.2f} ({rate / 1000:.1f} k steps/s)"])
+    return rows
 
 
 HYPERNET_LABELS = {

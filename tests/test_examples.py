@@ -30,7 +30,10 @@ def test_the_first_search_solves_what_it_says(tmp_path):
 
 
 def test_an_environment_of_ones_own_is_learned_and_its_sensors_are_named(tmp_path):
-    names, action, returns = run([EXAMPLES / "own_environment.py"], tmp_path).splitlines()
+    source = (EXAMPLES / "own_environment.py").read_text(encoding="utf-8")
+    (tmp_path / "shorter.py").write_text(source.replace('"300k"', '"60k"'), encoding="utf-8")
+    assert '"60k"' in (tmp_path / "shorter.py").read_text(encoding="utf-8")
+    names, action, returns = run(["shorter.py"], tmp_path).splitlines()
     assert names == "('flow[0]', 'level[0]', 'wanted[0]')" or names == "('level[0]', 'wanted[0]', 'flow[0]')"
     assert re.fullmatch(r"\[[01]\.?\d*(e-\d+)?\]", action)
     found, others = returns.split(" ", 1)

@@ -9,10 +9,10 @@ import numpy as np
 
 from compactrl.compressions.hypernet import Hypernet
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import CompactrlError, InputError
+from compactrl.errors import CompactrlError, InputError, either
 from compactrl.learners.base import shipped_theta
 from compactrl.learners.moments import identity, seen_in
-from compactrl.learners.options import OffPolicyOptions
+from compactrl.methods.rows import METHODS
 from compactrl.methods.settings import Settings, method_of
 from compactrl.policies.architectures import Widths, designs_of, memory_dimension, parameters
 from compactrl.policies.policy import Policy
@@ -109,7 +109,8 @@ def open_catalog(run: Run) -> Catalog:
     method = method_of(run.config)
     if not method.meta_batch:
         raise InputError(
-            f"{run.path} is a run of --method {method.name}, with one architecture: this is for --method ghp"
+            f"{run.path} is a run of --method {method.name}, with one architecture: this is for "
+            f"--method {either(name for name, row in METHODS.items() if row.meta_batch)}"
         )
     setup = set_up(run.config)
     settings, hypernet = setup.settings, setup.compression
@@ -123,9 +124,8 @@ def open_catalog(run: Run) -> Catalog:
     iteration, state = found
     if state["settled"] is not None:
         raise InputError(f"{run.path} has settled on one architecture: evaluate it without --architectures")
-    normalized = isinstance(settings.learner, OffPolicyOptions) and settings.learner.normalize_observations
     size = setup.spec.observation_size
-    normalizer = seen_in(state, size).normalizer if normalized else identity(size)
+    normalizer = seen_in(state, size).normalizer if settings.learner.normalizes else identity(size)
     theta = shipped_theta(state).astype(np.float32)
     return Catalog(run, settings, setup.spec, hypernet, theta, normalizer, iteration, int(state["env_steps"]))
 

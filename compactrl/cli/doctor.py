@@ -137,7 +137,7 @@ def _ask_workers(count: int, address: str, problems: list[str]) -> list[dict[str
     """Return what each worker sees of its machine; those that do not fit are a problem."""
     from compactrl.evaluation.ray.workers import Workers
 
-    first = next(iter(ENGINES.values()))
+    first = next(kind for kind in ENGINES.values() if kind.ids())
     environment = {
         "env": first.example, "engine": first.name, "max_episode_steps": 5, "env_options": {}, "env_module": "",
     }  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compactrl.methods.rows import METHODS
 from compactrl.reports.words import DASH
 from compactrl.searches.pace import count, duration
 
@@ -88,7 +89,8 @@ def _next_commands(run: Run, program: str) -> list[str]:
         (f"export {path} --out {other}", "C for a robot"),
         (f"resume {path} {more}".rstrip(), "search on"),
     ]
-    if run.config.get("method") == "ghp":
+    method = METHODS.get(str(run.config.get("method")))
+    if method is not None and method.meta_batch:
         commands.insert(0, (f"evaluate {path} --architectures all", "how well each of its architectures does"))
     width = max(len(command) for command, _ in commands)
     return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
 
 from compactrl.compressions.base import AnyOptions, Compact, Compression, Options
-from compactrl.compressions.plain import Plain
+from compactrl.compressions.plain import Plain, PlainOptions
 from compactrl.hypernetworks import graph
 from compactrl.networks.layout import Layout
 from compactrl.policies.architectures import (
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from compactrl.hypernetworks.lowrank import Batch
-
-PlainOptions = Options
 
 
 def _widths(value: Any) -> Any:
@@ -222,4 +220,4 @@ class Hypernet(Compression):
 
     def _plain(self, design: Design) -> Plain:
         sizes = (self.sizes[0], *self.architecture_space.widths_of(design), self.sizes[1])
-        return Plain(Skeleton.relu(sizes), PlainOptions())
+        return Plain(Skeleton.relu(sizes), PlainOptions(activation="relu", initialization="xavier"))

@@ -1,43 +1,64 @@
-"""A plain ReLU network: one weight per edge, one bias per unit, the output's included.
+"""A plain network: one weight per edge, one bias per unit, the output's included.
 
-It is what gradient methods train and ship. theta = [W1 | b1 | W2 | b2 | …]. First weights are Xavier uniform (Glorot &
-Bengio 2010), biases zero, as in the public code of Hegde & Sukhatme 2022 for its baselines.
+It is what gradient methods train and ship. theta = [W1 | b1 | W2 | b2 | …]. Off-policy learners begin as the public
+code of Hegde & Sukhatme 2022 does for its baselines: ReLUs, weights Xavier uniform (Glorot & Bengio 2010), biases zero.
+On-policy ones begin orthogonal (Saxe et al. 2014), with a last layer of a hundredth, so that every first action is near
+the middle (Andrychowicz et al., "What matters in on-policy reinforcement learning?", 2021, section 3.2).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
-from compactrl.compressions.base import Compact, Compression, Options
+from compactrl.compressions.base import AnyOptions, Compact, Compression, Options
 from compactrl.policies.skeleton import Skeleton, edges_and_biases
 from compactrl.types import Design, Designs, Floats, Layers, Size
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from compactrl.networks.pullback import PerceptronPullback
+
+
+SMALL_OUTPUT = 0.01
+"""Gain of the last layer of an orthogonal beginning."""
+
+
+class PlainOptions(Options):
+    """Options of a plain network."""
+
+    activation: Literal["relu", "tanh"] = Field("relu", description="Activation of the hidden layers.")
+    initialization: Literal["xavier", "orthogonal"] = Field(
+        "xavier", description="First weights: Xavier uniform, or orthogonal with a small last layer."
+    )
+
 
 class Plain(Compression):
     """An ordinary network.
 
     Example:
-        >>> Plain(Skeleton.relu((17, 256, 256, 6)), Options()).size(np.zeros(0, np.int64)).parameters
+        >>> Plain(Skeleton.relu((17, 256, 256, 6)), PlainOptions()).size(np.zeros(0, np.int64)).parameters
         71942
     """
 
     name = "plain"
     container: ClassVar[str] = "mixed"
+    Options = PlainOptions
+    options: PlainOptions
 
-    def __init__(self, skeleton: Skeleton, options: Options) -> None:
-        super().__init__(skeleton, options)
-        if skeleton.activation != "relu" or not all(skeleton.biased):
-            raise ValueError(f"expected ReLUs and a bias on every layer for {self.name}, got {skeleton}")
+    def __init__(self, skeleton: Skeleton, options: PlainOptions) -> None:
+        super().__init__(replace(skeleton, activation=options.activation), options)
+        if not all(skeleton.biased):
+            raise ValueError(f"expected a bias on every layer for {self.name}, got {skeleton}")
         self.num_weights = self.num_edges
 
     @classmethod
-    def skeleton_of(cls, sizes: tuple[int, ...], options: Options | None = None) -> Skeleton:  # noqa: ARG003
-        """Return ReLUs with biases on every layer."""
+    def skeleton_of(cls, sizes: tuple[int, ...], options: AnyOptions | None = None) -> Skeleton:  # noqa: ARG003
+        """Return biases on every layer; the options say which activation, see `Plain`."""
         return Skeleton.relu(sizes)
 
     @property
@@ -59,7 +80,13 @@ class Plain(Compression):
 
     def initial(self, generator: np.random.Generator) -> Floats:
         """Draw the first theta, (P,)."""
-        parts = []
+        parts: list[Floats] = []
+        if self.options.initialization == "orthogonal":
+            gain = 2**0.5
+            for number, (outputs, inputs) in enumerate(self.shapes):
+                scale = SMALL_OUTPUT if number == len(self.shapes) - 1 else gain
+                parts += [scale * orthogonal(generator, outputs, inputs).ravel(), np.zeros(outputs)]
+            return np.concatenate(parts)
         for outputs, inputs in self.shapes:
             bound = (6 / (inputs + outputs)) ** 0.5
             parts += [generator.uniform(-bound, bound, outputs * inputs), np.zeros(outputs)]
@@ -76,18 +103,32 @@ class Plain(Compression):
 
     def network(self, theta: Tensor, designs: Any) -> PlainNetwork:  # noqa: ARG002  (there is one design)
         """Return the network of a torch theta (P,) as a function that can be trained."""
-        return PlainNetwork(theta, self.sizes)
+        return PlainNetwork(theta, self.sizes, self.skeleton.activation)
+
+    def pullback(self, theta: Tensor) -> PerceptronPullback:
+        """Return the network of a torch theta (P,), which it follows, with its gradient."""
+        from compactrl.networks.pullback import PerceptronPullback
+
+        return PerceptronPullback(theta, self.sizes, self.skeleton.activation)
 
 
 class PlainNetwork:
     """A function of observations (n, B, O) → outputs (n, B, A), differentiable in theta and observations."""
 
-    def __init__(self, theta: Tensor, sizes: tuple[int, ...]) -> None:
-        self._theta, self._sizes = theta, sizes
+    def __init__(self, theta: Tensor, sizes: tuple[int, ...], activation: str) -> None:
+        self._theta, self._sizes, self._activation = theta, sizes, activation
 
     def __call__(self, observations: Tensor) -> Tensor:
         """Return the raw outputs."""
         from compactrl.networks.perceptrons import perceptron
 
         rows = observations.reshape(-1, self._sizes[0])
-        return perceptron(self._theta, rows, self._sizes).view(*observations.shape[:-1], -1)
+        return perceptron(self._theta, rows, self._sizes, self._activation).view(*observations.shape[:-1], -1)
+
+
+def orthogonal(generator: np.random.Generator, outputs: int, inputs: int) -> Floats:
+    """Draw a matrix (outputs, inputs) with orthonormal rows or columns, whichever are fewer."""
+    drawn = generator.standard_normal((max(outputs, inputs), min(outputs, inputs)))
+    basis, triangle = np.linalg.qr(drawn)
+    basis = basis * np.sign(np.diag(triangle))  # else it is not uniform over all of them
+    return np.asarray(basis if outputs >= inputs else basis.T)

@@ -10,6 +10,8 @@ from compactrl.types import Designs, Layers
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from compactrl.networks.pullback import Pullback
+
 
 @runtime_checkable
 class Trainable(Protocol):
@@ -20,6 +22,23 @@ class Trainable(Protocol):
 
     def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
         """Return the MLPs of one theta (P,) and designs (n, D); their shapes may differ."""
+
+
+@runtime_checkable
+class Direct(Trainable, Protocol):
+    """One with a single design, whose gradient is written out."""
+
+    def pullback(self, theta: Tensor) -> Pullback:
+        """Return the MLP of theta (P,), which it follows, with its gradient."""
+
+
+def pullback_of(trained: Trainable, theta: Tensor, designs: Designs) -> Pullback:
+    """Return the MLPs of theta (P,), which they follow, and designs (n, D), with their gradient."""
+    if isinstance(trained, Direct):
+        return trained.pullback(theta)
+    from compactrl.networks.pullback import GraphPullback
+
+    return GraphPullback(lambda vector: trained.network(vector, designs), theta)
 
 
 def layers_function(layers: Layers, activation: str) -> Callable[[Tensor], Tensor]:

@@ -132,6 +132,8 @@ def checked(what: str, values: Any, shape: tuple[int, ...], dtype: Any) -> NDArr
         AnswerError: it has another shape, or is not of numbers.
     """
     array = np.asarray(values)
+    if array.shape == shape and array.dtype == dtype:
+        return array
     if array.dtype.kind not in NUMBERS:
         raise AnswerError(f"{what} is of the type {array.dtype}: expected numbers")
     if array.shape != shape:

@@ -1,6 +1,7 @@
 """Environments by id, the user's own included: looked up, described, listed.
 
-The engine is the first of `ENGINES` that knows the environment, unless one is named.
+The engine is the one that steps the environment soonest, else the first of `ENGINES` that knows it, unless one is
+named.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from compactrl.envs.engines import CHOICES, ENGINES, EngineKind
+from compactrl.envs.engines import CHOICES, ENGINES, EngineKind, preferred
 from compactrl.envs.given import find
 from compactrl.envs.modules import load_module
 from compactrl.envs.spec import EnvironmentSpec
@@ -54,7 +55,7 @@ def describe(
     if engine not in ("auto", *ENGINES):
         raise InputError(f"unknown engine '{engine}': expected one of {CHOICES}.{did_you_mean(engine, ENGINES)}")
     find(env)
-    kinds = list(ENGINES.values()) if engine == "auto" else [ENGINES[engine]]
+    kinds = preferred(env) if engine == "auto" else [ENGINES[engine]]
     for kind in kinds:
         spec = _described(kind, env, max_episode_steps, dict(kwargs or {}))
         if spec is not None:
@@ -66,19 +67,24 @@ def _described(kind: EngineKind, env: str, max_episode_steps: int, options: dict
     """Say what an engine knows of an environment.
 
     Raises:
-        InputError: it does not take these options; where its twin does, that is said.
+        InputError: it does not take these options; where another engine does, that is said.
     """
     try:
         return kind.describe(env, max_episode_steps, options)
     except InputError as error:
-        if not options or not kind.twin:
+        other = _taking(kind, env, max_episode_steps, options) if options else ""
+        if not other:
             raise
-        taken = None
+        raise InputError(f"{error}. --engine {other} takes these options, and is slower") from error
+
+
+def _taking(kind: EngineKind, env: str, max_episode_steps: int, options: dict[str, Any]) -> str:
+    """Return another engine that takes an environment's options; nothing where none does."""
+    for other in ENGINES.values():
         with contextlib.suppress(InputError):
-            taken = ENGINES[kind.twin].describe(env, max_episode_steps, options)
-        if taken is None:
-            raise
-        raise InputError(f"{error}. --engine {kind.twin} takes these options, and is slower") from error
+            if other is not kind and other.describe(env, max_episode_steps, options) is not None:
+                return other.name
+    return ""
 
 
 def _not_there(env: str, engine: str, module: str) -> str:
@@ -86,6 +92,9 @@ def _not_there(env: str, engine: str, module: str) -> str:
     known = {name: kind.ids() for name, kind in ENGINES.items()}
     every = sorted(set().union(*known.values()))
     having = [name for name, ids in known.items() if env in ids]
+    if engine in known and not known[engine]:
+        package = ENGINES[engine].package
+        return f"--engine {engine} needs the package {package}, which is not installed: `pip install {package}`"
     if engine in having and having != [engine]:
         return f"{env} has no flat observations in {engine}: use --engine auto"
     if engine in having or (having and engine == "auto"):

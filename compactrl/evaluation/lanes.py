@@ -8,84 +8,23 @@ queues: whole episodes, only steps that count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.envs.engines.base import lends
 from compactrl.evaluation.failures import DIVERGED, HUGE, NO_ACTION, diverged
+from compactrl.evaluation.results import Results
+from compactrl.evaluation.sharing import Requests, Share
 from compactrl.evaluation.sums import Sums, moments_of
 from compactrl.networks.batched import normalize_into
 from compactrl.networks.forward import network
 from compactrl.policies.actions import ActionSpec
-from compactrl.types import Floats, Integers, Moments, Outcomes, Trials
+from compactrl.types import Floats, Integers, Trials
 
 if TYPE_CHECKING:
     from compactrl.envs.engines.base import Answer, Engine
-    from compactrl.envs.goals import Goal
-    from compactrl.envs.spec import EnvironmentSpec
-
-
-@dataclass
-class Results:
-    """Where a call's blocks write what came of their trials (arrays over all N trials)."""
-
-    returns: Floats
-    steps: Integers
-    seen: Moments
-    """Of the observations of each trial; of none where it failed."""
-    failures: dict[int, str]
-    achieved: Floats
-    """(N, G) the goal achieved at an episode's end, and in `desired` the goal that was wanted."""
-    desired: Floats
-    measures: dict[str, Floats] = field(default_factory=dict)
-    """Name → (N,)."""
-
-    @classmethod
-    def empty(cls, trials: int, observation_size: int, goal_size: int = 0, measures: tuple[str, ...] = ()) -> Results:
-        """Return results for this many trials, all still to come."""
-        return cls(
-            returns=np.zeros(trials),
-            steps=np.zeros(trials, np.int64),
-            seen=Moments(np.zeros(trials), *np.zeros((2, trials, observation_size))),
-            failures={},
-            achieved=np.full((trials, goal_size), np.nan),
-            desired=np.zeros((trials, goal_size)),
-            measures={name: np.full(trials, np.nan) for name in measures},
-        )
-
-    @classmethod
-    def of(cls, trials: int, spec: EnvironmentSpec) -> Results:
-        """Return results for this many trials in an environment."""
-        return cls.empty(trials, spec.observation_size, spec.goal.size if spec.goal else 0, spec.measures)
-
-    def take(self, trials: Integers, outcomes: Outcomes) -> None:
-        """Take in what came of these trials (n,), evaluated elsewhere."""
-        self.returns[trials] = outcomes.returns
-        self.steps[trials] = outcomes.steps
-        self.observed(trials, outcomes.moments)
-        for name, values in outcomes.measures.items():
-            self.measures[name][trials] = values
-        self.failures.update({int(trials[position]): reason for position, reason in outcomes.failures.items()})
-
-    def observed(self, trials: Integers, moments: Moments) -> None:
-        """Take in the moments of what these trials (n,) observed."""
-        for every, some in zip(self.seen, moments, strict=True):
-            every[trials] = some
-
-    def outcomes(self, goal: Goal | None = None) -> Outcomes:
-        """Return the record that evaluators give; a failed trial has NaN and adds nothing to the moments."""
-        failed = np.array(sorted(self.failures), np.int64)
-        self.returns[failed] = np.nan
-        for part in self.seen:
-            part[failed] = 0.0
-        measures = dict(self.measures)
-        if goal is not None and goal.success is not None:
-            measures["success"] = goal.success(self.achieved, self.desired)
-        known = np.isfinite(self.returns)
-        measures = {name: np.where(known, values, np.nan) for name, values in measures.items()}
-        return Outcomes(self.returns, self.steps, self.seen, dict(sorted(self.failures.items())), measures=measures)
 
 
 def check_tasks(trials: Trials) -> None:
@@ -112,7 +51,10 @@ class Block:
         self.resets = np.zeros(count, np.int64)
         self.stopped = False
         """Set from another thread to end `run` early, its results left unfinished."""
+        self.requests = Requests()
+        """Of other threads, for a share of what is left to do."""
         self._steps: Integers = np.zeros(0, np.int64)
+        self._sent: Integers = np.zeros(0, np.int64)
 
     @property
     def underway(self) -> int:
@@ -129,12 +71,11 @@ class Block:
     def start(self, trials: Trials, results: Results) -> bool:
         """Give each lane its queue and command the first resets; False where there is nothing to do."""
         num_trials, size = results.seen.mean.shape
+        self._networks, self._normalizer, self._tasks = trials.networks, trials.normalizer, trials.tasks
+        self._given, self._results = trials.actions, results
         first = np.arange(self.offset, min(self.offset + self.count, num_trials))  # trial k < L is lane k's first
         if not len(first):
             return False
-        self._networks, self._normalizer, self._tasks = trials.networks, trials.normalizer, trials.tasks
-        self._given = trials.actions
-        self._results = results
         # One entry a slot of the batch of policies; a slot is a lane that is still running.
         self._lane = first - self.offset
         self._trial = first.copy()
@@ -144,7 +85,7 @@ class Block:
         self._steps = np.zeros(len(first), np.int64)
         self._sums = Sums(len(first), size)
         self._network = network(self._networks, first)
-        self._sent = np.arange(len(first))
+        self._choose(np.arange(len(first)))
         self.resets[self._lane] += 1
         self._send(None)
         return True
@@ -152,44 +93,109 @@ class Block:
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is found below and kept with its reason
     def run(self, trials: Trials, results: Results) -> None:
         """Run this block's share of the trials to their ends."""
-        more = self.start(trials, results)
-        while more and not self.stopped:
-            more = self.advance()
+        self._go_on(self.start(trials, results))
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def help(self, other: Block) -> bool:
+        """Take over a share of what another block has to do, and run it to its end; False where it gives none."""
+        share = other.requests.ask(self.count)
+        if share is None:
+            return False
+        self._take(share)
+        self._go_on(True)
+        return True
+
+    def _go_on(self, more: bool) -> None:
+        self.requests.begin()
+        try:
+            while more and not self.stopped:
+                while self.requests:
+                    self._answer_request()
+                more = self.advance()
+        finally:
+            self.requests.end()
+
+    @property
+    def busy(self) -> int:
+        """How many lanes are running that could be given away; may be asked by another thread."""
+        return len(self._sent) if self.requests.at_work and lends(self.engine) else 0
+
+    def _answer_request(self) -> None:
+        """Give half of the lanes that are in their last episode to who has asked first."""
+        most, answer = self.requests.next()
+        last = ~self._restart & (self._trial[self._sent] + self.num_lanes >= len(self._results.returns))
+        chosen = np.flatnonzero(last)[: min(len(self._sent) // 2, most)]
+        if not len(chosen) or self._actions is None:
+            answer.put(None)
+            return
+        slots, actions = self._sent[chosen], self._actions
+        lent = self.engine.lend(self._lane[slots])  # type: ignore[attr-defined]
+        share = Share(
+            self._trial[slots], self._return[slots], self._steps[slots], self._sums.of(slots), actions[chosen], lent
+        )
+        self._running[slots] = False
+        self._steps[slots] = 0
+        self._go_on_without_retired()
+        self._send(
+            np.delete(actions, chosen, axis=0)
+        )  # in place of the command that has been sent and not yet carried out
+        answer.put(share)
+
+    def _take(self, share: Share) -> None:
+        """Go on with what another block has given, in lanes that are done."""
+        count = len(share.trial)
+        self._lane, self._trial = np.arange(count), share.trial
+        self._running, self._fresh = np.ones(count, bool), np.zeros(count, bool)
+        self._return, self._steps = share.returns, share.steps
+        self._sums = Sums.resumed(*share.sums)
+        self._network = network(self._networks, share.trial)
+        self._choose(np.arange(count))
+        self.engine.borrow(self._lane, share.lent)  # type: ignore[attr-defined]
+        self._send(share.actions)
 
     def advance(self) -> bool:
         """Take the answer of every lane that is running and send the next command; False at the end."""
         answer = self.engine.receive()
-        first = self._fresh[self._sent]
-        everyone = len(self._sent) == len(self._running)
-        shifted = self._sums.shifted(answer.observation, slice(None) if everyone else self._sent, first)
+        first, begins = self._restart, self._begins
+        shifted = self._sums.shifted(answer.observation, self._slots, first if begins else None)
         squared = shifted * shifted
-        over = self._score(answer, squared, first)
-        if everyone and not over.any():
-            self._sums.add(shifted, squared, slice(None))
-            normalize_into(self._network.input[:, : len(shifted)], answer.observation, self._normalizer)
-        else:
-            self._observe(answer.observation, shifted, squared, ~over)
+        over = self._score(answer, squared, first, begins)
+        ended = over.any()
+        if ended:
+            on = ~over
+            self._observe(self._sent[on], answer.observation[on], shifted[on], squared[on])
             if not self._end_episodes(answer, over):
                 return False
+        else:
+            self._observe(self._slots, answer.observation, shifted, squared)
         return self._act()
 
-    def _score(self, answer: Answer, squared: Floats, first: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _choose(self, slots: Integers) -> None:
+        """Command these slots (n,) from now on."""
+        self._sent, self._everyone = slots, len(slots) == len(self._running)
+        self._slots: Integers | slice = slice(None) if self._everyone else slots
+        """The same, by a slice where it is all of them, which is faster by far."""
+        self._lanes = self._lane[slots]
+
+    def _score(self, answer: Answer, squared: Floats, first: NDArray[np.bool_], begins: bool) -> NDArray[np.bool_]:
         """Add rewards and steps; return whose episodes are over, (n,), failed ones included.
 
         Args:
             answer: of n lanes.
             squared: (n, O) squares of what observations differ from their episode's first.
             first: (n,) whose observation is that one.
+            begins: whether there is any.
         """
-        sent, reward, done = self._sent, answer.reward, answer.done
-        stepped, huge = ~first, False
-        if first.any():
+        reward, done, huge = answer.reward, answer.done, False
+        if begins:
             huge = not np.abs(answer.observation[first]).max(initial=0.0) < HUGE
-            reward = np.where(stepped, reward, 0.0)
-            done = done & stepped
-        self._return[sent] += reward
-        self._steps[sent] += stepped
-        self._fresh[sent] = False
+            stepped = ~first
+            reward, done = np.where(stepped, reward, 0.0), done & stepped
+            self._steps[self._slots] += stepped
+            self._fresh[self._slots] = False
+        else:
+            self._steps[self._slots] += 1
+        self._return[self._slots] += reward
         # Two sums tell whether any number is NaN, infinite or huge; only then look closer.
         if answer.errors or huge or not (squared.sum() < HUGE and abs(reward.sum()) < HUGE):
             done = done | self._note_failures(answer.observation, reward, answer.errors)
@@ -204,13 +210,16 @@ class Block:
             self._results.failures[int(self._trial[self._sent[position]])] = reason
         return failed
 
-    def _observe(self, observation: Floats, shifted: Floats, squared: Floats, acting: NDArray[np.bool_]) -> None:
-        """Show the policies that are to act, (n,) of the lanes commanded, their observations."""
-        slots, seen = self._sent[acting], observation[acting]
-        self._sums.add(shifted[acting], squared[acting], slots)
-        normalized = np.empty((seen.shape[1], len(slots)), np.float32)
-        normalize_into(normalized, seen, self._normalizer)
-        self._network.input[:, slots] = normalized
+    def _observe(self, slots: Integers | slice, observation: Floats, shifted: Floats, squared: Floats) -> None:
+        """Show the policies in these slots (n,), which are to act, their observations (n, O)."""
+        self._sums.add(shifted, squared, slots)
+        count, size = observation.shape
+        if isinstance(slots, slice):  # all of them; the batch may be wider
+            normalize_into(self._network.input[:, :count], observation, self._normalizer)
+        else:
+            normalized = np.empty((size, count), np.float32)
+            normalize_into(normalized, observation, self._normalizer)
+            self._network.input[:, slots] = normalized
 
     def _end_episodes(self, answer: Answer, over: NDArray[np.bool_]) -> bool:
         """Write what came of the episodes that are over, (n,), and begin the next; False where no lane is left."""
@@ -224,9 +233,7 @@ class Block:
         self._finish(slots)
         if not self._running.any():
             return False
-        if 2 * np.count_nonzero(self._running) <= len(self._running):
-            self._compact()
-        self._sent = np.flatnonzero(self._running)
+        self._go_on_without_retired()
         return True
 
     def _act(self) -> bool:
@@ -235,17 +242,19 @@ class Block:
         if not np.isfinite(outputs.sum()) and not self._drop_broken(outputs):
             return False
         actions = self.action.act(outputs)
-        everyone = len(self._sent) == len(self._running)
-        chosen = actions[: len(self._sent)] if everyone else actions[self._sent]
+        chosen = actions[: len(self._sent)] if self._everyone else actions[self._sent]
         if self._given is not None:
             chosen = self._given[self._trial[self._sent], self._steps[self._sent] % self._given.shape[1]]
         self._send(chosen)
         return True
 
     def _send(self, actions: NDArray[Any] | None) -> None:
-        """Command the lanes in `_sent`, to begin an episode or to take their action."""
+        """Command the slots that are chosen, to begin an episode or to take their action."""
+        self._restart = np.array(self._fresh[self._slots])
+        self._begins = bool(self._restart.any())
+        self._actions = actions
         tasks = None if self._tasks is None else self._tasks[self._trial[self._sent]]
-        self.engine.send(self._lane[self._sent], actions, self._fresh[self._sent], tasks)
+        self.engine.send(self._lanes, actions, self._restart, tasks)
 
     def _drop_broken(self, outputs: NDArray[np.float32]) -> bool:
         """End the trials of policies whose outputs (A, width) are not finite: no such action reaches an environment.
@@ -257,7 +266,7 @@ class Block:
         for slot in broken:
             self._results.failures[int(self._trial[slot])] = NO_ACTION
         self._finish(broken)
-        self._sent = np.flatnonzero(self._running)
+        self._choose(np.flatnonzero(self._running))
         return len(self._sent) > 0
 
     def _finish(self, over: Integers) -> None:
@@ -278,10 +287,14 @@ class Block:
         for slot, trial in zip(again, following[more], strict=True):
             self._network.replace(int(slot), self._networks, int(trial))
 
-    def _compact(self) -> None:
-        """Drop the slots of retired lanes."""
+    def _go_on_without_retired(self) -> None:
+        """Command the lanes that are running; drop the slots of the others once these are half of all."""
         kept = np.flatnonzero(self._running)
+        if 2 * len(kept) > len(self._running):
+            self._choose(kept)
+            return
         self._network.compact(kept)
         self._lane, self._trial, self._running = self._lane[kept], self._trial[kept], self._running[kept]
         self._fresh, self._return, self._steps = self._fresh[kept], self._return[kept], self._steps[kept]
         self._sums.keep(kept)
+        self._choose(np.arange(len(kept)))

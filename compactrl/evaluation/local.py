@@ -14,10 +14,14 @@ import numpy as np
 
 from compactrl.envs.engines import ENGINES, make_engine
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.evaluation.lanes import Block, Results, check_tasks
+from compactrl.evaluation.lanes import Block, check_tasks
+from compactrl.evaluation.results import Results
 from compactrl.evaluation.standing import Collected, Episode, Standing
 from compactrl.networks.forward import single_threaded_blas
 from compactrl.types import Integers, Outcomes, State, Trials
+
+FEWEST = 4
+"""A block with fewer lanes than this is left alone: its steps cost little more with all of them."""
 
 
 class LocalEvaluator:
@@ -80,21 +84,30 @@ class LocalEvaluator:
                     self._blocks[0].run(trials, results)
                 else:
                     # Each writes results of its own trials; numpy and the engines let go of the interpreter's lock.
-                    list(self._drivers.map(lambda block: block.run(trials, results), self._blocks))
+                    list(self._drivers.map(lambda block: self._drive(block, trials, results), self._blocks))
         finally:
             self._results = None
         return results.outcomes(self.spec.goal)
 
+    def _drive(self, block: Block, trials: Trials, results: Results) -> None:
+        """Run a block's trials, and then help whoever has most left to do."""
+        block.run(trials, results)
+        while not block.stopped:
+            busiest = max(self._blocks, key=lambda other: other.busy)
+            if busiest.busy < FEWEST or not block.help(busiest):
+                return
+
     def collect(self, trials: Trials) -> Outcomes:
         """See `Evaluator`; an episode goes on when a call ends, and has the task of the trial that began it."""
         check_tasks(trials)
-        steps = 0 if trials.exploration is None else len(trials.exploration.noise)
-        if len(trials.designs) != self.num_lanes or not steps:
+        exploration = trials.exploration
+        steps = 0 if exploration is None else len(exploration.noise)
+        if len(trials.designs) != self.num_lanes or exploration is None or not steps:
             raise ValueError(
                 f"expected a trial for each of the {self.num_lanes} lanes, and steps: got {len(trials.designs)} trials "
                 f"and {steps} steps"
             )
-        collected = Collected(steps, self.num_lanes, self.spec)
+        collected = Collected(exploration, self.spec)
         with single_threaded_blas():
             list(self._drivers.map(lambda standing: standing.run(trials, collected), self._standing))
         return collected.outcomes(self.spec.goal)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 class Collected:
     """Where blocks write what their lanes went through in T steps of L lanes."""
 
-    def __init__(self, steps: int, lanes: int, spec: EnvironmentSpec) -> None:
+    def __init__(self, exploration: Exploration, spec: EnvironmentSpec) -> None:
+        steps, lanes, width = exploration.actions.shape
+
         def numbers(*shape: int) -> Floats:
             return np.zeros((steps, lanes, *shape))
 
@@ -36,7 +38,7 @@ class Collected:
 
         self.transitions = Transitions(
             observation=numbers(spec.observation_size),
-            action=numbers(spec.action.size),
+            action=numbers(width),
             reward=numbers(),
             next_observation=numbers(spec.observation_size),
             terminated=flags(),

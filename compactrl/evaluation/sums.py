@@ -33,9 +33,16 @@ class Sums:
     def __init__(self, slots: int, size: int) -> None:
         self._origin, self._total, self._square = np.zeros((3, slots, size))
 
-    def shifted(self, observation: Floats, slots: Integers | slice, first: NDArray[np.bool_]) -> Floats:
+    @classmethod
+    def resumed(cls, origin: Floats, total: Floats, square: Floats) -> Sums:
+        """Return sums that go on from what `of` gave, (n, O) each."""
+        made = cls(*origin.shape)
+        made._origin, made._total, made._square = origin, total, square
+        return made
+
+    def shifted(self, observation: Floats, slots: Integers | slice, first: NDArray[np.bool_] | None) -> Floats:
         """Return how observations (m, O) of m slots differ from their episode's first; of some, (m,), they are that."""
-        if first.any():
+        if first is not None:
             begun = np.arange(len(self._origin))[slots][first]
             self._origin[begun], self._total[begun], self._square[begun] = observation[first], 0.0, 0.0
         return np.asarray(observation - self._origin[slots])

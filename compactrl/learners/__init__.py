@@ -6,17 +6,27 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from compactrl.learners.base import Learner, LearnerContext
+from compactrl.learners.metabatch import MetaBatchOptions, ReplayMetaBatchOptions
 from compactrl.learners.options import (
     DdpgOptions,
     DistillOptions,
     EvolutionOptions,
     Options,
+    PpoOptions,
     SacOptions,
     Td3Options,
 )
 from compactrl.policies.actions import ActionSpec
-from compactrl.policies.distributions import Deterministic, Distribution, SquashedGaussian
+from compactrl.policies.distributions import (
+    Categorical,
+    Deterministic,
+    Distribution,
+    FreeGaussian,
+    SquashedGaussian,
+)
 
 
 class Kind(NamedTuple):
@@ -28,6 +38,10 @@ class Kind(NamedTuple):
     distribution: Callable[[Any, ActionSpec], Distribution] = lambda *_: Deterministic()
     """Of the learner's options and the environment's actions; it says how many outputs a policy has. A learner that
     learns deviations beside the policy puts another one in its place in each iteration."""
+    MetaBatch: type[MetaBatchOptions] = ReplayMetaBatchOptions
+    """Options of the designs that learn together, in methods where several do."""
+    evolves: bool = False
+    """Whether it has an evolution strategy, with options of its own."""
 
     def load(self) -> type[Learner]:
         """Import the learner."""
@@ -40,11 +54,19 @@ def _squashed_gaussian(options: SacOptions, action: ActionSpec) -> Distribution:
     return SquashedGaussian(options.log_std_low, options.log_std_high)
 
 
+def _of_deviation(options: PpoOptions, action: ActionSpec) -> Distribution:
+    """Return what the noise, which has the standard deviation already where no state decides it, is added to."""
+    if action.kind == "discrete":
+        return Categorical()
+    return SquashedGaussian() if options.deviation == "state" else FreeGaussian(np.zeros(action.size))
+
+
 LEARNERS: dict[str, Kind] = {
-    "evolution": Kind(EvolutionOptions, "evolution:EvolutionLearner"),
+    "evolution": Kind(EvolutionOptions, "evolution:EvolutionLearner", evolves=True),
     "sac": Kind(SacOptions, "sac:SacLearner", _squashed_gaussian),
     "td3": Kind(Td3Options, "td3:Td3Learner"),
     "ddpg": Kind(DdpgOptions, "td3:Td3Learner"),
+    "ppo": Kind(PpoOptions, "on_policy:OnPolicyLearner", _of_deviation, MetaBatch=MetaBatchOptions),
     "distill": Kind(DistillOptions, "distill:DistillLearner"),
 }
 

@@ -23,14 +23,15 @@ import numpy as np
 from compactrl.buffers import ReplayBuffer
 from compactrl.errors import InputError
 from compactrl.learners.base import NO_DESIGN, Judgement, LearnerContext, single
-from compactrl.learners.gradient import GradientLearner, Means
+from compactrl.learners.gradient import Means
 from compactrl.learners.options import DistillOptions
+from compactrl.learners.replaying import ReplayLearner
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.policy import Policy
 from compactrl.types import Designs, Exploration, Floats, Metrics, Mixed, Normalizer, Outcomes, State, Trials
 
 
-class DistillLearner(GradientLearner):
+class DistillLearner(ReplayLearner):
     """Imitates a teacher.
 
     Args:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from compactrl.buffers import ReplayBuffer
 from compactrl.compressions.base import Compact, Compression
 from compactrl.compressions.trainable import Trainable
 from compactrl.errors import CompactrlError, InputError
@@ -60,9 +58,8 @@ class GradientLearner(Learner):
     """Theta of a compression that can be trained by gradients (`network`, beside `expand`).
 
     In an iteration, n designs act for `num_steps` steps in every lane (lane l runs design l mod n). Then n designs at a
-    time, first those that acted, are trained for `updates_per_part` updates, `num_parts` times. Some of the n are the
-    same every time (`MetaBatch.anchors`), the others the controller's. The designs that act change less often than
-    those that learn: a policy that acts for a few steps only never sees where it gets by itself.
+    time, first those that acted, are trained, `num_parts` times. Some of the n are the same every time
+    (`MetaBatch.anchors`), the others the controller's.
 
     Args:
         context: its compression can be trained by gradients.
@@ -72,9 +69,11 @@ class GradientLearner(Learner):
     """
 
     needs_transitions = True
+    takes_discrete: ClassVar[bool] = False
+    """Whether it learns discrete actions."""
 
     def __init__(self, context: LearnerContext) -> None:
-        check(context)
+        check(context, self.takes_discrete)
         initial_seed, own_seed = context.seed.spawn(2)
         options: GradientOptions = context.options
         self.options, self.lanes, self.actions = options, context.lanes, context.spec.action.size
@@ -108,26 +107,14 @@ class GradientLearner(Learner):
     # How an iteration is divided.
 
     @property
-    def _steps_per_part(self) -> int:
-        """Steps in every lane that the updates of one part are for."""
-        options = self.options
-        resample = self.batch.resample_updates / options.updates_per_step or options.iteration_steps
-        return max(1, round(resample / self.lanes))
-
-    @property
+    @abstractmethod
     def num_parts(self) -> int:
         """How many groups of n designs learn in an iteration."""
-        return max(1, round(self.options.iteration_steps / (self._steps_per_part * self.lanes)))
 
     @property
+    @abstractmethod
     def num_steps(self) -> int:
         """T, steps in every lane in an iteration."""
-        return self.num_parts * self._steps_per_part
-
-    @property
-    def updates_per_part(self) -> int:
-        """Updates with the same n designs."""
-        return max(1, round(self._steps_per_part * self.lanes * self.options.updates_per_step))
 
     @property
     def num_designs(self) -> int:
@@ -151,8 +138,8 @@ class GradientLearner(Learner):
         acting, design_of_lane = self._asked[0], np.arange(self.lanes) % self.batch.size
         with single_threaded_torch():
             policies = tuple(self._networks(acting))
-        exploration = self._explore(self.num_steps)
-        return Trials(Mixed(policies, design_of_lane), self.normalizer, acting[design_of_lane], exploration)
+        exploration, activation = self._explore(self.num_steps), self.trained.skeleton.activation
+        return Trials(Mixed(policies, design_of_lane, activation), self.normalizer, acting[design_of_lane], exploration)
 
     def _networks(self, designs: Designs) -> Iterator[Layers]:
         """Return the MLPs of these designs (n, D)."""
@@ -185,12 +172,16 @@ class GradientLearner(Learner):
         return {"actor_learning_rate": self._adam.rate}
 
     def _descend(self, loss: Tensor) -> None:
-        """Take a step of Adam down a loss, and update the average that ships.
+        """Take a step down a loss."""
+        (gradient,) = torch.autograd.grad(loss, self._theta)
+        self._step(gradient)
+
+    def _step(self, gradient: Tensor) -> None:
+        """Take a step of Adam against a gradient (P,), and update the average that ships.
 
         Polynomial-decay averaging of Shamir & Zhang, "Stochastic gradient descent for non-smooth optimization" (2013),
         with their eta = 1 / share - 1.
         """
-        (gradient,) = torch.autograd.grad(loss, self._theta)
         self._adam.step(gradient)
         averaged_steps = 1 + self.options.weight_averaging * (self._adam.steps - 1)
         self._average.lerp_(self._theta.detach(), 1 / averaged_steps)
@@ -210,20 +201,6 @@ class GradientLearner(Learner):
                     "--critic-learning-rate"
                 )
         return metrics
-
-    def _saved_buffer(self, buffer: ReplayBuffer) -> State | None:
-        return buffer.state_dict() if self.options.save_replay else None
-
-    @staticmethod
-    def _restore_buffer(buffer: ReplayBuffer, state: State | None) -> None:
-        if state is not None:
-            buffer.load_state_dict(state)
-            return
-        warnings.warn(
-            "the replay buffer was not saved (--no-save-replay): the search goes on with an empty one, and differs "
-            "from one that was not interrupted",
-            stacklevel=2,
-        )
 
     def _tensor(self, array: Any) -> Tensor:
         return torch.as_tensor(array, device=self.device)
@@ -281,7 +258,7 @@ class GradientLearner(Learner):
         self.generator.bit_generator.state = state["generator"]
 
 
-def check(context: LearnerContext) -> None:
+def check(context: LearnerContext, takes_discrete: bool) -> None:
     """Raise InputError where learning by gradients is not for this environment or these options."""
     spec, method, meta = context.spec, context.method, context.meta_batch.size
     device_of(context.options.device)
@@ -290,9 +267,9 @@ def check(context: LearnerContext) -> None:
             f"{spec.id} has actions without bounds: --method {method} scales actions to bounds; "
             "evolved methods do not (compactrl methods)"
         )
-    if spec.action.kind != "box":
+    if spec.action.kind != "box" and not takes_discrete:
         raise InputError(
-            f"{spec.id} has discrete actions: --method {method} needs others. Evolved methods "
+            f"{spec.id} has discrete actions: --method {method} needs others. --method ppo and evolved methods "
             "take both (compactrl methods)"
         )
     if meta > context.lanes:

@@ -38,6 +38,11 @@ class MetaBatchOptions(Options):
         description="Share of every meta-batch that is one fixed architecture, from whose experience all learn: two "
         "layers of the largest width up to 256. 0 is none.",
     )
+
+
+class ReplayMetaBatchOptions(MetaBatchOptions):
+    """Options of the same from a replay buffer, where other designs may learn than those that acted."""
+
     resample_updates: int = Field(8, ge=1, description="Updates after which other architectures are sampled, about.")
 
 
@@ -65,7 +70,8 @@ class MetaBatch:
         count = min(round(options.anchor_share * options.meta_batch), options.meta_batch - 1)
         anchors = np.repeat(space.designs_of([anchor_of(space)]), count, axis=0)
         described = space if options.conditioned_critics else None
-        return cls(options.meta_batch, options.resample_updates, anchors, described)
+        resample = options.resample_updates if isinstance(options, ReplayMetaBatchOptions) else 0
+        return cls(options.meta_batch, resample, anchors, described)
 
     def told(self, designs: Designs) -> Floats:
         """Return what critics are told of each design (n, D), numbers of the order of 1, shape (n, F)."""

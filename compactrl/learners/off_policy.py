@@ -36,10 +36,11 @@ from compactrl.errors import InputError
 from compactrl.learners.base import Judgement, LearnerContext
 from compactrl.learners.critics.base import Critics
 from compactrl.learners.critics.mlp import MlpCritics
-from compactrl.learners.gradient import GradientLearner, Means
+from compactrl.learners.gradient import Means
 from compactrl.learners.losses import bellman_target, critic_loss
 from compactrl.learners.moments import RunningMoments
 from compactrl.learners.options import OffPolicyOptions
+from compactrl.learners.replaying import ReplayLearner
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
 
@@ -60,7 +61,7 @@ class Improvement(NamedTuple):
     """(n, rows) the critics' values of the policies' actions."""
 
 
-class OffPolicyLearner(GradientLearner):
+class OffPolicyLearner(ReplayLearner):
     """Learns theta from a replay buffer; a subclass defines exploration and losses.
 
     Args:

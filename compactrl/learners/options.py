@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from compactrl.policies.zoo import absolute
 from es import STRATEGIES
+
+if TYPE_CHECKING:
+    from compactrl.envs.spec import EnvironmentSpec
 
 DEFAULT_LANES = 160
 """Enough: in blocks of 80, a core hides the cost of handing over commands. 320 lanes are no faster."""
@@ -36,6 +39,15 @@ class Options(BaseModel):
         """How many environments, by default."""
         return 8
 
+    @property
+    def normalizes(self) -> bool:
+        """Whether policies see observations through a normaliser of the learner's own."""
+        return bool(getattr(self, "normalize_observations", False))
+
+    def completed(self, spec: EnvironmentSpec) -> Self:  # noqa: ARG002  (most follow from no environment)
+        """Return the options with what the environment decides, where it was not given."""
+        return self
+
 
 class EvolutionOptions(Options):
     """Options of learning by an evolution strategy."""
@@ -60,6 +72,10 @@ class EvolutionOptions(Options):
         """One for each evaluation of a generation, up to a limit."""
         return min(self.population, DEFAULT_LANES)
 
+    def completed(self, spec: EnvironmentSpec) -> Self:
+        """Return the options with the environment's own alive bonus, where none was given."""
+        return self if self.alive_bonus is not None else self.model_copy(update={"alive_bonus": spec.alive_bonus})
+
 
 class GradientOptions(Options):
     """What every learner by gradients takes."""
@@ -69,7 +85,7 @@ class GradientOptions(Options):
     )
     actor_learning_rate_decay: float = Field(
         1.0,
-        gt=0,
+        ge=0,
         le=1,
         description="Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none."
         " A larger budget on resume raises it again.",
@@ -85,6 +101,12 @@ class GradientOptions(Options):
     batch_size: int = Field(
         256, ge=1, description="Transitions per update; split among the architectures that learn together."
     )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained: auto, cpu or cuda.")
+
+
+class ReplayOptions(GradientOptions):
+    """What every learner from a replay buffer takes."""
+
     updates_per_step: float = Field(1.0, gt=0, description="Gradient updates per environment step.")
     iteration_steps: int = Field(
         1000,
@@ -95,10 +117,9 @@ class GradientOptions(Options):
     save_replay: bool = Field(
         True, description="Save the replay buffer in checkpoints; without it a resumed search starts with an empty one."
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained: auto, cpu or cuda.")
 
 
-class OffPolicyOptions(GradientOptions):
+class OffPolicyOptions(ReplayOptions):
     """What every off-policy learner takes."""
 
     critic_hidden: Hidden = Field((256, 256), description="Widths of the critics' hidden layers.")
@@ -126,6 +147,67 @@ class OffPolicyOptions(GradientOptions):
         description="Hindsight experience replay: share of sampled transitions relabelled with a goal reached later; "
         "by default 0.8 in environments with goals.",
     )
+
+
+class PpoOptions(GradientOptions):
+    """Options of proximal policy optimisation."""
+
+    actor_learning_rate_decay: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Linear learning-rate decay of policy and value function: share that is left at the end of the "
+        "budget; 1 is none. A larger budget on resume raises it again.",
+    )
+    n_steps: int = Field(128, ge=1, description="Environment steps in every lane per iteration.")
+    n_epochs: int = Field(10, ge=1, description="How often the updates of an iteration go through its transitions.")
+    gamma: float = Field(0.99, ge=0, lt=1, description="Discount factor per step.")
+    gae_lambda: float = Field(0.95, ge=0, le=1, description="Lambda of generalised advantage estimation.")
+    clip_range: float = Field(0.2, gt=0, lt=1, description="How far from 1 the ratio of probabilities is clipped.")
+    clip_range_vf: float = Field(
+        0.0, ge=0, description="How far from its value before the iteration a value is clipped; 0 is no clip."
+    )
+    ent_coef: float = Field(0.0, ge=0, description="Weight of the entropy in the policy's loss.")
+    max_grad_norm: float = Field(
+        0.5, ge=0, description="Largest norm of the policy's gradient, and of the value function's; 0 is no limit."
+    )
+    adam_beta2: float = Field(
+        0.999,
+        ge=0,
+        lt=1,
+        description="Share of Adam's mean of squared gradients of the policy that stays; lower ones keep steps small "
+        "where gradients are rare.",
+    )
+    target_kl: float = Field(
+        0.0,
+        ge=0,
+        description="KL divergence from the policy that acted, at which an iteration's updates end, or for which the "
+        "learning rate adapts; 0 is none.",
+    )
+    adaptive_learning_rate: bool = Field(
+        False,
+        description="Adapt the learning rates to --target-kl after every epoch, in place of ending the updates.",
+    )
+    normalize_observations: bool = Field(
+        True, description="Normalise observations by their running mean and standard deviation."
+    )
+    normalize_returns: bool = Field(
+        True, description="Divide rewards by the running standard deviation of discounted returns."
+    )
+    deviation: Literal["common", "per-architecture", "state"] = Field(
+        "common",
+        description="Standard deviations of actions while policies act: one vector for all, one for each architecture, "
+        "or outputs of the policy, which are dropped at the end.",
+    )
+    log_std_init: float = Field(0.0, description="Logarithm of the first standard deviations.")
+    critic_hidden: Hidden = Field((64, 64), description="Widths of the value function's hidden layers.")
+    critic_activation: Literal["tanh", "relu"] = Field("tanh", description="Activation of the value function.")
+    critic_learning_rate: float = Field(3e-4, gt=0, description="Adam's learning rate for the value function.")
+
+    @property
+    def default_lanes(self) -> int:
+        """Enough that a policy sees many parts of its episodes in an iteration, few enough to learn often."""
+        return 16
 
 
 class SacOptions(OffPolicyOptions):
@@ -191,7 +273,7 @@ DdpgOptions = _with_defaults(
 """TD3's with other defaults."""
 
 
-class DistillOptions(GradientOptions):
+class DistillOptions(ReplayOptions):
     """Options of imitating a teacher."""
 
     teacher: Annotated[str, BeforeValidator(absolute)] = Field(

@@ -41,6 +41,15 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "env_kwargs": "env_options",  # Stable-Baselines3
         "n_envs": "num_envs",  # Stable-Baselines3
         "popsize": "population",  # EvoTorch
+        "num_steps": "n_steps",  # CleanRL
+        "rollout": "n_steps",  # sample-factory
+        "update_epochs": "n_epochs",  # CleanRL
+        "num_epochs": "n_epochs",  # sample-factory
+        "clip_coef": "clip_range",  # CleanRL
+        "ppo_clip_ratio": "clip_range",  # sample-factory
+        "norm_obs": "normalize_observations",  # Stable-Baselines3
+        "normalize_input": "normalize_observations",  # sample-factory
+        "norm_reward": "normalize_returns",  # Stable-Baselines3
     }
 )
 """Other name → name. The command line takes them, and its help shows none of them."""

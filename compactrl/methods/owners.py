@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from compactrl.compressions import COMPRESSIONS
 from compactrl.errors import either
 from compactrl.learners import LEARNERS
-from compactrl.learners.metabatch import MetaBatchOptions
+from compactrl.learners.metabatch import ReplayMetaBatchOptions
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.rows import METHODS, Method
 from controllers import CONTROLLERS
@@ -27,7 +27,7 @@ def owners() -> dict[str, list[str]]:
                     owner += f" --controller {name}"
                 table.setdefault(option, []).append(owner)
         if method.meta_batch:
-            for option in MetaBatchOptions.model_fields:
+            for option in dict.fromkeys(o for name in method.learners for o in LEARNERS[name].MetaBatch.model_fields):
                 table.setdefault(option, []).append(f"--method {method.name}")
     for name, controller in CONTROLLERS.items():
         for option in controller.Options.model_fields:
@@ -66,4 +66,4 @@ def every_part() -> list[type[BaseModel]]:
     controllers = [kind.Options for kind in CONTROLLERS.values()]
     strategies = [kind.Options for kind in STRATEGIES.values()]
     learners = [kind.Options for kind in LEARNERS.values()]
-    return [SearchOptions, *compressions, *controllers, MetaBatchOptions, learners[0], *strategies, *learners]
+    return [SearchOptions, *compressions, *controllers, ReplayMetaBatchOptions, learners[0], *strategies, *learners]

@@ -16,8 +16,8 @@ from compactrl.compressions.base import Options as CompressionOptions
 from compactrl.errors import InputError, did_you_mean, either, flag_of
 from compactrl.learners import LEARNERS
 from compactrl.learners.metabatch import MetaBatchOptions
-from compactrl.learners.options import EvolutionOptions, widths
 from compactrl.learners.options import Options as LearnerOptions
+from compactrl.learners.options import widths
 from compactrl.methods.names import ALIASES, current, current_name
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.owners import listed, owners
@@ -86,7 +86,7 @@ def resolve(given: Mapping[str, Any], goals: bool = False) -> Settings:
     if learner not in method.learners:
         raise InputError(_unknown("learner", learner, method, "learners", LEARNERS))
     decided = {"method": method.name, "controller": controller, "learner": learner}
-    if LEARNERS[learner].Options is EvolutionOptions:
+    if LEARNERS[learner].evolves:
         decided["es"] = str(values.get("es") or preset.get("es") or choice.defaults.get("es", "pgpe"))
         _named("fine-tune-es", values.get("fine_tune_es", "pgpe"), STRATEGIES)
     parts = _parts(method, choice, decided)
@@ -156,7 +156,7 @@ def _parts(method: Method, choice: Choice, decided: Mapping[str, str]) -> dict[s
     if "es" in decided:
         parts["strategy"] = _named("es", decided["es"], STRATEGIES).Options
     if method.meta_batch:
-        parts["meta_batch"] = MetaBatchOptions
+        parts["meta_batch"] = LEARNERS[decided["learner"]].MetaBatch
     return parts
 
 

@@ -22,16 +22,33 @@ class Adam:
         [0.5, 1.5]
     """
 
-    def __init__(self, vector: Tensor, learning_rate: float, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        vector: Tensor,
+        learning_rate: float,
+        weight_decay: float = 0.0,
+        epsilon: float = 1e-8,
+        beta2: float = 0.999,
+    ) -> None:
         self._vector = vector.detach()
-        self.rate, self._decay = learning_rate, weight_decay
+        self.rate, self._decay, self._epsilon, self._beta2 = learning_rate, weight_decay, epsilon, beta2
         self._first, self._second = torch.zeros_like(self._vector), torch.zeros_like(self._vector)
         self.steps = torch.zeros((), dtype=torch.float32, device=vector.device)  # taken so far
 
     def step(self, gradient: Tensor) -> None:
         """Take one step."""
         self.steps += 1
-        adam_step(self._vector, gradient, self._first, self._second, self.steps, self.rate, self._decay)
+        adam_step(
+            self._vector,
+            gradient,
+            self._first,
+            self._second,
+            self.steps,
+            self.rate,
+            self._decay,
+            self._epsilon,
+            self._beta2,
+        )
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""

@@ -111,4 +111,6 @@ class BatchedMLP:
 
 def normalize_into(target: NDArray[np.float32], observations: Floats, normalizer: Normalizer) -> None:
     """Write normalised observations (B, O) into target (O, B) in single precision."""
-    np.divide(observations.T - normalizer.mean[:, None], normalizer.std[:, None], out=target, casting="same_kind")
+    centred = observations - normalizer.mean
+    centred /= normalizer.std
+    target[:] = centred.T

@@ -1,4 +1,4 @@
-"""ReLU networks that are trained, with matrix products by whichever library is faster on this machine.
+"""ReLU and tanh networks that are trained, with matrix products by whichever library is faster on this machine.
 
 On AMD processors torch's own matrix product (MKL) leaves half of the arithmetic units idle. The oneDNN that comes with
 the same torch does not. On Intel processors oneDNN is the slower one, by a fifth for large products and several times
@@ -64,6 +64,11 @@ def _is_large(first: Tensor, second: Tensor) -> bool:
     return size >= SMALLEST and first.dtype == torch.float32 and first.device.type == "cpu"
 
 
+def hidden_layer(x: Tensor, weight: Tensor, bias: Tensor, activation: str) -> Tensor:
+    """Return a hidden layer's values (B, O) for x (B, I); no gradient is kept."""
+    return linear(x, weight, bias, relu=True) if activation == "relu" else linear(x, weight, bias).tanh_()
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
     """Return x (B, I) times weight (O, I) transposed, plus bias (O,), rectified; no gradient is kept."""
     if _fused is not None and _is_large(x, weight):
@@ -99,16 +104,17 @@ def cut(flat: Tensor, sizes: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
 
 
 class Stack:
-    """C ReLU networks of one shape.
+    """C networks of one shape.
 
     Args:
         flat: their parameters (C · P,). It is cut once, into views: layers follow when it is changed in place.
         sizes: of the layers, inputs first.
         count: C.
+        activation: of hidden layers, `relu` or `tanh`.
     """
 
-    def __init__(self, flat: Tensor, sizes: tuple[int, ...], count: int = 1) -> None:
-        self.flat, self.sizes, self.count = flat, sizes, count
+    def __init__(self, flat: Tensor, sizes: tuple[int, ...], count: int = 1, activation: str = "relu") -> None:
+        self.flat, self.sizes, self.count, self.activation = flat, sizes, count, activation
         self.layers = [cut(parameters, sizes) for parameters in flat.detach().chunk(count)]
 
     def __call__(self, x: Tensor, learn: bool = True) -> Tensor:
@@ -129,7 +135,7 @@ class Perceptrons(torch.autograd.Function):
         for layers, y in zip(stack.layers, outputs, strict=True):
             values = x
             for weight, bias in layers[:-1]:
-                values = linear(values, weight, bias, relu=True)
+                values = hidden_layer(values, weight, bias, stack.activation)
                 inputs_of_layers.append(values)
             torch.addmm(layers[-1][1], values, layers[-1][0].t(), out=y)
         ctx.stack = stack
@@ -156,7 +162,10 @@ class Perceptrons(torch.autograd.Function):
                     multiply(d_y.t(), inputs[number], d_weight)
                 if number:
                     d_y = linear(d_y, weight.t())
-                    mask_inactive(d_y, inputs[number])
+                    if stack.activation == "relu":
+                        mask_inactive(d_y, inputs[number])
+                    else:
+                        torch.ops.aten.tanh_backward.grad_input(d_y, inputs[number], grad_input=d_y)
                 elif needs_d_x:
                     d_x = linear(d_y, weight.t()) if d_x is None else d_x.addmm_(d_y, weight)
         return d_flat, d_x, None
@@ -167,6 +176,6 @@ def mask_inactive(gradient: Tensor, values: Tensor) -> None:
     torch.ops.aten.threshold_backward.grad_input(gradient, values, 0, grad_input=gradient)
 
 
-def perceptron(flat: Tensor, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    """Apply a ReLU network with flat parameters (P,) to x (B, sizes[0]), giving (B, sizes[-1])."""
-    return Stack(flat, sizes)(x)[0]
+def perceptron(flat: Tensor, x: Tensor, sizes: tuple[int, ...], activation: str = "relu") -> Tensor:
+    """Apply a network with flat parameters (P,) to x (B, sizes[0]), giving (B, sizes[-1])."""
+    return Stack(flat, sizes, activation=activation)(x)[0]

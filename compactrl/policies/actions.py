@@ -94,6 +94,9 @@ class ActionSpec:
         """
         if self.kind == "discrete":
             return np.asarray(np.argmax(outputs, axis=0) + self.start)
+        if self.bounds is not None and not self.dtype:
+            center, scale = self.bounds
+            return np.ascontiguousarray((np.tanh(outputs) * scale + center).T)
         if self.free.all():
             return self._finished(outputs.T.astype(np.float64))
         center, scale = (part[:, None] for part in self.scaling)
@@ -106,7 +109,12 @@ class ActionSpec:
         return actions if self.kind == "discrete" or self.dtype else actions.astype(self.real)
 
     def scaled(self, squashed: Floats) -> NDArray[Any]:
-        """Turn actions (n, A) in -1 … 1 into the box's, of its type; where one is free it is left as it is."""
+        """Turn actions (n, A) in -1 … 1 into the box's, of its type; where one is free it is left as it is.
+
+        Discrete actions are numbers from 0 on, (n, 1), and become those of the environment, (n,).
+        """
+        if self.kind == "discrete":
+            return squashed[:, 0].astype(np.int64) + self.start
         if self.free.all():
             return self._finished(squashed)
         center, scale = self.scaling

@@ -15,9 +15,10 @@ Letters: n samples, A actions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log, pi
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -49,6 +50,45 @@ class Stochastic(Distribution, Protocol):
 
     def log_probability(self, outputs: Tensor, action: Tensor) -> Tensor:
         """Return the log probabilities (…,) of actions (…, A)."""
+
+
+class Slopes(NamedTuple):
+    """Of a loss."""
+
+    outputs: Tensor
+    """In the shape of a policy's outputs."""
+    log_std: Tensor | None
+    """(n, A) where deviations are beside the network."""
+
+
+Pull = Callable[[Any], Slopes]
+"""What slopes (n, B) of a loss with respect to numbers (n, B) are further back."""
+
+
+class Latent(Distribution, Protocol):
+    """A distribution as on-policy learning sees it: by what was drawn, before any bound.
+
+    The ratio of two densities of an action is that of what was drawn, since the bound's slope is in both.
+    """
+
+    def latent(self, action: Floats) -> Floats:
+        """Return what actions (…, A) were drawn as, (…, A)."""
+
+    def likelihood(self, outputs: Tensor, latent: Tensor) -> tuple[Tensor, Pull]:
+        """Return the log probabilities (…,) of having drawn (…, A), and their pull."""
+
+    def entropy(self, outputs: Tensor) -> tuple[Tensor, Pull]:
+        """Return the entropy of what is drawn, (…,), and its pull."""
+
+
+FARTHEST = 1 - 2.0**-53
+"""Actions at ±1, in double precision, count as this."""
+NORMAL_ENTROPY = 0.5 + 0.5 * log(2 * pi)
+"""Of a standard normal number."""
+
+
+def _before_tanh(action: Floats) -> Floats:
+    return np.asarray(np.arctanh(np.clip(action, -FARTHEST, FARTHEST)))
 
 
 @dataclass(frozen=True)
@@ -110,6 +150,37 @@ class SquashedGaussian:
         mean, log_std = self._parts(outputs)
         return self._density(raw, (raw - mean) * (-log_std).exp(), log_std)
 
+    def latent(self, action: Floats) -> Floats:
+        """Return what actions (…, A) were before the tanh."""
+        return _before_tanh(action)
+
+    def likelihood(self, outputs: Tensor, latent: Tensor) -> tuple[Tensor, Pull]:
+        """Return the log probabilities (…,) of numbers before the tanh, (…, A), and their pull."""
+        mean, log_std = self._parts(outputs)
+        density, scores, squares = _normal(mean, log_std, latent)
+
+        def pull(slope: Tensor) -> Slopes:
+            return self._slopes(outputs, slope[..., None] * scores, slope[..., None] * (squares - 1))
+
+        return density, pull
+
+    def entropy(self, outputs: Tensor) -> tuple[Tensor, Pull]:
+        """Return the entropy before the tanh, (…,), and its pull."""
+        log_std = self._parts(outputs)[1]
+
+        def pull(slope: Tensor) -> Slopes:
+            d_log_std = slope[..., None].expand_as(log_std)
+            return self._slopes(outputs, d_log_std.new_zeros(d_log_std.shape), d_log_std)
+
+        return (log_std + NORMAL_ENTROPY).sum(-1), pull
+
+    def _slopes(self, outputs: Tensor, mean: Tensor, log_std: Tensor) -> Slopes:
+        """Return slopes of the parts of outputs; none goes through a bound of the logarithm."""
+        import torch
+
+        raw = outputs[..., mean.shape[-1] :]
+        return Slopes(torch.cat([mean, log_std * (raw == raw.clamp(self.log_std_low, self.log_std_high))], -1), None)
+
     def _parts(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_std = outputs.chunk(2, dim=-1)
         return mean, log_std.clamp(self.log_std_low, self.log_std_high)
@@ -122,6 +193,18 @@ class SquashedGaussian:
         # log(1 - tanh²(u)) = 2 (log 2 - u - softplus(-2u)), which does not round to log 0
         terms = noise.square().mul(-0.5) - log_std - 2 * (log(2) - raw - softplus(-2 * raw))
         return terms.sum(-1) - noise.shape[-1] * 0.5 * log(2 * pi)
+
+
+def _normal(mean: Tensor, log_std: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the log probabilities (…,) of independent normal numbers (…, A), their slopes in the means, and squares.
+
+    With z = (drawn - mean) / std these are z / std and z², (…, A). The slope in log std is z² - 1.
+    """
+    inverse = (-log_std).exp()
+    scores = (drawn - mean) * inverse
+    squares = scores.square()
+    density = squares.sum(-1).mul_(-0.5) - (log_std.sum(-1) + log_std.shape[-1] * 0.5 * log(2 * pi))
+    return density, scores * inverse, squares
 
 
 @dataclass(frozen=True)
@@ -153,11 +236,39 @@ class FreeGaussian:
         """Return the log probabilities (…,) of actions (…, A)."""
         return self.bounds.log_probability(self._joined(outputs), action)
 
+    def latent(self, action: Floats) -> Floats:
+        """Return what actions (…, A) were before the tanh."""
+        return _before_tanh(action)
+
+    def likelihood(self, outputs: Tensor, latent: Tensor) -> tuple[Tensor, Pull]:
+        """Return the log probabilities (n, B) of numbers before the tanh, (n, B, A), and their pull."""
+        density, scores, squares = _normal(outputs, self._log_std(outputs), latent)
+
+        def pull(slope: Tensor) -> Slopes:
+            d_log_std = (slope[:, None] @ squares)[:, 0] - slope.sum(-1, keepdim=True)
+            return Slopes(slope[..., None] * scores, d_log_std)
+
+        return density, pull
+
+    def entropy(self, outputs: Tensor) -> tuple[Tensor, Pull]:
+        """Return the entropy before the tanh, (n, B), and its pull."""
+        entropy = (self._log_std(outputs) + NORMAL_ENTROPY).sum(-1).expand(outputs.shape[:-1])
+
+        def pull(slope: Tensor) -> Slopes:
+            total = slope.sum(-1, keepdim=True).expand(-1, outputs.shape[-1])
+            return Slopes(outputs.new_zeros(outputs.shape), total)
+
+        return entropy, pull
+
+    def _log_std(self, outputs: Tensor) -> Tensor:
+        import torch
+
+        return torch.as_tensor(self.log_std, dtype=outputs.dtype, device=outputs.device)
+
     def _joined(self, outputs: Tensor) -> Tensor:
         import torch
 
-        log_std = torch.as_tensor(self.log_std, dtype=outputs.dtype, device=outputs.device)
-        return torch.cat([outputs, log_std.expand_as(outputs)], -1)
+        return torch.cat([outputs, self._log_std(outputs).expand_as(outputs)], -1)
 
 
 @dataclass(frozen=True)
@@ -169,10 +280,11 @@ class Categorical:
         return actions
 
     def act(self, outputs: Floats, noise: Floats) -> Floats:
-        """Return the numbers of the actions (n, 1); noise is Gumbel's, one number per choice, (n, choices)."""
+        """Return the numbers of the actions (n, 1), NaN where outputs are not finite; noise (n, choices): Gumbel's."""
         if noise.shape != outputs.shape:
             raise ValueError(f"expected noise for each choice, {outputs.shape}, got {noise.shape}")
-        return np.asarray(np.argmax(outputs + noise, axis=-1)[:, None], np.float64)
+        chosen = np.argmax(outputs + noise, axis=-1)[:, None]
+        return np.where(np.isfinite(outputs).all(axis=-1, keepdims=True), chosen, np.nan)
 
     def mode(self, outputs: Tensor) -> Tensor:
         """Return the most probable actions (…, 1)."""
@@ -186,3 +298,28 @@ class Categorical:
     def log_probability(self, outputs: Tensor, action: Tensor) -> Tensor:
         """Return the log probabilities (…,) of actions (…, 1)."""
         return outputs.log_softmax(-1).gather(-1, action.long())[..., 0]
+
+    def latent(self, action: Floats) -> Floats:
+        """Return the numbers of the actions, as they are."""
+        return action
+
+    def likelihood(self, outputs: Tensor, latent: Tensor) -> tuple[Tensor, Pull]:
+        """Return the log probabilities (…,) of actions (…, 1), and their pull."""
+        log_probabilities, chosen = outputs.log_softmax(-1), latent.long()
+
+        def pull(slope: Tensor) -> Slopes:
+            of_chosen = slope[..., None]
+            return Slopes((-of_chosen * log_probabilities.exp()).scatter_add(-1, chosen, of_chosen), None)
+
+        return log_probabilities.gather(-1, chosen)[..., 0], pull
+
+    def entropy(self, outputs: Tensor) -> tuple[Tensor, Pull]:
+        """Return the entropy, (…,), and its pull."""
+        log_probabilities = outputs.log_softmax(-1)
+        probabilities = log_probabilities.exp()
+        entropy = -(probabilities * log_probabilities).sum(-1)
+
+        def pull(slope: Tensor) -> Slopes:
+            return Slopes(-slope[..., None] * probabilities * (log_probabilities + entropy[..., None]), None)
+
+        return entropy, pull

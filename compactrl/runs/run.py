@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compactrl.encodings.storage import stored_bytes
+from compactrl.envs.engines import engine_before
 from compactrl.envs.given import is_local, stand_in, take
 from compactrl.errors import CompactrlError, DamagedFileError, InputError
 from compactrl.methods.names import current
@@ -64,7 +65,8 @@ class Run:
             raise DamagedFileError(
                 f"{self.path / 'config.json'} is not the record of a compactrl run ({DIRECTORY_FORMAT})"
             )
-        self.config: dict[str, Any] = current(config["options"])
+        options = current(config["options"])
+        self.config: dict[str, Any] = {"engine": engine_before(options.get("env", "")), **options}
         self._policy: Policy | None = None
 
     def __repr__(self) -> str:

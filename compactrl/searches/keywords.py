@@ -16,15 +16,15 @@ class SearchKeywords(TypedDict, total=False):
     """How the policy is made small: a row of `compactrl methods`. (default: chromatic)"""
     steps: int | float | str | None
     """Budget in environment steps; re-evaluations count, but for the last one of gradient methods. (default: 20M; 3M
-    with --method ghp; 1M with --method sac, td3 or ddpg; 200k with --method distill)"""
+    with --method ghp; 1M with --method sac, td3, ddpg or ppo; 200k with --method distill)"""
     seed: int | float | str | None
     """Seed of all randomness. (default: 0)"""
     hidden: int | Sequence[int] | str | None
     """Widths of the hidden layers, such as 41 or 64,64; none is a linear policy. (default: 41; 256,256 with --method
-    sac, td3 or ddpg; 16,8 with --method distill)"""
+    sac, td3 or ddpg; 64,64 with --method ppo; 16,8 with --method distill)"""
     controller: str | None
     """What chooses the designs, such as which edges share a weight; each method has its own choices. (default:
-    latent; depth-uniform with --method ghp)"""
+    latent; depth-uniform with --method ghp or hyperppo)"""
     learner: str | None
     """Algorithm that trains the weights, for methods with several. (default: evolution; sac with --method ghp)"""
     stop_at: float | None
@@ -45,16 +45,17 @@ class SearchKeywords(TypedDict, total=False):
     fine_tune_share: float | None
     """Last share of the budget, in which the best design stays and only its weights are trained (fine-tuning).
     (default: 0.2; 0.4 with --method masked; 0 with --method toeplitz, circulant, unstructured, linear, ghp, sac, td3,
-    ddpg or distill)"""
+    ddpg, ppo, hyperppo or distill)"""
     reevaluations: int | float | str | None
     """How often the best candidates are evaluated anew, to choose the final policy. (default: 10; 1 with --method
-    ghp, sac, td3, ddpg or distill)"""
+    ghp, sac, td3, ddpg or distill; 5 with --method ppo or hyperppo)"""
     reevaluation_episodes: int | float | str | None
-    """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg or
-    distill)"""
+    """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg, ppo,
+    hyperppo or distill)"""
     num_envs: int | float | str | None
     """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is given, no more
-    ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0)"""
+    ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0; 32 with
+    --method hyperppo)"""
     threads: int | float | str | None
     """Threads that step environments; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None
@@ -84,18 +85,22 @@ class SearchKeywords(TypedDict, total=False):
     """Give each layer --partitions weights of its own. (default: off)"""
     bias_partitions: int | float | str | None
     """Distinct biases that the units share; 0: each has its own. (default: 0)"""
-    activation: Literal["tanh", "relu"] | None
-    """Of the hidden layers: tanh or relu. (default: tanh)"""
     output_bias: bool | None
     """Give the output layer biases, as gradient methods do. (default: off)"""
     train_palette: bool | None
     """Train the shared values beside the choice of each edge, as gradient methods do by default. (default: off)"""
+    activation: Literal["tanh", "relu"] | None
+    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg or distill)"""
     colorings_from: str | None
     """Run whose best colourings are reused; its weights are not."""
     top: int | float | str | None
     """Most colourings to reuse. (default: 5)"""
+    initialization: Literal["xavier", "orthogonal"] | None
+    """First weights: Xavier uniform, or orthogonal with a small last layer. (default: xavier; orthogonal with
+    --method ppo)"""
     widths: int | Sequence[int] | str | None
-    """Widths that a policy's hidden layers may have. (default: 4,8,16,32,64,128,256,512)"""
+    """Widths that a policy's hidden layers may have. (default: 4,8,16,32,64,128,256,512; 4,8,16,32,64,128,256 with
+    --method hyperppo)"""
     max_layers: int | float | str | None
     """Largest number of hidden layers of a policy. (default: 4)"""
     decoder: Literal["bilinear", "dense"] | None
@@ -114,9 +119,7 @@ class SearchKeywords(TypedDict, total=False):
     """Give the critics the policy's architecture as an input. (default: on)"""
     anchor_share: float | None
     """Share of every meta-batch that is one fixed architecture, from whose experience all learn: two layers of the
-    largest width up to 256. 0 is none. (default: 0.5)"""
-    resample_updates: int | float | str | None
-    """Updates after which other architectures are sampled, about. (default: 8)"""
+    largest width up to 256. 0 is none. (default: 0.5; 0 with --method hyperppo)"""
     controller_hidden: int | float | str | None
     """Width of the LSTM encoder and decoder, and of their embeddings. (default: 64)"""
     controller_learning_rate: float | None
@@ -148,6 +151,8 @@ class SearchKeywords(TypedDict, total=False):
     """Designs that compete to be a parent; 0 is the square root of the population. (default: 0)"""
     controller_mutations: int | float | str | None
     """Decisions in which a child differs from its parent, at most all. (default: 1)"""
+    resample_updates: int | float | str | None
+    """Updates after which other architectures are sampled, about. (default: 8)"""
     es: str | None
     """Evolution strategy: finite-difference, antithetic, pgpe, cem, cmaes. (default: pgpe)"""
     population: int | float | str | None
@@ -195,18 +200,21 @@ class SearchKeywords(TypedDict, total=False):
     """Adapt variances only, for many parameters (separable CMA-ES). (default: off)"""
     actor_learning_rate: float | None
     """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.003 with --method ghp;
-    0.0003 with --method sac, td3 or distill; 0.001 with --method ddpg)"""
+    0.0003 with --method sac, td3, ppo or distill; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
     actor_learning_rate_decay: float | None
     """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
     budget on resume raises it again. (default: 0.01; 0.1 with --method ghp; 1 with --method sac, td3, ddpg or
-    distill)"""
+    distill; 0 with --method ppo or hyperppo)"""
     weight_averaging: float | None
     """Weight averaging: the final policy is the mean over this share of the updates, about, the last ones; 0 takes
     the last weights. (default: 0; 0.03 with --method ghp)"""
     weight_decay: float | None
     """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     batch_size: int | float | str | None
-    """Transitions per update; split among the architectures that learn together. (default: 256)"""
+    """Transitions per update; split among the architectures that learn together. (default: 256; 512 with --method
+    hyperppo)"""
+    device: Literal["auto", "cpu", "cuda"] | None
+    """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     updates_per_step: float | None
     """Gradient updates per environment step. (default: 0.5; 1 with --method ghp, sac, td3, ddpg or distill)"""
     iteration_steps: int | float | str | None
@@ -215,17 +223,16 @@ class SearchKeywords(TypedDict, total=False):
     """Transitions in the replay buffer. (default: 1M)"""
     save_replay: bool | None
     """Save the replay buffer in checkpoints; without it a resumed search starts with an empty one. (default: on)"""
-    device: Literal["auto", "cpu", "cuda"] | None
-    """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     critic_hidden: int | Sequence[int] | str | None
-    """Widths of the critics' hidden layers. (default: 256,256)"""
+    """Widths of the critics' hidden layers. (default: 256,256; 64,64 with --method ppo; 128,128 with --method
+    hyperppo)"""
     critic_learning_rate: float | None
-    """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg)"""
+    """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg or hyperppo)"""
+    gamma: float | None
+    """Discount factor per step. (default: 0.99; 0.98 with --method ddpg)"""
     critic_huber_delta: float | None
     """Huber loss of the critics: errors beyond this many times their mean size count linearly; 0 is the squared loss.
     (default: 0; 2 with --method ghp)"""
-    gamma: float | None
-    """Discount factor per step. (default: 0.99; 0.98 with --method ddpg)"""
     tau: float | None
     """Soft-update coefficient of the target networks (Polyak averaging). (default: 0.005)"""
     learning_starts: int | float | str | None
@@ -258,6 +265,37 @@ class SearchKeywords(TypedDict, total=False):
     """Use a target network of the policy too. (default: on; off with --method ddpg)"""
     action_penalty: float | None
     """Weight of the mean squared action in the policy's loss. (default: 0; 1 with --method ddpg)"""
+    n_steps: int | float | str | None
+    """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo)"""
+    n_epochs: int | float | str | None
+    """How often the updates of an iteration go through its transitions. (default: 10; 4 with --method hyperppo)"""
+    gae_lambda: float | None
+    """Lambda of generalised advantage estimation. (default: 0.95)"""
+    clip_range: float | None
+    """How far from 1 the ratio of probabilities is clipped. (default: 0.2)"""
+    clip_range_vf: float | None
+    """How far from its value before the iteration a value is clipped; 0 is no clip. (default: 0)"""
+    ent_coef: float | None
+    """Weight of the entropy in the policy's loss. (default: 0)"""
+    max_grad_norm: float | None
+    """Largest norm of the policy's gradient, and of the value function's; 0 is no limit. (default: 0.5)"""
+    adam_beta2: float | None
+    """Share of Adam's mean of squared gradients of the policy that stays; lower ones keep steps small where gradients
+    are rare. (default: 0.999)"""
+    target_kl: float | None
+    """KL divergence from the policy that acted, at which an iteration's updates end, or for which the learning rate
+    adapts; 0 is none. (default: 0)"""
+    adaptive_learning_rate: bool | None
+    """Adapt the learning rates to --target-kl after every epoch, in place of ending the updates. (default: off)"""
+    normalize_returns: bool | None
+    """Divide rewards by the running standard deviation of discounted returns. (default: on)"""
+    deviation: Literal["common", "per-architecture", "state"] | None
+    """Standard deviations of actions while policies act: one vector for all, one for each architecture, or outputs of
+    the policy, which are dropped at the end. (default: common)"""
+    log_std_init: float | None
+    """Logarithm of the first standard deviations. (default: -0.7)"""
+    critic_activation: Literal["tanh", "relu"] | None
+    """Activation of the value function. (default: tanh; relu with --method hyperppo)"""
     teacher: str | None
     """Folder of the run whose policy is imitated."""
     teacher_noise: float | None

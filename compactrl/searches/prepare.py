@@ -26,7 +26,6 @@ from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS, Learner, LearnerContext
 from compactrl.learners.metabatch import MetaBatch
-from compactrl.learners.options import EvolutionOptions
 from compactrl.machine.hardware import memory
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.settings import Settings, method_of, named_values, resolve
@@ -179,10 +178,8 @@ def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     """Return settings with what the environment and this version decide."""
     decided = {"engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "num_envs": settings.lanes}
     decided["env_module"] = absolute_module(settings.search.env_module)
-    learner = settings.learner
-    if isinstance(learner, EvolutionOptions) and learner.alive_bonus is None:
-        learner = learner.model_copy(update={"alive_bonus": spec.alive_bonus})
-    return replace(settings, search=settings.search.model_copy(update=decided), learner=learner)
+    search, learner = settings.search.model_copy(update=decided), settings.learner.completed(spec)
+    return replace(settings, search=search, learner=learner)
 
 
 def _policies(settings: Settings, folder: Path | None) -> dict[str, Policy]:

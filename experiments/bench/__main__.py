@@ -1,4 +1,4 @@
-"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults|compare|ghp`; `--help` shows options."""
+"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults|compare|ghp|ppo`; see `--help`."""
 
 from __future__ import annotations
 
@@ -125,6 +125,14 @@ def ghp(
     from experiments.bench import ghp as bench
 
     bench.run(updates, rounds, threads or cores(), repeats, dense, out)
+
+
+@app.command()
+def ppo(threads: Threads = 0, repeats: Repeats = 5, out: Out = None) -> None:
+    """Steps a second of PPO beside Stable-Baselines3 and a CleanRL-like loop; HyperPPO's iteration beside PPO's."""
+    from experiments.bench import ppo as bench
+
+    bench.run(threads or cores(), repeats, out)
 
 
 if __name__ == "__main__":

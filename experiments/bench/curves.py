@@ -90,8 +90,8 @@ def compactrl(seed: int, marks: list[int], threads: int) -> list[dict[str, Any]]
             paused += time.perf_counter() - began
 
     options = {
-        "method": "unstructured", "env": ENV, "hidden": HIDDEN, "es": "pgpe", "population": POPULATION, "seed": seed,
-        "steps": marks[-1], "threads": threads,
+        "method": "unstructured", "env": ENV, "engine": "envpool", "hidden": HIDDEN, "es": "pgpe",
+        "population": POPULATION, "seed": seed, "steps": marks[-1], "threads": threads,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         search = start(options, Path(folder) / "run")

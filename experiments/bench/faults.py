@@ -17,7 +17,7 @@ from compactrl.searches.search import Search
 from experiments.bench.report import show, write
 
 OPTIONS = {
-    "method": "chromatic", "env": "HalfCheetah-v5", "max_episode_steps": 200, "partitions": 17,
+    "method": "chromatic", "env": "HalfCheetah-v5", "engine": "envpool", "max_episode_steps": 200, "partitions": 17,
     "settle": 0.2, "selections": 3, "seed": 0,
 }  # fmt: skip
 

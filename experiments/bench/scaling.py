@@ -19,13 +19,13 @@ import numpy as np
 from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.registry import describe
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.evaluation.lanes import Results
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.evaluation.ray.cluster import connect
 from compactrl.evaluation.ray.evaluator import RayEvaluator
 from compactrl.evaluation.ray.work import Work
 from compactrl.evaluation.ray.worker import LaneWorker
 from compactrl.evaluation.ray.workers import Workers, _Slot
+from compactrl.evaluation.results import Results
 from compactrl.learners.evolution import EvolutionLearner
 from compactrl.networks.forward import some_of
 from compactrl.searches.api import start

@@ -2,8 +2,14 @@
 
 import numpy as np
 
+from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.types import Layer, Normalizer, Stacked, Trials
+
+
+def described(env, max_episode_steps=0):
+    """An environment on the engine that most have: robots on EnvPool, whichever engine they have by default."""
+    return describe(env, "envpool" if env.endswith("-v5") else "auto", max_episode_steps)
 
 
 def make_trials(spec, count, seed=0, scale=0.3, hidden=5):

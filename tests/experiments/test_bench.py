@@ -21,7 +21,7 @@ EPISODES = 12
 
 @pytest.fixture(scope="module", params=["Hopper-v5", "HalfCheetah-v5"])
 def recording(request):
-    spec = describe(request.param, max_episode_steps=30)
+    spec = describe(request.param, "envpool", max_episode_steps=30)
     made = evaluator(spec, EPISODES, threads=1, blocks=2)
     outcomes, recorders = record(made, untrained(spec, EPISODES))
     made.close()

@@ -38,9 +38,9 @@ def test_the_smallest_that_comes_near_must_do_so_twice_on_fresh_episodes():
         means = [1.0 if lucky.get(widths) == episodes else true[widths] for widths in architectures]
         return np.repeat(np.array(means)[:, None], 2, axis=1)
 
-    widths, finals = hypernets._first(list(true), 0.9, returns)
+    widths, finals = hypernets.first_with(list(true), 0.9, returns)
     assert widths == (90,)  # 41 was lucky in the rematch alone, 80 never got to the second
     np.testing.assert_array_equal(finals, [0.9, 0.9])
     rematch, final = hypernets.REMATCH, hypernets.EPISODES
     assert asked == [(32, rematch), (32, rematch), (1, final), (32, rematch), (1, final)]
-    assert hypernets._first(list(true), 2.0, returns) is None
+    assert hypernets.first_with(list(true), 2.0, returns) is None

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from compactrl.envs.engines.base import Engine
+from compactrl.envs.tasks import SOONER
 
 if TYPE_CHECKING:
     from compactrl.envs.spec import EnvironmentSpec
@@ -28,6 +29,8 @@ class EngineKind(NamedTuple):
     """Whether more threads step its environments faster: not where Python's lock lets one step at a time."""
     twin: str = ""
     """An engine that knows most of the same environments, seeds every reset, and is imported faster."""
+    sooner: frozenset[str] = frozenset()
+    """Environments that other engines know too, and this one steps sooner: `auto` takes it for them."""
 
     def _load(self) -> Any:
         return import_module(f"{__name__}.{self.name}")
@@ -62,12 +65,22 @@ ENGINES: dict[str, EngineKind] = {
     for kind in (
         EngineKind("envpool", "envpool", "Pendulum-v1", threads_help=True, twin="gymnasium"),
         EngineKind("batched", "numpy", "compactrl/PointMass-v0", threads_help=False),
-        EngineKind("mujoco", "mujoco", "InvertedPendulum-v5", threads_help=True),
+        EngineKind("mujoco", "mujoco", "InvertedPendulum-v5", threads_help=True, sooner=SOONER),
         EngineKind("gymnasium", "gymnasium", "Pendulum-v1", threads_help=False),
     )
 }
 CHOICES = ", ".join(("auto", *ENGINES))
-"""What may be said for an engine, as text; `auto` is the first that knows the environment."""
+"""What may be said for an engine, as text; `auto` is the first that knows the environment, see `preferred`."""
+
+
+def preferred(env: str) -> list[EngineKind]:
+    """Return the engines in the order in which they are asked for an environment: first who steps it soonest."""
+    return sorted(ENGINES.values(), key=lambda kind: env not in kind.sooner)
+
+
+def engine_before(env: str) -> str:
+    """Return the engine of a run whose record names none: there was no other order then than that of `ENGINES`."""
+    return "envpool" if any(env in kind.sooner for kind in ENGINES.values()) else "auto"
 
 
 def make_engine(spec: EnvironmentSpec, seeds: list[int], threads: int) -> Engine:

@@ -42,6 +42,15 @@ class Answer(NamedTuple):
             measures={name: np.full(count, np.nan) for name in measures},
         )
 
+    def put(self, rows: Integers, some: Answer) -> None:
+        """Fill in what some of the lanes, at these rows (n,), answered: all but goals."""
+        self.observation[rows], self.reward[rows], self.done[rows] = some.observation, some.reward, some.done
+        if self.terminated is not None:
+            self.terminated[rows] = some.terminated
+        for name, values in some.measures.items():
+            self.measures[name][rows] = values
+        self.errors.update({int(rows[position]): reason for position, reason in some.errors.items()})
+
 
 class Engine(Protocol):
     """A block of environments, each with its own seed; a command is sent, then its answer received."""
@@ -62,6 +71,21 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give the environments back."""
+
+
+class Lending(Protocol):
+    """An engine that can hand lanes over to another one of its kind, and carries out nothing before it is asked to."""
+
+    def lend(self, lanes: Integers) -> Any:
+        """Return all that lanes (n,) are; they are not stepped again before they begin anew."""
+
+    def borrow(self, lanes: Integers, lent: Any) -> None:
+        """Make of lanes (n,) what another engine has lent."""
+
+
+def lends(engine: Engine) -> bool:
+    """Return whether an engine is a `Lending` one."""
+    return hasattr(engine, "lend")
 
 
 Command = tuple[Integers, NDArray[Any] | None, NDArray[np.bool_], Floats | None]

@@ -44,9 +44,14 @@ RANDOM_STEPS = re.compile(r"(Blackjack|LunarLander|myo\w*random).*", re.IGNORECA
 
 @cache
 def ids() -> frozenset[str]:
-    """Return every id that EnvPool knows."""
-    with any_backend():
-        return frozenset(import_envpool().list_all_envs())
+    """Return every id that EnvPool knows; none where it is not installed."""
+    try:
+        with any_backend():
+            return frozenset(import_envpool().list_all_envs())
+    except ModuleNotFoundError as error:
+        if error.name != "envpool":
+            raise
+        return frozenset()
 
 
 def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> EnvironmentSpec | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
-from compactrl.envs.mujoco.lanes import TaskLanes
+from compactrl.envs.mujoco.lanes import Held, TaskLanes
 from compactrl.envs.mujoco.task import TASKS, MujocoTask
 from compactrl.envs.mujoco.trial import try_task
 from compactrl.envs.spec import EnvironmentSpec, measure_names
@@ -94,13 +94,13 @@ class MujocoEngine(DeferredEngine):
     def _answer(
         self, lanes: Integers, actions: NDArray[Any] | None, restart: NDArray[np.bool_], tasks: Floats | None
     ) -> Answer:
+        if actions is not None and not restart.any():
+            return self._step(lanes, actions)
         answer = Answer.blank(len(lanes), self._size, self._task.measures)
         begun, stepped = np.flatnonzero(restart), np.flatnonzero(~restart)
-        if len(begun):
-            self._begin(answer, begun, lanes[begun], None if tasks is None else tasks[begun])
+        self._begin(answer, begun, lanes[begun], None if tasks is None else tasks[begun])
         if len(stepped) and actions is not None:
-            own = actions if not len(begun) else actions[stepped]
-            _try(answer, stepped, lambda: self._step(answer, stepped, lanes[stepped], own))
+            answer.put(stepped, self._step(lanes[stepped], actions[stepped]))
         return answer
 
     def _begin(self, answer: Answer, positions: Integers, lanes: Integers, tasks: Floats | None) -> None:
@@ -120,19 +120,38 @@ class MujocoEngine(DeferredEngine):
     def _look(self, answer: Answer, positions: Integers, lanes: Integers) -> None:
         answer.observation[positions] = self._lanes.look(lanes)
 
-    def _step(self, answer: Answer, positions: Integers, lanes: Integers, actions: NDArray[Any]) -> None:
+    def _step(self, lanes: Integers, actions: NDArray[Any]) -> Answer:
+        """Step lanes, each once; what is raised is the reason why all of them failed."""
         self._steps[lanes] += 1
-        stepped = self._lanes.step(lanes, actions)
-        done = stepped.terminated | (self._steps[lanes] >= self._limit)
-        rows = slice(None) if len(positions) == len(answer.reward) else positions  # which is faster by far
-        answer.observation[rows], answer.reward[rows], answer.done[rows] = stepped.observation, stepped.reward, done
-        if answer.terminated is not None:
-            answer.terminated[rows] = stepped.terminated
-        for position, warning in stepped.warnings.items():
-            answer.errors[int(positions[position])] = f"MuJoCo, in step {self._steps[lanes[position]]}: {warning}"
-        if answer.measures and done.any():
-            for name, values in self._lanes.measure(stepped.state).items():
-                answer.measures[name][positions] = values
+        try:
+            return self._stepped(lanes, actions)
+        except Exception as error:
+            answer = Answer.blank(len(lanes), self._size, self._task.measures)
+            answer.errors.update(dict.fromkeys(range(len(lanes)), _reason(error)))
+            return answer
+
+    def _stepped(self, lanes: Integers, actions: NDArray[Any]) -> Answer:
+        stepped, taken = self._lanes.step(lanes, actions), self._steps[lanes]
+        done = stepped.terminated | (taken >= self._limit)
+        errors = {at: f"MuJoCo, in step {taken[at]}: {warning}" for at, warning in stepped.warnings.items()}
+        measures: dict[str, Floats] = {}
+        if self._task.measures:
+            measures = self._lanes.measure(stepped.state) if done.any() else self._unmeasured(len(lanes))
+        return Answer(
+            _own(stepped.observation), _own(stepped.reward), done, errors, _own(stepped.terminated), measures=measures
+        )
+
+    def _unmeasured(self, count: int) -> dict[str, Floats]:
+        return {name: np.full(count, np.nan) for name in self._task.measures}
+
+    def lend(self, lanes: Integers) -> tuple[Integers, Held]:
+        """See `Lending`."""
+        return self._steps[lanes], self._lanes.held(lanes)
+
+    def borrow(self, lanes: Integers, lent: tuple[Integers, Held]) -> None:
+        """See `Lending`."""
+        self._steps[lanes] = lent[0]
+        self._lanes.hold(lanes, lent[1])
 
     def close(self) -> None:
         """See `Engine`."""
@@ -143,5 +162,13 @@ def _try(answer: Answer, positions: Integers, call: Callable[[], None]) -> None:
     try:
         call()
     except Exception as error:
-        reason = f"the environment raised {type(error).__name__}: {error}"
-        answer.errors.update(dict.fromkeys(positions.tolist(), reason))
+        answer.errors.update(dict.fromkeys(positions.tolist(), _reason(error)))
+
+
+def _reason(error: Exception) -> str:
+    return f"the environment raised {type(error).__name__}: {error}"
+
+
+def _own(values: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that nobody writes to again: a task may answer by views of its state, which is used again."""
+    return values if values.base is None else values.copy()

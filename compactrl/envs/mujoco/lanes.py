@@ -29,6 +29,14 @@ class Stepped(NamedTuple):
     """Position → MuJoCo's warning: from here on that lane's numbers mean nothing."""
 
 
+class Held(NamedTuple):
+    """All that n lanes are."""
+
+    arrays: Arrays
+    ctrl: Floats
+    memory: Floats
+
+
 class TaskLanes:
     """So many lanes of a task; for one thread.
 
@@ -94,13 +102,14 @@ class TaskLanes:
             ValueError: what the task says has another shape than it must have.
         """
         count, everyone = len(lanes), len(lanes) == self.count
-        now = self._now if everyone else self._now.rows(lanes)
-        after = self._next.rows(slice(count))
-        before = self._state(now, self._ctrl[lanes], self._memory[lanes])
+        now, after, ctrl = self._now, self._next, self._ctrl
+        if not everyone:
+            now, after, ctrl = now.rows(lanes), after.rows(slice(count)), ctrl[lanes]
+        before = self._state(now, ctrl, self._memory[lanes] if self.task.memory else self._memory)
         # Rows must lie in memory as they do alone: sums along them are taken in that order.
         action = np.ascontiguousarray(actions, np.float64)
         control = checked("the control", self.task.control(before, action), (count, self._ctrl.shape[1]), np.float64)
-        warnings = self._physics.step(now.state, np.ascontiguousarray(control), after)
+        warnings = self._physics.step(now.state, control, after)
         state = self._state(after, control, self._memory[:0])
         if self.task.memory:
             state.memory = before.memory  # until it is known
@@ -115,12 +124,23 @@ class TaskLanes:
         self._take(lanes, after, everyone)
         return Stepped(observation, reward, terminated, state, warnings)
 
+    def held(self, lanes: Integers) -> Held:
+        """Return copies of what lanes (n,) are."""
+        return Held(self._now.rows(lanes), self._ctrl[lanes], self._memory[lanes])
+
+    def hold(self, lanes: Integers, held: Held) -> None:
+        """Make of lanes (n,) what others were."""
+        self._take(lanes, held.arrays, everyone=False)
+        self._ctrl[lanes], self._memory[lanes] = held.ctrl, held.memory
+
     def _take(self, lanes: Integers, after: Arrays, everyone: bool) -> None:
         """Make of what lanes came to what they are."""
         if everyone:
             self._now, self._next = self._next, self._now
             return
-        self._now.state[lanes], self._now.sensordata[lanes] = after.state, after.sensordata
+        self._now.state[lanes] = after.state
+        if after.sensordata.shape[1]:
+            self._now.sensordata[lanes] = after.sensordata
         for name, values in after.fields.items():
             self._now.fields[name][lanes] = values
 

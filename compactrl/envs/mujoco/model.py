@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from compactrl.errors import InputError
 
 
-def load_model(model: Any, folder: Path, task: str) -> Any:
+def load_model(model: Any, folder: Path, task: str, change: Callable[[Any], None] | None = None) -> Any:
     """Compile a model.
 
     Args:
         model: a file of MJCF or URDF, or MJCF as text, which begins with `<`.
         folder: where a relative file is looked for, before the working directory.
         task: whose it is, for what is said.
+        change: called with MuJoCo's `MjSpec` before it is compiled.
 
     Returns:
         MuJoCo's `MjModel`, which keeps a state that has diverged instead of starting anew by itself.
@@ -28,15 +30,21 @@ def load_model(model: Any, folder: Path, task: str) -> Any:
         raise InputError(f"{task}: model is {model!r}, expected an MJCF file, such as model = 'robot.xml'")
     text = str(model).lstrip()
     try:
-        if text.startswith("<"):
-            compiled = mujoco.MjModel.from_xml_string(text)
+        made, given = ("string", text) if text.startswith("<") else ("file", str(model_path(text, folder, task)))
+        if change is None:
+            compiled = getattr(mujoco.MjModel, "from_xml_" + made.replace("file", "path"))(given)
         else:
-            compiled = mujoco.MjModel.from_xml_path(str(model_path(text, folder, task)))
+            spec = getattr(mujoco.MjSpec, f"from_{made}")(given)
+            change(spec)
+            compiled = spec.compile()
     except ValueError as error:
         where = "its model" if text.startswith("<") else text
         raise InputError(f"{task}: MuJoCo cannot compile {where}: {' '.join(str(error).split())}") from error
     _refuse(compiled, task)
     compiled.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+    if compiled.ntree == 1:
+        # One tree is at most one island, and looking for it takes a tenth of a step: the same bits without.
+        compiled.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND
     return compiled
 
 

@@ -25,6 +25,7 @@ operations that treat rows alike: elementwise ones, and sums along the last axis
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -69,9 +70,13 @@ class MujocoTask:
         self.name = type(self).__name__
         if not (isinstance(self.frame_skip, int) and self.frame_skip >= 1):
             raise InputError(f"{self.name}: frame_skip is {self.frame_skip!r}, expected at least 1")
-        self.mj_model = load_model(self.model, _folder(type(self)), self.name)
+        self.mj_model = load_model(self.model, _folder(type(self)), self.name, self.change_model)
         self.init_qpos: Floats = self.mj_model.qpos0.copy()
         self.init_qvel: Floats = np.zeros(self.mj_model.nv)
+
+    change_model: ClassVar[Callable[[Any, Any], None] | None] = None
+    """A method that changes the model before it is compiled, of an argument, `mujoco.MjSpec`: to add sensors to a file
+    that is somebody else's."""
 
     @cached_property
     def dt(self) -> float:

@@ -33,11 +33,12 @@ def try_task(env: str, task: MujocoTask) -> int:
     lanes, every = TaskLanes(task, LANES), np.arange(LANES)
     low, high = (np.nan_to_num(bound, posinf=1.0, neginf=-1.0) for bound in task.action_bounds)
     action = np.tile((low + high) / 2, (LANES, 1))
+    free = True
     try:
         for lane in every:
             if warning := lanes.begin(int(lane), np.random.default_rng(int(lane))):
                 raise InputError(f"{env} begins with a warning of MuJoCo's: {warning}")
-            _warn_of_overlap(env, task, lanes.qpos(int(lane)))
+            free = free and not _warn_of_overlap(env, task, lanes.qpos(int(lane)))  # once will do
         observation = lanes.look(every)
         _finite(env, "observe", observation)
         # Not always all of them: what is wrong with some shapes shows only then.
@@ -62,8 +63,8 @@ def _finite(env: str, what: str, values: Any) -> None:
         raise InputError(f"{env}: {what} gives NaN or infinite numbers as an episode begins: {np.ravel(values)[:8]}")
 
 
-def _warn_of_overlap(env: str, task: MujocoTask, qpos: Floats) -> None:
-    """Warn once of a start at which bodies are deep in each other: they will be thrown apart."""
+def _warn_of_overlap(env: str, task: MujocoTask, qpos: Floats) -> bool:
+    """Warn of a start at which bodies are deep in each other: they will be thrown apart; return whether it is one."""
     import mujoco
 
     model = task.mj_model
@@ -71,15 +72,15 @@ def _warn_of_overlap(env: str, task: MujocoTask, qpos: Floats) -> None:
     data.qpos = qpos
     mujoco.mj_forward(model, data)
     overlaps = [(contact.dist, *contact.geom) for contact in data.contact if contact.dist < 0]
-    if not overlaps:
-        return
-    depth, *geoms = min(overlaps)
-    if -depth > DEEP * model.stat.meansize:
-        first, second = (_geom_name(model, geom) for geom in geoms)
-        warnings.warn(
-            f"{env} starts inside a collision: {first} is {-depth:.3g} m deep in {second}; start should place it free",
-            stacklevel=2,
-        )
+    depth, *geoms = min(overlaps, default=(0.0,))
+    if -depth <= DEEP * model.stat.meansize:
+        return False
+    first, second = (_geom_name(model, geom) for geom in geoms)
+    warnings.warn(
+        f"{env} starts inside a collision: {first} is {-depth:.3g} m deep in {second}; start should place it free",
+        stacklevel=2,
+    )
+    return True
 
 
 def _geom_name(model: Any, geom: int) -> str:

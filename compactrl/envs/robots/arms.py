@@ -1,8 +1,8 @@
 """An arm of seven joints and a ball: `Striker-v0`, `Thrower-v0`.
 
 Observations are (23,): the arm's angles and their velocities, and where the hand, the ball and the goal are. Actions
-are the torques of its joints, (7,) in -3 … 3 N m. A policy with 41 hidden units has the 1230 edges of the chromatic
-paper's Table 2.
+are the torques of its joints, (7,) in -3 … 3 N m, Thrower's in -10 … 10. A policy with 41 hidden units has the 1230
+edges of the chromatic paper's Table 2.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HIT = 0.1
 FLOOR, BALL = -0.4, 0.03
 """The height of Thrower's floor, and its ball's radius (m)."""
 HAND = np.array([0.705, 0.0, 0.005 + BALL])
-"""Where Thrower's ball lies as an episode begins, the arm being stretched."""
+"""Where Thrower's ball lies as an episode begins, the arm being stretched; the goal is to the left of it."""
 
 
 class Arm(MujocoTask):
@@ -104,8 +104,8 @@ class Striker(Arm):
 class Thrower(Arm):
     """A ball lies in the hand, and is to be thrown so that it lands at the goal.
 
-    Reward: minus the distance from the ball (once it has landed, from where it did) to the goal, and 0.002 of the sum
-    of squared torques. The memory is (whether it has landed, and x and y of where).
+    Reward: minus the distance from the ball (once it has landed, from where it did) to the goal, seen from above, and
+    0.002 of the sum of squared torques. The memory is (whether it has landed, and x and y of where).
     """
 
     model, memory = "thrower.xml", 3
@@ -123,7 +123,7 @@ class Thrower(Arm):
         qpos, qvel = np.zeros(12), np.zeros(12)
         qvel[:JOINTS] = generator.uniform(-0.02, 0.02, JOINTS)
         qpos[7:10] = HAND
-        qpos[10:12] = generator.uniform((1.0, -0.4), (1.6, 0.4))
+        qpos[10:12] = generator.uniform((0.4, 0.8), (0.8, 1.2))
         return qpos, qvel, np.zeros(3)
 
     def remember(self, before: MujocoState, after: MujocoState, action: Floats) -> NDArray[Any]:  # noqa: ARG002
@@ -135,8 +135,8 @@ class Thrower(Arm):
 
     def distance(self, state: MujocoState) -> Floats:
         """See `Arm`: from where the ball has landed, or is."""
-        landed = _length(state.memory[:, 1:] - state.qpos[:, 10:12])
-        return np.where(state.memory[:, 0] > 0, landed, _length(self.ball(state) - self.goal(state)))
+        place = np.where(state.memory[:, :1] > 0, state.memory[:, 1:], state.qpos[:, 7:9])
+        return _length(place - state.qpos[:, 10:12])
 
     def reward(self, before: MujocoState, after: MujocoState, action: Floats) -> NDArray[Any]:  # noqa: ARG002
         """See the class."""

@@ -18,11 +18,9 @@ SLOW = 0.005
 class Arm(UsualTask):
     """Sees the places of bodies, by name."""
 
-    fields = ("xpos",)
-
     def place(self, state: MujocoState, body: str) -> Floats:
         """Return where a body is, (n, 3)."""
-        return np.asarray(state.xpos[:, self.mj_model.body(body).id])
+        raise NotImplementedError
 
     def distance(self, state: MujocoState, first: str, second: str) -> Floats:
         """Return the distance between two bodies, (n,)."""
@@ -30,10 +28,15 @@ class Arm(UsualTask):
 
 
 class Reacher(Arm):
-    """`Reacher-v5`."""
+    """`Reacher-v5`; it sees where bodies were in the last stage of a Runge-Kutta step, which no sensor tells."""
 
     xml_file, frame_skip, episode_steps = "reacher.xml", 2, 50
+    fields = ("xpos",)
     defaults: ClassVar[dict[str, Any]] = {"reward_dist_weight": 1, "reward_control_weight": 1}
+
+    def place(self, state: MujocoState, body: str) -> Floats:
+        """See `Arm`."""
+        return np.asarray(state.xpos[:, self.mj_model.body(body).id])
 
     def observe(self, state: MujocoState) -> NDArray[Any]:
         """Return the joints, where the target is, and where the fingertip is, seen from there."""
@@ -60,14 +63,29 @@ class Reacher(Arm):
 
 
 class Pusher(Arm):
-    """`Pusher-v5`."""
+    """`Pusher-v5`, which sees places through sensors that are added to its model."""
 
     xml_file, frame_skip, episode_steps = "pusher_v5.xml", 5, 100
+    bodies = ("tips_arm", "object", "goal")
     defaults: ClassVar[dict[str, Any]] = {
         "reward_near_weight": 0.5,
         "reward_dist_weight": 1,
         "reward_control_weight": 0.1,
     }
+
+    def change_model(self, spec: Any) -> None:
+        """Add a sensor of each body's place."""
+        import mujoco
+
+        for body in self.bodies:
+            spec.add_sensor(
+                name=body, type=mujoco.mjtSensor.mjSENS_FRAMEPOS, objtype=mujoco.mjtObj.mjOBJ_XBODY, objname=body
+            )
+
+    def place(self, state: MujocoState, body: str) -> Floats:
+        """See `Arm`."""
+        start = 3 * self.bodies.index(body)
+        return state.sensordata[:, start : start + 3]
 
     def observe(self, state: MujocoState) -> NDArray[Any]:
         """Return the joints, and where the hand, the object and the goal are."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.envs.mujoco.state import MujocoState
 from compactrl.envs.mujoco.task import MujocoTask
+from compactrl.errors import InputError, did_you_mean
 from compactrl.types import Floats
 
 
@@ -32,6 +36,20 @@ def within(values: Floats, limits: tuple[float, float]) -> NDArray[np.bool_]:
     return np.asarray((limits[0] < values) & (values < limits[1]))
 
 
+def once(function: Callable[[Any, MujocoState], NDArray[Any]]) -> Callable[[Any, MujocoState], NDArray[Any]]:
+    """Let a method compute what it says of a state once, whoever asks again (a reward, then what has terminated)."""
+    name = f"_{function.__qualname__}"
+
+    @wraps(function)
+    def kept(self: Any, state: MujocoState) -> NDArray[Any]:
+        found: NDArray[Any] | None = state.__dict__.get(name)
+        if found is None:
+            found = state.__dict__[name] = function(self, state)
+        return found
+
+    return kept
+
+
 class UsualTask(MujocoTask):
     """A task of Gymnasium's.
 
@@ -46,7 +64,9 @@ class UsualTask(MujocoTask):
     def __init__(self, xml_file: str = "", frame_skip: int = 0, **options: Any) -> None:
         for name in options:
             if name not in self.defaults:
-                raise TypeError(f"it has no option '{name}', only {', '.join(self.defaults)}")
+                taken = ("xml_file", "frame_skip", *self.defaults)
+                near = did_you_mean(name, taken)
+                raise InputError(f"{type(self).__name__} has no option '{name}'.{near} It has {', '.join(taken)}")
         for name, value in {**self.defaults, **options}.items():
             setattr(self, name, value)
         self.model = asset(xml_file or self.xml_file)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.mujoco.state import MujocoState
-from compactrl.envs.tasks.base import UsualTask, squares, within
+from compactrl.envs.tasks.base import UsualTask, once, squares, within
 from compactrl.types import Floats
 
 FASTEST = 10.0
@@ -73,6 +73,7 @@ class Swimmer(Planar):
 class Falling(Planar):
     """One that can fall, and gets a reward for each step in which it has not."""
 
+    @once
     def healthy(self, state: MujocoState) -> NDArray[np.bool_]:
         """Return which have not fallen."""
         height, angle = state.qpos[:, 1], state.qpos[:, 2]
@@ -80,7 +81,7 @@ class Falling(Planar):
 
     def seen_velocities(self, velocities: Floats) -> Floats:
         """Return them clipped."""
-        return np.clip(velocities, -FASTEST, FASTEST)
+        return np.minimum(np.maximum(velocities, -FASTEST), FASTEST)  # sooner done than `np.clip`
 
     def reward(self, before: MujocoState, after: MujocoState, action: Floats) -> NDArray[Any]:
         """Add the reward for not having fallen."""
@@ -109,6 +110,7 @@ class Hopper(Falling):
         "exclude_current_positions_from_observation": True,
     }
 
+    @once
     def healthy(self, state: MujocoState) -> NDArray[np.bool_]:
         """Return which have not fallen, and are nowhere near to diverging."""
         sound = within(state.qpos[:, 2:], self.healthy_state_range).all(axis=1)

@@ -9,10 +9,11 @@ import numpy as np
 
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
-from compactrl.evaluation.lanes import Results, check_tasks
+from compactrl.evaluation.lanes import check_tasks
 from compactrl.evaluation.local import lane_seeds
 from compactrl.evaluation.ray.work import Work
 from compactrl.evaluation.ray.workers import Workers
+from compactrl.evaluation.results import Results
 from compactrl.networks.forward import some_of
 from compactrl.types import Integers, Outcomes, State, Trials
 

@@ -17,8 +17,9 @@ import numpy as np
 from compactrl.envs.engines import make_engine
 from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.evaluation.lanes import Block, Results
+from compactrl.evaluation.lanes import Block
 from compactrl.evaluation.ray.work import Work
+from compactrl.evaluation.results import Results
 from compactrl.networks.forward import single_threaded_blas
 from compactrl.types import Integers, Normalizer, Outcomes, Trials
 

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compactrl.compressions.base import Options
-from compactrl.compressions.plain import Plain
+from compactrl.compressions.plain import Plain, PlainOptions
 from compactrl.networks.adam import Adam
 from compactrl.networks.perceptrons import Stack
 from compactrl.policies.skeleton import Skeleton
@@ -36,7 +35,7 @@ class MlpCritics:
         device: torch.device,
     ) -> None:
         self.sizes, self.count = (inputs, *hidden, 1), count
-        plain = Plain(Skeleton.relu(self.sizes), Options())
+        plain = Plain(Skeleton.relu(self.sizes), PlainOptions(activation="relu", initialization="xavier"))
         weights = np.concatenate([plain.initial(generator) for _ in range(count)])
         self._weights = torch.as_tensor(weights, dtype=torch.float32, device=device).requires_grad_()
         self._targets = self._weights.detach().clone()

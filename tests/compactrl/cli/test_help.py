@@ -12,7 +12,6 @@ from compactrl.cli.search_options import search_parameters
 from compactrl.compressions import COMPRESSIONS
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS
-from compactrl.learners.metabatch import MetaBatchOptions
 from compactrl.methods.help import every_option
 from compactrl.methods.names import ALIASES
 from compactrl.methods.options import SearchOptions
@@ -62,7 +61,7 @@ def test_the_first_help_is_short_and_says_how_to_see_the_rest(call):
 
 def options_of(method):
     """Every option that a method takes, with any controller, learner or strategy, and may be chosen."""
-    models = [SearchOptions, *([MetaBatchOptions] if method.meta_batch else [])]
+    models = [SearchOptions, *(LEARNERS[learner].MetaBatch for learner in method.learners if method.meta_batch)]
     for choice in method.choices.values():
         models += [COMPRESSIONS[choice.compression].Options, CONTROLLERS[choice.controller].Options]
     models += [LEARNERS[learner].Options for learner in method.learners]
@@ -102,7 +101,7 @@ def test_defaults_are_those_of_the_method(call):
     assert default("steps", "-h", "--method=distill") == "200k"
     assert (
         default("steps", "-h")
-        == "20M; 3M with --method ghp; 1M with --method sac, td3 or ddpg; 200k with --method distill"
+        == "20M; 3M with --method ghp; 1M with --method sac, td3, ddpg or ppo; 200k with --method distill"
     )
     assert default("gamma", "--help", "--method", "ghp") == "0.99; 0.98 with --learner ddpg"
     assert default("gamma", "--help", "--method", "ghp", "--learner", "ddpg") == "0.98"

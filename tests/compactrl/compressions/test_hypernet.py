@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from compactrl.compressions import Hypernet, HypernetOptions, Options, Plain
+from compactrl.compressions import Hypernet, HypernetOptions, Plain
 from compactrl.hypernetworks import gnn, graph
 from compactrl.hypernetworks.lowrank import _parts
 from compactrl.networks.layout import Layout
@@ -253,7 +253,7 @@ def test_layers_of_similar_width_go_together():
 
 
 def test_a_plain_network_trains_as_it_expands():
-    plain = Plain(Skeleton.relu((5, 8, 6)), Options())
+    plain = Plain(Skeleton.relu((5, 8, 6)), Plain.Options())
     theta = plain.initial(np.random.default_rng(0))
     x = np.random.default_rng(1).standard_normal((2, 7, 5))
     trained = plain.network(torch.as_tensor(theta), None)(torch.as_tensor(x)).numpy()

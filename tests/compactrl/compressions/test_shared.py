@@ -8,8 +8,8 @@ import torch
 from exporting import policy_of
 
 from compactrl.compressions import Latent, LatentOptions, Plain, Shared, SharedOptions
-from compactrl.compressions.base import Options
 from compactrl.compressions.clusters import centers
+from compactrl.compressions.plain import PlainOptions
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import shared_edges
 from compactrl.policies.skeleton import Skeleton, edges_and_biases, interleaved
@@ -146,7 +146,7 @@ def test_settled_it_keeps_the_network_and_the_size():
 
 def test_without_rounding_values_and_gradients_are_those_of_a_plain_network():
     policy = start()
-    plain = Plain(RELU, Options())
+    plain = Plain(RELU, PlainOptions())
     compression = begun(policy, partitions=RELU.num_edges, train_palette=True)
     theta = torch.tensor(first(compression)[0], requires_grad=True)
     dense = torch.tensor(interleaved(policy.layers).astype(np.float64), requires_grad=True)

@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from compactrl.envs.engines import envpool
 from compactrl.envs.registry import describe, environment_of
 from compactrl.envs.spec import action_spec
 from compactrl.errors import InputError
@@ -90,7 +91,13 @@ def test_options_that_only_another_engine_takes_are_said_to_be_its():
     with pytest.raises(
         InputError, match=r"no option 'xml_fil' in EnvPool. Did you mean 'xml_file'\? It has .*frame_skip"
     ):
+        describe("Hopper-v5", "envpool", kwargs={"xml_fil": "robot.xml"})
+    with pytest.raises(
+        InputError, match=r"Hopper has no option 'xml_fil'. Did you mean 'xml_file'\? It has .*frame_skip"
+    ):
         describe("Hopper-v5", kwargs={"xml_fil": "robot.xml"})
+    with pytest.raises(InputError, match=r"Hopper has no option 'velocity_max'.*--engine envpool takes these options"):
+        describe("Hopper-v5", kwargs={"velocity_max": 5.0})
     with pytest.raises(InputError, match=r"no option 'g' in EnvPool.*--engine gymnasium takes these options"):
         describe("Pendulum-v1", kwargs={"g": 5.0})
     assert describe("Pendulum-v1", "gymnasium", kwargs={"g": 5.0}).engine == "gymnasium"
@@ -106,3 +113,19 @@ def test_versions_that_are_gone_name_the_one_of_today(env, recwarn):
     with pytest.raises(InputError, match=f"{env} cannot be made: .*. Use '{env[:-1]}5'"):
         describe(env)
     assert not recwarn
+
+
+def test_without_envpool_other_engines_have_what_they_know(monkeypatch):
+    monkeypatch.setitem(sys.modules, "envpool", None)
+    envpool.ids.cache_clear()
+    try:
+        engines = {env: describe(env).engine for env in ("HalfCheetah-v5", "Ant-v5", "Pendulum-v1", "Striker-v0")}
+        assert engines == {
+            "HalfCheetah-v5": "mujoco", "Ant-v5": "mujoco", "Pendulum-v1": "gymnasium", "Striker-v0": "mujoco",
+        }  # fmt: skip
+        with pytest.raises(InputError, match="--engine envpool needs the package envpool, which is not installed"):
+            describe("HalfCheetah-v5", "envpool")
+        with pytest.raises(InputError, match=r"unknown environment 'HalfCheeta-v5'.*Did you mean 'HalfCheetah-v5'"):
+            describe("HalfCheeta-v5")
+    finally:
+        envpool.ids.cache_clear()

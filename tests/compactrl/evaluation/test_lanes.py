@@ -3,7 +3,8 @@
 import numpy as np
 
 from compactrl.envs.engines.base import Answer
-from compactrl.evaluation.lanes import Block, Results
+from compactrl.evaluation.lanes import Block
+from compactrl.evaluation.results import Results
 from compactrl.policies.actions import ActionSpec
 from compactrl.types import Layer, Normalizer, Stacked, Trials
 

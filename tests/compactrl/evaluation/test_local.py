@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from evaluating import assert_equal, evaluator, make_trials, outcomes_of, seeds_of
+from evaluating import assert_equal, described, evaluator, make_trials, outcomes_of, seeds_of
 
 from compactrl.envs.engines import make_engine
 from compactrl.envs.registry import describe
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.evaluation.lanes import Block, Results
+from compactrl.evaluation.lanes import Block
+from compactrl.evaluation.results import Results
 from compactrl.learners.moments import joined
 from compactrl.networks.forward import some_of
 from compactrl.policies.policy import Policy
@@ -43,7 +44,7 @@ def one_after_the_other(engines, trials, spec):
 @pytest.mark.parametrize("env", ["Hopper-v5", "CartPole-v1", "compactrl/Target-v0"])
 def test_lanes_equal_environments_run_one_after_the_other(env):
     """Hopper and CartPole fall early, at different times: slots are refilled, retired and compacted."""
-    spec = describe(env)
+    spec = described(env)
     lanes, count = 7, 24
     trials = make_trials(spec, count)
     outcomes = outcomes_of(spec, lanes, trials, blocks=2)
@@ -65,7 +66,7 @@ def test_lanes_equal_environments_run_one_after_the_other(env):
 
 @pytest.mark.parametrize("env", ["Hopper-v5", "HalfCheetah-v5"])
 def test_threads_and_blocks_change_no_bit(env):
-    spec = describe(env, max_episode_steps=100)
+    spec = described(env, max_episode_steps=100)
     trials = make_trials(spec, 23)
     expected = outcomes_of(spec, 10, trials)
     for threads, blocks in [(1, 2), (2, None), (2, 1), (3, 5), (2, 10)]:
@@ -83,7 +84,7 @@ def test_blocks_change_no_bit_with_gymnasium():
 @pytest.mark.parametrize("env", ["Hopper-v5", "compactrl/Target-v0"])
 @pytest.mark.parametrize(("lanes", "count"), [(4, 11), (4, 3), (4, 4), (1, 3), (5, 1)])
 def test_trial_k_runs_in_lane_k_modulo_the_lanes(env, lanes, count):
-    spec = describe(env, max_episode_steps=30)
+    spec = described(env, max_episode_steps=30)
     trials = make_trials(spec, count)
     one = evaluator(spec, lanes)
     outcomes = one.evaluate(trials)
@@ -110,7 +111,7 @@ def test_trial_k_runs_in_lane_k_modulo_the_lanes(env, lanes, count):
 @pytest.mark.parametrize("count", [3, 4, 10])
 def test_a_fresh_evaluator_goes_on_where_another_was(env, count):
     """Also where the environment draws random numbers in its steps, as Target does."""
-    spec = describe(env, max_episode_steps=15)
+    spec = described(env, max_episode_steps=15)
     first, second = make_trials(spec, count, seed=1), make_trials(spec, 9, seed=2)
     old = evaluator(spec, 4)
     old.evaluate(first)
@@ -213,7 +214,7 @@ def test_an_episode_without_end_is_cut_at_the_limit():
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("layer", [0, 1])
 def test_a_policy_without_finite_outputs_fails_and_disturbs_no_other(env, value, layer):
-    spec = describe(env, max_episode_steps=20)
+    spec = described(env, max_episode_steps=20)
     trials = make_trials(spec, 12)
     sound = outcomes_of(spec, 4, trials, blocks=2)
     broken = np.array([0, 1, 5, 11])

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from evaluating import described
 
 from compactrl.envs.registry import describe
 from compactrl.envs.toy import Target
@@ -92,7 +93,7 @@ def naive(engines, spec, trials, steps):
 @pytest.mark.parametrize("heads", [1, 2])
 @pytest.mark.parametrize(("env", "limit"), [("compactrl/Target-v0", 0), ("Hopper-v5", 30), ("Pendulum-v1", 7)])
 def test_it_is_what_environments_one_at_a_time_go_through(env, limit, heads):
-    spec = describe(env, max_episode_steps=limit)
+    spec = described(env, max_episode_steps=limit)
     trials = make_trials(spec, 45, heads)
     made = evaluator(spec)
     found = made.collect(trials)
@@ -114,11 +115,11 @@ def test_it_is_what_environments_one_at_a_time_go_through(env, limit, heads):
 
 
 def test_a_limit_of_steps_truncates_and_a_fall_terminates():
-    spec = describe("Hopper-v5", max_episode_steps=12)
+    spec = described("Hopper-v5", max_episode_steps=12)
     seen = evaluator(spec).collect(make_trials(spec, 120)).transitions
     assert seen.truncated.any()
     assert not (seen.truncated & seen.terminated).any()
-    longer = describe("Hopper-v5", max_episode_steps=400)
+    longer = described("Hopper-v5", max_episode_steps=400)
     seen = evaluator(longer).collect(make_trials(longer, 120)).transitions
     assert seen.terminated.any()
 
@@ -150,7 +151,7 @@ def test_returns_are_those_of_the_episodes_that_ended():
 
 @pytest.mark.parametrize("env", ["compactrl/Target-v0", "Hopper-v5", "HalfCheetah-v5"])
 def test_blocks_change_no_bit(env):
-    spec = describe(env, max_episode_steps=25)
+    spec = described(env, max_episode_steps=25)
     trials = make_trials(spec, 60, shapes=((64, 64), (5,), (128, 17)))
     one, two = evaluator(spec, 1), evaluator(spec, 3)
     assert_same(one.collect(trials), two.collect(trials))
@@ -161,7 +162,7 @@ def test_blocks_change_no_bit(env):
 @pytest.mark.parametrize("env", ["compactrl/Target-v0", "Hopper-v5", "FetchReach-v4", "compactrl/BitFlip-v0"])
 @pytest.mark.parametrize("steps", [10, 30])
 def test_a_fresh_evaluator_goes_on_in_the_middle_of_episodes(env, steps):
-    spec = describe(env, max_episode_steps=23)
+    spec = described(env, max_episode_steps=23)
     first, second = make_trials(spec, steps), make_trials(spec, steps, seed=1)
     one, other = evaluator(spec, 2), evaluator(spec, 1)
     one.collect(first)

@@ -117,3 +117,52 @@ def test_what_each_one_is():
         used: Distribution = distribution
         assert used.outputs(3) in (3, 6)
     assert not isinstance(Deterministic(), Stochastic)
+
+
+@pytest.mark.parametrize("name", ["state", "free", "categorical"])
+def test_what_on_policy_learning_asks_is_torchs(name):
+    """Density and entropy of what was drawn, and their gradients, of two policies with 30 samples each."""
+    slope = normal(2, 30, seed=3)
+    if name == "categorical":
+        outputs = normal(2, 30, 4).requires_grad_()
+        theirs = torch.distributions.Categorical(logits=outputs)
+        latent = theirs.sample()[..., None].double()
+        own, density, free = Categorical(), theirs.log_prob(latent[..., 0]), None
+        entropy = theirs.entropy()
+    else:
+        free = normal(2, 1, 3, seed=1).requires_grad_() if name == "free" else None
+        outputs = normal(2, 30, 6 if free is None else 3).clamp(-1.9, 1.9).requires_grad_()
+        mean, log_std = outputs.chunk(2, -1) if free is None else (outputs, free.expand(2, 30, 3))
+        theirs = torch.distributions.Normal(mean, log_std.exp())
+        latent = theirs.sample()
+        own = SquashedGaussian() if free is None else FreeGaussian(free.detach())
+        density, entropy = theirs.log_prob(latent).sum(-1), theirs.entropy().sum(-1)
+    wanted = [outputs] if free is None else [outputs, free]
+    for theirs, mine in ((density, own.likelihood(outputs.detach(), latent)), (entropy, own.entropy(outputs.detach()))):
+        torch.testing.assert_close(mine[0], theirs.detach())
+        expected = torch.autograd.grad(theirs, wanted, slope, retain_graph=True, allow_unused=True)
+        found = mine[1](slope)
+        torch.testing.assert_close(found.outputs, torch.zeros_like(outputs) if expected[0] is None else expected[0])
+        assert (found.log_std is None) == (free is None)
+        if free is not None:
+            torch.testing.assert_close(found.log_std, expected[1][:, 0])
+
+
+def test_no_gradient_goes_through_a_bound_of_a_states_deviation():
+    outputs = torch.tensor([[[0.0, 5.0], [0.0, 1.0]]])
+    slopes = SquashedGaussian(log_std_high=2.0).likelihood(outputs, torch.ones(1, 2, 1))[1](torch.ones(1, 2)).outputs
+    assert slopes[0, 0, 1] == 0
+    assert slopes[0, 1, 1] != 0
+
+
+def test_what_was_drawn_is_found_again_and_at_the_bounds_it_is_finite():
+    drawn = np.linspace(-8, 8, 33)[:, None]
+    for distribution in (SquashedGaussian(), FreeGaussian(np.zeros(1))):
+        np.testing.assert_allclose(distribution.latent(np.tanh(drawn)), drawn, rtol=1e-8, atol=1e-12)
+        assert np.isfinite(distribution.latent(np.array([[1.0], [-1.0]]))).all()
+
+
+def test_a_discrete_policy_that_is_not_finite_gives_no_action():
+    acted = Categorical().act(np.array([[0.0, np.nan], [0.0, 1.0]]), np.zeros((2, 2)))
+    assert np.isnan(acted[0])
+    assert acted[1] == 1

@@ -9,7 +9,8 @@ import pytest
 
 from compactrl.envs.engines.base import Answer
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.evaluation.lanes import Block, Results
+from compactrl.evaluation.lanes import Block
+from compactrl.evaluation.results import Results
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.batches import copies
 from compactrl.policies.files import load_policy, save_policy

@@ -14,6 +14,8 @@ from compactrl.reports.report import compare
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
 )
+pytestmark = pytest.mark.xdist_group("page")  # drawn once
+
 LARGEST = 5_000_000
 """Bytes of a page of 30 runs."""
 

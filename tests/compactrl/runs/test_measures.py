@@ -14,7 +14,7 @@ from compactrl.searches.api import finish, reopen, search, start
 POINT = {"env": "compactrl/PointMass-v0", "method": "linear", "population": 16, "steps": 20000, "seed": 1}
 SAC = {
     "env": "compactrl/PointMass-v0", "method": "sac", "hidden": (8,), "steps": 1500, "random_steps": 300,
-    "iteration_steps": 300, "batch_size": 16, "save_replay": True, "seed": 1,
+    "iteration_steps": 300, "updates_per_step": 0.2, "batch_size": 16, "save_replay": True, "seed": 1,
 }  # fmt: skip
 
 

@@ -42,6 +42,13 @@ def test_a_new_run_knows_its_options_and_versions(writer):
     assert repr(run) == f"Run({str(writer.path)!r})"
 
 
+@pytest.mark.parametrize(("env", "engine"), [("HalfCheetah-v5", "envpool"), ("compactrl/Target-v0", "auto")])
+def test_a_record_without_an_engine_has_the_one_of_its_version(tmp_path, env, engine):
+    options = {name: value for name, value in OPTIONS.items() if name != "engine"}
+    RunWriter.create(tmp_path / "run", {**options, "env": env}).close()
+    assert Run(tmp_path / "run").config["engine"] == engine
+
+
 def test_folders_on_the_way_are_made(tmp_path):
     RunWriter.create(tmp_path / "a" / "b" / "run", OPTIONS).close()
     assert Run(tmp_path / "a" / "b" / "run").config

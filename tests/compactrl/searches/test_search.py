@@ -42,6 +42,7 @@ FAMILIES = {
     ("masked", "none"): "theta holds scores beside the weights",
     ("ghp", "depth-uniform"): "one network for many architectures, by gradients",
     ("sac", "none"): "a plain network by gradients",
+    ("hyperppo", "depth-uniform"): "the same on policy, with scales, deviations and a value function",
 }
 """Combinations that differ in what a checkpoint holds: these are interrupted after every generation, others once."""
 
@@ -95,7 +96,15 @@ HYPERNET = {
     "rank": 4,
     "graph_size": 8,
     "meta_batch": 4,
-    "resample_updates": 4,
+}
+ON_POLICY = {
+    "steps": 1800,
+    "selections": 2,
+    "num_envs": 8,
+    "n_steps": 20,
+    "n_epochs": 2,
+    "batch_size": 40,
+    "critic_hidden": (8,),
 }
 
 
@@ -116,12 +125,21 @@ def options_of(method, controller, **more):
     options = {**TINY, "method": method, "controller": controller}
     if METHODS[method].choices[controller].needs == "colorings_from":
         options["colorings_from"] = source_of_colorings()
+    hypernet = METHODS[method].meta_batch
+    if METHODS[method].learners == ("ppo",):
+        options |= ON_POLICY | (HYPERNET if hypernet else {"hidden": (4,)})
+        options.pop("population")
+        return {**options, **more}
     if METHODS[method].learners != ("evolution",):
-        options |= GRADIENT | ({} if method == "distill" else OFF_POLICY) | (HYPERNET if method == "ghp" else {})
+        options |= (
+            GRADIENT
+            | ({} if method == "distill" else OFF_POLICY)
+            | (HYPERNET | {"resample_updates": 4} if hypernet else {})
+        )
         options.pop("population")
         if method != "distill":
             options.pop("teacher")
-        return {**options, **({} if method == "ghp" else {"hidden": (4,)}), **more}
+        return {**options, **({} if hypernet else {"hidden": (4,)}), **more}
     if method != "linear":
         options["hidden"] = (4,)
     if method == "chromatic":
@@ -161,7 +179,11 @@ def assert_same_run(one, other):
     assert without_seconds([one.summary]) == without_seconds([other.summary])
     assert_same_policy(one.policy, other.policy)
     traces = [load_trace(run.path) for run in (one, other)]
-    assert (traces[0] is None) == (traces[1] is None) == (one.config["method"] not in ("chromatic", "masked", "ghp"))
+    assert (
+        (traces[0] is None)
+        == (traces[1] is None)
+        == (one.config["method"] not in ("chromatic", "masked", "ghp", "hyperppo"))
+    )
     for mine, theirs in zip(*(trace or () for trace in traces), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
@@ -198,7 +220,7 @@ def test_a_search_leaves_a_whole_run(method, controller):
     assert np.isfinite(summary["return_std"])
 
     assert run.policy(np.zeros(3)).shape == (2,)
-    if method != "ghp":
+    if not METHODS[method].meta_batch:
         assert run.policy.shape == ((3, 2) if method == "linear" else (3, 4, 2))
     settles = run.config["fine_tune_share"] > 0
     assert [record["settled"] for record in records] == sorted(record["settled"] for record in records)
@@ -258,6 +280,9 @@ def test_more_lanes_and_fewer_lanes_than_evaluations_resume(tmp_path):
         ("ghp", "uniform", {"env": "compactrl/BitFlip-v0"}),
         ("ddpg", "none", {"env": "FetchReach-v4", "max_episode_steps": 17}),
         ("sac", "none", {"env": "Hopper-v5", "max_episode_steps": 45}),
+        ("ppo", "none", {"env": "CartPole-v1"}),
+        ("ppo", "none", {"deviation": "state", "target_kl": 0.01, "adaptive_learning_rate": True}),
+        ("hyperppo", "inverse-depth", {"deviation": "per-architecture", "settle": 0.4, "ent_coef": 0.01}),
     ],
     ids=str,
 )
@@ -284,10 +309,11 @@ def test_a_buffer_that_is_not_saved_is_told(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.* evaluations failed and are left out")
+@pytest.mark.parametrize("method", ["sac", "ppo"])
 @pytest.mark.parametrize(("fault", "chance"), [("raise", 0.2), ("nan", 0.2), ("nan", 0.8)])
-def test_a_search_by_gradients_goes_on_where_environments_fail(tmp_path, fault, chance):
+def test_a_search_by_gradients_goes_on_where_environments_fail(tmp_path, method, fault, chance):
     """Even where every lane fails at some step: the others were sound."""
-    options = options_of("sac", "none", env="compactrl/Faulty-v0", max_episode_steps=30)
+    options = options_of(method, "none", env="compactrl/Faulty-v0", max_episode_steps=30)
     options |= {"env_options": {"fault": fault, "after": 7, "chance": chance}}
     whole = run_whole(tmp_path / "whole", options)
     assert sum(record["failed"] for record in whole.metrics) > 3
@@ -295,8 +321,9 @@ def test_a_search_by_gradients_goes_on_where_environments_fail(tmp_path, fault, 
     assert_same_run(run_in_pieces(tmp_path / "pieces", options, [1, 2, 4]), whole)
 
 
-def test_losses_that_are_nan_end_the_search_and_leave_the_last_good_checkpoint(tmp_path):
-    options = options_of("sac", "none", checkpoint_seconds=0)
+@pytest.mark.parametrize("method", ["sac", "ppo"])
+def test_losses_that_are_nan_end_the_search_and_leave_the_last_good_checkpoint(tmp_path, method):
+    options = options_of(method, "none", checkpoint_seconds=0)
     running = start(options, tmp_path / "run")
 
     def spoil(record, running):
@@ -316,7 +343,7 @@ def test_losses_that_are_nan_end_the_search_and_leave_the_last_good_checkpoint(t
 
 
 def test_envpool_resumes_bit_for_bit(tmp_path):
-    options = options_of("chromatic", "latent", env="Hopper-v5", steps=3000, max_episode_steps=50)
+    options = options_of("chromatic", "latent", env="Hopper-v5", engine="envpool", steps=3000, max_episode_steps=50)
     whole = run_whole(tmp_path / "whole", options)
     assert_same_run(run_in_pieces(tmp_path / "pieces", options, [2] * 30), whole)
 

@@ -3,13 +3,16 @@
 import re
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 from mujoco_tasks import CART, Cart, cart  # noqa: F401
 
 from compactrl.envs import MujocoTask, register
+from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.mujoco.task import TASKS
 from compactrl.envs.registry import describe
+from compactrl.envs.tasks import load_usual
 from compactrl.errors import InputError
 
 
@@ -39,6 +42,54 @@ def test_models_that_will_not_do(cart, monkeypatch, old, new, said):  # noqa: F8
     assert old in CART
     changed(monkeypatch, model=CART.replace(old, new))
     assert re.search(said, line_of(cart))
+
+
+def test_models_with_plugins_will_not_do(cart, monkeypatch):  # noqa: F811
+    plugin = '<extension><plugin plugin="mujoco.pid"><instance name="pid"><config key="kp" value="4"/></instance>'
+    model = CART.replace("<worldbody>", f"{plugin}</plugin></extension><worldbody>", 1)
+    model = model.replace('<motor joint="hinge"/>', '<plugin joint="hinge" plugin="mujoco.pid" instance="pid"/>')
+    changed(monkeypatch, model=model)
+    assert "Cart: its model uses plugins, whose own data are no part of the state" in line_of(cart)
+
+
+@pytest.mark.parametrize("fields", [(), ("xpos",)])
+def test_a_task_may_change_its_model_before_it_is_compiled(monkeypatch, fields):
+    def change_model(_, spec):
+        spec.add_sensor(
+            name="place", type=mujoco.mjtSensor.mjSENS_FRAMEPOS, objtype=mujoco.mjtObj.mjOBJ_XBODY, objname="pole"
+        )
+
+    changed(monkeypatch, change_model=change_model)
+    task = Cart(fields=fields)
+    assert task.mj_model.nsensordata == 6
+    lanes = TaskLanes(task, 1)
+    lanes.begin(0, np.random.default_rng(0))
+    state = lanes.step(np.arange(1), np.ones((1, 2))).state
+    assert state.sensordata.shape == (1, 6)
+    if fields:
+        np.testing.assert_array_equal(state.sensordata[:, 3:], state.xpos[:, 2])
+
+
+@pytest.mark.parametrize(("env", "alone"), [("HalfCheetah-v5", True), ("Pusher-v5", False)])
+def test_models_of_one_tree_are_not_searched_for_islands(env, alone):
+    """To the bit what MuJoCo does by itself, contacts included."""
+    task = load_usual(env)()
+    model, island = task.mj_model, int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
+    assert bool(model.opt.disableflags & island) == alone == (model.ntree == 1)
+    if not alone:
+        return
+    generator, ends, rows = np.random.default_rng(0), [], 0
+    actions = generator.uniform(-1, 1, (300, model.nu))
+    for flags in (model.opt.disableflags, model.opt.disableflags & ~island):
+        model.opt.disableflags = flags
+        data = mujoco.MjData(model)
+        for action in actions:
+            data.ctrl = action
+            mujoco.mj_step(model, data, task.frame_skip)
+            rows += data.nefc
+        ends.append(np.concatenate([data.qpos, data.qvel, data.qfrc_constraint]))
+    np.testing.assert_array_equal(*ends)
+    assert rows > 600
 
 
 def test_models_that_are_missing_or_still_or_idle(cart, monkeypatch, tmp_path):  # noqa: F811
@@ -95,7 +146,8 @@ def test_functions_that_will_not_do(cart, monkeypatch, what, said):  # noqa: F81
 def test_options_and_fields_that_will_not_do(cart):  # noqa: F811
     assert "Cart-v0 cannot be made: TypeError" in line_of(cart, kwargs={"wind": 3})
     assert "MjData has no array 'xps' for fields. Did you mean 'xpos'" in line_of(cart, kwargs={"fields": ["xps"]})
-    assert "it has no option 'wind', only" in line_of("HalfCheetah-v5", engine="mujoco", kwargs={"wind": 3})
+    said = line_of("HalfCheetah-v5", engine="mujoco", kwargs={"wind": 3})
+    assert "HalfCheetah has no option 'wind'. It has xml_file, frame_skip" in said
 
 
 def test_a_start_inside_a_collision_is_warned_of(cart, monkeypatch):  # noqa: F811
@@ -103,8 +155,9 @@ def test_a_start_inside_a_collision_is_warned_of(cart, monkeypatch):  # noqa: F8
     changed(monkeypatch, model=CART.replace("</worldbody>", floor))
     with pytest.warns(
         UserWarning, match=r"Cart-v0 starts inside a collision: '(box|floor)' is 0.05 m deep in '(box|floor)'"
-    ):
+    ) as caught:
         describe(cart)
+    assert len(caught) == 1
 
 
 def test_names_are_taken_once(cart):  # noqa: F811

@@ -32,9 +32,9 @@ pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time: two cores
 
 CHEETAH = {"env": "HalfCheetah-v5", "engine": "envpool", "max_episode_steps": 100, "env_options": {}, "env_module": ""}
 SEARCH = {
-    "env": "HalfCheetah-v5", "max_episode_steps": 100, "method": "chromatic", "controller": "pointer",
-    "partitions": 3, "hidden": (4,), "population": 10, "steps": 5000, "settle": 0.0, "selections": 1,
-    "selection_episodes": 4, "checkpoint_seconds": 0, "seed": 5,
+    "env": "HalfCheetah-v5", "engine": "envpool", "max_episode_steps": 100, "method": "chromatic",
+    "controller": "pointer", "partitions": 3, "hidden": (4,), "population": 10, "steps": 5000, "settle": 0.0,
+    "selections": 1, "selection_episodes": 4, "checkpoint_seconds": 0, "seed": 5,
 }  # fmt: skip
 """Five generations of ten episodes of 100 steps."""
 
