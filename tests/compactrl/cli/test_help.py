@@ -41,7 +41,7 @@ def call(monkeypatch, capsys):
 
 
 def options_in(text):
-    return set(re.findall(r"^│ (--[a-z-]+)", text, re.MULTILINE))
+    return set(re.findall(r"^│ (--[a-z0-9-]+)", text, re.MULTILINE))
 
 
 def names_in(text):
