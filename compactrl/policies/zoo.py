@@ -49,6 +49,11 @@ def located(path: str | Path) -> Path:
     return FOLDER / name
 
 
+def ships(path: Path) -> bool:
+    """Return whether a folder is of the package, where nothing is to be written."""
+    return path.is_relative_to(FOLDER)
+
+
 def absolute(value: Any) -> Any:
     """Return a folder's absolute path, since a search may be resumed elsewhere; of what ships, its name."""
     if not value or not isinstance(value, (str, Path)) or str(value).startswith(PREFIX):

@@ -82,7 +82,7 @@ def test_the_help_of_a_method_has_its_options_and_no_others(call, method):
 
 def test_the_whole_help_has_every_option_once(call):
     out = call("search", "--help-all")[1]
-    shown = re.findall(r"^│ --(?:no-)?([a-z-]+)", out, re.MULTILINE)
+    shown = re.findall(r"^│ --(?:no-)?([a-z0-9-]+)", out, re.MULTILINE)
     assert len(shown) == len(set(shown))
     assert {name.replace("-", "_") for name in shown} >= every_option().keys()
     assert every_option().keys() == set().union(*map(options_of, METHODS.values()))

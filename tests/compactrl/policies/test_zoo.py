@@ -45,6 +45,14 @@ def test_a_name_that_is_not_there_is_told(name, message):
     assert message in str(caught.value)
 
 
+def test_nothing_is_written_to_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(FOLDER.rglob("*"))
+    played = compactrl.play(PREFIX + QUICK[0])
+    assert played.path is None or played.path.resolve().parent == tmp_path
+    assert sorted(FOLDER.rglob("*")) == before
+
+
 def test_a_student_may_have_a_teacher_that_ships(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = {"method": "shared", "start_from": PREFIX + QUICK[0], "partitions": 2, "steps": 5000, "threads": 1}

@@ -85,7 +85,7 @@ def test_the_smallest_with_nine_tenths_of_the_best_return_is_named(make_run, tmp
     found = report.smallest(report.environments[0])
     assert (found.parameters, found.bytes, found.value, found.best) == (7, 21, 91.0, 100.0)
     assert (found.name, found.network) == ("chromatic · latent · 3 weights", "3–4–2")
-    line = "smallest with 90 % of the best return: chromatic · latent · 3 weights (3–4–2), 7 parameters, 33 bytes"
+    line = "smallest with 90 % of the best return: chromatic · latent · 3 weights (3–4–2), 7 parameters, 21 bytes"
     assert line in report.to_markdown()
     assert line in report.save(tmp_path / "page.html").read_text()
     assert json.loads(report.to_json())["smallest"][0]["parameters"] == 7
