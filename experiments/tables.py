@@ -14,6 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
+from experiments.critics import LABELS as CRITICS
+from experiments.critics import last_cosine
 from experiments.returns import results_path
 
 RESULTS = Path(__file__).parent / "results"
@@ -338,7 +340,41 @@ def fit_table() -> str:
     return markdown(("", "time in all", "bytes at most", "median return", "of each seed, and what ships"), body)
 
 
+def critics_table() -> str:
+    """Return the Markdown table of critics on Walker2d, and how SA-Hyper differs from the others."""
+    path = RESULTS / "critics.json"
+    if not path.exists():
+        return "No results yet: `python -m experiments.critics`."
+    content, body = json.loads(path.read_text()), []
+    for name, seeds in content["settings"].items():
+        found = content["comparisons"].get(name, {})
+        cosines = [value for row in seeds if (value := last_cosine(row)) == value]
+        gain = found.get("return_best")
+        low, high = gain["effect_size_interval"] if gain else (0.0, 0.0)
+        body.append(
+            [
+                CRITICS[name],
+                f"{len(seeds)}",
+                _spread([row["return_mean"] for row in seeds]),
+                _spread([row["return_best"] for row in seeds]),
+                f"{statistics.mean(cosines):.2f}" if cosines else "–",
+                f"{gain['effect_size']:.1f} ({low:.1f} to {high:.1f}), {gain['verdict'].split(':')[0]}"
+                if gain
+                else "–",
+            ]
+        )
+    steps = content["steps"]
+    headings = ("critic", "seeds", f"return after {steps:,} steps", "best evaluation", "cosine", "d of SA-Hyper, claim")
+    return markdown(headings, body)
+
+
+def _spread(values: Sequence[float]) -> str:
+    deviation = f" ± {statistics.stdev(values):.0f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.0f}{deviation}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "critics": critics_table,
     "fit": fit_table,
     "cheetah": lambda: returns_table(CHEETAH, 20_000_000),
     "methods": lambda: returns_table(CHEETAH, 5_000_000),

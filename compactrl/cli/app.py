@@ -20,6 +20,7 @@ from compactrl.cli import streams
 from compactrl.cli.evaluating import evaluate, select
 from compactrl.cli.exporting import EXPORT, export_command
 from compactrl.cli.fitting import fit
+from compactrl.cli.gradients import gradients
 from compactrl.cli.looking import doctor, envs, methods
 from compactrl.cli.output import json_alone
 from compactrl.cli.reports import analyze, play, report
@@ -75,7 +76,7 @@ def make_app(arguments: Sequence[str]) -> typer.Typer:
     _add(app, fit)
     search = search_command(arguments) if called == "search" else _only_listed
     app.command("search", help=HELP, epilog=_lines(FURTHER), cls=_Command)(search)
-    _add(app, resume, evaluate, select, report, analyze, play)
+    _add(app, resume, evaluate, select, report, analyze, gradients, play)
     app.command("export", help=EXPORT, cls=_Command)(export_command() if called == "export" else _only_listed)
     _add(app, zoo, new_robot, methods, envs, doctor)
     return app

@@ -63,6 +63,8 @@ class LearnerContext:
     """Last share of the budget that is spent on one design."""
     strategy: StrategyOptions | None = None
     """Options of the evolution strategy, for learners with one."""
+    threads: int = 1
+    """Of which an update may make use; changes no result."""
     resumed: bool = False
     """Whether a run goes on, whose record has the limit of episodes that it began with, whoever set it."""
     teacher: Policy | None = None

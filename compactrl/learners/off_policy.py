@@ -24,6 +24,7 @@ Trials of 3 to 5 are in `docs/trials.md`.
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -32,17 +33,19 @@ from torch import Tensor
 
 from compactrl.buffers import Experience, HindsightBuffer, ReplayBuffer
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import InputError
+from compactrl.errors import InputError, either
 from compactrl.learners.base import Judgement, LearnerContext
-from compactrl.learners.critics.base import Critics
-from compactrl.learners.critics.mlp import MlpCritics
+from compactrl.learners.critics import CRITICS
+from compactrl.learners.critics.base import Critics, FlatCritics
+from compactrl.learners.critics.inputs import Inputs
 from compactrl.learners.gradient import Means
 from compactrl.learners.losses import bellman_target, critic_loss
 from compactrl.learners.moments import RunningMoments
 from compactrl.learners.options import OffPolicyOptions
 from compactrl.learners.replaying import ReplayLearner
 from compactrl.networks.perceptrons import single_threaded_torch
-from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
+from compactrl.networks.threads import on_threads, results
+from compactrl.types import Designs, Exploration, Floats, Layers, Metrics, Normalizer, Outcomes, State, Trials
 
 HINDSIGHT = 0.8
 """Share of relabelled transitions in environments with goals: four of five."""
@@ -76,9 +79,10 @@ class OffPolicyLearner(ReplayLearner):
         spec, options = context.spec, self.options
         check_off_policy(context)
         told_size = self._searched_batch.told(self._asked[0][:1]).shape[1]
-        self.critics: Critics = MlpCritics(
-            spec.observation_size + self.actions + told_size,
-            options.critic_hidden,
+        self.threads = context.threads if self.device.type == "cpu" else 1
+        inputs = Inputs(spec.observation_size, self.actions, told_size)
+        self.critics: Critics = FlatCritics(
+            CRITICS[options.critic].form(inputs, options),
             self._count_critics(),
             options.critic_learning_rate,
             np.random.default_rng(context.seed.spawn(1)[0]),
@@ -130,7 +134,7 @@ class OffPolicyLearner(ReplayLearner):
         if len(self.buffer) < _transitions_needed(self.options):
             return metrics
         metrics |= self._anneal(progress)
-        with single_threaded_torch():
+        with single_threaded_torch(), on_threads(self.threads):
             means = Means()
             values = [self._learn(designs, means)[len(self.batch.anchors) :] for designs in self._asked]
         self._design_values = np.concatenate(values)
@@ -188,11 +192,16 @@ class OffPolicyLearner(ReplayLearner):
         improves = self._improves()
         network = self.trained.network(self._theta if improves else self._theta.detach(), designs)
         told = self._told(designs)
-        target = self._target(batch, self._following(network, designs), told, noise[0])
+        following = self._following(network, designs)
+        asked = [partial(_outputs, following, batch.next_observation, learn=False)]
+        if improves:  # the critics do not change what policies say: they may as well say it now
+            asked.append(partial(_outputs, network, batch.observation, learn=True))
+        outputs = results(asked, batch.reward.numel() * self._theta.numel())
+        target = self._target(batch, outputs[0], told, noise[0])
         self._fit_critics(batch, told, target, means)
         values = None
         if improves:
-            loss, values = self._improve(network, told, batch.observation, noise[1], means)
+            loss, values = self._improve(outputs[1], told, batch.observation, noise[1], means)
             self._descend(loss)
             means.add("actor_loss", loss)
         self.critics.follow(self.options.tau)
@@ -200,9 +209,9 @@ class OffPolicyLearner(ReplayLearner):
         return values
 
     @torch.no_grad()
-    def _target(self, batch: Experience, following: Any, told: Tensor, noise: Tensor) -> Tensor:
+    def _target(self, batch: Experience, outputs: Tensor, told: Tensor, noise: Tensor) -> Tensor:
         """Return what the critics should say of the batch, (n · rows,)."""
-        next_value = self._next_value(following, told, batch.next_observation, noise)
+        next_value = self._next_value(outputs, told, batch.next_observation, noise)
         flat = batch.reward.numel()
         reward, terminated = batch.reward.reshape(flat), batch.terminated.reshape(flat)
         target = bellman_target(reward, terminated, next_value, self.options.gamma)
@@ -227,17 +236,43 @@ class OffPolicyLearner(ReplayLearner):
         return network
 
     @abstractmethod
-    def _next_value(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
-        """Return the value of the next observations (n, rows, O), shape (n · rows,)."""
+    def _next_value(self, outputs: Tensor, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
+        """Return the value of the next observations (n, rows, O), where policies say `outputs`, shape (n · rows,)."""
 
     @abstractmethod
-    def _improve(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improvement:
-        """Return the loss of the policies at these observations (n, rows, O), and their values."""
+    def _improve(self, outputs: Tensor, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improvement:
+        """Return the loss of policies that say `outputs` of these observations (n, rows, O), and their values."""
 
     def _told(self, designs: Designs) -> Tensor:
         """Return what critics are told of designs (n, D), shape (n, F); of the settled one, once there is one."""
         told = self._searched_batch.told(designs if self.settled is None else self.settled[None])
         return self._tensor(told.astype(np.float32))
+
+    # For studies of what critics say of actions (`searches/gradients.py`).
+
+    @property
+    def studied(self) -> Designs:
+        """The design (1, D) whose policy is studied: the anchor where there is one, else one of those that act."""
+        return self.batch.anchors[:1] if len(self.batch.anchors) else self._asked[0][:1]
+
+    def acting(self) -> Layers:
+        """Return the network of the studied design, as it acts now."""
+        with single_threaded_torch():
+            return next(self._networks(self.studied))
+
+    def action_gradient(self, observation: Floats, action: Floats) -> Floats:
+        """Return the gradient (n, A) of the value that policies climb, at actions (n, A) in observations (n, O)."""
+        mean, std = self.normalizer
+        rows = self._tensor(((observation - mean) / std).astype(np.float32))[None]
+        steered = self._tensor(action.astype(np.float32))[None].requires_grad_()
+        with single_threaded_torch():
+            values = self._climbed(rows, steered, self._told(self.studied))
+            (gradient,) = torch.autograd.grad(values.sum(), steered)
+        return gradient[0].cpu().numpy().astype(float)
+
+    @abstractmethod
+    def _climbed(self, observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
+        """Return the value (n · B,) of actions (n, B, A) that policies climb."""
 
     @property
     def has_learned(self) -> bool:
@@ -262,14 +297,23 @@ class OffPolicyLearner(ReplayLearner):
         """Restore what `state_dict` returned."""
         super().load_state_dict(state)
         self.critics.load_state_dict(state["critics"])
-        self._restore_buffer(self.buffer, state["buffer"])
+        if "buffer" in state:  # not for studies of what was learned
+            self._restore_buffer(self.buffer, state["buffer"])
         self._moments.load_state_dict(state)
         self._updates = int(state["updates"])
+
+
+def _outputs(network: Any, observation: Tensor, learn: bool) -> Tensor:
+    """Return what policies say of observations; on other threads, too, gradients are kept to learn."""
+    with torch.set_grad_enabled(learn):
+        outputs: Tensor = network(observation)
+        return outputs
 
 
 def check_off_policy(context: LearnerContext) -> None:
     """Raise InputError where nothing can be learned with these options."""
     options, steps, spec = context.options, context.steps, context.spec
+    _check_critic(options)
     if options.hindsight and spec.goal is None:
         raise InputError(f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none")
     if spec.goal is not None and spec.goal.refusal and options.hindsight != 0:
@@ -290,3 +334,19 @@ def check_off_policy(context: LearnerContext) -> None:
             f"--steps {steps}: episodes have up to {spec.max_episode_steps} steps, and hindsight learns from whole "
             "ones: give more of the first, or a smaller --max-episode-steps"
         )
+
+
+def _check_critic(options: OffPolicyOptions) -> None:
+    """Raise InputError where an option is not for this critic."""
+    critic, kind = options.critic, CRITICS[options.critic]
+    fields = OffPolicyOptions.model_fields
+    if kind.sized and options.critic_hidden != fields["critic_hidden"].default:
+        hidden = ",".join(map(str, options.critic_hidden)) or "none"
+        raise InputError(
+            f"--critic-hidden {hidden} is for --critic mlp: the widths of {critic} follow from --critic-size"
+        )
+    if not kind.sized and options.critic_size != fields["critic_size"].default:
+        raise InputError(f"--critic-size {options.critic_size} is not for --critic {critic}: give --critic-hidden")
+    if not kind.generated and options.critic_init != fields["critic_init"].default:
+        others = either([name for name, other in CRITICS.items() if other.generated])
+        raise InputError(f"--critic-init {options.critic_init} is for --critic {others}, whose weights are written")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
+from compactrl.errors import did_you_mean, either
+from compactrl.learners.critics import CRITICS
 from compactrl.policies.zoo import absolute
 from es import STRATEGIES
 
@@ -26,6 +28,15 @@ def widths(value: Any) -> Any:
     return (value,) if isinstance(value, int) else value
 
 
+def _critic(name: str) -> str:
+    """Return a critic's name."""
+    if name not in CRITICS:
+        raise ValueError(f"expected {either(CRITICS)}.{did_you_mean(name, CRITICS)}")
+    return name
+
+
+Critic = Annotated[str, AfterValidator(_critic)]
+"""A name in `compactrl.learners.critics.CRITICS`."""
 Hidden = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(widths)]
 
 
@@ -122,13 +133,29 @@ class ReplayOptions(GradientOptions):
 class OffPolicyOptions(ReplayOptions):
     """What every off-policy learner takes."""
 
-    critic_hidden: Hidden = Field((256, 256), description="Widths of the critics' hidden layers.")
+    critic: Critic = Field("mlp", description=f"Form of the critics: {', '.join(CRITICS)}.")
+    critic_hidden: Hidden = Field((256, 256), description="Widths of the critics' hidden layers, of --critic mlp.")
+    critic_size: Literal["paper", "small"] = Field(
+        "paper",
+        description="Size of other critics: paper, or small, about a sixteenth of the parameters of a hypernetwork.",
+    )
+    critic_init: Literal["paper", "bias-hyper"] = Field(
+        "paper",
+        description="First weights of critics that are hypernetworks: paper, or bias-hyper, with which all states "
+        "begin with the same network.",
+    )
     critic_learning_rate: float = Field(3e-4, gt=0, description="Adam's learning rate for the critics.")
     critic_huber_delta: float = Field(
         0.0,
         ge=0,
         description="Huber loss of the critics: errors beyond this many times their mean size count linearly; 0 is "
         "the squared loss.",
+    )
+    gradient_interval: int = Field(
+        0,
+        ge=0,
+        description="Environment steps between studies of the critics' action gradient, which are not counted as the "
+        "search's; `compactrl gradients` shows them. 0 is never.",
     )
     gamma: float = Field(0.99, ge=0, lt=1, description="Discount factor per step.")
     tau: float = Field(

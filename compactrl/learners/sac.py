@@ -8,8 +8,6 @@ Critics of graph hyper policies are told the architecture, too (`off_policy.py`)
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -38,13 +36,13 @@ class SacLearner(OffPolicyLearner):
     def _noise(self, shape: tuple[int, ...]) -> Exploration:
         return Exploration(self.generator.standard_normal(shape), np.full(shape, np.nan), self.distribution)
 
-    def _next_value(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
-        actions, log_probability = self.distribution.sample(network(observation), noise)
+    def _next_value(self, outputs: Tensor, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
+        actions, log_probability = self.distribution.sample(outputs, noise)
         values = self.critics.targets(observation, actions, told).amin(0)
         return values - self._log_alpha.exp() * log_probability.reshape(-1)
 
-    def _improve(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improvement:
-        actions, log_probability = self.distribution.sample(network(observation), noise)
+    def _improve(self, outputs: Tensor, told: Tensor, observation: Tensor, noise: Tensor, means: Means) -> Improvement:
+        actions, log_probability = self.distribution.sample(outputs, noise)
         values = self.critics(observation, actions, told)
         loss = soft_actor_loss(values, log_probability.reshape(-1), self._log_alpha.detach().exp())
         means.add("entropy", -log_probability.mean())
@@ -55,6 +53,9 @@ class SacLearner(OffPolicyLearner):
             self._alpha_adam.step(gradient)
             means.add("alpha", self._log_alpha.exp())
         return Improvement(loss, values.detach().amin(0).view(log_probability.shape))
+
+    def _climbed(self, observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
+        return self.critics(observation, action, told).amin(0)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""

@@ -51,8 +51,8 @@ class Td3Learner(OffPolicyLearner):
     def _following(self, network: Any, designs: Designs) -> Any:
         return self.trained.network(self._target_theta, designs) if self.options.target_policy else network
 
-    def _next_value(self, network: Any, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
-        actions = self.distribution.mode(network(observation))
+    def _next_value(self, outputs: Tensor, told: Tensor, observation: Tensor, noise: Tensor) -> Tensor:
+        actions = self.distribution.mode(outputs)
         if self.options.target_noise:
             limit = self.options.target_noise_limit
             actions = (actions + (self.options.target_noise * noise).clamp(-limit, limit)).clamp(-1, 1)
@@ -60,16 +60,19 @@ class Td3Learner(OffPolicyLearner):
 
     def _improve(
         self,
-        network: Any,
+        outputs: Tensor,
         told: Tensor,
         observation: Tensor,
         noise: Tensor,  # noqa: ARG002
         means: Means,  # noqa: ARG002
     ) -> Improvement:
-        actions = self.distribution.mode(network(observation))
-        values = self.critics(observation, actions, told)
+        actions = self.distribution.mode(outputs)
+        values = self.critics(observation, actions, told, only=1)
         loss = deterministic_actor_loss(values, actions, self.options.action_penalty)
         return Improvement(loss, values[0].detach().view(actions.shape[:-1]))
+
+    def _climbed(self, observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
+        return self.critics(observation, action, told, only=1)[0]
 
     def _descend(self, loss: Tensor) -> None:
         super()._descend(loss)

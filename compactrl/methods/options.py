@@ -74,7 +74,11 @@ class SearchOptions(BaseModel):
         description="Environments that exist at any time, at most: num_envs where that is given; 0 for any number.",
         json_schema_extra={"recorded_only": True},
     )
-    threads: int = Field(0, ge=0, description="Threads that step environments; 0 is every core. Changes no result.")
+    threads: int = Field(
+        0,
+        ge=0,
+        description="Threads that step environments and that networks learn on; 0 is every core. Changes no result.",
+    )
     workers: int = Field(
         0,
         ge=0,

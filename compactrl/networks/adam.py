@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from compactrl.networks.threads import in_shards
 from compactrl.networks.torch_private import adam_step
 from compactrl.types import State
 
@@ -38,17 +39,11 @@ class Adam:
     def step(self, gradient: Tensor) -> None:
         """Take one step."""
         self.steps += 1
-        adam_step(
-            self._vector,
-            gradient,
-            self._first,
-            self._second,
-            self.steps,
-            self.rate,
-            self._decay,
-            self._epsilon,
-            self._beta2,
-        )
+
+        def step(vector: Tensor, gradient: Tensor, first: Tensor, second: Tensor) -> None:
+            adam_step(vector, gradient, first, second, self.steps, self.rate, self._decay, self._epsilon, self._beta2)
+
+        in_shards(step, self._vector, gradient, self._first, self._second)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""

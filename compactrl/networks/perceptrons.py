@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from compactrl.networks.threads import together
 from compactrl.networks.torch_private import Linear, onednn_linear
 
 SMALLEST = 1 << 16
@@ -117,58 +119,85 @@ class Stack:
         self.flat, self.sizes, self.count, self.activation = flat, sizes, count, activation
         self.layers = [cut(parameters, sizes) for parameters in flat.detach().chunk(count)]
 
-    def __call__(self, x: Tensor, learn: bool = True) -> Tensor:
-        """Return the outputs (C, B, sizes[-1]) for x (B, sizes[0]); gradients go to the parameters only to learn."""
-        y: Tensor = Perceptrons.apply(self.flat if learn else None, x, self)  # type: ignore[no-untyped-call]
+    def __call__(self, x: Tensor, learn: bool = True, only: int | None = None) -> Tensor:
+        """Return the outputs (C, B, sizes[-1]) for x (B, sizes[0]); gradients go to the parameters only to learn.
+
+        Where `only` is given, it is of the first so many networks, which do not learn.
+        """
+        count = only or self.count
+        y: Tensor = Perceptrons.apply(self.flat if learn else None, x, self, count)  # type: ignore[no-untyped-call]
         return y
 
 
 class Perceptrons(torch.autograd.Function):
-    """All networks of a stack as one operation."""
+    """All networks of a stack as one operation, or the first of them."""
 
     @staticmethod
-    def forward(ctx: Any, flat: Tensor | None, x: Tensor, stack: Stack) -> Tensor:  # noqa: ARG004
-        """Return (C, B, sizes[-1])."""
-        x = x.contiguous()  # rows that lie apart in memory would make its gradient thirty times slower
-        outputs = x.new_empty(stack.count, x.shape[0], stack.sizes[-1])
-        inputs_of_layers = [x]
-        for layers, y in zip(stack.layers, outputs, strict=True):
-            values = x
+    def forward(ctx: Any, flat: Tensor | None, x: Tensor, stack: Stack, count: int) -> Tensor:  # noqa: ARG004
+        """Return (count, B, sizes[-1])."""
+        x = x.detach().contiguous()  # rows that lie apart in memory would make its gradient thirty times slower
+        outputs = x.new_empty(count, x.shape[0], stack.sizes[-1])
+        hidden: list[list[Tensor]] = [[] for _ in range(count)]
+
+        def one(network: int) -> None:
+            values, layers = x, stack.layers[network]
             for weight, bias in layers[:-1]:
                 values = hidden_layer(values, weight, bias, stack.activation)
-                inputs_of_layers.append(values)
-            torch.addmm(layers[-1][1], values, layers[-1][0].t(), out=y)
+                hidden[network].append(values)
+            torch.addmm(layers[-1][1], values, layers[-1][0].t(), out=outputs[network])
+
+        together([partial(one, network) for network in range(count)], len(x) * len(stack.flat) / stack.count)
         ctx.stack = stack
-        ctx.save_for_backward(*inputs_of_layers)
+        ctx.save_for_backward(x, *(values for of_network in hidden for values in of_network))
         return outputs
 
     @staticmethod
     def backward(ctx: Any, d_outputs: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the parameters and of x."""
         x, *hidden_values = ctx.saved_tensors
-        needs_d_flat, needs_d_x, _ = ctx.needs_input_grad
+        needs_d_flat, needs_d_x = ctx.needs_input_grad[:2]
         stack: Stack = ctx.stack
         hidden = len(stack.sizes) - 2
         d_flat = torch.empty_like(stack.flat, requires_grad=False) if needs_d_flat else None
-        d_x: Tensor | None = None
-        for network, (layers, d_y) in enumerate(zip(stack.layers, d_outputs, strict=True)):
+        d_first: list[Tensor] = [x] * len(d_outputs)
+
+        def one(network: int) -> None:
+            layers, d_y = stack.layers[network], d_outputs[network]
             inputs = [x, *hidden_values[network * hidden : (network + 1) * hidden]]
             d_layers = cut(d_flat.chunk(stack.count)[network], stack.sizes) if d_flat is not None else []
             for number in range(hidden, -1, -1):
-                weight = layers[number][0]
+                passed: list[Tensor] = []
+                back = partial(pass_on, d_y, layers[number][0], inputs[number], stack.activation, passed)
+                tasks = [back] if number else []
                 if needs_d_flat:
-                    d_weight, d_bias = d_layers[number]
-                    torch.sum(d_y, 0, out=d_bias)
-                    multiply(d_y.t(), inputs[number], d_weight)
-                if number:
-                    d_y = linear(d_y, weight.t())
-                    if stack.activation == "relu":
-                        mask_inactive(d_y, inputs[number])
-                    else:
-                        torch.ops.aten.tanh_backward.grad_input(d_y, inputs[number], grad_input=d_y)
-                elif needs_d_x:
-                    d_x = linear(d_y, weight.t()) if d_x is None else d_x.addmm_(d_y, weight)
-        return d_flat, d_x, None
+                    tasks.append(partial(of_parameters, d_y, inputs[number], *d_layers[number]))
+                together(tasks, len(x) * layers[number][0].numel())  # of one network alone; of more, each has a thread
+                d_y = passed[0] if passed else d_y
+            d_first[network] = d_y
+
+        together([partial(one, network) for network in range(len(d_outputs))], len(x) * len(stack.flat) / stack.count)
+        d_x: Tensor | None = None
+        for layers, d_y in zip(stack.layers, d_first, strict=False):
+            if needs_d_x:  # one after the other: this sum has an order
+                weight = layers[0][0]
+                d_x = linear(d_y, weight.t()) if d_x is None else d_x.addmm_(d_y, weight)
+        return d_flat, d_x, None, None
+
+
+def of_parameters(d_y: Tensor, x: Tensor, d_weight: Tensor, d_bias: Tensor) -> None:
+    """Write a layer's gradients into their place."""
+    torch.sum(d_y, 0, out=d_bias)
+    multiply(d_y.t(), x, d_weight)
+
+
+def pass_on(d_y: Tensor, weight: Tensor, x: Tensor, activation: str, passed: list[Tensor]) -> None:
+    """Append the gradient of what the layer before gave, x, before its activation."""
+    d_x = linear(d_y, weight.t())
+    if activation == "relu":
+        mask_inactive(d_x, x)
+    else:
+        torch.ops.aten.tanh_backward.grad_input(d_x, x, grad_input=d_x)
+    passed.append(d_x)
 
 
 def mask_inactive(gradient: Tensor, values: Tensor) -> None:

@@ -57,8 +57,16 @@ def has_checkpoint(run: Path) -> bool:
     return bool(_checkpoints(run / FOLDER))
 
 
+def saved_iterations(run: Path) -> list[int]:
+    """Return the iterations after which the checkpoints in a run's folder were saved, the oldest first."""
+    return [int(place.name) for place in _checkpoints(run / FOLDER)]
+
+
 def load_checkpoint(
-    run: Path, options: dict[str, Any] | None = None, only: Callable[[State], State] = lambda state: state
+    run: Path,
+    options: dict[str, Any] | None = None,
+    only: Callable[[State], State] = lambda state: state,
+    iteration: int | None = None,
 ) -> tuple[int, State] | None:
     """Return a run's newest whole checkpoint, with its iteration; None where none was written yet. Needs no lock.
 
@@ -66,12 +74,15 @@ def load_checkpoint(
         run: its folder.
         options: of the run; where given, a checkpoint of a search with other options counts as damaged.
         only: state → the part of it to return; large arrays of other parts are not read.
+        iteration: after which it was saved, where it is not the newest that is wanted.
 
     Raises:
         DamagedFileError: there are checkpoints, all of them damaged.
     """
     store, problems = _array_store(run), []
     for checkpoint in reversed(_checkpoints(run / FOLDER)):
+        if iteration not in (None, int(checkpoint.name)):
+            continue
         try:
             state = load_state(checkpoint / "state")
             if options is not None:

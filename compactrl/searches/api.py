@@ -33,6 +33,7 @@ from compactrl.searches.resuming import (
 from compactrl.searches.search import Callback, OnIteration, Search
 from compactrl.searches.signatures import resume_keywords, search_keywords, with_keywords
 from compactrl.searches.stopping import RULES
+from compactrl.searches.studying import Studying
 from compactrl.searches.workers import begin_workers
 from compactrl.storage.files import write_json
 
@@ -225,7 +226,7 @@ def finish(
     try:
         # What overflows is reported otherwise: failed evaluations, NaN losses.
         with search.writer.resumable(), np.errstate(over="ignore", invalid="ignore"):
-            search.run(on_iteration, should_stop)
+            search.run(Studying(search, on_iteration), should_stop)
         run = Run(search.writer.path)
         if search.progress >= 1 and not search.learner.has_learned:
             raise CompactrlError(

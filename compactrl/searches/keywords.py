@@ -57,7 +57,7 @@ class SearchKeywords(TypedDict, total=False):
     ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0; 32 with
     --method hyperppo)"""
     threads: int | float | str | None
-    """Threads that step environments; 0 is every core. Changes no result. (default: 0)"""
+    """Threads that step environments and that networks learn on; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None
     """Ray workers that step environments in place of threads; 0 is none, or every CPU of the cluster with
     --ray-address. Changes no result. (default: 0)"""
@@ -223,16 +223,21 @@ class SearchKeywords(TypedDict, total=False):
     """Transitions in the replay buffer. (default: 1M)"""
     save_replay: bool | None
     """Save the replay buffer in checkpoints; without it a resumed search starts with an empty one. (default: on)"""
-    critic_hidden: int | Sequence[int] | str | None
-    """Widths of the critics' hidden layers. (default: 256,256; 64,64 with --method ppo; 128,128 with --method
-    hyperppo)"""
-    critic_learning_rate: float | None
-    """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg or hyperppo)"""
-    gamma: float | None
-    """Discount factor per step. (default: 0.99; 0.98 with --method ddpg)"""
+    critic: str | None
+    """Form of the critics: mlp, mlp-small, mlp-large, d2rl, resnet-features, res35, sa-hyper, as-hyper,
+    embedding-hyper. (default: mlp)"""
+    critic_size: Literal["paper", "small"] | None
+    """Size of other critics: paper, or small, about a sixteenth of the parameters of a hypernetwork. (default:
+    paper)"""
+    critic_init: Literal["paper", "bias-hyper"] | None
+    """First weights of critics that are hypernetworks: paper, or bias-hyper, with which all states begin with the
+    same network. (default: paper)"""
     critic_huber_delta: float | None
     """Huber loss of the critics: errors beyond this many times their mean size count linearly; 0 is the squared loss.
     (default: 0; 2 with --method ghp)"""
+    gradient_interval: int | float | str | None
+    """Environment steps between studies of the critics' action gradient, which are not counted as the search's;
+    `compactrl gradients` shows them. 0 is never. (default: 0)"""
     tau: float | None
     """Soft-update coefficient of the target networks (Polyak averaging). (default: 0.005)"""
     learning_starts: int | float | str | None
@@ -240,6 +245,13 @@ class SearchKeywords(TypedDict, total=False):
     hindsight: float | None
     """Hindsight experience replay: share of sampled transitions relabelled with a goal reached later; by default 0.8
     in environments with goals."""
+    critic_hidden: int | Sequence[int] | str | None
+    """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo; 128,128 with
+    --method hyperppo)"""
+    critic_learning_rate: float | None
+    """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg or hyperppo)"""
+    gamma: float | None
+    """Discount factor per step. (default: 0.99; 0.98 with --method ddpg)"""
     alpha: float | None
     """Entropy coefficient; the initial one with --automatic-alpha. (default: 0.2)"""
     automatic_alpha: bool | None
@@ -313,7 +325,7 @@ class ResumeKeywords(TypedDict, total=False):
     patience: float | None
     """Stop once the policy has not improved for this share of the budget, such as 0.2; 0 never. (default: 0)"""
     threads: int | float | str | None
-    """Threads that step environments; 0 is every core. Changes no result. (default: 0)"""
+    """Threads that step environments and that networks learn on; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None
     """Ray workers that step environments in place of threads; 0 is none, or every CPU of the cluster with
     --ray-address. Changes no result. (default: 0)"""

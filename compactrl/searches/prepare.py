@@ -26,13 +26,14 @@ from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS, Learner, LearnerContext
 from compactrl.learners.metabatch import MetaBatch
-from compactrl.machine.hardware import memory
+from compactrl.machine.hardware import cores, memory
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.settings import Settings, method_of, named_values, resolve
 from compactrl.methods.values import validated
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import START, TEACHER, Run
+from compactrl.searches.studies import Study, check
 from compactrl.searches.teaching import check_start, with_environment_of_teacher, with_network_of_start
 from compactrl.searches.transfer import check_designs, with_colorings
 
@@ -102,10 +103,13 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         steps=settings.search.steps,
         settle=settings.search.fine_tune_share,
         strategy=settings.strategy,
+        threads=settings.search.threads or cores(),
         resumed=folder is not None,
         teacher=policies.get(TEACHER),
         normalizer=policies[START].normalizer if START in policies else None,
     )
+    if getattr(settings.learner, "gradient_interval", 0):
+        check(Study(), setup.spec)
     try:
         learner = kind.load().build(context)
     except ValueError as error:

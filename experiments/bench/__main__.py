@@ -1,4 +1,4 @@
-"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults|compare|ghp|ppo`; see `--help`."""
+"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults|compare|ghp|critics|ppo`; see `--help`."""
 
 from __future__ import annotations
 
@@ -125,6 +125,20 @@ def ghp(
     from experiments.bench import ghp as bench
 
     bench.run(updates, rounds, threads or cores(), repeats, dense, out)
+
+
+@app.command()
+def critics(
+    updates: Annotated[int, typer.Option(min=8, help="Updates of a repetition.")] = 160,
+    threads: Annotated[int, typer.Option(min=2, help="Threads beside one.")] = 2,
+    repeats: Repeats = 5,
+    only: Annotated[list[str], typer.Option(help="Part of a system's name, may be repeated.")] = [],  # noqa: B006
+    out: Out = None,
+) -> None:
+    """Time of an update of every critic, on one thread and on several."""
+    from experiments.bench import critics as bench
+
+    bench.run(updates, threads, repeats, only, out)
 
 
 @app.command()

@@ -1,81 +1,85 @@
-"""Critics as plain networks of [observation | action | what is told of the policy]."""
+"""Critics as plain ReLU networks of [observation | action | what is told of the policy].
+
+First weights are Xavier uniform, biases zero, as of the policies. MLP-Small and MLP-Large are baselines of Keynan et
+al. 2021, appendix D.4: one hidden layer as wide as SA-Hyper's dynamic network, and two as large as the whole of it.
+"""
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
-import torch
 from torch import Tensor
 
 from compactrl.compressions.plain import Plain, PlainOptions
-from compactrl.networks.adam import Adam
+from compactrl.learners.critics.base import Form
+from compactrl.learners.critics.inputs import Inputs, all_inputs
 from compactrl.networks.perceptrons import Stack
 from compactrl.policies.skeleton import Skeleton
-from compactrl.types import State
+from compactrl.types import Floats
+
+SMALL_WIDTHS = {"paper": (256,), "small": (64,)}
+LARGE_WIDTHS = {"paper": (2900, 2900), "small": (720, 720)}
+"""As many parameters as SA-Hyper of the same size, within a twentieth."""
 
 
-class MlpCritics:
-    """C independent critics that learn together.
+class Mlp(Form):
+    """A plain network.
 
     Args:
-        inputs: I, numbers of an observation, an action, and what is told of the policy.
-        hidden: widths of the hidden layers.
-        count: C.
-        learning_rate: of Adam.
-        generator: draws the first weights (Xavier uniform, biases zero).
-        device: of their tensors.
+        inputs: what it sees.
+        hidden: widths of its hidden layers.
     """
 
-    def __init__(
-        self,
-        inputs: int,
-        hidden: tuple[int, ...],
-        count: int,
-        learning_rate: float,
-        generator: np.random.Generator,
-        device: torch.device,
-    ) -> None:
-        self.sizes, self.count = (inputs, *hidden, 1), count
-        plain = Plain(Skeleton.relu(self.sizes), PlainOptions(activation="relu", initialization="xavier"))
-        weights = np.concatenate([plain.initial(generator) for _ in range(count)])
-        self._weights = torch.as_tensor(weights, dtype=torch.float32, device=device).requires_grad_()
-        self._targets = self._weights.detach().clone()
-        self._learning = Stack(self._weights, self.sizes, count)
-        self._following = Stack(self._targets, self.sizes, count)
-        self._adam = Adam(self._weights, learning_rate)
+    def __init__(self, inputs: Inputs, hidden: tuple[int, ...]) -> None:
+        self.sizes = (inputs.total, *hidden, 1)
+        self._plain = Plain(Skeleton.relu(self.sizes), PlainOptions(activation="relu", initialization="xavier"))
 
-    def __call__(self, observation: Tensor, action: Tensor, told: Tensor, learn: bool = False) -> Tensor:
+    @classmethod
+    def of(cls, inputs: Inputs, options: Any) -> Self:
+        """Return the network with the hidden layers of `--critic-hidden`."""
+        return cls(inputs, options.critic_hidden)
+
+    @property
+    def num_parameters(self) -> int:
+        """P."""
+        return self._plain.num_parameters
+
+    def initial(self, generator: np.random.Generator) -> Floats:
+        """Draw the first parameters, (P,)."""
+        return self._plain.initial(generator)
+
+    def on(self, flat: Tensor, count: int) -> MlpTwins:
+        """Return C networks on a vector (C · P,)."""
+        return MlpTwins(Stack(flat, self.sizes, count))
+
+
+class SmallMlp(Mlp):
+    """One hidden layer, as the dynamic network of SA-Hyper has."""
+
+    @classmethod
+    def of(cls, inputs: Inputs, options: Any) -> Self:
+        """Return the network of this size."""
+        return cls(inputs, SMALL_WIDTHS[options.critic_size])
+
+
+class LargeMlp(Mlp):
+    """Two hidden layers, with as many parameters as SA-Hyper."""
+
+    @classmethod
+    def of(cls, inputs: Inputs, options: Any) -> Self:
+        """Return the network of this size."""
+        return cls(inputs, LARGE_WIDTHS[options.critic_size])
+
+
+class MlpTwins:
+    """C plain networks, as one operation."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def __call__(
+        self, observation: Tensor, action: Tensor, told: Tensor, learn: bool, only: int | None = None
+    ) -> Tensor:
         """Return the values (C, n · B); see `Critics`."""
-        return self._learning(_rows(observation, action, told), learn)[..., 0]
-
-    def targets(self, observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
-        """Return the targets' values (C, n · B)."""
-        return self._following(_rows(observation, action, told), learn=False)[..., 0]
-
-    def descend(self, loss: Tensor) -> None:
-        """Take a step of Adam down a loss."""
-        (gradient,) = torch.autograd.grad(loss, self._weights)
-        self._adam.step(gradient)
-
-    def follow(self, rate: float) -> None:
-        """Move the targets by this share of the way to the critics."""
-        self._targets.lerp_(self._weights.detach(), rate)
-
-    def state_dict(self) -> State:
-        """Everything needed to continue bit for bit."""
-        return {
-            "weights": self._weights.detach().cpu().numpy().copy(),
-            "targets": self._targets.cpu().numpy().copy(),
-            "adam": self._adam.state_dict(),
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        """Restore what `state_dict` returned."""
-        self._weights.detach().copy_(torch.as_tensor(state["weights"]))
-        self._targets.copy_(torch.as_tensor(state["targets"]))
-        self._adam.load_state_dict(state["adam"])
-
-
-def _rows(observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
-    """Return the networks' input, (n · B, O + A + F)."""
-    told_rows = told[:, None].expand(-1, observation.shape[1], -1)
-    return torch.cat([observation, action, told_rows], -1).flatten(0, 1)
+        return self._stack(all_inputs(observation, action, told), learn, only)[..., 0]

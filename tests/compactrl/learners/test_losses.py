@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from compactrl.learners import losses
-from compactrl.learners.critics.mlp import MlpCritics
+from compactrl.learners.critics.base import FlatCritics
+from compactrl.learners.critics.inputs import Inputs
+from compactrl.learners.critics.mlp import Mlp
 from compactrl.networks.adam import Adam
 
 
@@ -68,7 +70,7 @@ def test_adam_is_torchs(decay):
 
 
 def test_critics_fit_and_their_targets_follow():
-    critics = MlpCritics(2, (32,), 2, 1e-2, np.random.default_rng(0), torch.device("cpu"))
+    critics = FlatCritics(Mlp(Inputs(1, 1), (32,)), 2, 1e-2, np.random.default_rng(0), torch.device("cpu"))
     drawn = torch.rand(1, 256, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
     asked = drawn[..., :1], drawn[..., 1:], torch.zeros(1, 0)
     target = (asked[0] * asked[1]).flatten()

@@ -7,7 +7,7 @@ import torch
 from compactrl.buffers import Experience
 from compactrl.envs.registry import describe
 from compactrl.evaluation.local import LocalEvaluator
-from compactrl.learners.critics.mlp import _rows as critic_rows
+from compactrl.learners.critics.inputs import all_inputs
 from compactrl.learners.gradient import Means
 from compactrl.searches.api import search
 from compactrl.searches.prepare import prepare
@@ -52,8 +52,12 @@ def test_critics_value_what_an_architecture_gets_where_they_are_told_which(optio
     description, network = learner._told(DESIGNS), learner.trained.network(learner._theta.detach(), DESIGNS)
     with torch.no_grad():
         values = learner.critics(batch.observation, batch.action, description)[0].view(4, ROWS)
-        following = learner._next_value(network, description, batch.next_observation, noise[0]).view(4, ROWS)
-        policies = learner._improve(network, description, batch.observation, noise[1], Means()).values
+        following = learner._next_value(
+            network(batch.next_observation), description, batch.next_observation, noise[0]
+        ).view(4, ROWS)
+        policies = learner._improve(
+            network(batch.observation), description, batch.observation, noise[1], Means()
+        ).values
     np.testing.assert_allclose(values.mean(1), REWARDS if told else [0.5] * 4, atol=0.15)
     for asked in (following, policies):
         assert (np.argsort(asked.mean(1).numpy()).tolist() == np.argsort(REWARDS).tolist()) == told
@@ -120,7 +124,7 @@ def test_anchors_are_part_of_every_meta_batch(share, count):
 def test_critics_see_observation_action_and_architecture():
     learner = learner_of()
     batch = last_steps(learner)
-    rows = critic_rows(batch.observation, batch.action, learner._told(DESIGNS)).view(4, ROWS, -1)
+    rows = all_inputs(batch.observation, batch.action, learner._told(DESIGNS)).view(4, ROWS, -1)
     seen = learner.trained.sizes[0] + learner.actions
     torch.testing.assert_close(rows[..., :seen], torch.cat([batch.observation, batch.action], -1))
     expected = torch.as_tensor(learner.batch.told(DESIGNS), dtype=torch.float32)
