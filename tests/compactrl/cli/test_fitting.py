@@ -91,7 +91,7 @@ def test_a_fit_that_is_stopped_ships_the_best_so_far_and_goes_on(call, monkeypat
         (("fit", "CartPole-v1", "--max-bytes", "99", "--env-options", "{"), "--env-options {: not a JSON object"),
         (("fit", "CartPole-v1", "--max-byte", "99"), "unknown option --max-byte. Did you mean '--max-bytes'?"),
         (("zoo", "nothing-like-it"), "no policy that ships has 'nothing-like-it' in its name"),
-        (("evaluate", "zoo:CartPol-v1/64B"), "Did you mean 'zoo:CartPole-v1/64B'?"),
+        (("evaluate", "zoo:CartPol-v1/64B"), "Did you mean 'zoo:CartPole-v1/64B'"),
     ],
     ids=" ".join,
 )
