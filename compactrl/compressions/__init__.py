@@ -10,7 +10,8 @@ from compactrl.compressions.hypernet import Hypernet, HypernetOptions
 from compactrl.compressions.latent import Latent
 from compactrl.compressions.masked import Masked, MaskedOptions
 from compactrl.compressions.plain import Plain
-from compactrl.compressions.shared import LatentOptions, Shared, SharedOptions
+from compactrl.compressions.shared import Shared
+from compactrl.compressions.shared_options import LatentOptions, SharedOptions
 from compactrl.compressions.toeplitz import Toeplitz
 
 COMPRESSIONS: dict[str, type[Compression]] = {

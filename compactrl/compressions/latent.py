@@ -9,7 +9,8 @@ paper's.
 from __future__ import annotations
 
 from compactrl.compressions.base import AnyOptions
-from compactrl.compressions.shared import LatentOptions, Shared
+from compactrl.compressions.shared import Shared
+from compactrl.compressions.shared_options import LatentOptions
 from compactrl.policies.skeleton import Skeleton
 
 

@@ -24,20 +24,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Field
 
 from compactrl.compressions.base import START, AnyOptions, Compact, Compression
-from compactrl.compressions.chromatic import ChromaticOptions, check_partitions
 from compactrl.compressions.clusters import centers, nearest
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather, gather, like
 from compactrl.compressions.levels import Levels
+from compactrl.compressions.shared_options import LatentOptions, SharedOptions, check_groups, completed
 from compactrl.compressions.trainable import layers_function
 from compactrl.policies.skeleton import Skeleton, edges_and_biases
-from compactrl.policies.zoo import absolute
 from compactrl.types import Design, Designs, Floats, Integers, Layers, Size
 from controllers.base import Space
 
@@ -53,33 +51,6 @@ START_BIAS = 0.1
 """Largest of the first biases where they share trained values: equal ones would have no clusters."""
 USUAL_LENGTH = 2.25
 """Of the vector of a strategy's standard deviations (PGPE's `radius`)."""
-
-
-class LatentOptions(ChromaticOptions):
-    """Options of latent colourings."""
-
-    palette_spread: float = Field(
-        default=0.0,
-        ge=0,
-        allow_inf_nan=False,
-        description="Outermost level of the palette of weights, in standard deviations of the latent numbers; 0 "
-        "follows from the number of colours (1.2 for 3, 2.5 for 17).",
-    )
-
-
-class SharedOptions(LatentOptions):
-    """Options of shared weights on any skeleton."""
-
-    start_from: Annotated[str, BeforeValidator(absolute)] = Field(
-        "", description="Run to begin from: its weights are clustered; its network and its normaliser are taken."
-    )
-    palette_per_layer: bool = Field(False, description="Give each layer --partitions weights of its own.")
-    bias_partitions: int = Field(0, ge=0, description="Distinct biases that the units share; 0: each has its own.")
-    activation: Literal["tanh", "relu"] = Field("tanh", description="Of the hidden layers: tanh or relu.")
-    output_bias: bool = Field(False, description="Give the output layer biases, as gradient methods do.")
-    train_palette: bool = Field(
-        False, description="Train the shared values beside the choice of each edge, as gradient methods do by default."
-    )
 
 
 @dataclass(frozen=True)
@@ -112,8 +83,8 @@ class Shared(Gather):
 
     def __init__(self, skeleton: Skeleton, options: LatentOptions) -> None:
         super().__init__(skeleton, options)
-        self._chosen = _completed(options)
-        _check_partitions(self._chosen, skeleton)
+        self._chosen = completed(options)
+        check_groups(self._chosen, skeleton)
         self.groups = self._grouped()
         self.num_latents = self.groups[-1].end
         self.num_weights = sum(group.count for group in self._edge_groups)
@@ -128,7 +99,7 @@ class Shared(Gather):
     @classmethod
     def skeleton_of(cls, sizes: tuple[int, ...], options: AnyOptions | None = None) -> Skeleton:
         """Return the skeleton of these sizes, with the activation and the output's biases that the options ask for."""
-        chosen = _completed(options)
+        chosen = completed(options)
         plain = Skeleton.tanh(sizes)
         return Skeleton(plain.sizes, chosen.activation, (*plain.biased[:-1], chosen.output_bias))
 
@@ -334,24 +305,6 @@ class Shared(Gather):
             bias_index=design[self.num_edges :] if shared else None,
             num_bias_values=self.num_bias_values if shared else None,
             choices=self._chosen.partitions,
-        )
-
-
-def _completed(options: AnyOptions | None) -> SharedOptions:
-    """Return options with defaults for those that a latent colouring does not have."""
-    if isinstance(options, SharedOptions):
-        return options
-    return SharedOptions.model_validate({} if options is None else options.model_dump())
-
-
-def _check_partitions(options: SharedOptions, skeleton: Skeleton) -> None:
-    """Raise ValueError where there are more weights than edges to share them."""
-    check_partitions(options.partitions, skeleton.num_edges)
-    smallest = min(outputs * inputs for outputs, inputs in skeleton.shapes)
-    if options.palette_per_layer and options.partitions > smallest:
-        raise ValueError(
-            f"--partitions {options.partitions}: expected between 1 and the number of edges of the smallest layer, "
-            f"{smallest}, which gets weights of its own"
         )
 
 
