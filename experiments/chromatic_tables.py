@@ -25,8 +25,8 @@ from compactrl.reports.words import number
 from compactrl.runs.run import Run
 from compactrl.storage.files import write_atomically, write_json
 from compactrl.versions import versions
+from experiments.markdown import markdown
 from experiments.searching import finished_run
-from experiments.tables import markdown
 
 RESULTS = Path(__file__).parent / "results" / "chromatic-tables"
 FULL_STEPS = 20_000_000

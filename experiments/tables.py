@@ -14,8 +14,11 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.critics import LABELS as CRITICS
-from experiments.critics import last_cosine
+from experiments.critics_table import critics_table
+from experiments.fit_table import fit_table
+from experiments.hypernets_table import hypernets_table
+from experiments.markdown import markdown
+from experiments.on_policy_table import on_policy_table
 from experiments.returns import results_path
 
 RESULTS = Path(__file__).parent / "results"
@@ -87,12 +90,6 @@ def returns_table(names: Sequence[str], steps: int) -> str:
     return markdown(headings, rows(names, steps))
 
 
-def markdown(headings: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in body)])
-
-
 def _range(values: Sequence[int]) -> str:
     return f"{values[0]}" if len(values) == 1 else f"{values[0]} – {values[-1]}"
 
@@ -161,66 +158,6 @@ def _ghp(content: dict[str, Any]) -> list[list[str]]:
         rate = mujoco["compactrl"]["median_steps_per_second"]
         rows.append([what.format("mujoco"), f"{mujoco['share_of_limit']:.2f} ({rate / 1000:.1f} k steps/s)"])
     return rows
-
-
-HYPERNET_LABELS = {
-    "ghp": "`ghp`",
-    "ghp-not-told": "`ghp --no-tell-critics`",
-    "ghp-no-anchor": "`ghp --anchor-share 0`",
-    "ghp-constant-rate": "`ghp --actor-final-rate-share 1`",
-    "ghp-squared": "`ghp --weight-averaging 0 --critic-huber-delta 0`",
-    "ghp-uniform": "`ghp --sampling uniform`",
-    "ghp-pointer": "`ghp --sampling pointer`",
-    "ghp-raw": "`ghp --width-features raw`",
-    "ghp-dense": "`ghp --decoder dense`",
-    "ghp-paper": "`ghp --preset paper`",
-    "ghp-64": "`ghp --widths 4,8,16,32,64`",
-    "ghp-64-dense": "`ghp --widths 4,8,16,32,64 --decoder dense --actor-learning-rate 0.001`",
-    "ghp-64-dense-slow": "`ghp --widths 4,8,16,32,64 --decoder dense --actor-learning-rate 0.0003`",
-    "sac": "`sac`, [256, 256]",
-    "sac-64-4-4-32": "`sac`, [64, 4, 4, 32]",
-    "sac-16-8-32-8": "`sac`, [16, 8, 32, 8]",
-    "distill-64-4-4-32": "`distill` of that `sac`, [64, 4, 4, 32]",
-    "reach-ghp": "FetchReach-v4: `ghp`",
-    "reach-ghp-squared": "FetchReach-v4: `ghp --weight-averaging 0 --critic-huber-delta 0`",
-    "reach-ddpg": "FetchReach-v4: `ddpg`, [256, 256]",
-}
-
-
-def _return(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}"
-
-
-def hypernets_table() -> str:
-    """Return the Markdown table of graph hyper policies and what they are compared with."""
-    body, near = [], "90% of the maximum"
-    for name, label in HYPERNET_LABELS.items():
-        for path in sorted((RESULTS / "hypernets").glob(f"{name}-*M.json")):
-            steps = path.stem.removeprefix(f"{name}-")
-            if "-" in steps:
-                continue  # of a setting whose name only begins alike
-            for row in json.loads(path.read_text())["seeds"]:
-                brief = row.get("architectures", {})
-                chosen = brief.get("fresh", brief.get("chosen", {}))
-                cells = [
-                    f"{_return(best['return_mean'])} ({best['parameters']:,})" if best else "–"
-                    for best in (chosen.get("max"), chosen.get(near) or brief.get("chosen", {}).get(near))
-                ]
-                quartiles, share = brief.get("return_quartiles"), brief.get("success_share")
-                cells.append(", ".join(map(_return, quartiles)) if quartiles else "–")
-                cells.append("–" if share is None else f"{100 * share:.1f} %")
-                ships = f"{_return(row['return_mean'])} ± {_return(row['return_std'])}"
-                body.append([label, f"{steps}, seed {row['seed']}", ships, *cells])
-    headings = (
-        "",
-        "steps",
-        "return of what ships",
-        "best of all (parameters)",
-        "smallest with 90 % of it",
-        "quartiles of all",
-        "success ≥ 0.95",
-    )
-    return markdown(headings, body) if body else "No results yet: `python -m experiments.hypernets`."
 
 
 def speed_table() -> str:
@@ -318,61 +255,6 @@ def export_table() -> str:
     return markdown(headings, body)
 
 
-def fit_table() -> str:
-    """Return the Markdown table of fits: what ships of each budget."""
-    body = []
-    for path in sorted((RESULTS / "fit").glob("*.json")):
-        content = json.loads(path.read_text())
-        budgets: dict[int, list[dict[str, Any]]] = {}
-        for seed in content["seeds"]:
-            for row in seed.get("shipped", []):
-                budgets.setdefault(row["max_bytes"], []).append({**row, "seed": seed["seed"]})
-        options = content["options"]
-        for most, rows_of_budget in sorted(budgets.items()):
-            each = ", ".join(
-                f"{row['seed']}: {row['return_mean']:.0f} in {row['bytes']} B, `{row['candidate']}`"
-                for row in rows_of_budget
-            )
-            median = statistics.median(row["return_mean"] for row in rows_of_budget)
-            body.append([options["env"], options["time"], f"{most:,}", f"**{median:.0f}**", each])
-    if not body:
-        return "No results yet: `python -m experiments.fit`."
-    return markdown(("", "time in all", "bytes at most", "median return", "of each seed, and what ships"), body)
-
-
-def critics_table() -> str:
-    """Return the Markdown table of critics on Walker2d, and how SA-Hyper differs from the others."""
-    path = RESULTS / "critics.json"
-    if not path.exists():
-        return "No results yet: `python -m experiments.critics`."
-    content, body = json.loads(path.read_text()), []
-    for name, seeds in content["settings"].items():
-        found = content["comparisons"].get(name, {})
-        cosines = [value for row in seeds if (value := last_cosine(row)) == value]
-        gain = found.get("return_best")
-        low, high = gain["effect_size_interval"] if gain else (0.0, 0.0)
-        body.append(
-            [
-                CRITICS[name],
-                f"{len(seeds)}",
-                _spread([row["return_mean"] for row in seeds]),
-                _spread([row["return_best"] for row in seeds]),
-                f"{statistics.mean(cosines):.2f}" if cosines else "–",
-                f"{gain['effect_size']:.1f} ({low:.1f} to {high:.1f}), {gain['verdict'].split(':')[0]}"
-                if gain
-                else "–",
-            ]
-        )
-    steps = content["steps"]
-    headings = ("critic", "seeds", f"return after {steps:,} steps", "best evaluation", "cosine", "d of SA-Hyper, claim")
-    return markdown(headings, body)
-
-
-def _spread(values: Sequence[float]) -> str:
-    deviation = f" ± {statistics.stdev(values):.0f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.0f}{deviation}"
-
-
 TABLES: dict[str, Callable[[], str]] = {
     "critics": critics_table,
     "fit": fit_table,
@@ -380,6 +262,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "methods": lambda: returns_table(CHEETAH, 5_000_000),
     "robots": lambda: returns_table(ROBOTS, 5_000_000),
     "hypernets": hypernets_table,
+    "on-policy": on_policy_table,
     "speed": speed_table,
     "scaling": scaling_table,
     "export": export_table,

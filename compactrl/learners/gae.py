@@ -50,7 +50,7 @@ def advantages(
         >>> one = np.ones((3, 1))
         >>> on = np.array([[True], [True], [False]])
         >>> advantages(one, 0 * one, 2 * one, ~on, on, 0.5, 1.0).ravel()
-        array([2.75, 2.5 , 1.  ])
+        array([3.25, 2.5 , 1.  ])
     """
     delta = reward + gamma * np.where(terminated, 0.0, following) - value
     carried = gamma * gae_lambda * goes_on

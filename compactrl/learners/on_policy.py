@@ -21,12 +21,11 @@ Departures from the HyperPPO paper and its public code:
    are not; the public code bootstraps both.
 2. Advantages are normalised per architecture and iteration, not over a minibatch of all architectures.
 3. The value function is told widths and depth as numbers in -1 … 1, not the widths themselves.
-4. What acts goes through a tanh to the bounds of actions, in training as on the robot.
+4. What acts goes through a tanh to the bounds of actions, in training as on the robot. Beyond them nothing tells a mean
+   from a larger one, and layers of a deep network grow together: `--bounds-coef` keeps means within reach.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -43,7 +42,8 @@ from compactrl.learners.gradient import GradientLearner, Means, check
 from compactrl.learners.metabatch import MetaBatch
 from compactrl.learners.moments import RunningMoments
 from compactrl.learners.options import PpoOptions
-from compactrl.learners.ppo import clip_to_norm, surrogate, value_loss
+from compactrl.learners.ppo import bounds_slope, clip_to_norm, surrogate, value_loss
+from compactrl.learners.samples import Samples, Shuffled, dealt, normalized
 from compactrl.networks.adam import Adam
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.networks.pullback import Pullback
@@ -56,39 +56,6 @@ MOST_DEVIATIONS = 1 << 24
 """Numbers in a table of a vector for each architecture."""
 FASTER, SLOWER, LEAST_RATE, LARGEST_RATE = 1.5, 1 / 1.5, 0.01, 10.0
 """How a rate that adapts is changed, and within which multiples of what was given."""
-
-
-class Samples(NamedTuple):
-    """An iteration's transitions by architecture, S of each of n; a batch of them has B."""
-
-    rows: Tensor
-    """(n, S, O + F) normalised observation, and what is told of the architecture."""
-    latent: Tensor
-    """(n, S, A) what was drawn."""
-    behaviour: Tensor
-    """(n, S) the log probability of having drawn it."""
-    advantage: Tensor
-    """(n, S) normalised; 0 of steps that failed."""
-    target: Tensor
-    """(n, S) what the value should be."""
-    value: Tensor
-    """(n, S) it was before the updates."""
-    weight: Tensor
-    """(n, S) 0 of steps that failed, else 1."""
-
-
-class Shuffled:
-    """An iteration's transitions beside each other, so that a batch is one operation."""
-
-    def __init__(self, samples: Samples) -> None:
-        self._widths = [samples.rows.shape[-1], samples.latent.shape[-1], 1, 1, 1, 1, 1]
-        columns = (part if part.dim() == 3 else part[..., None] for part in samples)
-        self._packed = torch.cat(list(columns), dim=-1)
-
-    def at(self, places: Tensor) -> Samples:
-        """Return those at B of S places, the same of every architecture."""
-        rows, latent, *numbers = self._packed.index_select(1, places).split_with_sizes(self._widths, -1)
-        return Samples(rows, latent, *(part[..., 0] for part in numbers))
 
 
 class OnPolicyLearner(GradientLearner):
@@ -129,8 +96,7 @@ class OnPolicyLearner(GradientLearner):
 
     def _begin(self, compression: Compression, batch: MetaBatch, theta: Floats) -> None:
         super()._begin(compression, batch, theta)
-        options = self.options
-        self._adam = Adam(self._theta, options.actor_learning_rate, options.weight_decay, EPSILON, options.adam_beta2)
+        self._adam = Adam(self._theta, self.options.actor_learning_rate, self.options.weight_decay, EPSILON)
 
     @property
     def num_steps(self) -> int:
@@ -203,15 +169,14 @@ class OnPolicyLearner(GradientLearner):
         )
         target, weight = value + advantage, valid.astype(float)
 
-        def by_architecture(array: Floats) -> Floats:  # (T, L, …) → (n, S, …)
-            parts = array.reshape(len(array), self.lanes // n, n, *array.shape[2:])
-            return np.moveaxis(parts, 2, 0).reshape(n, -1, *array.shape[2:])
+        def by_architecture(array: Floats) -> Floats:
+            return dealt(array, n)
 
         counts = np.maximum(by_architecture(weight).sum(axis=1), 1.0)
         scaled = self._scale.scale if options.normalize_returns else 1.0
         worth = by_architecture(target * weight).sum(axis=1) / counts * scaled
         self._design_values = worth[len(self.batch.anchors) :]
-        normalized_advantage = _normalized(by_architecture(advantage), by_architecture(weight))
+        normalized_advantage = normalized(by_architecture(advantage), by_architecture(weight))
         latent = self.distribution.latent(np.where(valid[..., None], transitions.action, 0.0))
         shaped_rows, shaped_latent, *numbers = (
             self._tensor(by_architecture(part).astype(np.float32)) for part in (rows, latent, target, value, weight)
@@ -275,6 +240,9 @@ class OnPolicyLearner(GradientLearner):
         if options.ent_coef:
             more, d_more = acting.entropy(outputs)[1](batch.weight * (-options.ent_coef / batch.weight.numel()))
             d_outputs, d_log_std = d_outputs + more, None if d_more is None or d_log_std is None else d_log_std + d_more
+        if options.bounds_coef and not self._discrete:
+            count = outputs.shape[0] * outputs.shape[1]
+            d_outputs[..., : self.actions] += bounds_slope(outputs[..., : self.actions], options.bounds_coef / count)
         self._step(clip_to_norm(policies.gradient(d_outputs), options.max_grad_norm))
         if d_log_std is not None:
             self._deviations.step(d_log_std, self._adam.rate)
@@ -353,14 +321,6 @@ class OnPolicyLearner(GradientLearner):
         self._deviations.load_state_dict(state["deviations"])
         self._scale.load_state_dict(state["scale"])
         self._adapted, self._updates = float(state["adapted"]), int(state["updates"])
-
-
-def _normalized(advantage: Floats, weight: Floats) -> Floats:
-    """Return advantages (n, S) with mean 0 and standard deviation 1 in each row, over samples of weight 1; else 0."""
-    counts = np.maximum(weight.sum(axis=1, keepdims=True), 1.0)
-    centered = (advantage - (advantage * weight).sum(axis=1, keepdims=True) / counts) * weight
-    deviation = np.sqrt(np.square(centered).sum(axis=1, keepdims=True) / counts)
-    return np.asarray(centered / (deviation + 1e-8))
 
 
 def check_on_policy(context: LearnerContext) -> None:

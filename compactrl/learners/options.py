@@ -187,7 +187,10 @@ class PpoOptions(GradientOptions):
         "budget; 1 is none. A larger budget on resume raises it again.",
     )
     n_steps: int = Field(128, ge=1, description="Environment steps in every lane per iteration.")
-    n_epochs: int = Field(10, ge=1, description="How often the updates of an iteration go through its transitions.")
+    batch_size: int = Field(
+        128, ge=1, description="Transitions per update; split among the architectures that learn together."
+    )
+    n_epochs: int = Field(5, ge=1, description="How often the updates of an iteration go through its transitions.")
     gamma: float = Field(0.99, ge=0, lt=1, description="Discount factor per step.")
     gae_lambda: float = Field(0.95, ge=0, le=1, description="Lambda of generalised advantage estimation.")
     clip_range: float = Field(0.2, gt=0, lt=1, description="How far from 1 the ratio of probabilities is clipped.")
@@ -195,15 +198,13 @@ class PpoOptions(GradientOptions):
         0.0, ge=0, description="How far from its value before the iteration a value is clipped; 0 is no clip."
     )
     ent_coef: float = Field(0.0, ge=0, description="Weight of the entropy in the policy's loss.")
+    bounds_coef: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of a penalty on means beyond ±3, where a tanh has all but reached the bounds of actions.",
+    )
     max_grad_norm: float = Field(
         0.5, ge=0, description="Largest norm of the policy's gradient, and of the value function's; 0 is no limit."
-    )
-    adam_beta2: float = Field(
-        0.999,
-        ge=0,
-        lt=1,
-        description="Share of Adam's mean of squared gradients of the policy that stays; lower ones keep steps small "
-        "where gradients are rare.",
     )
     target_kl: float = Field(
         0.0,

@@ -3,6 +3,7 @@
 Schulman et al., "Proximal policy optimization algorithms" (2017), equation 7, with ratio r = p(a) / p_old(a):
 
     policy: -mean min(r A, clip(r, 1 - e, 1 + e) A)
+    bounds: weight · mean Σ max(|mean of an action| - 3, 0)², which is ours
     value:  mean 1/2 max((V - R)², (V_old + clip(V - V_old, -c, c) - R)²),  or mean 1/2 (V - R)² without a clip
 
 The gradients are with respect to log p(a) and V: what comes before them is autograd's. Worked numbers, and autograd's
@@ -16,6 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+FARTHEST = 3.0
+"""Means beyond are penalised: tanh(3) is 0.995."""
 LARGEST = 20.0
 """Of the logarithm of a ratio: beyond, it is as good as infinite, and a sum with it would be."""
 
@@ -63,6 +66,11 @@ def value_loss(value: Tensor, target: Tensor, before: Tensor, weight: Tensor, cl
         return loss.mean() / 2, error / error.numel()
     clipped = ((before + (value - before).clamp(-clip, clip) - target) * weight).square()
     return torch.maximum(loss, clipped).mean() / 2, error * (loss >= clipped) / error.numel()
+
+
+def bounds_slope(mean: Tensor, weight: float) -> Tensor:
+    """Return the slope of weight · Σ max(|mean| - 3, 0)² with respect to means, of any shape."""
+    return (mean - mean.clamp(-FARTHEST, FARTHEST)).mul_(2 * weight)
 
 
 def clip_to_norm(gradient: Tensor, largest: float) -> Tensor:

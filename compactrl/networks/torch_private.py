@@ -44,7 +44,6 @@ def adam_step(
     rate: float,
     decay: float,
     epsilon: float = 1e-8,
-    beta2: float = 0.999,
 ) -> None:
     """Take a step of Adam on a vector (P,), in place; moments are changed in place, too.
 
@@ -57,15 +56,14 @@ def adam_step(
         rate: of learning.
         decay: of the vector, added to the gradient.
         epsilon: added to the root of the mean square.
-        beta2: share of the mean of squares that stays.
     """
     fused = getattr(torch, "_fused_adam_", None)
     if fused is None:
-        _plain_adam_step(vector, gradient, first, second, steps, rate, decay, epsilon, beta2)
+        _plain_adam_step(vector, gradient, first, second, steps, rate, decay, epsilon)
         return
     fused(
         [vector], [gradient], [first], [second], [], [steps],
-        lr=rate, beta1=0.9, beta2=beta2, weight_decay=decay, eps=epsilon, amsgrad=False, maximize=False,
+        lr=rate, beta1=0.9, beta2=0.999, weight_decay=decay, eps=epsilon, amsgrad=False, maximize=False,
     )  # fmt: skip
 
 
@@ -78,11 +76,10 @@ def _plain_adam_step(
     rate: float,
     decay: float,
     epsilon: float = 1e-8,
-    beta2: float = 0.999,
 ) -> None:
     """Take the same step by public operations: the same numbers but for rounding, and several times slower."""
     gradient = gradient + decay * vector
     first.lerp_(gradient, 0.1)
-    second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-    deviation = (second / (1 - beta2**steps)).sqrt_().add_(epsilon)
+    second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+    deviation = (second / (1 - 0.999**steps)).sqrt_().add_(epsilon)
     vector.sub_(rate / (1 - 0.9**steps) * first / deviation)

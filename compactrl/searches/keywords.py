@@ -211,8 +211,8 @@ class SearchKeywords(TypedDict, total=False):
     weight_decay: float | None
     """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     batch_size: int | float | str | None
-    """Transitions per update; split among the architectures that learn together. (default: 256; 512 with --method
-    hyperppo)"""
+    """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method
+    ppo; 512 with --method hyperppo)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     updates_per_step: float | None
@@ -280,7 +280,7 @@ class SearchKeywords(TypedDict, total=False):
     n_steps: int | float | str | None
     """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo)"""
     n_epochs: int | float | str | None
-    """How often the updates of an iteration go through its transitions. (default: 10; 4 with --method hyperppo)"""
+    """How often the updates of an iteration go through its transitions. (default: 5; 4 with --method hyperppo)"""
     gae_lambda: float | None
     """Lambda of generalised advantage estimation. (default: 0.95)"""
     clip_range: float | None
@@ -289,11 +289,11 @@ class SearchKeywords(TypedDict, total=False):
     """How far from its value before the iteration a value is clipped; 0 is no clip. (default: 0)"""
     ent_coef: float | None
     """Weight of the entropy in the policy's loss. (default: 0)"""
+    bounds_coef: float | None
+    """Weight of a penalty on means beyond ±3, where a tanh has all but reached the bounds of actions. (default: 0;
+    0.1 with --method hyperppo)"""
     max_grad_norm: float | None
     """Largest norm of the policy's gradient, and of the value function's; 0 is no limit. (default: 0.5)"""
-    adam_beta2: float | None
-    """Share of Adam's mean of squared gradients of the policy that stays; lower ones keep steps small where gradients
-    are rare. (default: 0.999)"""
     target_kl: float | None
     """KL divergence from the policy that acted, at which an iteration's updates end, or for which the learning rate
     adapts; 0 is none. (default: 0)"""

@@ -20,7 +20,7 @@ from compactrl.searches.prepare import prepare
 
 PPO = {
     "method": "ppo", "env": "compactrl/Target-v0", "hidden": (6,), "critic_hidden": (5,), "num_envs": 4, "n_steps": 30,
-    "n_epochs": 3, "batch_size": 120, "seed": 1, "threads": 1,
+    "n_epochs": 3, "batch_size": 120, "log_std_init": 0.0, "seed": 1, "threads": 1,
 }  # fmt: skip
 HYPER = {
     "method": "hyperppo", "env": "compactrl/Target-v0", "widths": "4,8", "max_layers": 2, "rank": 4, "graph_size": 8,
@@ -75,7 +75,7 @@ def mlp(flat, sizes, x):
     return x @ weight.t() + bias
 
 
-ALL = {"ent_coef": 0.1, "clip_range_vf": 0.05, "clip_range": 0.1}
+ALL = {"ent_coef": 0.1, "bounds_coef": 5.0, "clip_range_vf": 0.05, "clip_range": 0.1}
 
 
 @pytest.mark.parametrize("more", [{}, ALL], ids=["plain", "all"])
@@ -123,6 +123,8 @@ def test_an_iteration_is_that_of_a_naive_ppo(more):
     for _ in range(3):
         ratio = (log_probability() - behaviour).exp()
         loss = -torch.min(ratio * scaled, ratio.clip(1 - clip, 1 + clip) * scaled).mean() - entropy * log_std.sum()
+        beyond = torch.relu(mlp(actor, sizes, observation).abs() - 3).square().sum(-1).mean()
+        loss = loss + options.get("bounds_coef", 0) * beyond
         found = mlp(critic, values, observation)[..., 0]
         errors = (found - target) ** 2
         if clip_value:

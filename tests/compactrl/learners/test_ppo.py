@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from compactrl.learners.ppo import clip_to_norm, surrogate, value_loss
+from compactrl.learners.ppo import bounds_slope, clip_to_norm, surrogate, value_loss
 
 
 def normal(*shape, seed=0):
@@ -77,3 +77,11 @@ def test_gradients_are_clipped_as_torch_does(largest):
         torch.nn.utils.clip_grad_norm_([vector], largest)
         expected = vector.grad
     torch.testing.assert_close(clip_to_norm(normal(30).float(), largest), expected)
+
+
+def test_means_out_of_reach_are_drawn_back_with_the_slope_of_autograd():
+    mean = (5 * normal(2, 30, 3)).requires_grad_()
+    loss = 0.1 * torch.relu(mean.abs() - 3).square().sum()
+    slope = bounds_slope(mean.detach(), 0.1)
+    torch.testing.assert_close(slope, torch.autograd.grad(loss, mean)[0])
+    assert (slope[mean.abs() < 3] == 0).all()
