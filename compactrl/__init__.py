@@ -1,5 +1,7 @@
 """compactrl finds the smallest neural policy that still controls a robot.
 
+    found = compactrl.fit("HalfCheetah-v5", max_bytes=1024, time="1h")
+    found.policy, found.bytes, found.return_mean, found.front
     run = compactrl.search("HalfCheetah-v5", method="chromatic", partitions=17)
     run.policy(observation)
     run.evaluate(episodes=100).mean_return
@@ -18,6 +20,7 @@ from compactrl.versions import VERSION
 
 if TYPE_CHECKING:
     from compactrl.exports import export
+    from compactrl.fits.api import Fit, fit
     from compactrl.policies.files import load_policy
     from compactrl.policies.policy import Policy
     from compactrl.reports.analysis import analyze
@@ -31,12 +34,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = VERSION
 __all__ = [
-    "CompactrlError", "InputError", "Policy", "Run", "analyze", "compare", "export", "load", "load_policy", "play",
-    "resume", "search",
+    "CompactrlError", "Fit", "InputError", "Policy", "Run", "analyze", "compare", "export", "fit", "load",
+    "load_policy", "play", "resume", "search",
 ]  # fmt: skip
 
 
 _WHERE = {
+    "fit": "compactrl.fits.api",
+    "Fit": "compactrl.fits.api",
     "search": "compactrl.searches.api",
     "resume": "compactrl.searches.api",
     "Policy": "compactrl.policies.policy",

@@ -1,4 +1,4 @@
-"""Counts and sizes as people write them: 20000, 1_000_000, 2e6, 20k, 1.5M; 2kB, 64KiB."""
+"""Counts, sizes and times as people write them: 20000, 1_000_000, 2e6, 20k, 1.5M; 2kB, 64KiB; 15min, 1.5h."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 """Letter after a count → what it stands for; M is a million, B a billion."""
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20, "k": 10**3, "m": 10**6}
 """Unit of a size in memory → bytes."""
+SECONDS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+"""Unit of a time → seconds."""
+TIME = "a time, such as 90s, 15min or 2h"
 EXAMPLES = "20000, 20k, 2e6 or 1.5M"
 COUNT = f"a whole number, such as {EXAMPLES}"
 SIZE = "a whole number of bytes, such as 2000, 2kB or 64KiB"
@@ -39,6 +42,19 @@ def read_size(text: str) -> int:
         (2000, 65536, 340)
     """
     return _read(text, UNITS, SIZE)
+
+
+def read_time(text: str) -> int:
+    """Read a time in seconds.
+
+    Raises:
+        ValueError: it is none; the message says what was expected.
+
+    Example:
+        >>> read_time("90"), read_time("15min"), read_time("1.5h")
+        (90, 900, 5400)
+    """
+    return _read(text, SECONDS, TIME)
 
 
 def short(number: int) -> str:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from experiments.critics_table import critics_table
+from experiments.fit_table import fit_table
 from experiments.flight_table import flight_speed_table, flight_table
 from experiments.hypernets_table import hypernets_table
 from experiments.markdown import markdown
@@ -257,6 +258,7 @@ def export_table() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "critics": critics_table,
+    "fit": fit_table,
     "cheetah": lambda: returns_table(CHEETAH, 20_000_000),
     "methods": lambda: returns_table(CHEETAH, 5_000_000),
     "robots": lambda: returns_table(ROBOTS, 5_000_000),

@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from compactrl.cli import streams
 from compactrl.cli.evaluating import evaluate, select
 from compactrl.cli.exporting import EXPORT, export_command
+from compactrl.cli.fitting import fit
 from compactrl.cli.gradients import gradients
 from compactrl.cli.looking import doctor, envs, methods
 from compactrl.cli.output import json_alone
@@ -26,11 +27,13 @@ from compactrl.cli.reports import analyze, play, report
 from compactrl.cli.robots import new_robot
 from compactrl.cli.search_options import FURTHER, HELP
 from compactrl.cli.searching import resume, search_command
+from compactrl.cli.zoo import zoo
 from compactrl.errors import CompactrlError, did_you_mean, flag_of
 from compactrl.methods.names import current_name
 from compactrl.versions import VERSION
 
 FIRST = {
+    "compactrl fit CartPole-v1 --max-bytes 64 --stop-at 490": "a first policy, in seconds",
     "compactrl search --env CartPole-v1 --partitions 2 --hidden 4 --stop-at 490": "a first search, in seconds",
     "compactrl search --help": "its options, and so for every command",
 }
@@ -70,11 +73,12 @@ def make_app(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(_common)
     called = arguments[0] if arguments else ""
+    _add(app, fit)
     search = search_command(arguments) if called == "search" else _only_listed
     app.command("search", help=HELP, epilog=_lines(FURTHER), cls=_Command)(search)
     _add(app, resume, evaluate, select, report, analyze, gradients, play)
     app.command("export", help=EXPORT, cls=_Command)(export_command() if called == "export" else _only_listed)
-    _add(app, new_robot, methods, envs, doctor)
+    _add(app, zoo, new_robot, methods, envs, doctor)
     return app
 
 

@@ -13,7 +13,9 @@ from compactrl.errors import InputError
 from compactrl.quantities import read_count
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.", show_default=False)]
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The run's folder, or a name of `compactrl zoo`.", show_default=False)
+]
 
 Workers = Annotated[
     Optional[str],  # noqa: UP045  (typer reads it)

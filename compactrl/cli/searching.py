@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Sequence
-from types import FrameType
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -20,6 +18,8 @@ from compactrl.cli.parameters import (
     with_parameters,
 )
 from compactrl.cli.search_options import given_options, search_parameters
+from compactrl.cli.signals import Stop
+from compactrl.errors import InputError
 
 if TYPE_CHECKING:
     from compactrl.searches.search import Search
@@ -63,9 +63,27 @@ def resume(
     """Go on with a run from its last checkpoint; the result is that of an uninterrupted run."""
     from compactrl.searches.api import reopen
 
+    if (run / "fit.json").exists():
+        _resume_fit(run, {"--steps": steps, "--stop-at": stop_at, "--patience": patience}, quiet)
+        return
     budget = whole_number("--steps", steps)
     changed = {"stop_at": stop_at, "patience": patience, "workers": workers, "ray_address": ray_address}
     _run_search(lambda: reopen(run, budget, **changed), quiet)
+
+
+def _resume_fit(path: Path, changed: Mapping[str, str | None], quiet: bool) -> None:
+    """Go on with a fit, whose budget is what it was.
+
+    Raises:
+        InputError: an option is given.
+    """
+    from compactrl.cli.fitting import run_shown
+    from compactrl.fits.api import options_in
+
+    for option, value in changed.items():
+        if value is not None:
+            raise InputError(f"{option} {value}: {path} is a fit, whose options do not change; leave it out")
+    run_shown(options_in(path), path, quiet=quiet)
 
 
 def _run_search(begin: Callable[[], Search], quiet: bool) -> None:
@@ -75,7 +93,7 @@ def _run_search(begin: Callable[[], Search], quiet: bool) -> None:
     from compactrl.searches.api import finish
     from compactrl.searches.progress import SearchProgress
 
-    stop = _Stop()
+    stop = Stop()
     search = begin()
     resume = f"{program()} resume {shlex.quote(str(search.writer.path))}"
     with SearchProgress(search, f"Ctrl-C saves, `{resume}` goes on", quiet, "--steps {}") as progress:
@@ -86,29 +104,3 @@ def _run_search(begin: Callable[[], Search], quiet: bool) -> None:
         )
         raise typer.Exit(128 + stop.signal)
     print(describe_result(run, program()))
-
-
-class _Stop:
-    """Asked for by SIGINT, SIGTERM or SIGHUP: the search ends after this generation, saved.
-
-    SIGHUP says that the terminal was closed. Where it is ignored, as under `nohup`, it stays so.
-    """
-
-    def __init__(self) -> None:
-        self.signal = 0
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:
-                signal.signal(number, self._note)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self.signal and number == signal.SIGHUP:  # a shell passes on what the system has sent already
-            return
-        if self.signal:  # asked twice: at once, without waiting for threads; files are whole at any moment
-            show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
-            print(f"{show_cursor}stopped; what was saved last is good", file=sys.stderr, flush=True)
-            os._exit(128 + number)
-        self.signal = number
-        print("stopping after this generation; once more stops at once", file=sys.stderr, flush=True)
-
-    def __call__(self) -> bool:
-        return self.signal != 0

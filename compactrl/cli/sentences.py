@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compactrl.methods.rows import METHODS
@@ -43,7 +44,7 @@ def describe_result(run: Run, program: str = "compactrl") -> str:
             f"{summary['method']} policy for {summary['env']}: {describe_sizes(summary)}",
             f"return {summary['return_mean']:.1f} ± {summary['return_std'] or 0:.1f} (mean ± standard deviation over "
             f"{summary['episodes']} fresh episodes, without noise{failed}){_measures(summary)}",
-            *_comparison(run),
+            *compared_with(run),
             f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}"
             f"{_why_it_ended(run)}; final policy in {run.path / 'policy.safetensors'}",
             "next:",
@@ -52,7 +53,7 @@ def describe_result(run: Run, program: str = "compactrl") -> str:
     )
 
 
-def _comparison(run: Run) -> list[str]:
+def compared_with(run: Run) -> list[str]:
     """Say what the return is to be held against, where that is known; a line or none."""
     baselines, threshold = run.summary.get("baselines") or {}, run.summary.get("reward_threshold")
     zero = "the first action always" if run.policy.action.kind == "discrete" else "doing nothing"
@@ -91,6 +92,14 @@ def _next_commands(run: Run, program: str) -> list[str]:
     method = METHODS.get(str(run.config.get("method")))
     if method is not None and method.meta_batch:
         commands.insert(0, (f"evaluate {path} --architectures all", "how well each of its architectures does"))
+    width = max(len(command) for command, _ in commands)
+    return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]
+
+
+def next_commands(path: Path, program: str) -> list[str]:
+    """Return the commands that are of use for any folder with a policy, with what they do."""
+    folder, other = shlex.quote(str(path)), shlex.quote(f"{path.name}-c")
+    commands = [(f"export {folder} --out {other} --verify", "C for a robot"), (f"play {folder}", "film it")]
     width = max(len(command) for command, _ in commands)
     return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]
 

@@ -7,13 +7,16 @@ from compactrl.compressions.dense import Dense
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather
 from compactrl.compressions.hypernet import Hypernet, HypernetOptions
-from compactrl.compressions.latent import Latent, LatentOptions
+from compactrl.compressions.latent import Latent
 from compactrl.compressions.masked import Masked, MaskedOptions
 from compactrl.compressions.plain import Plain
+from compactrl.compressions.shared import Shared
+from compactrl.compressions.shared_options import LatentOptions, SharedOptions
 from compactrl.compressions.toeplitz import Toeplitz
 
 COMPRESSIONS: dict[str, type[Compression]] = {
-    kind.name: kind for kind in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Transferred, Plain, Hypernet)
+    kind.name: kind
+    for kind in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet)
 }
 
 __all__ = [
@@ -33,6 +36,8 @@ __all__ = [
     "MaskedOptions",
     "Options",
     "Plain",
+    "Shared",
+    "SharedOptions",
     "Toeplitz",
     "Transferred",
 ]

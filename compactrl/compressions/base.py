@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +20,9 @@ from compactrl.policies.size import size_of
 from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Design, Designs, Floats, Integers, Layers, Size
 from controllers.base import Space
+
+if TYPE_CHECKING:
+    from compactrl.policies.policy import Policy
 
 START = 1e-5
 """Standard deviation of the first weights and latents: next to nothing, so that no random network has to be unlearnt.
@@ -75,6 +78,8 @@ class Compression(ABC):
     """M, the largest number of weights that may ship."""
     architecture_space: ArchitectureSpace | None = None
     """All architectures, where designs are architectures."""
+    unit: float = 1.0
+    """What 1 of theta is in the policy's numbers, where theta is what a strategy's noise goes on."""
 
     def __init__(self, skeleton: Skeleton, options: AnyOptions) -> None:
         if not isinstance(options, self.Options):
@@ -85,9 +90,17 @@ class Compression(ABC):
         self.space = self.design_space = Space(length=0, choices=1)
 
     @classmethod
-    def skeleton_of(cls, sizes: tuple[int, ...]) -> Skeleton:
-        """Return the skeleton that a search takes for these sizes."""
+    def skeleton_of(cls, sizes: tuple[int, ...], options: AnyOptions | None = None) -> Skeleton:  # noqa: ARG003
+        """Return the skeleton that a search takes for these sizes, with these options or the defaults."""
         return Skeleton.tanh(sizes)
+
+    def begun_from(self, policy: Policy) -> Compression:  # noqa: ARG002
+        """Return the same compression, whose first theta is this policy.
+
+        Raises:
+            ValueError: it cannot begin from a policy, or from this one.
+        """
+        raise ValueError(f"{self.name} policies cannot begin from another run's")
 
     @property
     def summary(self) -> str:
@@ -147,6 +160,10 @@ class Compression(ABC):
     @abstractmethod
     def compact(self, theta: Floats, design: Design) -> Compact:
         """Return what ships of theta (P,) with this design (D,): its distinct numbers, and which edge takes which."""
+
+    def shipped_size(self, compact: Compact) -> Size:
+        """Return the exact size of what ships, which may have fewer outputs than the skeleton."""
+        return size_of(compact.skeleton, len(compact.weights))
 
     def _size(self, weights: int, dictionary: int) -> Size:
         """Return the size of so many weights with a dictionary of so many bits."""

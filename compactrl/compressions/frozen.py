@@ -1,23 +1,28 @@
-"""A settled colouring or mask: the index map is part of the policy, and nothing is left to choose."""
+"""A settled colouring or mask: the index maps are part of the policy, and nothing is left to choose."""
 
 from __future__ import annotations
 
-from compactrl.compressions.base import Options
-from compactrl.compressions.gather import Gather
+from typing import Any
+
+from compactrl.compressions.base import Compact, Options
+from compactrl.compressions.gather import Gather, gather
 from compactrl.policies.sharing import mask_index
-from compactrl.policies.size import coloring_bits, mask_bits
+from compactrl.policies.size import coloring_bits, mask_bits, size_of
 from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Design, Integers, Size
 
 
 class Frozen(Gather):
-    """One index map, with theta = [weights | biases].
+    """One index map, with theta = [weights | biases], or [weights | shared biases] with a second one.
 
     Args:
         skeleton: of the network.
         index: (E,), the weight of each edge.
         num_weights: M, used or not.
         mask: (E,) of zeros and ones, or None for a colouring.
+        bias_index: (B,), which of the shared biases each bias takes; None where each has its own.
+        num_bias_values: how many shared biases there are, used or not.
+        choices: among how many of them an edge chooses; None for all.
 
     Raises:
         ValueError: index or mask have not one number per edge, or an index is out of range.
@@ -31,7 +36,17 @@ class Frozen(Gather):
 
     name = "frozen"
 
-    def __init__(self, skeleton: Skeleton, index: Integers, num_weights: int, mask: Integers | None = None) -> None:
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        index: Integers,
+        num_weights: int,
+        mask: Integers | None = None,
+        *,
+        bias_index: Integers | None = None,
+        num_bias_values: int | None = None,
+        choices: int | None = None,
+    ) -> None:
         super().__init__(skeleton, Options())
         for values in (index,) if mask is None else (index, mask):
             if values.shape != (self.num_edges,):
@@ -41,11 +56,35 @@ class Frozen(Gather):
         self.index = index
         self.num_weights = num_weights
         self.mask = mask
+        self.bias_index = bias_index
+        self.num_bias_values = self.num_biases if num_bias_values is None else num_bias_values
+        self._choices = num_weights if choices is None else choices
+
+    @property
+    def num_parameters(self) -> int:
+        """P, the length of theta."""
+        return self.num_weights + self.num_bias_values
 
     def size(self, design: Design) -> Size:  # noqa: ARG002
         """Return the exact size; there is no design left, so shape (0,)."""
+        return self._size_on(self.skeleton)
+
+    def shipped_size(self, compact: Compact) -> Size:
+        """Return the exact size of what ships, which may have fewer outputs than the skeleton."""
+        return self._size_on(compact.skeleton)
+
+    def _size_on(self, skeleton: Skeleton) -> Size:
         bits = coloring_bits if self.mask is None else mask_bits
-        return self._size(self.num_weights, dictionary=bits(self.num_edges, self.num_weights))
+        dictionary = bits(skeleton.num_edges, self._choices)
+        if self.bias_index is None:
+            return size_of(skeleton, self.num_weights, dictionary)
+        of_biases = coloring_bits(skeleton.num_biases, self.num_bias_values)
+        return size_of(skeleton, self.num_weights, dictionary + of_biases, self.num_bias_values)
+
+    def _biases(self, theta: Any, design: Design) -> Any:
+        if self.bias_index is None:
+            return super()._biases(theta, design)
+        return gather(theta[..., self.num_weights :], self.bias_index)
 
     def _map(self, design: Design) -> tuple[Integers, Integers | None]:  # noqa: ARG002
         return self.index, self.mask

@@ -6,12 +6,20 @@ weight it takes; dense, Toeplitz, circulant, chromatic and masked policies diffe
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from compactrl.compressions.base import START, Compact, Compression
-from compactrl.types import Design, Floats, Integers, Layers
+from compactrl.compressions.trainable import layers_function
+from compactrl.types import Design, Designs, Floats, Integers, Layers
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NOTHING: Design = np.zeros(0, np.int64)
+"""(0,) where there is nothing to choose."""
 
 
 def like(array: Any, reference: Any) -> Any:
@@ -62,8 +70,15 @@ class Gather(Compression):
         elif decisions.ndim == theta.ndim == 2 and len(decisions) != len(theta):
             raise ValueError(f"expected a design for each theta, got {len(decisions)} designs and {len(theta)} thetas")
         index, mask = self._map(decisions)
-        biases = theta[..., self._num_trained : self._num_trained + self.num_biases]
-        return self.skeleton.layers(gather(self._weights(theta), index, mask), biases)
+        return self.skeleton.layers(gather(self._weights(theta), index, mask), self._biases(theta, decisions))
+
+    def network(self, theta: Tensor, designs: Designs) -> Callable[[Tensor], Tensor]:  # noqa: ARG002  (there is one)
+        """Return the MLP of theta (P,) as a function that can be trained, where there is nothing to choose."""
+        return layers_function(self.expand(theta, NOTHING), self.skeleton.activation)
+
+    def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
+        """Return the MLP of theta (P,), once for each of n empty designs (n, 0)."""
+        return [self.expand(theta, NOTHING)] * len(designs)
 
     def initial(self, generator: np.random.Generator) -> Floats:
         """Draw the first theta, (P,): weights normal with standard deviation `START`, biases zero."""
@@ -76,8 +91,8 @@ class Gather(Compression):
         settled, numbers = self.settle(theta, design)
         if not isinstance(settled, Gather):
             raise TypeError(f"expected {self.name} to settle on an index map, got {type(settled).__name__}")
-        index, mask = settled._map(np.zeros(0, np.int64))
-        weights, biases = numbers[: settled.num_weights], numbers[settled.num_weights :]
+        index, mask = settled._map(NOTHING)
+        weights, biases = numbers[: settled.num_weights], settled._biases(numbers, NOTHING)
         own = mask is None and np.array_equal(index, np.arange(len(weights)))
         return Compact(settled.skeleton, weights, None if own else index, mask, biases)
 
@@ -89,6 +104,10 @@ class Gather(Compression):
     def _weights(self, theta: Any) -> Any:
         """Return the weights that the map points to, (M,) or (N, M)."""
         return theta[..., : self.num_weights]
+
+    def _biases(self, theta: Any, design: Design) -> Any:  # noqa: ARG002
+        """Return the biases, (B,) or (N, B)."""
+        return theta[..., self._num_trained : self._num_trained + self.num_biases]
 
     def _map(self, design: Design) -> tuple[Integers, Integers | None]:  # noqa: ARG002
         """Return the index map and the mask, each (E,) or (N, E)."""

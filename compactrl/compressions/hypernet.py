@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
 
-from compactrl.compressions.base import Compact, Compression, Options
+from compactrl.compressions.base import AnyOptions, Compact, Compression, Options
 from compactrl.compressions.plain import Plain, PlainOptions
 from compactrl.hypernetworks import graph
 from compactrl.networks.layout import Layout
@@ -210,7 +210,7 @@ class Hypernet(Compression):
         return plain.compact(numbers, np.zeros(0, np.int64))
 
     @classmethod
-    def skeleton_of(cls, sizes: tuple[int, ...]) -> Skeleton:
+    def skeleton_of(cls, sizes: tuple[int, ...], options: AnyOptions | None = None) -> Skeleton:  # noqa: ARG003
         """Return ReLUs with biases on every layer, of observation and output."""
         return Skeleton.relu(sizes)
 

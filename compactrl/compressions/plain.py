@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from compactrl.compressions.base import Compact, Compression, Options
+from compactrl.compressions.base import AnyOptions, Compact, Compression, Options
 from compactrl.policies.skeleton import Skeleton, edges_and_biases
 from compactrl.types import Design, Designs, Floats, Layers, Size
 
@@ -57,8 +57,8 @@ class Plain(Compression):
         self.num_weights = self.num_edges
 
     @classmethod
-    def skeleton_of(cls, sizes: tuple[int, ...]) -> Skeleton:
-        """Return biases on every layer; the options say which activation."""
+    def skeleton_of(cls, sizes: tuple[int, ...], options: AnyOptions | None = None) -> Skeleton:  # noqa: ARG003
+        """Return biases on every layer; the options say which activation, see `Plain`."""
         return Skeleton.relu(sizes)
 
     @property

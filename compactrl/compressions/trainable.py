@@ -39,3 +39,19 @@ def pullback_of(trained: Trainable, theta: Tensor, designs: Designs) -> Pullback
     from compactrl.networks.pullback import GraphPullback
 
     return GraphPullback(lambda vector: trained.network(vector, designs), theta)
+
+
+def layers_function(layers: Layers, activation: str) -> Callable[[Tensor], Tensor]:
+    """Return a torch MLP, layers without a leading axis, as a function of observations (…, O) → raw outputs (…, A)."""
+
+    def function(observations: Tensor) -> Tensor:
+        import torch
+
+        value = observations
+        for number, (weight, bias) in enumerate(layers):
+            value = torch.nn.functional.linear(value, weight, bias)
+            if number < len(layers) - 1:
+                value = value.relu() if activation == "relu" else value.tanh()
+        return value
+
+    return function

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from compactrl.encodings.dense import Float32, Int8, Interleaved
-from compactrl.encodings.palette import Palette, PaletteWithZero
+from compactrl.encodings.palette import Palette, PaletteOfLayers, PaletteWithZero
 from compactrl.encodings.patterned import Circulant, Toeplitz
 from compactrl.encodings.pruned import Bitmap
 from compactrl.encodings.tables import Encoding
@@ -15,7 +15,7 @@ from compactrl.encodings.unrolled import Unrolled
 from compactrl.errors import InputError, did_you_mean
 from compactrl.policies.sharing import Sharing
 
-SHARED: tuple[type[Encoding], ...] = (Bitmap, Toeplitz, Circulant, Palette, PaletteWithZero)
+SHARED: tuple[type[Encoding], ...] = (Bitmap, Toeplitz, Circulant, Palette, PaletteOfLayers, PaletteWithZero)
 """Encodings that expand nothing. Of those that fit a policy the smallest is taken, and of equals the first."""
 
 

@@ -1,7 +1,6 @@
-"""A palette: few weights, and for each edge which of them it takes.
+"""A palette: few weights, and for each edge which of them it takes; one for all layers, or one a layer.
 
-Biases are no part of a palette: they hold the normaliser's share, and the plan writes them as floats. A palette that
-biases take colours from belongs here, as a class beside `Palette`, with a plan that leaves them out.
+Biases have a palette of their own where few are different (`biases.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from compactrl.encodings.packing import bits_each, pack_bits, pack_digits
 from compactrl.encodings.tables import Encoding, Snippets, Table
-from compactrl.policies.sharing import Sharing
+from compactrl.policies.sharing import Sharing, split_edges
 
 
 class Palette(Encoding):
@@ -90,3 +89,47 @@ class PaletteWithZero(Palette):
         zero = len(sharing.weights)
         weights = np.append(sharing.weights, np.float32(0))
         super().__init__(Sharing(sharing.shape, weights, np.where(sharing.mask > 0, sharing.index, zero), None))
+
+
+class PaletteOfLayers(Palette):
+    """Some floats a layer, and for each edge which of its layer's, packed as in `Palette`."""
+
+    @classmethod
+    def fits(cls, sharing: Sharing) -> bool:
+        """Return whether no edge is dropped, and each layer has weights that come after those of the layers before."""
+        return sharing.mask is None and len(sharing.shape) > 2 and _palettes(sharing) is not None
+
+    def __init__(self, sharing: Sharing) -> None:
+        begins = _palettes(sharing)
+        if begins is None:
+            raise ValueError("expected a sharing in which each layer has weights of its own")
+        self._begins = begins
+        lengths = [matrix.size for matrix in split_edges(sharing.index, sharing.shape)]
+        local = sharing.index - np.repeat(begins, lengths)
+        most = int(local.max()) + 1
+        # Padded, so that the base counts the colours of a layer; only its colours are used of this.
+        self._all = sharing
+        super().__init__(Sharing(sharing.shape, sharing.weights[:most], local, None))
+        self.sharing = sharing
+
+    def tables(self) -> list[Table]:
+        """Return the weights of all layers and the packed colours."""
+        weights = Table("weights", "float", self._all.weights, "of each colour, layer by layer")
+        return [weights, *super().tables()[1:]]
+
+    def snippets(self) -> Snippets:
+        """Return the reader of colours; `palette` is where the layer's weights begin."""
+        base = super().snippets()
+        terms = tuple(line.replace("NAME_weights[", "palette[") for line in base.term)
+        steps = np.diff([0, *self._begins]).tolist()
+        layer = tuple((f"palette += {step};",) if step else () for step in steps)
+        return Snippets(("const float *palette = NAME_weights;", *base.state), terms, base.row_end, layer)
+
+
+def _palettes(sharing: Sharing) -> list[int] | None:
+    """Return where each layer's weights begin; None where a layer has weights of another one, or in another order."""
+    indices = [matrix.ravel() for matrix in split_edges(sharing.index, sharing.shape)]
+    begins = [0, *(int(index.min()) for index in indices[1:])]
+    ends = [int(index.max()) for index in indices]
+    apart = all(end < begin for end, begin in zip(ends, begins[1:], strict=False))
+    return begins if apart else None

@@ -22,9 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from compactrl.encodings.biases import Biases, biases_of
 from compactrl.encodings.formats import WeightFormat
 from compactrl.encodings.tables import Encoding, Table
 from compactrl.networks.batched import BatchedMLP
@@ -98,11 +100,14 @@ class Plan:
         """Return all constant arrays but those of the actions' bounds."""
         if self.encoding.inline:
             return []
-        tables = self.inputs.tables() + self.encoding.tables()
+        return self.inputs.tables() + self.encoding.tables() + self.stored_biases.tables()
+
+    @cached_property
+    def stored_biases(self) -> Biases:
+        """How the biases lie in memory; equal ones once, where edges share weights and that is smaller."""
         biases = [bias for bias in self.biases if bias is not None]
-        if biases:
-            tables.append(Table("biases", "float", np.concatenate(biases), "layer by layer"))
-        return tables
+        values = np.concatenate(biases) if biases else np.zeros(0, np.float32)
+        return biases_of(values, sharing=self.format.for_shared is True)
 
     @property
     def table_bytes(self) -> int:
@@ -155,7 +160,7 @@ def bounds_of(action: ActionSpec) -> tuple[Floats, Floats] | None:
 
 
 def make_plan(policy: Policy, weights: WeightFormat) -> Plan:
-    """Return the plan with the cheapest folding of the normaliser that is exact enough in usual states."""
+    """Return the smallest plan of those with a folding of the normaliser that is exact enough in usual states."""
     plans = list(_foldings(policy, weights))
     if len(plans) == 1:
         return plans[0]
@@ -163,7 +168,9 @@ def make_plan(policy: Policy, weights: WeightFormat) -> Plan:
     expected = np.tanh(_outputs(reference_policy(plans[-1]), observations))
     errors = [float(np.abs(np.tanh(plan.outputs(observations)) - expected).max(initial=0.0)) for plan in plans]
     enough = [plan for plan, error in zip(plans, errors, strict=True) if error <= FOLD_TOLERANCE]
-    return enough[0] if enough else plans[int(np.argmin(errors))]
+    # The first of the smallest: what is left of the normaliser grows from one to the next, but the mean in the biases
+    # makes all of them different.
+    return min(enough, key=lambda plan: plan.table_bytes) if enough else plans[int(np.argmin(errors))]
 
 
 def reference_policy(plan: Plan) -> Policy:

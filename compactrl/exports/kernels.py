@@ -64,7 +64,7 @@ def loops(plan: Plan) -> list[str]:
         "const float *input = values;",
         "const float *end;",
         *snippets.state,
-        *(["const float *bias = NAME_biases;"] if any(bias is not None for bias in plan.biases) else []),
+        *plan.stored_biases.snippets().state,
         *_read_observation(plan, "*output++"),
         "end = output;",
         *begins[0],
@@ -90,7 +90,8 @@ def loops(plan: Plan) -> list[str]:
 def _finish_row(plan: Plan, ends: list[int]) -> list[str]:
     """Return how a row gets its bias, then its activation; what the last layer lacks is for the others alone."""
     last = len(plan.biases) - 1
-    steps = [("sum += *bias++;", [bias is not None for bias in plan.biases])]
+    biased = [bias is not None for bias in plan.biases]
+    steps = [(statement, biased) for statement in plan.stored_biases.snippets().term]
     if hidden(plan) == "TANH" or not squashed(plan) or not last:
         steps.append((f"sum = {hidden(plan) if last else 'TANH'}(sum);", [True] * last + [squashed(plan)]))
     else:

@@ -42,8 +42,6 @@ class Kind(NamedTuple):
     """Options of the designs that learn together, in methods where several do."""
     evolves: bool = False
     """Whether it has an evolution strategy, with options of its own."""
-    imitates: bool = False
-    """Whether it imitates a teacher, which its options name."""
 
     def load(self) -> type[Learner]:
         """Import the learner."""
@@ -69,7 +67,7 @@ LEARNERS: dict[str, Kind] = {
     "td3": Kind(Td3Options, "td3:Td3Learner"),
     "ddpg": Kind(DdpgOptions, "td3:Td3Learner"),
     "ppo": Kind(PpoOptions, "on_policy:OnPolicyLearner", _of_deviation, MetaBatch=MetaBatchOptions),
-    "distill": Kind(DistillOptions, "distill:DistillLearner", imitates=True),
+    "distill": Kind(DistillOptions, "distill:DistillLearner"),
 }
 
 __all__ = ["LEARNERS", "Kind", "Learner", "LearnerContext"]

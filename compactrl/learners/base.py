@@ -69,6 +69,8 @@ class LearnerContext:
     """Whether a run goes on, whose record has the limit of episodes that it began with, whoever set it."""
     teacher: Policy | None = None
     """The policy that is imitated, for learners that imitate one."""
+    normalizer: Normalizer | None = None
+    """That observations go through and keep going through: of the policy that the compression begins from."""
 
 
 class Learner(ABC):

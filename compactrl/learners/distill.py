@@ -1,11 +1,19 @@
-"""Behaviour cloning: a policy learns the actions of another one, the teacher, which acts.
+"""Imitation: a policy learns the actions of another one, the teacher, which acts; or both act by turns.
 
 The column "behaviour cloning" of Hegde & Sukhatme 2022, table I: a small network imitates a [256, 256] policy. The
 teacher acts with a little noise, so that it shows how to recover. Its actions without noise are the targets:
 
     loss = mean (tanh(student(o)) - teacher(o))²,   actions in -1 … 1
 
-The student observes through the teacher's normaliser.
+The student observes through the teacher's normaliser, or through that of the policy which it begins from.
+
+With `student_share` the student acts in so many of the iterations, and the teacher says what it would have done there:
+the states that the student gets into are those it must learn to act in (DAgger: Ross, Gordon & Bagnell 2011, algorithm
+3.1). Departure: they act by turns, iteration by iteration and not at random, and go on with each other's episodes, so
+that the teacher shows as well how to recover from where the student got.
+
+A student whose weights are rounded (`compressions.shared`) learns through the rounding; with a plain one, and a teacher
+who always acts, this is behaviour cloning.
 """
 
 from __future__ import annotations
@@ -14,13 +22,13 @@ import numpy as np
 
 from compactrl.buffers import ReplayBuffer
 from compactrl.errors import InputError
-from compactrl.learners.base import NO_DESIGN, Judgement, LearnerContext
+from compactrl.learners.base import NO_DESIGN, Judgement, LearnerContext, single
 from compactrl.learners.gradient import Means
 from compactrl.learners.options import DistillOptions
 from compactrl.learners.replaying import ReplayLearner
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.policy import Policy
-from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Trials
+from compactrl.types import Designs, Exploration, Floats, Metrics, Mixed, Normalizer, Outcomes, State, Trials
 
 
 class DistillLearner(ReplayLearner):
@@ -38,17 +46,31 @@ class DistillLearner(ReplayLearner):
     def __init__(self, context: LearnerContext) -> None:
         super().__init__(context)
         self.teacher = _checked_teacher(context)
+        self._normalizer = self.teacher.normalizer if context.normalizer is None else context.normalizer
+        self._iterations = 0
         self.buffer = ReplayBuffer(self.options.buffer_size, context.spec.observation_size, self.actions)
 
     @property
     def normalizer(self) -> Normalizer:
-        """The teacher's."""
-        return self.teacher.normalizer
+        """The start's, else the teacher's."""
+        return self._normalizer
 
     def ask(self, designs: Designs) -> Trials:
-        """Return trials of the teacher."""
+        """Return trials of the teacher, or of the student where it is its turn."""
+        turns = self.options.student_share * np.array([self._iterations, self._iterations + 1])
+        self._iterations += 1
+        if np.ptp(np.floor(turns + 1e-9)):
+            return self._trials_of_student(designs)
         no_designs = np.zeros((self.lanes, designs.shape[1]), np.int64)
-        return Trials(self.teacher.batched(self.lanes), self.normalizer, no_designs, self._explore(self.num_steps))
+        normalizer = self.teacher.normalizer
+        return Trials(self.teacher.batched(self.lanes), normalizer, no_designs, self._explore(self.num_steps))
+
+    def _trials_of_student(self, designs: Designs) -> Trials:
+        with single_threaded_torch():
+            layers = self.trained.expand_each(self._theta.detach().cpu().numpy(), NO_DESIGN[None])[0]
+        policies = Mixed((single(layers),), np.zeros(self.lanes, np.int64), self.compression.skeleton.activation)
+        no_designs = np.zeros((self.lanes, designs.shape[1]), np.int64)
+        return Trials(policies, self.normalizer, no_designs, self._explore(self.num_steps))
 
     def _explore(self, steps: int) -> Exploration:
         shape = (steps, self.lanes, self.actions)
@@ -92,11 +114,12 @@ class DistillLearner(ReplayLearner):
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit; the replay buffer unless `save_replay` is off."""
-        return {**super().state_dict(), "buffer": self._saved_buffer(self.buffer)}
+        return {**super().state_dict(), "iterations": self._iterations, "buffer": self._saved_buffer(self.buffer)}
 
     def load_state_dict(self, state: State) -> None:
         """Restore what `state_dict` returned."""
         super().load_state_dict(state)
+        self._iterations = int(state.get("iterations", 0))  # of earlier versions, in which only the teacher acts
         self._restore_buffer(self.buffer, state["buffer"])
 
 
@@ -108,7 +131,10 @@ def _checked_teacher(context: LearnerContext) -> Policy:
     """
     teacher, spec = context.teacher, context.spec
     if teacher is None:
-        raise InputError("--method distill needs a --teacher: the folder of a run whose policy is to be imitated")
+        how = "" if context.method == "distill" else " --learner distill"
+        raise InputError(
+            f"--method {context.method}{how} needs a --teacher: the folder of a run whose policy is to be imitated"
+        )
     if (teacher.shape[0], teacher.shape[-1]) != (spec.observation_size, spec.action.size):
         raise InputError(
             f"--teacher {context.options.teacher} is a policy for {teacher.env}, with {teacher.shape[0]} observations "

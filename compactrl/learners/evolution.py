@@ -54,6 +54,7 @@ class EvolutionLearner(Learner):
         normalize_rewards: whether returns are divided by their running standard deviation before the strategy and its
             shaping see them (Song et al. 2020, appendix A.2); centred ranks are the same either way.
         seed: of the first theta and of the strategy's noise.
+        normalizer: what policies see observations through from first to last; None where it follows the moments.
     """
 
     needs_transitions = False
@@ -69,6 +70,7 @@ class EvolutionLearner(Learner):
         normalize_observations: bool,
         normalize_rewards: bool,
         seed: np.random.SeedSequence,
+        normalizer: Normalizer | None = None,
     ) -> None:
         initial_seed, strategy_seed, self._settling_seed = seed.spawn(3)
         self.compression = self._searched = compression
@@ -76,7 +78,9 @@ class EvolutionLearner(Learner):
         self._settling_strategy = settling_strategy
         self._settling_options = options if settling_strategy == strategy else STRATEGIES[settling_strategy].Options()
         self._alive_bonus = alive_bonus
-        self._normalize, self._normalize_rewards = normalize_observations, normalize_rewards
+        self._given_normalizer = normalizer
+        self._normalize = normalize_observations and normalizer is None
+        self._normalize_rewards = normalize_rewards
         self._returns = Seen(0.0, np.zeros(1), np.zeros(1))  # of all candidates so far
         self.settled: Design | None = None
         theta = compression.initial(np.random.default_rng(initial_seed))
@@ -96,7 +100,7 @@ class EvolutionLearner(Learner):
             raise ValueError(f"expected options of the evolution strategy {options.es}")
         learner = cls(
             context.compression, options.es, options.fine_tune_es, options.population, context.strategy, bonus,
-            options.normalize_observations, options.normalize_rewards, context.seed,
+            options.normalize_observations, options.normalize_rewards, context.seed, context.normalizer,
         )  # fmt: skip
         if context.settle and options.fine_tune_es != options.es:
             _check_population(options.fine_tune_es, options.population, context.compression.num_parameters)
@@ -110,6 +114,8 @@ class EvolutionLearner(Learner):
     @property
     def normalizer(self) -> Normalizer:
         """The observation normaliser of the current generation."""
+        if self._given_normalizer is not None:
+            return self._given_normalizer
         return self._moments.normalizer if self._normalize else identity(self._searched.sizes[0])
 
     def ask(self, designs: Designs) -> Trials:
@@ -118,7 +124,7 @@ class EvolutionLearner(Learner):
         decided = self.compression.design_of(candidates)
         candidate_designs = designs[self.strategy.groups] if decided is None else decided  # (N, D)
         layers = single(self.compression.expand(candidates, candidate_designs))
-        return Trials(Stacked(layers), self.normalizer, candidate_designs)
+        return Trials(Stacked(layers, self.compression.skeleton.activation), self.normalizer, candidate_designs)
 
     def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:
         """Learn from the outcomes; progress is the share of the budget that is spent, in [0, 1]."""
@@ -188,7 +194,7 @@ class EvolutionLearner(Learner):
         # The strategy's defaults are for unstructured policies: the edges in use get as much noise as they have there.
         usage = self._searched.usage(design[None])
         edges = self._searched.num_edges * (1.0 if usage is None else float(usage[0]))
-        share = len(settled_theta) / (edges + self._searched.num_biases)
+        share = len(settled_theta) / (edges + self._searched.num_biases) * self._searched.unit**2
         options = self._settling_options.for_share(share)
         self.strategy = _strategy(
             self._settling_strategy, settled_theta, self._population, options, self._settling_seed

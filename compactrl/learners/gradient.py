@@ -20,7 +20,7 @@ from compactrl.learners.moments import identity
 from compactrl.learners.options import GradientOptions
 from compactrl.networks.adam import Adam
 from compactrl.networks.perceptrons import single_threaded_torch
-from compactrl.policies.size import size_of
+from compactrl.policies.sharing import shared_edges
 from compactrl.types import (
     Design,
     Designs,
@@ -213,19 +213,29 @@ class GradientLearner(Learner):
 
     def ship(self, proposed: Design) -> Shipped:
         """Return the plain network of a design (D,), with as many outputs as there are actions."""
+        design = self.design(proposed)
         with single_threaded_torch():
-            compact = self.compression.compact(self.theta(), proposed)
+            compact = self.compression.compact(self.theta(), design)
         deployed = first_outputs(compact, self.actions)
-        design = proposed if self.settled is None else self.settled
-        layers = single(deployed.skeleton.layers(deployed.weights, deployed.biases))
-        return Shipped(deployed, layers, design, size_of(deployed.skeleton, len(deployed.weights)))
+        edges = shared_edges(deployed.weights, deployed.index, deployed.mask)
+        layers = single(deployed.skeleton.layers(edges, deployed.biases))
+        size = self.compression.shipped_size(deployed)
+        return Shipped(deployed, layers, design if self.settled is None else self.settled, size)
+
+    def design(self, proposed: Design) -> Design:
+        """Return the design that ships: theta's own where it decides one, else the proposed one (D,)."""
+        decided = self.compression.design_of(self.theta())
+        return proposed if decided is None else decided
 
     def settle(self, proposed: Design) -> None:
-        """Freeze a design: from here on only its weights are improved, as a plain network."""
+        """Freeze a design: from here on only its weights are improved."""
+        self._freeze(self.design(proposed))
+
+    def _freeze(self, design: Design) -> None:
         with single_threaded_torch():
-            plain, numbers = self._searched.settle(self.theta(), proposed)
-        self.settled = proposed
-        self._begin(plain, MetaBatch(), numbers)
+            settled, numbers = self._searched.settle(self.theta(), design)
+        self.settled = design
+        self._begin(settled, MetaBatch(), numbers)
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
@@ -240,7 +250,7 @@ class GradientLearner(Learner):
     def load_state_dict(self, state: State) -> None:
         """Restore what `state_dict` returned."""
         if state["settled"] is not None:
-            self.settle(np.asarray(state["settled"], np.int64))  # its numbers come next
+            self._freeze(np.asarray(state["settled"], np.int64))  # its numbers come next
         with torch.no_grad():
             self._theta.copy_(torch.as_tensor(np.asarray(state["theta"])))
         self._average.copy_(torch.as_tensor(shipped_theta(state)))
@@ -274,21 +284,23 @@ def check(context: LearnerContext, takes_discrete: bool) -> None:
 
 
 def first_outputs(compact: Compact, outputs: int) -> Compact:
-    """Return a plain network with only its first outputs: training may need more than ship.
+    """Return a network with only its first outputs, shared weights or not: training may need more than ship.
 
     Raises:
-        ValueError: its edges share weights, or its outputs have no biases.
+        ValueError: some are to be dropped, and edges are, too, or outputs have no biases.
     """
     skeleton = compact.skeleton
-    if compact.index is not None or not skeleton.biased[-1]:
-        raise ValueError(
-            "expected a plain network with biases on its outputs: outputs of shared weights are not dropped"
-        )
+    if skeleton.sizes[-1] == outputs:
+        return compact
+    if compact.mask is not None or not skeleton.biased[-1]:
+        raise ValueError("expected a network that keeps all its edges, with biases on its outputs")
     inner, last = skeleton.sizes[:-1], skeleton.sizes[-1]
     dropped = last - outputs
     edges, biases = skeleton.num_edges - dropped * inner[-1], skeleton.num_biases - dropped
     smaller = replace(skeleton, sizes=(*inner, outputs))
-    return Compact(smaller, compact.weights[:edges], None, None, compact.biases[:biases])
+    if compact.index is None:
+        return Compact(smaller, compact.weights[:edges], None, None, compact.biases[:biases])
+    return Compact(smaller, compact.weights, compact.index[:edges], None, compact.biases[:biases])
 
 
 def device_of(name: str) -> torch.device:

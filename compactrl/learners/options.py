@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from copy import copy
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from compactrl.errors import did_you_mean, either
 from compactrl.learners.critics import CRITICS
+from compactrl.policies.zoo import absolute
 from es import STRATEGIES
 
 if TYPE_CHECKING:
@@ -33,11 +33,6 @@ def _critic(name: str) -> str:
     if name not in CRITICS:
         raise ValueError(f"expected {either(CRITICS)}.{did_you_mean(name, CRITICS)}")
     return name
-
-
-def _absolute(value: Any) -> Any:
-    """Return a folder's absolute path: a search may be resumed elsewhere."""
-    return str(Path(value).absolute()) if value and isinstance(value, (str, Path)) else value
 
 
 Critic = Annotated[str, AfterValidator(_critic)]
@@ -309,9 +304,16 @@ DdpgOptions = _with_defaults(
 class DistillOptions(ReplayOptions):
     """Options of imitating a teacher."""
 
-    teacher: Annotated[str, BeforeValidator(_absolute)] = Field(
+    teacher: Annotated[str, BeforeValidator(absolute)] = Field(
         "", description="Folder of the run whose policy is imitated."
     )
     teacher_noise: float = Field(
         0.1, ge=0, description="Standard deviation of noise on the teacher's actions, so that it shows how to recover."
+    )
+    student_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the iterations in which the student acts, and the teacher says what it would have done "
+        "(DAgger); 0: the teacher always acts.",
     )

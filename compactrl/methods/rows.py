@@ -47,6 +47,10 @@ class Method:
     """Presets that are different for this method."""
     meta_batch: bool = False
     """Whether several designs act and learn at a time."""
+    learner_defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Learner → defaults with it, where they differ from those of the way to choose designs."""
+    learner_of: Mapping[str, str] = field(default_factory=dict)
+    """Option → the learner that is the default where this option is given."""
 
 
 def _row(name: str, summary: str, choices: dict[str, Choice], **fixed: Any) -> tuple[str, Method]:
@@ -125,6 +129,24 @@ _HYPERNET_PAPER = {
 """The public code of Hegde & Sukhatme 2022, as far as SAC and DDPG share it."""
 
 
+_ROUNDED = {
+    **_GRADIENT,
+    "activation": "relu",
+    "output_bias": True,
+    "train_palette": True,
+    "hidden": (32, 16),
+    "actor_learning_rate_decay": 0.01,
+}
+"""Of shared weights by gradients: rounding wants small steps in the end."""
+_ROUNDED_IMITATION = {
+    **_ROUNDED,
+    "steps": 200_000,
+    "actor_learning_rate": 2e-3,
+    "student_share": 0.5,
+    "updates_per_step": 0.5,
+}
+"""By imitation: the student wants its own states, too."""
+
 _ON_POLICY = {**_GRADIENT, "reevaluations": 5, "log_std_init": -0.7}
 """Returns on policy may fall late in a search, and steps are less scarce: the best of five races ships."""
 
@@ -170,6 +192,19 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "evolution": Choice("chromatic", "evolution", _SAMPLED),
                     "transfer": Choice("transferred", "fixed", {"fine_tune_share": 0.8}, needs="colorings_from"),
                 },
+            ),
+            (
+                "shared",
+                Method(
+                    "shared",
+                    "few weights, and biases, for all edges of any network; begun from a run, or imitating one",
+                    MappingProxyType({"latent": Choice("shared", defaults={"fine_tune_share": 0.2})}),
+                    learners=("evolution", "distill", "sac", "td3"),
+                    learner_defaults=MappingProxyType(
+                        {"distill": _ROUNDED_IMITATION, "sac": _ROUNDED, "td3": _ROUNDED}
+                    ),
+                    learner_of=MappingProxyType({"teacher": "distill"}),
+                ),
             ),
             _row(
                 "masked",

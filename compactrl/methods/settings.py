@@ -81,7 +81,8 @@ def resolve(given: Mapping[str, Any], goals: bool = False) -> Settings:
     preset = _named("preset", values.get("preset", "default"), {**PRESETS, **method.presets})
     _refuse_fixed(method, values)
     controller, choice = _controller(method, preset, values)
-    learner = str(values.get("learner") or (goals and method.goal_learner) or method.learners[0])
+    needed = next((name for option, name in method.learner_of.items() if values.get(option)), "")
+    learner = str(values.get("learner") or needed or (goals and method.goal_learner) or method.learners[0])
     if learner not in method.learners:
         raise InputError(_unknown("learner", learner, method, "learners", LEARNERS))
     decided = {"method": method.name, "controller": controller, "learner": learner}
@@ -93,7 +94,8 @@ def resolve(given: Mapping[str, Any], goals: bool = False) -> Settings:
     for option in values:
         if option not in known:
             raise InputError(_unknown_option(option, decided, known))
-    merged = {**choice.defaults, **preset, **method.fixed, **values, **decided}
+    of_learner = method.learner_defaults.get(learner, {})
+    merged = {**choice.defaults, **of_learner, **preset, **method.fixed, **values, **decided}
     return Settings(**{name: validated(part, merged) for name, part in parts.items()})
 
 

@@ -18,15 +18,22 @@ from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Size
 
 
-def size_of(skeleton: Skeleton, weights: int, dictionary: int = 0) -> Size:
-    """Return the exact size of a number of distinct weights on a skeleton, with a dictionary of `dictionary` bits."""
-    biases = skeleton.num_biases
+def size_of(skeleton: Skeleton, weights: int, dictionary: int = 0, shared_biases: int | None = None) -> Size:
+    """Return the exact size of a policy.
+
+    Args:
+        skeleton: its network.
+        weights: distinct ones.
+        dictionary: bits that say which edge, and which bias where they share, takes which number.
+        shared_biases: distinct biases, where they share; None where each unit has its own.
+    """
+    biases = skeleton.num_biases if shared_biases is None else shared_biases
     parameters = weights + biases
     return Size(
         weights=weights,
         biases=biases,
         parameters=parameters,
-        compression=1 - parameters / (skeleton.num_edges + biases),
+        compression=1 - parameters / (skeleton.num_edges + skeleton.num_biases),
         bits=32 * parameters + dictionary,
     )
 

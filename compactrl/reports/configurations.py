@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ NAMED_OTHERWISE = frozenset(
 They are named only where configurations cannot be told apart without."""
 DECIDED_BY_ENVIRONMENT = {"engine": "auto", "max_episode_steps": 0, "alive_bonus": None}
 """Options that a search fills in by its environment, and what they are in a run that did not write down with what."""
+FOLDERS = frozenset({"teacher", "start_from", "colorings_from"})
+"""Options that are a run's folder, of which a name has the last part."""
 UNNAMED = frozenset({"controller_designs"})
 """Options too long to stand in a name."""
 
@@ -259,6 +262,8 @@ def _label_part(name: str, value: Any) -> str:
         return words if value else f"no {words}"
     if name == "steps" and isinstance(value, int | float):
         return f"{value / 1e6:g} M steps" if value >= 1e5 else f"{value:g} steps"
+    if name in FOLDERS:
+        value = Path(str(value)).name
     if isinstance(value, list | tuple):
         value = ",".join(map(str, value)) or "none"
     return f"{words} {value}"

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compactrl.errors import CompactrlError, InputError
+from compactrl.policies.zoo import ships
 from compactrl.reports.camera import step_seconds
 from compactrl.reports.frames import Image, Pace, caption, check_place, film_file, pace
 from compactrl.reports.stage import CannotDrawError, Stage, with_camera
@@ -50,8 +51,9 @@ def play(
 
     Args:
         run: a run, or its folder.
-        video: file ending in .mp4 or .gif; by default `play.mp4` in the run's folder, and where nothing can be drawn
-            here, a warning that says why in its place, and returns without a film.
+        video: file ending in .mp4 or .gif; by default `play.mp4` in the run's folder, of a policy that ships in the
+            package in the present one; and where nothing can be drawn here, a warning that says why in its place, and
+            returns without a film.
         episodes: how many, one after the other.
         on_episode: called with a line of text as each episode begins, and every few seconds in it: without a GPU, one
             takes a minute.
@@ -62,7 +64,7 @@ def play(
         CompactrlError: there is no policy yet, an episode fails, or the film cannot be written.
     """
     opened = run if isinstance(run, Run) else Run(run)
-    path = Path(video) if video else opened.path / "play.mp4"
+    path = Path(video) if video else (Path() if ships(opened.path) else opened.path) / "play.mp4"
     if episodes < 1:
         raise InputError(f"--episodes {episodes}: expected at least 1")
     check_place(path)

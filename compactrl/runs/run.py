@@ -6,7 +6,7 @@ metrics.jsonl      one line per iteration
 events.out.*       the same for TensorBoard, over environment steps (`events.py`)
 checkpoints/N/     the search's whole state after iteration N, of the last few (`checkpoints.py`)
 policy.*           what ships
-teacher.*          the policy that is imitated, where one is
+teacher.*, start.* the policies that are imitated and begun from, where there are any
 designs.*          the designs that led, where the method has any (`history.py`)
 summary.json       result, sizes and progress, for people and reports
 """
@@ -27,6 +27,7 @@ from compactrl.methods.names import current
 from compactrl.policies.files import load_policy
 from compactrl.policies.html import card
 from compactrl.policies.policy import Policy
+from compactrl.policies.zoo import located
 from compactrl.runs.evaluation import Evaluation, Watch, check_episodes, fresh_seeds, run_episodes, seeds_behind_summary
 from compactrl.storage.files import read_json
 
@@ -37,17 +38,19 @@ if TYPE_CHECKING:
 DIRECTORY_FORMAT = "compactrl-run-1"
 TEACHER = "teacher"
 """Stem of the files of the policy that is imitated."""
+START = "start"
+"""The same of the policy that a search begins from."""
 
 
 class Run:
-    """A run's directory, for reading.
+    """A run's directory, for reading; or a policy that ships in the package, by its name (`zoo:CartPole-v1/64B`).
 
     Raises:
         InputError: the directory holds no run.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = located(path)
         if not (self.path / "config.json").exists():
             if (self.path / "versions.json").exists():
                 raise InputError(

@@ -6,8 +6,9 @@ import contextlib
 import fcntl
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 import numpy as np
@@ -18,10 +19,12 @@ from compactrl.policies.policy import Policy
 from compactrl.runs import checkpoints
 from compactrl.runs.events import EVENTS, PICTURE_SECONDS, EventsWriter
 from compactrl.runs.images import coloring_image
-from compactrl.runs.run import DIRECTORY_FORMAT, TEACHER, Run
+from compactrl.runs.run import DIRECTORY_FORMAT, Run
 from compactrl.storage.files import write_atomically, write_json, writing
 from compactrl.types import Design, Floats, Metrics, State
 from compactrl.versions import versions
+
+EMPTY: Mapping[str, Policy] = MappingProxyType({})
 
 
 class RunWriter:
@@ -44,13 +47,14 @@ class RunWriter:
             ) from error
 
     @classmethod
-    def create(cls, path: Path, options: dict[str, Any], teacher: Policy | None = None) -> RunWriter:
+    def create(cls, path: Path, options: dict[str, Any], policies: Mapping[str, Policy] = EMPTY) -> RunWriter:
         """Start a new run.
 
         Args:
             path: its folder.
             options: of the search, as JSON values.
-            teacher: whose policy is imitated; the run keeps a copy, so that it can be resumed without the other one.
+            policies: of other runs, by the stems of the files in which this one keeps copies: it can be resumed without
+                them.
 
         Raises:
             InputError: the directory holds something already, or cannot be written.
@@ -61,8 +65,8 @@ class RunWriter:
             writer = cls(path)
             write_json(path / "versions.json", versions())
             (path / "metrics.jsonl").touch()
-            if teacher is not None:
-                save_policy(path / TEACHER, teacher)
+            for stem, policy in policies.items():
+                save_policy(path / stem, policy)
             writer.write_options(options)  # last: a directory is a run once this file is there
         except OSError as error:
             raise InputError(f"--out: {UnwritableError(path, error)}") from error

@@ -65,7 +65,7 @@ def start(given: Mapping[str, Any], out: str | Path | None = None) -> Search:
             stacklevel=3,
         )
     path = Path(out) if out else _next_directory(settings)
-    return _opened(prepared, lambda: RunWriter.create(path, settings.flat(), prepared.teacher))
+    return _opened(prepared, lambda: RunWriter.create(path, settings.flat(), prepared.policies))
 
 
 def reopen(

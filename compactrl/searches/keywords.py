@@ -26,7 +26,7 @@ class SearchKeywords(TypedDict, total=False):
     """What chooses the designs, such as which edges share a weight; each method has its own choices. (default:
     latent; depth-uniform with --method ghp or hyperppo)"""
     learner: str | None
-    """Algorithm that trains the weights, for methods with several. (default: sac)"""
+    """Algorithm that trains the weights, for methods with several. (default: evolution; sac with --method ghp)"""
     stop_at: float | None
     """Stop once the policy's mean return without noise, on fresh episodes, is at least this."""
     patience: float | None
@@ -79,12 +79,22 @@ class SearchKeywords(TypedDict, total=False):
     palette_spread: float | None
     """Outermost level of the palette of weights, in standard deviations of the latent numbers; 0 follows from the
     number of colours (1.2 for 3, 2.5 for 17). (default: 0)"""
+    start_from: str | None
+    """Run to begin from: its weights are clustered; its network and its normaliser are taken."""
+    palette_per_layer: bool | None
+    """Give each layer --partitions weights of its own. (default: off)"""
+    bias_partitions: int | float | str | None
+    """Distinct biases that the units share; 0: each has its own. (default: 0)"""
+    output_bias: bool | None
+    """Give the output layer biases, as gradient methods do. (default: off)"""
+    train_palette: bool | None
+    """Train the shared values beside the choice of each edge, as gradient methods do by default. (default: off)"""
+    activation: Literal["tanh", "relu"] | None
+    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg or distill)"""
     colorings_from: str | None
     """Run whose best colourings are reused; its weights are not."""
     top: int | float | str | None
     """Most colourings to reuse. (default: 5)"""
-    activation: Literal["relu", "tanh"] | None
-    """Activation of the hidden layers. (default: relu; tanh with --method ppo)"""
     initialization: Literal["xavier", "orthogonal"] | None
     """First weights: Xavier uniform, or orthogonal with a small last layer. (default: xavier; orthogonal with
     --method ppo)"""
@@ -154,11 +164,11 @@ class SearchKeywords(TypedDict, total=False):
     environment's own. Returns shown are always true returns."""
     normalize_rewards: bool | None
     """Divide returns by their running standard deviation; no effect where returns are ranked. (default: off)"""
-    sigma: float | None
-    """Initial standard deviation of the noise on every parameter; 0 follows from --radius. (default: 0)"""
     normalize_observations: bool | None
     """Normalise observations by their running mean and standard deviation. (default: on; off with --method ghp, sac
     or td3)"""
+    sigma: float | None
+    """Initial standard deviation of the noise on every parameter; 0 follows from --radius. (default: 0)"""
     learning_rate: float | None
     """Learning rate of the centre; with pgpe the length of a normalised step. (default: 0.075)"""
     shaping: Literal["raw", "standardize", "centered-ranks"] | None
@@ -189,25 +199,24 @@ class SearchKeywords(TypedDict, total=False):
     diagonal: bool | None
     """Adapt variances only, for many parameters (separable CMA-ES). (default: off)"""
     actor_learning_rate: float | None
-    """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.003; 0.0003 with --method sac,
-    td3, ppo or distill; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
+    """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.003 with --method ghp;
+    0.0003 with --method sac, td3, ppo or distill; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
     actor_learning_rate_decay: float | None
     """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
-    budget on resume raises it again. (default: 0.1; 1 with --method sac, td3, ddpg or distill; 0 with --method ppo or
-    hyperppo)"""
+    budget on resume raises it again. (default: 0.01; 0.1 with --method ghp; 1 with --method sac, td3, ddpg or
+    distill; 0 with --method ppo or hyperppo)"""
     weight_averaging: float | None
     """Weight averaging: the final policy is the mean over this share of the updates, about, the last ones; 0 takes
-    the last weights. (default: 0.03; 0 with --method sac, td3, ddpg, ppo, hyperppo or distill)"""
+    the last weights. (default: 0; 0.03 with --method ghp)"""
     weight_decay: float | None
-    """Weight decay of the policy, or of the graph hypernetwork. (default: 1e-05; 0 with --method sac, td3, ddpg, ppo,
-    hyperppo or distill)"""
+    """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     batch_size: int | float | str | None
     """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method
     ppo; 512 with --method hyperppo)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     updates_per_step: float | None
-    """Gradient updates per environment step. (default: 1)"""
+    """Gradient updates per environment step. (default: 0.5; 1 with --method ghp, sac, td3, ddpg or distill)"""
     iteration_steps: int | float | str | None
     """Environment steps collected per iteration, about; updates follow. (default: 1000)"""
     buffer_size: int | float | str | None
@@ -225,7 +234,7 @@ class SearchKeywords(TypedDict, total=False):
     same network. (default: paper)"""
     critic_huber_delta: float | None
     """Huber loss of the critics: errors beyond this many times their mean size count linearly; 0 is the squared loss.
-    (default: 2; 0 with --method sac, td3 or ddpg)"""
+    (default: 0; 2 with --method ghp)"""
     gradient_interval: int | float | str | None
     """Environment steps between studies of the critics' action gradient, which are not counted as the search's;
     `compactrl gradients` shows them. 0 is never. (default: 0)"""
@@ -303,6 +312,9 @@ class SearchKeywords(TypedDict, total=False):
     """Folder of the run whose policy is imitated."""
     teacher_noise: float | None
     """Standard deviation of noise on the teacher's actions, so that it shows how to recover. (default: 0.1)"""
+    student_share: float | None
+    """Share of the iterations in which the student acts, and the teacher says what it would have done (DAgger); 0:
+    the teacher always acts. (default: 0.5; 0 with --method distill)"""
 
 
 class ResumeKeywords(TypedDict, total=False):

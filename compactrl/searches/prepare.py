@@ -32,9 +32,9 @@ from compactrl.methods.settings import Settings, method_of, named_values, resolv
 from compactrl.methods.values import validated
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
-from compactrl.runs.run import TEACHER, Run
+from compactrl.runs.run import START, TEACHER, Run
 from compactrl.searches.studies import Study, check
-from compactrl.searches.teaching import with_environment_of_teacher
+from compactrl.searches.teaching import check_start, with_environment_of_teacher, with_network_of_start
 from compactrl.searches.transfer import check_designs, with_colorings
 
 ENVIRONMENT = ("env", "engine", "max_episode_steps", "env_options", "env_module")
@@ -67,8 +67,8 @@ class Prepared(Setup):
 
     learner: Learner
     seeds: Seeds
-    teacher: Policy | None
-    """Whose policy is imitated, where one is; the run keeps it."""
+    policies: Mapping[str, Policy]
+    """Of other runs, that this one imitates or begins from; it keeps them, each in files with this stem."""
 
 
 def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
@@ -83,12 +83,13 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     """
     begin_anew()
     setup = set_up(given if folder is not None else _with_limit(named_values(given)))
-    settings = setup.settings
+    settings, policies = setup.settings, _policies(setup.settings, folder)
+    if START in policies:
+        setup = _begun(setup, policies[START])
     if setup.spec.action.warning():
         warnings.warn(f"{setup.spec.id}: {setup.spec.action.warning()}", stacklevel=2)
     seeds = Seeds(*np.random.SeedSequence(settings.search.seed).spawn(len(Seeds._fields)))
     kind, space = LEARNERS[settings.search.learner], setup.compression.architecture_space
-    teacher = _teacher(settings.learner, folder) if kind.imitates else None
     batch = MetaBatch() if settings.meta_batch is None or space is None else MetaBatch.of(settings.meta_batch, space)
     context = LearnerContext(
         method=settings.search.method,
@@ -104,7 +105,8 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         strategy=settings.strategy,
         threads=settings.search.threads or cores(),
         resumed=folder is not None,
-        teacher=teacher,
+        teacher=policies.get(TEACHER),
+        normalizer=policies[START].normalizer if START in policies else None,
     )
     if getattr(settings.learner, "gradient_interval", 0):
         check(Study(), setup.spec)
@@ -112,7 +114,7 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         learner = kind.load().build(context)
     except ValueError as error:
         raise InputError(str(error)) from error
-    return Prepared(settings, setup.spec, setup.compression, learner, seeds, teacher)
+    return Prepared(settings, setup.spec, setup.compression, learner, seeds, policies)
 
 
 def set_up(given: Mapping[str, Any]) -> Setup:
@@ -121,7 +123,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     Raises:
         InputError: an option, or the environment, will not do.
     """
-    values = with_environment_of_teacher(with_colorings(named_values(given)))
+    values = with_network_of_start(with_environment_of_teacher(with_colorings(named_values(given))))
     method, spec = method_of(values), None
     if method.goal_learner and not values.get("learner"):  # its options depend on it
         environment = validated(
@@ -136,7 +138,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     layers = (spec.observation_size, *settings.search.hidden, outputs)
     _check_memory(layers, settings.lanes)
     try:
-        skeleton = kind.skeleton_of(layers)
+        skeleton = kind.skeleton_of(layers, settings.compression)
         compression = kind(skeleton, settings.compression)
     except ValueError as error:
         raise InputError(str(error)) from error
@@ -184,8 +186,25 @@ def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     return replace(settings, search=search, learner=learner)
 
 
-def _teacher(options: Any, folder: Path | None) -> Policy | None:
-    """Return the policy that is imitated: the run's own copy, or where it has none that of the run named `teacher`."""
-    if folder is not None and (folder / f"{TEACHER}.json").exists():
-        return load_policy(folder / TEACHER)
-    return Run(options.teacher).policy if options.teacher else None
+def _policies(settings: Settings, folder: Path | None) -> dict[str, Policy]:
+    """Return the policies that are imitated or begun from: the run's own copies, or of the runs that options name."""
+    options, policies = settings.flat(), {}
+    for stem, option in ((TEACHER, "teacher"), (START, "start_from")):
+        if folder is not None and (folder / f"{stem}.json").exists():
+            policies[stem] = load_policy(folder / stem)
+        elif options.get(option):
+            policies[stem] = Run(options[option]).policy
+    return policies
+
+
+def _begun(setup: Setup, start: Policy) -> Setup:
+    """Return a setup whose search begins from a policy.
+
+    Raises:
+        InputError: it is for another environment, or has another network.
+    """
+    check_start(start, setup.settings.flat()["start_from"], setup.spec)
+    try:
+        return replace(setup, compression=setup.compression.begun_from(start))
+    except ValueError as error:
+        raise InputError(str(error)) from error

@@ -1,18 +1,30 @@
-"""Distillation in the teacher's environment, where the user names no other."""
+"""What a search takes from a run that it imitates or begins from, where the user says nothing else.
+
+The environment of either; and of the one that it begins from the network, since its weights are for no other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from compactrl.envs.spec import EnvironmentSpec
+from compactrl.errors import InputError
+from compactrl.policies.policy import Policy
 from compactrl.runs.run import Run
 
 SHARED = ("env", "env_module", "env_options", "max_episode_steps", "engine")
 """Options that say what is controlled."""
+SOURCES = ("start_from", "teacher")
+"""Options that name a run to take that from, the first one first."""
+METHODS = ("distill", "shared")
+"""That have these options."""
+NETWORK = ("hidden", "activation", "output_bias")
+"""Options that say what the network is."""
 
 
 def with_environment_of_teacher(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a search's options, with the environment of the run that is imitated where they name no other.
+    """Return a search's options, with the environment of the run that is imitated or begun from.
 
     Args:
         values: options as the user gave them; those are kept, and so are all of a run's record.
@@ -21,9 +33,44 @@ def with_environment_of_teacher(values: Mapping[str, Any]) -> dict[str, Any]:
         InputError: there is no such run.
     """
     missing = [name for name in SHARED if name not in values]
-    if values.get("method") != "distill" or not values.get("teacher") or not missing:
+    source = next((values[name] for name in SOURCES if values.get(name)), None)
+    if values.get("method") not in METHODS or source is None or not missing:
         return dict(values)
-    teacher = Run(values["teacher"]).config
+    teacher = Run(source).config
     if values.get("env", teacher["env"]) != teacher["env"]:
         return dict(values)  # another environment, for which it may do: the sizes of its spaces say
     return {**{name: teacher[name] for name in missing if name in teacher}, **values}
+
+
+def with_network_of_start(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a search's options, with the network of the run that it begins from.
+
+    Args:
+        values: options as the user gave them; those are kept, and so are all of a run's record.
+
+    Raises:
+        InputError: there is no such run.
+        CompactrlError: it has no policy yet.
+    """
+    if values.get("method") != "shared" or not values.get("start_from") or all(name in values for name in NETWORK):
+        return dict(values)
+    skeleton = Run(values["start_from"]).policy.skeleton
+    network = {
+        "hidden": skeleton.sizes[1:-1],
+        "activation": skeleton.activation,
+        "output_bias": skeleton.biased[-1],
+    }
+    return {**network, **values}
+
+
+def check_start(start: Policy, name: str, spec: EnvironmentSpec) -> None:
+    """Raise InputError where the policy of the run of this name is not one for this environment."""
+    if (start.shape[0], start.shape[-1]) != (spec.observation_size, spec.action.size):
+        raise InputError(
+            f"--start-from {name} is a policy for {start.env}, with {start.shape[0]} observations and "
+            f"{start.shape[-1]} actions; {spec.id} has {spec.observation_size} and {spec.action.size}. Leave --env out"
+        )
+    if changed := spec.reordered(start.names):
+        raise InputError(
+            f"--start-from {name} observes {start.env} in another order than {spec.id} has: {changed}. Leave --env out"
+        )

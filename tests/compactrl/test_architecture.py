@@ -47,7 +47,7 @@ def test_there_are_files():
 FLOORS = (
     "types", "errors", "versions", "imports", "quantities", "machine", "storage", "networks", "policies",
     "hypernetworks", "compressions", "encodings", "envs", "evaluation", "buffers", "learners", "methods", "runs",
-    "searches", "catalogs", "exports", "reports", "cli", "__main__",
+    "searches", "catalogs", "exports", "reports", "fits", "cli", "__main__",
 )  # fmt: skip
 """The rooms of compactrl from the ground up: each imports those before it, and never one after it."""
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from compactrl.cli import streams
-from compactrl.cli.searching import _Stop
+from compactrl.cli.signals import Stop
 
 SAY = "from compactrl.cli import streams; import sys; streams.prepare(); print(sys.argv[1]); "
 SAY += "sys.exit(streams.flushed(int(sys.argv[2])))"
@@ -96,7 +96,7 @@ def handlers():
 @pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_search_heeds_signals(number, capsys):
-    stop = _Stop()
+    stop = Stop()
     assert not stop()
     signal.raise_signal(number)
     assert stop()
@@ -106,7 +106,7 @@ def test_a_search_heeds_signals(number, capsys):
 
 @pytest.mark.usefixtures("handlers")
 def test_a_hangup_that_comes_twice_is_one():
-    stop = _Stop()
+    stop = Stop()
     signal.raise_signal(signal.SIGHUP)
     signal.raise_signal(signal.SIGHUP)  # as from the system and from a shell; twice SIGTERM would end the process
     assert stop.signal == signal.SIGHUP
@@ -115,6 +115,6 @@ def test_a_hangup_that_comes_twice_is_one():
 @pytest.mark.usefixtures("handlers")
 def test_a_hangup_that_is_ignored_stays_ignored():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    stop = _Stop()
+    stop = Stop()
     signal.raise_signal(signal.SIGHUP)
     assert not stop()

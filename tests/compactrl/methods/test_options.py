@@ -25,7 +25,7 @@ every_combination = pytest.mark.parametrize(("method", "controller"), COMBINATIO
     [
         ({"method": "chromatik"}, "unknown --method 'chromatik'. Did you mean 'chromatic'?"),
         ({"method": "toplitz"}, "Did you mean 'toeplitz'?"),
-        ({"method": "xyz"}, "unknown --method 'xyz'. There are: chromatic, masked, toeplitz"),
+        ({"method": "xyz"}, "unknown --method 'xyz'. There are: chromatic, shared, masked"),
         ({"es": "cma-es"}, "unknown --es 'cma-es'. Did you mean 'cmaes'?"),
         ({"es": "PGPE"}, "Did you mean 'pgpe'?"),
         ({"method": "ghp", "learner": "sacc"}, "unknown --learner 'sacc'. Did you mean 'sac'?"),
@@ -48,7 +48,7 @@ def test_a_wrong_name_gets_the_nearest_right_one(given, message):
     [
         (
             {"method": "toeplitz", "partitions": 17},
-            "--partitions belongs to --method chromatic; this search is --method toeplitz",
+            "--partitions belongs to --method chromatic or shared; this search is --method toeplitz",
         ),
         ({"method": "chromatic", "kept_weights": 5}, "--kept-weights belongs to --method masked"),
         ({"method": "chromatic", "controller_entropy": 0.1}, "--controller-entropy belongs to --controller pointer"),
@@ -65,7 +65,7 @@ def test_a_wrong_name_gets_the_nearest_right_one(given, message):
         ({"method": "ghp", "policy_delay": 4}, "--policy-delay belongs to --method td3 or ddpg, --learner td3 or ddpg"),
         (
             {"method": "chromatic", "learner": "sac"},
-            "--learner sac is for --method ghp or sac; --method chromatic takes",
+            "--learner sac is for --method shared, ghp or sac; --method chromatic takes",
         ),
         ({"method": "ghp", "controller": "latent"}, "--controller latent is for --method chromatic"),
     ],
@@ -215,4 +215,4 @@ def test_every_option_is_described_and_belongs_to_one_kind_of_part():
     parts = [SearchOptions, *(kind.Options for kind in kinds)]
     assert all(field.description for part in parts for field in part.model_fields.values())
     assert not owners().keys() & SearchOptions.model_fields.keys()
-    assert owners()["partitions"] == ["--method chromatic"]
+    assert owners()["partitions"] == ["--method chromatic", "--method shared"]

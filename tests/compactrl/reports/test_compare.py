@@ -40,7 +40,12 @@ def test_one_row_per_setting_with_statistics_by_hand(three_configurations):
     three = row(report, "chromatic · latent · 3 weights")
     assert three["return"] == pytest.approx(300.0, abs=1e-9)  # the mean: of three, none is left out
     assert (three["seeds"], three["episodes"], three["return_max"], three["return_ever"]) == (3, 100, 600.0, 600.0)
-    assert (three["weights"], three["parameters"], three["bits"], three["bytes"]) == (3, 7, 264, 33)
+    assert (three["weights"], three["parameters"], three["bits"], three["bytes"]) == (
+        3,
+        7,
+        264,
+        21,
+    )  # its biases are all zero
     assert three["compression"] == pytest.approx(1 - 7 / 24, abs=1e-12)
     assert (three["architecture"], three["env"], three["method"]) == ("3–4–2", "compactrl/Target-v0", "chromatic")
     scores = np.array([100.0, 200.0, 600.0])
@@ -78,9 +83,9 @@ def test_the_smallest_with_nine_tenths_of_the_best_return_is_named(make_run, tmp
         make_run(f"w{weights}", score, partitions=weights)
     report = compare(tmp_path)
     found = report.smallest(report.environments[0])
-    assert (found.parameters, found.bytes, found.value, found.best) == (7, 33, 91.0, 100.0)
+    assert (found.parameters, found.bytes, found.value, found.best) == (7, 21, 91.0, 100.0)
     assert (found.name, found.network) == ("chromatic · latent · 3 weights", "3–4–2")
-    line = "smallest with 90 % of the best return: chromatic · latent · 3 weights (3–4–2), 7 parameters, 33 bytes"
+    line = "smallest with 90 % of the best return: chromatic · latent · 3 weights (3–4–2), 7 parameters, 21 bytes"
     assert line in report.to_markdown()
     assert line in report.save(tmp_path / "page.html").read_text()
     assert json.loads(report.to_json())["smallest"][0]["parameters"] == 7

@@ -130,7 +130,7 @@ def options_of(method, controller, **more):
         options |= ON_POLICY | (HYPERNET if hypernet else {"hidden": (4,)})
         options.pop("population")
         return {**options, **more}
-    if METHODS[method].learners != ("evolution",):
+    if METHODS[method].learners[0] != "evolution":
         options |= (
             GRADIENT
             | ({} if method == "distill" else OFF_POLICY)
@@ -142,7 +142,7 @@ def options_of(method, controller, **more):
         return {**options, **({} if hypernet else {"hidden": (4,)}), **more}
     if method != "linear":
         options["hidden"] = (4,)
-    if method == "chromatic":
+    if method in ("chromatic", "shared"):
         options["partitions"] = 3
         if controller != "latent":
             options["steps"] = 4800  # designs of a controller are re-evaluated, 16 at a time
@@ -182,7 +182,7 @@ def assert_same_run(one, other):
     assert (
         (traces[0] is None)
         == (traces[1] is None)
-        == (one.config["method"] not in ("chromatic", "masked", "ghp", "hyperppo"))
+        == (one.config["method"] not in ("chromatic", "shared", "masked", "ghp", "hyperppo"))
     )
     for mine, theirs in zip(*(trace or () for trace in traces), strict=True):
         np.testing.assert_array_equal(mine, theirs)

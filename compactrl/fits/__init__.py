@@ -1,0 +1,10 @@
+"""Fit: name a robot and budgets in bytes, get the best policy that fits each. Candidates are rows, and they race.
+
+- `portfolio`: the rows: what is tried, with which options, on which networks.
+- `sizes`: what a row's policies take in memory before there are any, and which of them fit.
+- `ledger`: what was decided and spent so far, in a file: a fit that was killed goes on from there.
+- `stages`: a part of the work is a run on disk, gone on with for an amount of time or steps.
+- `race`: teacher, students, rungs of successive halving, the choice.
+- `judging`: returns over fresh episodes; `shipping`: what a fit leaves behind; `front`, `figure`: all that was tried.
+- `api`: `compactrl.fit`, and its options.
+"""

@@ -1,0 +1,65 @@
+"""The picture of a fit: return against bytes of all that was tried, and of what ships."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compactrl.reports.style import FAINT, INK, SERIES, canvas, legend_below, log_axis, styled
+from compactrl.storage.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+METHODS = {"shared": SERIES[0], "chromatic": SERIES[1], "linear": SERIES[2], "toeplitz": SERIES[3],
+           "circulant": SERIES[4], "unstructured": SERIES[5], "sac": SERIES[6]}  # fmt: skip
+
+
+@styled
+def front_figure(front: dict[str, Any], env: str) -> Figure:
+    """Return the figure of a fit's front.
+
+    Args:
+        front: what `shipping.front_of` returns.
+        env: the environment's id.
+    """
+    figure, axes = canvas(3.6)
+    labelled: set[str] = set()
+    for row in front["candidates"]:
+        method = row["method"]
+        label = {} if method in labelled else {"label": method}
+        labelled.add(method)
+        axes.scatter(row["bytes"], row["return_mean"], s=26, color=METHODS.get(method, FAINT), alpha=0.75, **label)
+    shipped = front["shipped"]
+    for row in shipped:
+        low, high = row["return_interval"]
+        axes.vlines(row["bytes"], low, high, color=INK, linewidth=1.2)
+        axes.annotate(
+            f"{row['return_mean']:.0f} in {row['bytes']:,} B",
+            (row["bytes"], row["return_mean"]),
+            textcoords="offset points",
+            xytext=(4, 7),
+            fontsize=8,
+        )
+    axes.plot(
+        [row["bytes"] for row in shipped],
+        [row["return_mean"] for row in shipped],
+        marker="D",
+        markersize=5,
+        color=INK,
+        linewidth=1,
+        label="what ships",
+    )
+    log_axis(axes)
+    axes.set(xlabel="bytes of the policy's tables", ylabel="mean return")
+    axes.set_title(f"{env}: what was tried")
+    legend_below(figure, axes, columns=3)
+    return figure
+
+
+def save_figure(path: Path, front: dict[str, Any], env: str) -> None:
+    """Write the picture as SVG."""
+    buffer = io.BytesIO()
+    front_figure(front, env).savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    write_atomically(path, buffer.getvalue())

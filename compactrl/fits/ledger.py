@@ -1,0 +1,99 @@
+"""What a fit has decided and spent so far, in a file that is rewritten at every step: `fit.json`.
+
+A fit is one function that goes through all its steps in order. Each step is written down once it is done, and one that
+is written down is not done again. So a fit that was killed is begun anew, comes at once to where it was, and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from compactrl.errors import DamagedFileError, InputError
+from compactrl.storage.files import read_json, write_json
+
+FILE = "fit.json"
+FORMAT = "compactrl-fit-1"
+T = TypeVar("T")
+
+
+class Ledger:
+    """The record of a fit's folder.
+
+    Args:
+        path: of the folder; its record is read if there is one.
+        options: of the fit, as JSON values.
+
+    Raises:
+        InputError: the folder holds a fit with other options.
+        DamagedFileError: its record is none.
+    """
+
+    def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
+        self._file = path / FILE
+        self._content: dict[str, Any] = {
+            "format": FORMAT, "finished": False, "options": dict(options), "spent": {}, "steps": {}
+        }  # fmt: skip
+        if self._file.exists():
+            self._content = read_record(path)
+            _check_same(path, self._content["options"], options)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the fit has come to its end."""
+        return bool(self._content["finished"])
+
+    @property
+    def spent(self) -> float:
+        """Of the budget, in seconds or steps, by all steps that are done."""
+        return float(sum(self._content["spent"].values()))
+
+    def known(self, key: str) -> Any:
+        """Return what a step came to; None where it is not done yet."""
+        return self._content["steps"].get(key)
+
+    def once(self, key: str, do: Callable[[], T]) -> T:
+        """Return what a step came to, as JSON values; it is done now if it was not done before."""
+        if key not in self._content["steps"]:
+            self.note(key, do())
+        result: T = self._content["steps"][key]
+        return result
+
+    def note(self, key: str, result: Any, spent: float = 0.0) -> None:
+        """Write down what a step came to, and what it took of the budget."""
+        self._content["steps"][key] = result
+        if spent:
+            self._content["spent"][key] = spent
+        self.save()
+
+    def finish(self, finished: bool) -> None:
+        """Write down whether the fit has ended by itself."""
+        self._content["finished"] = finished
+        self.save()
+
+    def save(self) -> None:
+        """Write the file."""
+        write_json(self._file, self._content)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return the content of a fit's `fit.json`.
+
+    Raises:
+        DamagedFileError: it is none.
+    """
+    content = read_json(path / FILE)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise DamagedFileError(f"{path / FILE} is not the record of a fit ({FORMAT})")
+    return content
+
+
+def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise InputError where a fit would go on with other options."""
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            raise InputError(
+                f"{path} holds a fit with another {name}, {before.get(name)}: go on with the same options "
+                f"(`compactrl resume {path}`), or choose another --out"
+            )

@@ -1,0 +1,342 @@
+"""The race of a fit: which candidates there are, what each gets of the budget, and which go on.
+
+1. Methods that begin from nothing get their first share, each as much as the others.
+2. A teacher learns by gradients, where the environment allows it.
+3. Of each budget, the best policy that it does not fit is the teacher of a few students that fit it.
+4. Rungs of successive halving (Jamieson & Talwalkar, "Non-stochastic best arm identification and hyperparameter
+   optimization", 2016, figure 3): all that are left go on for equal shares, then the better half of those that fit each
+   budget goes on. A candidate may be in the race of several budgets; it is run once.
+5. Of each budget the best policies that fit meet once more, on more episodes.
+
+A candidate is remembered with the best policy that it had at the end of any rung: evolution also goes downhill.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compactrl.encodings.storage import stored_bytes
+from compactrl.envs.spec import EnvironmentSpec
+from compactrl.errors import CompactrlError
+from compactrl.fits.judging import Judge, run_seed
+from compactrl.fits.ledger import Ledger
+from compactrl.fits.portfolio import (
+    AT_MOST,
+    EVOLUTION,
+    EVOLVERS,
+    GRADIENT_COST,
+    MOST,
+    SHARES,
+    STUDENTS,
+    TEACHERS,
+    UPDATES_A_SECOND,
+)
+from compactrl.fits.sizes import Sized, fitting
+from compactrl.fits.stages import Amount, StoppedError, Watch, advance
+from compactrl.policies.files import load_policy, save_policy
+from compactrl.policies.policy import Policy
+from compactrl.runs.run import Run
+from compactrl.types import Normalizer
+
+STAGES, BEST = "stages", "best"
+EPISODES, LAST_EPISODES, LAST_MEETING = 8, 32, 3
+"""Of a comparison, of the last one, and how many meet there."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A policy in the race, and where it is from."""
+
+    name: str
+    run: Path
+    """That goes on with it; there may be none yet."""
+    options: dict[str, Any]
+    """Of that run's search."""
+    source: Path
+    """The run that its best policy is from."""
+    bytes: int = 0
+    """Of its best policy."""
+    mean: float = -math.inf
+    """Return of its best policy, over the episodes that it was compared on."""
+
+    @property
+    def now(self) -> Policy:
+        """What it has now."""
+        return Run(self.run if (self.run / "policy.json").exists() else self.source).policy
+
+    @property
+    def kept(self) -> Path:
+        """The stem of the files of its best policy."""
+        return self.run.parent.parent / BEST / self.name
+
+    @property
+    def best(self) -> Policy:
+        """Its best policy so far."""
+        return load_policy(self.kept)
+
+
+class Race:
+    """The race of a fit.
+
+    Args:
+        path: of the fit.
+        options: of every search: the environment, threads.
+        spec: the environment.
+        budgets: in bytes.
+        total: in seconds or steps.
+        seed: of the fit.
+        stop_at: mean return that is enough for every budget; None to use the whole budget.
+        ledger: of the fit.
+        judge: of its policies.
+        watch: told what is done.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        options: dict[str, Any],
+        spec: EnvironmentSpec,
+        budgets: Sequence[int],
+        total: Amount,
+        seed: int,
+        stop_at: float | None,
+        ledger: Ledger,
+        judge: Judge,
+        watch: Watch,
+    ) -> None:
+        self._path, self._options, self._spec, self._budgets = path, options, spec, sorted(budgets)
+        self._total, self._seed, self._stop_at = total, seed, stop_at
+        self._ledger, self._judge, self._watch = ledger, judge, watch
+        self.candidates: dict[str, Candidate] = {}
+        self._winners: dict[int, Candidate] = {}
+        self._ranking: dict[int, list[str]] = {}
+
+    @property
+    def left(self) -> float:
+        """What is left of the budget."""
+        return max(0.0, self._total.value - self._ledger.spent)
+
+    @property
+    def enough(self) -> bool:
+        """Whether every budget has a policy with the return that was asked for."""
+        if self._stop_at is None:
+            return False
+        return all((best := self.best(most)) and best.mean >= self._stop_at for most in self._budgets)
+
+    def best(self, most: int) -> Candidate | None:
+        """Return the best candidate of at most so many bytes, so far; at the end the winner of that budget."""
+        if most in self._winners:
+            return self._winners[most]
+        if self._ranking.get(most):
+            return self.candidates.get(self._ranking[most][0])
+        fitting = [one for one in self.candidates.values() if one.bytes <= most and math.isfinite(one.mean)]
+        return max(fitting, key=lambda one: (one.mean, -one.bytes), default=None)
+
+    def run(self) -> None:
+        """Run the race to its end.
+
+        Raises:
+            StoppedError: asked for.
+        """
+        self._begin_evolvers()
+        if not self.enough:
+            self._teach()
+            self._imitate()
+        self._race()
+        self._meet()
+
+    # What is in the race.
+
+    def _teach(self) -> None:
+        """Let teachers learn by gradients, where they can and there is time for it."""
+        amount = SHARES.teacher * self._total.value / len(TEACHERS)
+        steps = amount * UPDATES_A_SECOND if self._total.seconds else amount / GRADIENT_COST
+        if not self._by_gradients or steps < SHARES.least_episodes * self._spec.max_episode_steps:
+            return
+        for row in TEACHERS:
+            self._go_on(row.name, dict(row.options), self._amount(amount), row.name)
+        self._compare("teacher", [row.name for row in TEACHERS])
+
+    @property
+    def _by_gradients(self) -> bool:
+        """Whether the environment's actions are such that gradient methods take them."""
+        return self._spec.action.kind == "box" and self._spec.action.bounds is not None
+
+    def _begin_evolvers(self) -> None:
+        """Begin methods that need no teacher, those that fit."""
+        sized = {}
+        for most in self._budgets:
+            for row in EVOLVERS:
+                found = fitting(row, self._spec, most, normalized=True)
+                if found is not None:
+                    sized[found.name] = found
+        share = SHARES.evolvers * self._total.value
+        for name, one in sized.items():
+            self._go_on(name, one.options, self._amount(share / len(sized)), f"{name}: rung 0")
+        self._compare("evolvers", list(sized))
+
+    def _imitate(self) -> None:
+        """Begin students of the best policies that are too large for a budget."""
+        if not self._by_gradients:
+            return
+        students = self._students()
+        amount = SHARES.imitation * self._total.value / max(1, len(students))
+        if self._total.seconds:
+            amount = min(amount, SHARES.most_imitation_seconds)
+        for one, teacher in students:
+            student = f"{one.name}-student"
+            options = {**one.options, "teacher": str(teacher.run), "steps": MOST}
+            if _has_network(teacher.best, one):
+                options["start_from"] = str(teacher.run)
+            self._go_on(student, options, self._amount(amount), student, anneals=True)
+            known = self.candidates.pop(student, None)
+            if known is not None:
+                self.candidates[one.name] = self._going_on(one, known.run)
+        if students:
+            self._compare("students", [one.name for one, _ in students])
+
+    def _students(self) -> list[tuple[Sized, Candidate]]:
+        """Return students and their teachers, once each: of a budget the best policy that it does not fit."""
+        found: dict[str, tuple[Sized, Candidate]] = {}
+        for most in self._budgets:
+            larger = [one for one in self.candidates.values() if one.bytes > most and math.isfinite(one.mean)]
+            teacher = max(larger, key=lambda one: one.mean, default=None)
+            if teacher is not None:
+                normalized = not _is_identity(teacher.best.normalizer)
+                sized = [one for row in STUDENTS if (one := fitting(row, self._spec, most, normalized))]
+                for one in sorted(sized, key=lambda one: -one.bytes)[:AT_MOST]:
+                    found.setdefault(one.name, (one, teacher))
+        return list(found.values())
+
+    def _going_on(self, one: Sized, student: Path) -> Candidate:
+        """Return the candidate with which evolution goes on from a student, in a run of its own."""
+        names = ("partitions", "bias_partitions")
+        kept: dict[str, Any] = {name: one.options[name] for name in names if name in one.options}
+        return Candidate(
+            one.name, self._path / STAGES / one.name, {**EVOLUTION, **kept, "start_from": str(student)}, student
+        )
+
+    # What each gets.
+
+    def _amount(self, value: float) -> Amount:
+        return Amount(value, self._total.seconds)
+
+    def _go_on(self, name: str, options: dict[str, Any], amount: Amount, key: str, anneals: bool = False) -> None:
+        """Go on with a candidate; one that cannot go on is out of the race, with a warning."""
+        run = self._path / STAGES / name
+        self._watch.doing, self._watch.base = name, self._ledger.spent
+        if (self._ledger.known(key) or {}).get("failed"):
+            self.candidates.pop(name, None)
+            return
+        try:
+            search = {**self._options, "seed": run_seed(self._seed, name), **options}
+            advance(run, search, amount, key, self._ledger, self._watch, anneals)
+        except StoppedError:
+            if (run / "policy.json").exists():
+                self.candidates.setdefault(name, Candidate(name, run, options, run))
+            raise
+        except CompactrlError as error:
+            warnings.warn(f"{name} is out of the race: {error}", stacklevel=2)
+            self._ledger.note(key, {"failed": str(error)})
+            self.candidates.pop(name, None)
+            return
+        if name not in self.candidates:
+            self.candidates[name] = Candidate(name, run, options, run)
+
+    def _compare(self, key: str, names: Sequence[str]) -> None:
+        """Compare what these candidates have now with the best that they had, and keep of each the better one.
+
+        Both run the same fresh episodes: a policy that was kept for its mean was lucky with it.
+        """
+        entered = [name for name in names if name in self.candidates]
+        now = {name: self.candidates[name].now for name in entered}
+        before = {f"{name}, before": one.best for name in entered if math.isfinite((one := self.candidates[name]).mean)}
+        self._watch.doing = f"comparing {len(entered)} candidates"
+        means = self._judge(f"compared: {key}", {**now, **before}, EPISODES)
+        for name in entered:
+            candidate, kept = self.candidates[name], f"kept: {key}: {name}"
+            mean, mean_before = means[name], means.get(f"{name}, before", -math.inf)
+            if mean <= mean_before:
+                self.candidates[name] = replace(candidate, mean=mean_before)
+                continue
+            if self._ledger.known(kept) is None:
+                candidate.kept.parent.mkdir(exist_ok=True)
+                save_policy(candidate.kept, now[name])
+                self._ledger.note(kept, stored_bytes(now[name]))
+            source = candidate.run if (candidate.run / "policy.json").exists() else candidate.source
+            self.candidates[name] = replace(candidate, mean=mean, bytes=int(self._ledger.known(kept)), source=source)
+        ordered = sorted(entered, key=lambda name: -self.candidates[name].mean)
+        self._watch.say(f"{key}: " + ", ".join(map(self._told, ordered)))
+
+    def _told(self, name: str) -> str:
+        candidate = self.candidates[name]
+        return f"{name} {candidate.mean:.0f} in {candidate.bytes:,} bytes"
+
+    def settle_for_now(self) -> None:
+        """Take what untried candidates have now into account, where a stop came before any that fits was compared."""
+        if all(self.best(most) for most in self._budgets):
+            return
+        untried = {name: one.now for name, one in self.candidates.items() if not math.isfinite(one.mean)}
+        for name, mean in self._judge("stopped", untried, EPISODES, record=False).items():
+            one = self.candidates[name]
+            one.kept.parent.mkdir(exist_ok=True)
+            save_policy(one.kept, untried[name])
+            self.candidates[name] = replace(one, mean=mean, bytes=stored_bytes(untried[name]))
+
+    # Who goes on.
+
+    def _race(self) -> None:
+        """Go on with all that may win, half as many each time."""
+        field = {most: self._fitting(most) for most in self._budgets}
+        most_in_one = max((len(names) for names in field.values()), default=0)
+        rungs = max(1, math.ceil(math.log2(max(1, most_in_one)))) + 1
+        for rung in range(1, rungs + 1):
+            names = list(dict.fromkeys(name for fitting in field.values() for name in fitting))
+            key = f"rung {rung} of {rungs}"
+            if not names or self.enough:
+                return
+            share = self._ledger.once(f"{key}: share", lambda: self.left / (rungs + 1 - rung) / len(names))  # noqa: B023
+            for name in names:
+                if name in self.candidates:
+                    self._go_on(name, self.candidates[name].options, self._amount(share), f"{name}: {key}")
+            self._compare(key, names)
+            for most in self._budgets:
+                ordered = self._fitting(most, field[most])
+                out = [name for name in self._ranking.get(most, []) if name not in ordered]
+                self._ranking[most] = ordered + out  # means of another rung are of other episodes
+                field[most] = ordered[: math.ceil(len(ordered) / 2)]
+
+    def _fitting(self, most: int, among: Sequence[str] | None = None) -> list[str]:
+        """Return the candidates that fit so many bytes, the best first, of equal ones the smallest."""
+        names = [one.name for one in self.candidates.values() if one.bytes <= most]
+        kept = [name for name in names if among is None or name in among]
+        return sorted(kept, key=lambda name: (-self.candidates[name].mean, self.candidates[name].bytes))
+
+    def _meet(self) -> None:
+        """Let the best of each budget meet once more, on more and fresh episodes; the best of these wins."""
+        for most in self._budgets:
+            ranked = [name for name in self._ranking.get(most) or self._fitting(most) if name in self.candidates]
+            names = [name for name in ranked[:LAST_MEETING] if math.isfinite(self.candidates[name].mean)]
+            policies = {name: self.candidates[name].best for name in names}
+            means = self._judge(f"met: {most}", policies, LAST_EPISODES)
+            if means:
+                winner = max(means, key=lambda name: (means[name], -self.candidates[name].bytes))
+                self._winners[most] = replace(self.candidates[winner], mean=means[winner])
+
+
+def _has_network(policy: Policy, one: Sized) -> bool:
+    """Return whether a policy has the network of these policies, so that they can begin from its weights."""
+    skeleton, options = policy.skeleton, one.options
+    hidden, activation, biased = options["hidden"], options["activation"], options["output_bias"]
+    return (skeleton.sizes[1:-1], skeleton.activation, skeleton.biased[-1]) == (hidden, activation, biased)
+
+
+def _is_identity(normalizer: Normalizer) -> bool:
+    return not normalizer.mean.any() and bool(np.all(normalizer.std == 1))

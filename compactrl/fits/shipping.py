@@ -1,0 +1,81 @@
+"""What a fit leaves behind: for each budget a folder that opens as a run, and the front of all that was tried.
+
+DIR/                 the policy of the largest budget; `compactrl export | evaluate | play DIR` take it
+DIR/budgets/512/     the same of each budget, where there are several
+DIR/front.json       all candidates: bytes and return; front.svg shows it
+DIR/fit.json         options, decisions, what was spent
+DIR/stages/NAME/     the runs of the candidates; DIR/best/NAME.* the best policy of each
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from compactrl.encodings.storage import stored_bytes
+from compactrl.envs.spec import EnvironmentSpec
+from compactrl.fits.race import Candidate
+from compactrl.policies.files import save_policy
+from compactrl.runs.run import Run
+from compactrl.searches.baselines import comparisons
+from compactrl.storage.files import write_json
+from compactrl.versions import versions
+
+FINAL_EPISODES = 100
+"""Fresh episodes behind the return that is quoted."""
+BUDGETS = "budgets"
+
+
+def ship(folder: Path, candidate: Candidate, spec: EnvironmentSpec, env_steps: int, seconds: float) -> dict[str, Any]:
+    """Write a candidate's best policy as a run, with its return over fresh episodes that no choice was based on.
+
+    Args:
+        folder: of the run.
+        candidate: that was chosen.
+        spec: the environment.
+        env_steps: of the whole fit.
+        seconds: of the whole fit.
+
+    Returns:
+        The run's summary.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    policy, source = candidate.best, Run(candidate.source)
+    save_policy(folder / "policy", policy)
+    write_json(folder / "versions.json", versions())
+    shutil.copyfile(candidate.source / "metrics.jsonl", folder / "metrics.jsonl")
+    shutil.copyfile(candidate.source / "config.json", folder / "config.json")
+    begun = {
+        "method": policy.method, "controller": source.config["controller"], "env": policy.env,
+        "seed": source.config["seed"], "env_steps": env_steps, "seconds": seconds,
+        "iterations": 0, "finished": False, "stopped_by": "fit",
+    }  # fmt: skip
+    write_json(folder / "summary.json", {**begun, **policy.size._asdict(), "bytes": stored_bytes(policy)})
+    run = Run(folder)
+    threads = int(source.config.get("threads") or 0)
+    report = run.report(run.evaluate_for_summary(FINAL_EPISODES, threads))
+    compared = comparisons(spec, spec.environments == 1, int(source.config["seed"]), threads)
+    summary = {**begun, **report, **compared, "candidate": candidate.name, "finished": True}
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def front_of(candidates: Mapping[str, Candidate], shipped: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    """Return all that was tried and what ships, as JSON values; the smallest first.
+
+    Args:
+        candidates: by name.
+        shipped: budget in bytes → summary of what ships.
+    """
+    rows = [
+        {"name": one.name, "method": one.best.method, "bytes": one.bytes, "return_mean": one.mean}
+        for one in candidates.values()
+        if one.mean > -float("inf")
+    ]
+    fields = ("candidate", "bytes", "parameters", "return_mean", "return_std", "return_interval", "episodes")
+    chosen = [
+        {"max_bytes": most, **{name: summary[name] for name in fields}} for most, summary in sorted(shipped.items())
+    ]
+    return {"candidates": sorted(rows, key=lambda row: (row["bytes"], -row["return_mean"])), "shipped": chosen}

@@ -1,0 +1,131 @@
+"""A stage of a fit is a run on disk, gone on with for an amount of seconds or of steps.
+
+Whoever stops in the middle of a stage goes on with its run from its last checkpoint, up to the same amount. Where the
+budget is in steps, all this is the same bit for bit as without a stop; where it is in seconds, each run is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compactrl.errors import CompactrlError
+from compactrl.fits.ledger import Ledger
+from compactrl.fits.portfolio import GRADIENT_COST
+from compactrl.runs.run import Run
+from compactrl.searches.api import reopen, start
+from compactrl.searches.search import Search
+
+CALIBRATED = 0.2
+"""Share of a stage after which its steps are set by its pace, where its learning rate must have fallen at the end."""
+
+
+class StoppedError(Exception):
+    """Somebody asked for an end; everything is saved."""
+
+
+@dataclass
+class Watch:
+    """What may be looked at from another thread while a fit works."""
+
+    should_stop: Callable[[], bool] = lambda: False
+    doing: str = "beginning"
+    search: Search | None = None
+    base: float = 0.0
+    """Of the budget, spent before the present stage."""
+    begun: float = field(default_factory=time.monotonic)
+    """When the present stage began, by the monotonic clock."""
+    lines: list[str] = field(default_factory=list)
+    """To be said."""
+
+    def say(self, line: str) -> None:
+        """Let a line be written above the progress."""
+        self.lines.append(line)
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Of seconds, or of environment steps."""
+
+    value: float
+    seconds: bool
+
+
+def cost_of(search: Search) -> int:
+    """Return what a search's environment step counts as, where the budget is in steps."""
+    return GRADIENT_COST if search.learner.needs_transitions else 1
+
+
+def advance(
+    path: Path, options: dict[str, Any], amount: Amount, key: str, ledger: Ledger, watch: Watch, anneals: bool = False
+) -> Run:
+    """Go on with a run for an amount, unless that is done; begin it where there is none.
+
+    Args:
+        path: of the run.
+        options: of its search.
+        amount: on top of what it has had.
+        key: of this step in the ledger.
+        ledger: of the fit.
+        watch: told of the search.
+        anneals: whether its learning rate falls to nothing by its end, which must come with the amount's.
+
+    Raises:
+        StoppedError: asked for.
+        CompactrlError: the search cannot go on.
+    """
+    if ledger.known(key) is not None:
+        return Run(path)
+    clock = watch.begun = time.monotonic()
+    fixed = f"{key}: steps"
+    if anneals and not amount.seconds:
+        ledger.once(fixed, lambda: max(1, int(amount.value / GRADIENT_COST)))
+    search = _opened(path, options, ledger.known(fixed))
+    before = ledger.once(f"{key}: from", lambda: [search.seconds, search.env_steps])
+    setup, had = time.monotonic() - clock, search.seconds
+
+    def consumed() -> float:
+        if amount.seconds:
+            return search.seconds - float(before[0]) + setup
+        return float(search.env_steps - before[1]) * cost_of(search)
+
+    if anneals and ledger.known(fixed) is None:
+        _run(search, watch, lambda: consumed() >= CALIBRATED * amount.value, path)
+        pace = search.env_steps / max(search.seconds - had, 1e-9)
+        left = max(amount.value - consumed(), 0.1 * amount.value)
+        search.close()
+        ledger.note(fixed, int(search.env_steps + pace * left) + 1)
+        search = _opened(path, options, ledger.known(fixed))
+    _run(search, watch, lambda: not anneals and consumed() >= amount.value, path)
+    search.close()
+    watch.search = None
+    ledger.note(key, {"env_steps": search.env_steps, "seconds": search.seconds}, consumed())
+    return Run(path)
+
+
+def _opened(path: Path, options: dict[str, Any], steps: int | None) -> Search:
+    """Return the search of a run, begun or gone on with, with another budget where one is given."""
+    if (path / "config.json").exists():
+        return reopen(path, steps)
+    return start({**options, **({} if steps is None else {"steps": steps})}, path)
+
+
+def _run(search: Search, watch: Watch, enough: Callable[[], bool], path: Path) -> None:
+    """Run a search until it has had enough, saved; interrupted, raise."""
+    watch.search = search
+    try:
+        with search.writer.resumable(), np.errstate(over="ignore", invalid="ignore"):
+            search.run(should_stop=lambda: watch.should_stop() or enough())
+    except BaseException:
+        search.close()
+        raise
+    if watch.should_stop() and not enough() and not search.stopped_by:
+        search.close()
+        raise StoppedError
+    if not (path / "policy.json").exists():
+        raise CompactrlError(f"{path} has no policy yet: too little of the budget is left for it")

@@ -1,0 +1,142 @@
+"""What `compactrl fit` comes to, beside single methods with the same time, and what imitation loses.
+
+    python -m experiments.fit [SETTING …] [--seeds 0,1,2]
+
+A fit that was interrupted goes on where it was, one that has ended is not repeated. A setting's results are in
+`experiments/results/fit/SETTING.json`, rewritten after every seed; they hold what ships of each budget, its return over
+100 fresh episodes that no choice was based on, and all that was tried.
+
+Time is wall-clock time: the settings are to be measured one after the other, with nothing else on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from compactrl.encodings.storage import stored_bytes
+from compactrl.fits.api import fit
+from compactrl.runs.run import Run
+from compactrl.searches.api import finish, start
+from compactrl.storage.files import write_json
+from compactrl.versions import versions
+from experiments.searching import finished_run
+
+RESULTS = Path(__file__).parent / "results" / "fit"
+RUNS = Path("runs/fit")
+CHEETAH = "HalfCheetah-v5"
+SETTINGS: dict[str, dict[str, Any]] = {
+    "cheetah-15min": {"env": CHEETAH, "max_bytes": 1024, "time": "15min"},
+    "cheetah-2h": {"env": CHEETAH, "max_bytes": (256, 320, 512, 1024), "time": "2h"},
+    "hopper-2h": {"env": "Hopper-v5", "max_bytes": (256, 1024), "time": "2h"},
+    "walker2d-2h": {"env": "Walker2d-v5", "max_bytes": (256, 1024), "time": "2h"},
+    "swimmer-2h": {"env": "Swimmer-v5", "max_bytes": (256, 1024), "time": "2h"},
+    "reacher-30min": {"env": "Reacher-v5", "max_bytes": (256, 1024), "time": "30min"},
+    "pendulum-15min": {"env": "Pendulum-v1", "max_bytes": (64, 256), "time": "15min"},
+}
+"""Budgets of a fit in bytes and time."""
+SINGLE: dict[str, dict[str, Any]] = {
+    "chromatic": {"method": "chromatic", "partitions": 17},
+    "linear": {"method": "linear"},
+    "toeplitz": {"method": "toeplitz"},
+}
+"""Methods that get the whole time of a setting for themselves; what fits its largest budget is compared."""
+TEACHER = {"env": CHEETAH, "method": "sac", "hidden": (32, 16), "steps": 150_000}
+IMITATION_SECONDS = 120.0
+EPISODES = 100
+
+
+def measure_fit(setting: str, seed: int) -> dict[str, Any]:
+    """Run a fit to its end; return what ships and all that was tried."""
+    found = fit(**SETTINGS[setting], seed=seed, out=RUNS / f"{setting}-seed{seed}", progress=True)
+    return {"seed": seed, **found.front, "seconds": round(found.run.summary["seconds"])}
+
+
+def measure_single(setting: str, seed: int) -> dict[str, Any]:
+    """Give single methods the time of a setting each; return what they come to."""
+    options = SETTINGS[setting]
+    seconds = _seconds(options["time"])
+    rows = []
+    for name, method in SINGLE.items():
+        path = RUNS / f"{setting}-{name}-seed{seed}"
+        if not (path / "policy.json").exists() or not (path / "timed.json").exists():
+            search = start({"env": options["env"], "seed": seed, "steps": 10**15, **method, "reevaluations": 1}, path)
+            finish(search, should_stop=lambda search=search: search.seconds >= seconds)
+            write_json(path / "timed.json", {"seconds": seconds})
+        rows.append({"method": name, **_row(Run(path))})
+    return {"seed": seed, "methods": rows}
+
+
+def measure_imitation(setting: str, seed: int) -> dict[str, Any]:  # noqa: ARG001  (there is one)
+    """Let 16 shared weights imitate a [32, 16] teacher for two minutes; return both returns."""
+    teacher = finished_run(RUNS / f"teacher-seed{seed}", {**TEACHER, "seed": seed})
+    path = RUNS / f"imitation-seed{seed}"
+    options = {"method": "shared", "teacher": str(teacher.path), "start_from": str(teacher.path), "partitions": 16}
+    if not (path / "summary.json").exists():
+        pilot = start({**options, "seed": seed, "steps": 10**9}, path.with_name(f"{path.name}-pace"))
+        finish(pilot, should_stop=lambda: pilot.seconds >= 0.2 * IMITATION_SECONDS)
+        steps = int(pilot.env_steps / pilot.seconds * 0.8 * IMITATION_SECONDS)
+        finished_run(path, {**options, "seed": seed, "steps": steps})
+    student = Run(path)
+    return {"seed": seed, "teacher": _row(teacher), "student": _row(student), "seconds": student.summary["seconds"]}
+
+
+def _row(run: Run) -> dict[str, Any]:
+    evaluation = run.evaluate_for_summary(EPISODES)
+    fields = {"return_mean": evaluation.mean_return, "return_std": evaluation.std_return}
+    return {**fields, "return_interval": list(evaluation.interval), "bytes": stored_bytes(run.policy)}
+
+
+def _seconds(text: str) -> float:
+    from compactrl.quantities import read_time
+
+    return float(read_time(text))
+
+
+MEASURED: dict[str, Callable[[str, int], dict[str, Any]]] = {
+    **dict.fromkeys(SETTINGS, measure_fit),
+    **{
+        f"{setting}-single": lambda name, seed: measure_single(name.removesuffix("-single"), seed)
+        for setting in SETTINGS
+    },
+    "imitation": measure_imitation,
+}
+"""Setting → what measures it."""
+
+
+def main(
+    settings: Annotated[list[str] | None, typer.Argument(help="Settings; all fits by default.")] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
+) -> None:
+    """Measure settings and write their results."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for setting in settings or SETTINGS:
+        if setting not in MEASURED:
+            sys.exit(f"unknown setting {setting}: expected {', '.join(MEASURED)}")
+        path = RESULTS / f"{setting}.json"
+        done = {row["seed"]: row for row in json.loads(path.read_text())["seeds"]} if path.exists() else {}
+        for seed in map(int, seeds.split(",")):
+            if seed not in done:
+                done[seed] = MEASURED[setting](setting, seed)
+            content = {
+                "command": f"python -m experiments.fit {setting} --seeds {seeds}",
+                "options": SETTINGS.get(setting.removesuffix("-single"), TEACHER),
+                "versions": versions(),
+                "seeds": [done[key] for key in sorted(done)],
+            }
+            write_json(path, content)
+            print(f"{setting} seed {seed}: {_said(done[seed])}", file=sys.stderr, flush=True)
+
+
+def _said(row: dict[str, Any]) -> str:
+    rows = row.get("shipped") or row.get("methods") or [row["teacher"], row["student"]]
+    return ", ".join(f"{each['return_mean']:.0f} in {each['bytes']} bytes" for each in rows)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,34 @@
+"""The table of fits, of the results that `experiments/fit.py` writes."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from experiments.markdown import markdown
+
+RESULTS = Path(__file__).parent / "results" / "fit"
+
+
+def fit_table() -> str:
+    """Return the Markdown table of fits: what ships of each budget."""
+    body = []
+    for path in sorted(RESULTS.glob("*.json")):
+        content = json.loads(path.read_text())
+        budgets: dict[int, list[dict[str, Any]]] = {}
+        for seed in content["seeds"]:
+            for row in seed.get("shipped", []):
+                budgets.setdefault(row["max_bytes"], []).append({**row, "seed": seed["seed"]})
+        options = content["options"]
+        for most, rows_of_budget in sorted(budgets.items()):
+            each = ", ".join(
+                f"{row['seed']}: {row['return_mean']:.0f} in {row['bytes']} B, `{row['candidate']}`"
+                for row in rows_of_budget
+            )
+            median = statistics.median(row["return_mean"] for row in rows_of_budget)
+            body.append([options["env"], options["time"], f"{most:,}", f"**{median:.0f}**", each])
+    if not body:
+        return "No results yet: `python -m experiments.fit`."
+    return markdown(("", "time in all", "bytes at most", "median return", "of each seed, and what ships"), body)

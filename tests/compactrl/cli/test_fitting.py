@@ -1,0 +1,112 @@
+"""`compactrl fit` and `compactrl zoo` from the command line."""
+
+import json
+import signal
+import sys
+import warnings
+
+import pytest
+
+from compactrl import cli
+from compactrl.fits import api, race, shipping
+from compactrl.fits.portfolio import EVOLVERS
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Run the command line in an empty folder with one row of a fit; returns exit status, standard output and error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    monkeypatch.setattr(race, "EVOLVERS", [row for row in EVOLVERS if row.name == "linear"])
+    monkeypatch.setattr(shipping, "FINAL_EPISODES", 5)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    show = warnings.showwarning
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["compactrl", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code or 0, *capsys.readouterr()
+
+    yield run
+    warnings.showwarning = show
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+FIT = ("fit", "compactrl/Target-v0", "--max-bytes", "100", "--steps", "20k", "--threads", "1", "--out", "found")
+
+
+def test_a_fit_says_what_ships_and_what_to_do_next_and_its_folder_is_a_run(call, tmp_path):
+    status, out, err = call(*FIT)
+    assert status == 0
+    assert "in 32 bytes (of 100): linear, mean of 5 fresh episodes that no choice was based on" in out
+    assert "export found --out found-c --verify" in out
+    assert "best so far" in err
+    assert "evolvers: linear" in err
+    status, out, _ = call("evaluate", "found", "--episodes", "3", "--json")
+    assert (status, json.loads(out)["bytes"]) == (0, 32)
+    _, out, _ = call(*FIT, "--json", "--quiet")
+    assert json.loads(out)["shipped"][0]["max_bytes"] == 100
+    assert call("export", "found", "--out", tmp_path / "c")[0] == 0
+
+
+def test_a_fit_that_is_stopped_ships_the_best_so_far_and_goes_on(call, monkeypatch):
+    asked = iter(range(10**9))
+    original = api.run_fit
+
+    def stopped(options, out, threads, quiet, stop):
+        def asking():
+            if next(asked) == 30:
+                signal.raise_signal(signal.SIGINT)
+            return stop()
+
+        return original(options, out, threads, quiet, asking)
+
+    monkeypatch.setattr(api, "run_fit", stopped)
+    arguments = [{"20k": "300k"}.get(word, word) for word in FIT]
+    status, out, err = call(*arguments)
+    assert status == 130
+    assert "stopping; the best so far will be evaluated and kept" in err
+    assert "stopped before its end; go on with: compactrl resume found" in out
+    monkeypatch.setattr(api, "run_fit", original)
+    status, out, _ = call("resume", "found", "--quiet")
+    assert status == 0
+    assert "stopped before" not in out
+    assert call("resume", "found", "--steps", "400k")[2].startswith("error: --steps 400k: found is a fit")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("fit",), "a fit needs an environment, such as HalfCheetah-v5"),
+        (("fit", "CartPole-v1"), "a fit needs --max-bytes"),
+        (("fit", "CartPole-v1", "--env", "Pendulum-v1"), "CartPole-v1 and --env Pendulum-v1: name one environment"),
+        (("fit", "CartPole-v1", "--max-bytes", "lots"), "--max-bytes lots: expected a whole number of bytes"),
+        (("fit", "CartPole-v1", "--max-bytes", "9"), "no policy for CartPole-v1 fits; the smallest possible takes 33"),
+        (("fit", "CartPole-v1", "--max-bytes", "99", "--time", "-1"), "--time -1: expected at least 1"),
+        (("fit", "CartPole-v1", "--max-bytes", "99", "--stop-at", "high"), "--stop-at high: expected a number"),
+        (("fit", "CartPole-v1", "--max-bytes", "99", "--seed", "-1"), "--seed -1: expected a whole number, at least 0"),
+        (("fit", "CartPole-v1", "--max-bytes", "99", "--env-options", "{"), "--env-options {: not a JSON object"),
+        (("fit", "CartPole-v1", "--max-byte", "99"), "unknown option --max-byte. Did you mean '--max-bytes'?"),
+        (("zoo", "nothing-like-it"), "no policy that ships has 'nothing-like-it' in its name"),
+        (("evaluate", "zoo:CartPol-v1/64B"), "Did you mean 'zoo:CartPole-v1/64B'"),
+    ],
+    ids=" ".join,
+)
+def test_bad_input_is_one_line_and_leaves_nothing(call, tmp_path, arguments, message):
+    status, out, err = call(*arguments)
+    assert status == 2
+    assert not out
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_zoo_is_listed(call):
+    status, out, _ = call("zoo", "--json")
+    rows = json.loads(out)
+    assert status == 0
+    assert {"name", "bytes", "return_mean", "episodes"} <= rows[0].keys()
+    assert rows[0]["name"] in call("zoo", "cartpole")[1]

@@ -1,0 +1,177 @@
+"""Fits on toys: what ships, that a stop changes nothing, what is written, and what is refused."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+import compactrl
+from compactrl.errors import CompactrlError, InputError
+from compactrl.fits import api, race, shipping
+from compactrl.fits.api import Fit, fit, options_in, run_fit
+from compactrl.fits.portfolio import EVOLVERS, STUDENTS, Row
+from compactrl.runs.run import Run
+from compactrl.storage.files import read_json
+
+TOY = "compactrl/Target-v0"
+EVOLVER = next(row for row in EVOLVERS if row.name == "latent")
+STUDENT = next(row for row in STUDENTS if row.name == "shared-16-8b")
+LEARNING = {"iteration_steps": 100, "batch_size": 16}
+TEACHER = Row(
+    "teacher",
+    {"method": "sac", "hidden": (16, 8), "steps": 10**9, "reevaluations": 1, "learning_starts": 50, **LEARNING},
+)
+OPTIONS = {"max_bytes": (60, 120), "steps": "40k", "seed": 3, "threads": 1}
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    """No waiting for the disk, few episodes, and of each kind of row one."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(shipping, "FINAL_EPISODES", 10)
+    monkeypatch.setattr(race, "EVOLVERS", (EVOLVER, next(row for row in EVOLVERS if row.name == "linear")))
+    student = Row(STUDENT.name, {**STUDENT.options, **LEARNING}, STUDENT.menus)
+    monkeypatch.setattr(race, "STUDENTS", (student,))
+    monkeypatch.setattr(race, "TEACHERS", (TEACHER,))
+    monkeypatch.setattr(race, "SHARES", race.SHARES.__class__(least_episodes=1))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("fit") / "whole"
+
+
+@pytest.fixture
+def whole(folder):
+    """A fit with a teacher, students and evolvers, made once."""
+    return Fit(folder) if (folder / "front.json").exists() else fit(TOY, out=folder, **OPTIONS)
+
+
+def test_every_budget_gets_a_policy_that_fits_and_opens_as_a_run(whole):
+    assert whole.finished
+    assert set(whole.runs) == {60, 120}
+    for most, run in whole.runs.items():
+        assert run.summary["bytes"] <= most
+        assert run.summary["episodes"] == 10
+        report = run.report(run.evaluate(5, 1))
+        assert report["bytes"] == run.summary["bytes"]
+    assert whole.run.path == whole.path
+    assert (whole.bytes, whole.return_mean) == (whole.run.summary["bytes"], whole.run.summary["return_mean"])
+    assert compactrl.load(whole.path).policy.env == TOY
+
+
+def test_the_return_that_is_quoted_is_of_episodes_that_no_choice_was_based_on(whole):
+    evaluation = whole.run.evaluate_for_summary(10, 1)
+    assert evaluation.mean_return == whole.return_mean
+
+
+def test_a_student_of_the_teacher_goes_on_by_evolution(whole):
+    stages = {path.name: Run(path).config for path in (whole.path / "stages").iterdir()}
+    students = [name for name in stages if name.endswith("-student")]
+    assert students
+    for name in students:
+        assert stages[name]["learner"] == "distill"
+        assert stages[name]["actor_learning_rate_decay"] < 1
+        assert Run(whole.path / "stages" / name).summary["env_steps"] >= stages[name]["steps"]
+    followers = [config for config in stages.values() if config.get("start_from") and config["learner"] == "evolution"]
+    assert followers
+    assert {config["hidden"] == [16, 8] for config in followers} == {True}
+
+
+def test_the_front_has_all_that_was_tried_and_the_picture_shows_it(whole):
+    front = read_json(whole.path / "front.json")
+    assert front == whole.front
+    names = {row["name"] for row in front["candidates"]}
+    assert {"teacher", "linear"} <= names
+    assert len(names) >= 4
+    assert [row["max_bytes"] for row in front["shipped"]] == [60, 120]
+    assert "<svg" in (whole.path / "front.svg").read_text(encoding="utf-8")
+
+
+def test_a_fit_that_was_stopped_again_and_again_comes_to_the_same(whole, tmp_path):
+    options, path = options_in(whole.path), tmp_path / "pieces"
+    stops, found = 0, None
+    while found is None or not found.finished:
+        asked = iter(range(10**9))
+        try:
+            found = run_fit(options, path, 1, should_stop=lambda asked=asked: next(asked) > 5)
+        except CompactrlError as error:
+            if "has no policy" not in str(error):  # there is nothing to ship yet
+                raise
+        stops += 1
+    assert stops >= 2
+    for name in ("policy.safetensors", "policy.json"):
+        assert (path / name).read_bytes() == (whole.path / name).read_bytes()
+    assert found.front == whole.front
+
+
+def test_a_fit_that_has_ended_is_opened(whole, monkeypatch):
+    monkeypatch.setattr(api, "Race", None)
+    assert fit(TOY, out=whole.path, **OPTIONS).front == whole.front
+
+
+def test_other_options_in_the_same_folder_are_refused(whole):
+    with pytest.raises(InputError, match="holds a fit with another seed, 3: go on with the same options"):
+        fit(TOY, out=whole.path, **{**OPTIONS, "seed": 4})
+
+
+def test_a_return_that_is_enough_ends_it(tmp_path):
+    found = fit(TOY, max_bytes=60, steps="200k", stop_at=-1000, out=tmp_path / "fit", threads=1, seed=1)
+    assert found.finished
+    assert found.run.summary["env_steps"] < 50_000
+
+
+def test_discrete_actions_are_for_evolution(tmp_path):
+    found = fit("CartPole-v1", max_bytes=64, steps="30k", out=tmp_path / "fit", threads=1, max_episode_steps=50)
+    assert found.bytes <= 64
+    assert not [path for path in (found.path / "stages").iterdir() if "student" in path.name]
+
+
+def test_a_candidate_that_cannot_go_on_is_out_and_the_others_go_on(tmp_path, monkeypatch):
+    wrong = Row("wrong", {"method": "chromatic", "population": 3, "steps": 10**9})  # mirrored pairs are even
+    monkeypatch.setattr(race, "EVOLVERS", (wrong, EVOLVER))
+    with pytest.warns(UserWarning, match="wrong is out of the race"):
+        found = fit("CartPole-v1", max_bytes=2000, steps="20k", out=tmp_path / "fit", threads=1, max_episode_steps=50)
+    assert [row["candidate"] for row in found.front["shipped"]] != ["wrong"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "a fit needs --max-bytes"),
+        ({"max_bytes": 0}, "--max-bytes 0: expected at least 1"),
+        ({"max_bytes": "-5"}, "--max-bytes -5: expected at least 1"),
+        ({"max_bytes": "1 furlong"}, "--max-bytes 1 furlong: expected a whole number of bytes"),
+        ({"max_bytes": "256,"}, "--max-bytes : expected a whole number of bytes"),
+        ({"max_bytes": 3}, r"--max-bytes 3: no policy for compactrl/Target-v0 fits; the smallest possible takes \d+"),
+        ({"max_bytes": 99, "time": "1h", "steps": 5}, "--time and --steps contradict each other"),
+        ({"max_bytes": 99, "time": "soon"}, "--time soon: expected a time, such as 90s, 15min or 2h"),
+        ({"max_bytes": 99, "time": 0}, "--time 0: expected at least 1"),
+        ({"max_bytes": 99, "steps": -1}, "--steps -1: expected at least 1"),
+    ],
+    ids=str,
+)
+def test_what_will_not_do_is_told_and_nothing_is_written(tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        fit(TOY, out=tmp_path / "fit", **options)
+    assert not (tmp_path / "fit").exists()
+
+
+def test_an_environment_is_needed_and_a_folder_of_other_things_is_left_alone(tmp_path):
+    with pytest.raises(InputError, match="a fit needs an environment"):
+        fit(max_bytes=99)
+    with pytest.raises(InputError, match="Did you mean 'CartPole-v1'"):
+        fit("CartPol-v1", max_bytes=99, out=tmp_path / "fit")
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="is not empty and holds no fit"):
+        fit(TOY, max_bytes=99, steps=100, out=tmp_path)
+    with pytest.raises(InputError, match=r"holds no fit: there is no fit\.json"):
+        Fit(tmp_path)
+
+
+def test_a_damaged_record_is_told(tmp_path, whole):
+    copy = shutil.copytree(whole.path, tmp_path / "copy")
+    (copy / "fit.json").write_text(json.dumps({"format": "other"}))
+    with pytest.raises(CompactrlError, match="is not the record of a fit"):
+        fit(TOY, out=copy, **OPTIONS)

@@ -1,0 +1,61 @@
+"""The policies that ship: each opens as a run, does what its summary says, and is called by its name."""
+
+import pytest
+
+import compactrl
+from compactrl.encodings.storage import stored_bytes
+from compactrl.errors import InputError
+from compactrl.policies.zoo import FOLDER, PREFIX, bytes_of, names
+from compactrl.runs.run import Run
+
+QUICK = [name for name in names() if name.startswith("CartPole-v1")]
+every_one = pytest.mark.parametrize("name", names())
+
+
+def test_there_are_some():
+    assert QUICK
+
+
+@every_one
+def test_it_takes_no_more_than_its_name_says_and_tells_no_place_of_another_machine(name):
+    run = compactrl.load(PREFIX + name)
+    assert run.summary["bytes"] == stored_bytes(run.policy) <= bytes_of(name.split("/")[1])
+    assert run.policy.env == name.split("/")[0] == run.config["env"]
+    assert "/" not in "".join(str(run.config.get(option, "")) for option in ("teacher", "start_from", "env_module"))
+    assert run.summary["episodes"] == 100
+
+
+@pytest.mark.parametrize("name", QUICK[:1])
+def test_it_does_what_its_summary_says(name):
+    run = Run(PREFIX + name)
+    assert run.evaluate_for_summary(20, 1).mean_return == pytest.approx(run.summary["return_mean"], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("CartPol-v1/64B", "zoo:CartPol-v1/64B: no such policy ships. Did you mean 'zoo:CartPole-v1/"),
+        ("CartPole-v1", "There are: CartPole-v1/"),
+        ("../policies", "no such policy ships"),
+    ],
+)
+def test_a_name_that_is_not_there_is_told(name, message):
+    with pytest.raises(InputError, match="ships") as caught:
+        compactrl.load(PREFIX + name)
+    assert message in str(caught.value)
+
+
+def test_nothing_is_written_to_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(FOLDER.rglob("*"))
+    played = compactrl.play(PREFIX + QUICK[0])
+    assert played.path is None or played.path.resolve().parent == tmp_path
+    assert sorted(FOLDER.rglob("*")) == before
+
+
+def test_a_student_may_have_a_teacher_that_ships(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = {"method": "shared", "start_from": PREFIX + QUICK[0], "partitions": 2, "steps": 5000, "threads": 1}
+    run = compactrl.search(out="run", **options)
+    assert run.config["start_from"] == PREFIX + QUICK[0]
+    assert FOLDER.is_dir()

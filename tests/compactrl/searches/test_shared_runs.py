@@ -1,0 +1,116 @@
+"""Shared weights as searches: by imitation, from another run, by SAC; what is taken over, resumed and refused."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from compactrl.errors import InputError
+from compactrl.runs.run import START, Run
+from compactrl.searches.api import finish, resume, search, start
+
+TOY = {"threads": 1, "reevaluations": 1, "reevaluation_episodes": 2, "seed": 4}
+GRADIENT = {"iteration_steps": 160, "batch_size": 16, "updates_per_step": 0.1}
+TARGET = {"env": "compactrl/Target-v0"}
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    path = tmp_path_factory.mktemp("teacher") / "run"
+    options = {"method": "sac", "hidden": (6, 4), "steps": 800, "learning_starts": 100, **GRADIENT, **TARGET, **TOY}
+    search(out=path, **options)
+    return path
+
+
+def student(path, teacher, **more):
+    options = {"method": "shared", "teacher": str(teacher), "partitions": 3, "steps": 1000, **GRADIENT, **TOY, **more}
+    return start(options, path)
+
+
+def test_a_student_imitates_through_the_rounding_and_is_resumed_bit_for_bit(tmp_path, teacher):
+    whole = finish(student(tmp_path / "whole", teacher, bias_partitions=2))
+    policy = whole.policy
+    assert (whole.config["learner"], whole.config["activation"], whole.config["env"]) == (
+        "distill",
+        "relu",
+        TARGET["env"],
+    )
+    assert len(np.unique(policy.layers[0].weight)) <= 3
+    assert len(np.unique(policy.biases)) <= 2
+    assert (policy.size.weights, policy.size.biases) == (3, 2)
+    running = student(tmp_path / "pieces", teacher, bias_partitions=2)
+    finish(running, should_stop=lambda: running.iteration == 3)
+    pieces = resume(tmp_path / "pieces")
+    for name in ("policy.safetensors", "policy.json"):
+        assert (pieces.path / name).read_bytes() == (whole.path / name).read_bytes()
+
+
+def test_student_and_teacher_act_by_turns(tmp_path, teacher):
+    running = student(tmp_path / "run", teacher, student_share=0.5)
+    designs = np.zeros((running.learner.num_designs, 0), np.int64)
+    acting = [running.learner.ask(designs).networks.policies[0][0].weight for _ in range(6)]
+    running.close()
+    of_teacher = Run(teacher).policy.layers[0].weight
+    assert [np.array_equal(weight, of_teacher) for weight in acting] == [True, False] * 3
+
+
+def test_evolution_begins_from_a_run_with_its_network_and_its_normaliser(tmp_path, teacher):
+    options = {"method": "shared", "start_from": str(teacher), "partitions": 4, "population": 4, "steps": 2000, **TOY}
+    begun = start(options, tmp_path / "run")
+    first = begun.policy(np.zeros(0, np.int64))
+    source = Run(teacher).policy
+    assert first.skeleton == source.skeleton
+    correlation = np.corrcoef(first.layers[0].weight.ravel(), source.layers[0].weight.ravel())[0, 1]
+    assert correlation > 0.9
+    run = finish(begun)
+    assert run.policy.skeleton == source.skeleton
+    np.testing.assert_array_equal(run.policy.normalizer.mean, source.normalizer.mean)
+    np.testing.assert_array_equal(run.policy.normalizer.std, source.normalizer.std)
+    assert (run.path / f"{START}.json").exists()
+
+
+def test_a_run_that_began_from_another_is_resumed_without_it(tmp_path, teacher):
+    options = {"method": "shared", "partitions": 4, "population": 4, "steps": 4000, **TOY}
+    whole = search(out=tmp_path / "whole", start_from=str(teacher), **options)
+    copy = shutil.copytree(teacher, tmp_path / "copy")
+    begun = start({**options, "start_from": str(copy)}, tmp_path / "pieces")
+    finish(begun, should_stop=lambda: begun.iteration == 2)
+    shutil.rmtree(copy)
+    pieces = resume(tmp_path / "pieces")
+    assert (pieces.path / "policy.safetensors").read_bytes() == (whole.path / "policy.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("learner", ["sac", "td3"])
+def test_rounded_weights_are_trained_by_reinforcement_learning_and_ship_the_means_alone(tmp_path, learner):
+    options = {"method": "shared", "learner": learner, "partitions": 4, "bias_partitions": 2, "hidden": (5,)}
+    run = search(out=tmp_path / "run", steps=600, learning_starts=100, **options, **GRADIENT, **TARGET, **TOY)
+    assert run.policy.shape == (3, 5, 2)
+    assert len(run.policy.weights) == 4
+    edges = 3 * 5 + 5 * 2
+    assert run.policy.size.bits == 32 * (4 + 2) + 2 * edges + 7
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden": 9}, "--start-from is a policy with a network 3-6-4-2 of relu, with output biases"),
+        ({"activation": "tanh"}, "leave --hidden, --activation and --output-bias out"),
+        ({"env": "compactrl/PointMass-v0"}, "is a policy for compactrl/Target-v0, with 3 observations and 2 actions"),
+        ({"partitions": 999}, "--partitions 999: expected between 1 and the number of the network's edges"),
+        ({"start_from": "nowhere"}, "nowhere holds no run"),
+        ({"method": "toeplitz"}, "--start-from belongs to --method shared"),
+        ({"learner": "distill"}, "--method shared --learner distill needs a --teacher"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_begun_from_is_told_and_nothing_is_written(tmp_path, teacher, options, message):
+    with pytest.raises(InputError) as caught:
+        start({"method": "shared", "start_from": str(teacher), **TOY, **options}, tmp_path / "run")
+    assert message in str(caught.value)
+    assert not (tmp_path / "run").exists()
