@@ -102,11 +102,12 @@ def describe_fit(found: Fit, program: str) -> str:
             f"{row['candidate']}, mean of {row['episodes']} fresh episodes that no choice was based on, with its 95 % "
             "interval"
         )
-    teacher = next((row for row in found.front["candidates"] if row["name"] == "teacher"), None)
-    if teacher is not None:
-        lines.append(
-            f"the teacher, {teacher['bytes']:,} bytes, had {teacher['return_mean']:.1f} when it was last compared"
-        )
+    for teacher in found.front["candidates"]:
+        if teacher["name"].startswith("teacher"):
+            lines.append(
+                f"{teacher['name']}, {teacher['bytes']:,} bytes, had {teacher['return_mean']:.1f} when it was last "
+                "compared"
+            )
     lines += compared_with(found.run)
     if not found.finished:
         lines.append(f"stopped before its end; go on with: {program} resume {found.path}")

@@ -3,10 +3,10 @@
 A row is a method with options, and menus: values of options, those that are wanted most first. Of a budget in bytes a
 row gives the first combination that fits. A new row is a new candidate; nothing else is to be written.
 
-Learning by gradients finds good small networks from few steps, sharing makes them tiny, evolution on the true return
-mends what rounding broke. So a student imitates the best policy that there is, and evolution goes on from it, on its
-latents, its palette fixed and its rounding inside. Beside them run methods that need no teacher, which also serve where
-there are no gradients: discrete actions, actions without bounds.
+Learning by gradients finds good small networks, sharing makes them tiny, evolution on the true return mends what
+rounding broke. PPO is there in minutes, SAC needs fewer steps and more time for each. So a student imitates the best
+policy that there is, and evolution goes on from it, on its latents, its palette fixed and its rounding inside. Beside
+them run methods that need no teacher, which also serve where there are no gradients: actions without bounds.
 """
 
 from __future__ import annotations
@@ -28,6 +28,23 @@ class Row:
     """Of its search, the method among them."""
     menus: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     """Option → values, the one that is wanted most first; the last option's change first."""
+    cost: int = 1
+    """What an environment step counts as, where the budget is in steps: the time that it takes, about, with the updates
+    that come with it, in steps of evolution."""
+    anneals: bool = False
+    """Whether its learning rate falls to nothing by the end of its only grant."""
+
+
+@dataclass(frozen=True)
+class Teacher(Row):
+    """A way to learn by gradients, whose policies may be too large for every budget."""
+
+    share: float = 0.0
+    """Of the budget."""
+    least_episodes: int = 0
+    """Of the longest length that it must have time for; with less, evolution from nothing is ahead."""
+    discrete: bool = False
+    """Whether it learns discrete actions."""
 
 
 EVOLVED = {"fine_tune_share": 0.0, "reevaluations": 1, "steps": MOST}
@@ -35,18 +52,34 @@ EVOLVED = {"fine_tune_share": 0.0, "reevaluations": 1, "steps": MOST}
 FEW = (17, 12, 8, 6, 5, 4, 3, 2)
 """Weights that edges share."""
 
+UPDATE_COST = 200
+"""Of a step that comes with an update from a replay buffer."""
+STEPS_A_SECOND = 30_000
+"""Of evolution on one core, about: whether there is time for a teacher follows from it."""
+_TEACHER = {"hidden": (32, 16), "steps": MOST}
 TEACHERS = (
-    Row(
-        "teacher",
-        {"method": "sac", "hidden": (32, 16), "fine_tune_share": 0.0, "steps": MOST, "reevaluations": 1},
+    Teacher(
+        "teacher-ppo",
+        {**_TEACHER, "method": "ppo"},
+        cost=3,
+        anneals=True,
+        share=0.25,
+        least_episodes=300,
+        discrete=True,
+    ),
+    Teacher(
+        "teacher-sac",
+        {**_TEACHER, "method": "sac", "reevaluations": 1},
+        cost=UPDATE_COST,
+        share=0.25,
+        least_episodes=150,
     ),
 )
-"""By gradients: the first that the environment allows. A student with its network begins from its weights."""
+"""All that the environment and the time allow. A student with a teacher's network begins from its weights."""
 
 _STUDENT = {
     "method": "shared",
     "learner": "distill",
-    "activation": "relu",
     "output_bias": True,
     "reevaluation_episodes": 4,
 }
@@ -55,6 +88,8 @@ STUDENTS = tuple(
         f"shared-{'-'.join(map(str, hidden))}{'b' if few_biases else ''}",
         {**_STUDENT, "hidden": hidden},
         {"partitions": most, **({"bias_partitions": (8, 4)} if few_biases else {})},
+        cost=UPDATE_COST,
+        anneals=True,
     )
     for hidden, most in (
         ((64, 32), (8, 6, 5, 4, 3, 2)),
@@ -65,10 +100,10 @@ STUDENTS = tuple(
     )
     for few_biases in (False, True)
 )
-"""Of a budget, the `AT_MOST` that use most of it."""
+"""Of a budget, the `AT_MOST` that use most of it. They have their teacher's activation."""
 AT_MOST = 3
 
-EVOLUTION = {**EVOLVED, "method": "shared", "learner": "evolution"}
+EVOLUTION = Row("evolution", {**EVOLVED, "method": "shared", "learner": "evolution"})
 """What goes on from a student: the network and the shared values are the student's."""
 
 EVOLVERS = (
@@ -89,24 +124,14 @@ EVOLVERS = (
 )
 """From nothing, by evolution."""
 
-GRADIENT_COST = 200
-"""An environment step that comes with an update by gradients counts as this many: what it takes, about, beside one of
-evolution. Of a budget in seconds, seconds count."""
-
-UPDATES_A_SECOND = 150
-"""By gradients on one core, about: whether there is time for a teacher follows from it."""
-
 
 @dataclass(frozen=True)
 class Shares:
     """How a budget is divided; what nobody takes is the race's."""
 
-    teacher: float = 0.35
-    least_episodes: int = 100
-    """Of the longest length that a teacher must have time for; with less, evolution from nothing is ahead."""
     evolvers: float = 0.15
     """The first rung of methods that begin from nothing."""
-    imitation: float = 0.1
+    imitation: float = 0.15
     most_imitation_seconds: float = 180.0
     """Of one student: more helps little."""
 

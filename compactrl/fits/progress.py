@@ -7,7 +7,7 @@ from pathlib import Path
 
 from compactrl.fits.options import FitOptions
 from compactrl.fits.race import Race
-from compactrl.fits.stages import Watch, cost_of
+from compactrl.fits.stages import Watch
 from compactrl.searches.pace import duration
 from compactrl.searches.progress import Display, Look, shortened
 
@@ -38,7 +38,7 @@ class FitProgress(Display):
             done = watch.base + (time.monotonic() - watch.begun)
             amount = f"{duration(min(done, total.value))} of {duration(total.value)}"
         else:
-            done = watch.base + (0 if search is None else min(search.underway, 10**9) * cost_of(search))
+            done = watch.base + (0 if search is None else min(search.underway, 10**9) * watch.cost)
             amount = f"{shortened(min(done, total.value))} of {shortened(total.value)} steps"
         return Look(min(done, total.value), total.value, amount, "  ".join(filter(None, (watch.doing, self._best()))))
 

@@ -1,11 +1,12 @@
 """The race of a fit: which candidates there are, what each gets of the budget, and which go on.
 
 1. Methods that begin from nothing get their first share, each as much as the others.
-2. A teacher learns by gradients, where the environment allows it.
+2. Teachers learn by gradients, those that the environment and the time allow.
 3. Of each budget, the best policy that it does not fit is the teacher of a few students that fit it.
 4. Rungs of successive halving (Jamieson & Talwalkar, "Non-stochastic best arm identification and hyperparameter
    optimization", 2016, figure 3): all that are left go on for equal shares, then the better half of those that fit each
-   budget goes on. A candidate may be in the race of several budgets; it is run once.
+   budget goes on. A candidate may be in the race of several budgets; it is run once. One whose learning rate has fallen
+   to nothing stays as it is.
 5. Of each budget the best policies that fit meet once more, on more episodes.
 
 A candidate is remembered with the best policy that it had at the end of any rung: evolution also goes downhill.
@@ -31,12 +32,13 @@ from compactrl.fits.portfolio import (
     AT_MOST,
     EVOLUTION,
     EVOLVERS,
-    GRADIENT_COST,
     MOST,
     SHARES,
+    STEPS_A_SECOND,
     STUDENTS,
     TEACHERS,
-    UPDATES_A_SECOND,
+    Row,
+    Teacher,
 )
 from compactrl.fits.sizes import Sized, fitting
 from compactrl.fits.stages import Amount, StoppedError, Watch, advance
@@ -61,6 +63,8 @@ class Candidate:
     """Of that run's search."""
     source: Path
     """The run that its best policy is from."""
+    row: Row = EVOLUTION
+    """What goes on with it."""
     bytes: int = 0
     """Of its best policy."""
     mean: float = -math.inf
@@ -156,18 +160,20 @@ class Race:
 
     def _teach(self) -> None:
         """Let teachers learn by gradients, where they can and there is time for it."""
-        amount = SHARES.teacher * self._total.value / len(TEACHERS)
-        steps = amount * UPDATES_A_SECOND if self._total.seconds else amount / GRADIENT_COST
-        if not self._by_gradients or steps < SHARES.least_episodes * self._spec.max_episode_steps:
-            return
-        for row in TEACHERS:
-            self._go_on(row.name, dict(row.options), self._amount(amount), row.name)
-        self._compare("teacher", [row.name for row in TEACHERS])
+        rows = [row for row in TEACHERS if self._by_gradients(row.discrete) and self._has_time_for(row)]
+        for row in rows:
+            self._go_on(row.name, dict(row.options), self._amount(row.share * self._total.value), row.name, row)
+        if rows:
+            self._compare("teachers", [row.name for row in rows])
 
-    @property
-    def _by_gradients(self) -> bool:
-        """Whether the environment's actions are such that gradient methods take them."""
-        return self._spec.action.kind == "box" and self._spec.action.bounds is not None
+    def _by_gradients(self, discrete: bool) -> bool:
+        """Return whether a gradient method takes the environment's actions, one that does `discrete` ones or not."""
+        action = self._spec.action
+        return discrete if action.kind == "discrete" else action.bounds is not None
+
+    def _has_time_for(self, row: Teacher) -> bool:
+        amount = row.share * self._total.value * (STEPS_A_SECOND if self._total.seconds else 1)
+        return amount / row.cost >= row.least_episodes * self._spec.max_episode_steps
 
     def _begin_evolvers(self) -> None:
         """Begin methods that need no teacher, those that fit."""
@@ -179,12 +185,12 @@ class Race:
                     sized[found.name] = found
         share = SHARES.evolvers * self._total.value
         for name, one in sized.items():
-            self._go_on(name, one.options, self._amount(share / len(sized)), f"{name}: rung 0")
+            self._go_on(name, one.options, self._amount(share / len(sized)), f"{name}: rung 0", one.row)
         self._compare("evolvers", list(sized))
 
     def _imitate(self) -> None:
         """Begin students of the best policies that are too large for a budget."""
-        if not self._by_gradients:
+        if not self._by_gradients(discrete=True):
             return
         students = self._students()
         amount = SHARES.imitation * self._total.value / max(1, len(students))
@@ -192,10 +198,11 @@ class Race:
             amount = min(amount, SHARES.most_imitation_seconds)
         for one, teacher in students:
             student = f"{one.name}-student"
-            options = {**one.options, "teacher": str(teacher.run), "steps": MOST}
+            activation = teacher.best.activation
+            options = {**one.options, "activation": activation, "teacher": str(teacher.run), "steps": MOST}
             if _has_network(teacher.best, one):
                 options["start_from"] = str(teacher.run)
-            self._go_on(student, options, self._amount(amount), student, anneals=True)
+            self._go_on(student, options, self._amount(amount), student, one.row)
             known = self.candidates.pop(student, None)
             if known is not None:
                 self.candidates[one.name] = self._going_on(one, known.run)
@@ -220,7 +227,7 @@ class Race:
         names = ("partitions", "bias_partitions")
         kept: dict[str, Any] = {name: one.options[name] for name in names if name in one.options}
         return Candidate(
-            one.name, self._path / STAGES / one.name, {**EVOLUTION, **kept, "start_from": str(student)}, student
+            one.name, self._path / STAGES / one.name, {**EVOLUTION.options, **kept, "start_from": str(student)}, student
         )
 
     # What each gets.
@@ -228,8 +235,8 @@ class Race:
     def _amount(self, value: float) -> Amount:
         return Amount(value, self._total.seconds)
 
-    def _go_on(self, name: str, options: dict[str, Any], amount: Amount, key: str, anneals: bool = False) -> None:
-        """Go on with a candidate; one that cannot go on is out of the race, with a warning."""
+    def _go_on(self, name: str, options: dict[str, Any], amount: Amount, key: str, row: Row) -> None:
+        """Go on with a candidate, of this row; one that cannot go on is out of the race, with a warning."""
         run = self._path / STAGES / name
         self._watch.doing, self._watch.base = name, self._ledger.spent
         if (self._ledger.known(key) or {}).get("failed"):
@@ -237,10 +244,10 @@ class Race:
             return
         try:
             search = {**self._options, "seed": run_seed(self._seed, name), **options}
-            advance(run, search, amount, key, self._ledger, self._watch, anneals)
+            advance(run, search, amount, key, self._ledger, self._watch, row.cost, row.anneals)
         except StoppedError:
             if (run / "policy.json").exists():
-                self.candidates.setdefault(name, Candidate(name, run, options, run))
+                self.candidates.setdefault(name, Candidate(name, run, options, run, row))
             raise
         except CompactrlError as error:
             warnings.warn(f"{name} is out of the race: {error}", stacklevel=2)
@@ -248,7 +255,7 @@ class Race:
             self.candidates.pop(name, None)
             return
         if name not in self.candidates:
-            self.candidates[name] = Candidate(name, run, options, run)
+            self.candidates[name] = Candidate(name, run, options, run, row)
 
     def _compare(self, key: str, names: Sequence[str]) -> None:
         """Compare what these candidates have now with the best that they had, and keep of each the better one.
@@ -302,10 +309,11 @@ class Race:
             key = f"rung {rung} of {rungs}"
             if not names or self.enough:
                 return
-            share = self._ledger.once(f"{key}: share", lambda: self.left / (rungs + 1 - rung) / len(names))  # noqa: B023
-            for name in names:
-                if name in self.candidates:
-                    self._go_on(name, self.candidates[name].options, self._amount(share), f"{name}: {key}")
+            going_on = [one for name in names if not (one := self.candidates[name]).row.anneals]
+            parts = (rungs + 1 - rung) * max(1, len(going_on))
+            share = self._ledger.once(f"{key}: share", lambda: self.left / parts)  # noqa: B023
+            for one in going_on:
+                self._go_on(one.name, one.options, self._amount(share), f"{one.name}: {key}", one.row)
             self._compare(key, names)
             for most in self._budgets:
                 ordered = self._fitting(most, field[most])
@@ -332,10 +340,9 @@ class Race:
 
 
 def _has_network(policy: Policy, one: Sized) -> bool:
-    """Return whether a policy has the network of these policies, so that they can begin from its weights."""
+    """Return whether a policy has the network of its students, so that they can begin from its weights."""
     skeleton, options = policy.skeleton, one.options
-    hidden, activation, biased = options["hidden"], options["activation"], options["output_bias"]
-    return (skeleton.sizes[1:-1], skeleton.activation, skeleton.biased[-1]) == (hidden, activation, biased)
+    return (skeleton.sizes[1:-1], skeleton.biased[-1]) == (options["hidden"], options["output_bias"])
 
 
 def _is_identity(normalizer: Normalizer) -> bool:

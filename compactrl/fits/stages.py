@@ -16,7 +16,6 @@ import numpy as np
 
 from compactrl.errors import CompactrlError
 from compactrl.fits.ledger import Ledger
-from compactrl.fits.portfolio import GRADIENT_COST
 from compactrl.runs.run import Run
 from compactrl.searches.api import reopen, start
 from compactrl.searches.search import Search
@@ -36,6 +35,8 @@ class Watch:
     should_stop: Callable[[], bool] = lambda: False
     doing: str = "beginning"
     search: Search | None = None
+    cost: int = 1
+    """Of its steps, where the budget is in steps."""
     base: float = 0.0
     """Of the budget, spent before the present stage."""
     begun: float = field(default_factory=time.monotonic)
@@ -56,13 +57,15 @@ class Amount:
     seconds: bool
 
 
-def cost_of(search: Search) -> int:
-    """Return what a search's environment step counts as, where the budget is in steps."""
-    return GRADIENT_COST if search.learner.needs_transitions else 1
-
-
 def advance(
-    path: Path, options: dict[str, Any], amount: Amount, key: str, ledger: Ledger, watch: Watch, anneals: bool = False
+    path: Path,
+    options: dict[str, Any],
+    amount: Amount,
+    key: str,
+    ledger: Ledger,
+    watch: Watch,
+    cost: int = 1,
+    anneals: bool = False,
 ) -> Run:
     """Go on with a run for an amount, unless that is done; begin it where there is none.
 
@@ -73,6 +76,7 @@ def advance(
         key: of this step in the ledger.
         ledger: of the fit.
         watch: told of the search.
+        cost: what an environment step counts as, where the amount is in steps.
         anneals: whether its learning rate falls to nothing by its end, which must come with the amount's.
 
     Raises:
@@ -82,9 +86,10 @@ def advance(
     if ledger.known(key) is not None:
         return Run(path)
     clock = watch.begun = time.monotonic()
+    watch.cost = cost
     fixed = f"{key}: steps"
     if anneals and not amount.seconds:
-        ledger.once(fixed, lambda: max(1, int(amount.value / GRADIENT_COST)))
+        ledger.once(fixed, lambda: max(1, int(amount.value / cost)))
     search = _opened(path, options, ledger.known(fixed))
     before = ledger.once(f"{key}: from", lambda: [search.seconds, search.env_steps])
     setup, had = time.monotonic() - clock, search.seconds
@@ -92,7 +97,7 @@ def advance(
     def consumed() -> float:
         if amount.seconds:
             return search.seconds - float(before[0]) + setup
-        return float(search.env_steps - before[1]) * cost_of(search)
+        return float(search.env_steps - before[1]) * cost
 
     if anneals and ledger.known(fixed) is None:
         _run(search, watch, lambda: consumed() >= CALIBRATED * amount.value, path)

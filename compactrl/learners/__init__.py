@@ -61,13 +61,17 @@ def _of_deviation(options: PpoOptions, action: ActionSpec) -> Distribution:
     return SquashedGaussian() if options.deviation == "state" else FreeGaussian(np.zeros(action.size))
 
 
+def _of_what_is_shown(options: DistillOptions, action: ActionSpec) -> Distribution:  # noqa: ARG001
+    return Categorical() if action.kind == "discrete" else Deterministic()
+
+
 LEARNERS: dict[str, Kind] = {
     "evolution": Kind(EvolutionOptions, "evolution:EvolutionLearner", evolves=True),
     "sac": Kind(SacOptions, "sac:SacLearner", _squashed_gaussian),
     "td3": Kind(Td3Options, "td3:Td3Learner"),
     "ddpg": Kind(DdpgOptions, "td3:Td3Learner"),
     "ppo": Kind(PpoOptions, "on_policy:OnPolicyLearner", _of_deviation, MetaBatch=MetaBatchOptions),
-    "distill": Kind(DistillOptions, "distill:DistillLearner"),
+    "distill": Kind(DistillOptions, "distill:DistillLearner", _of_what_is_shown),
 }
 
 __all__ = ["LEARNERS", "Kind", "Learner", "LearnerContext"]

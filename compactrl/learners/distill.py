@@ -5,6 +5,10 @@ teacher acts with a little noise, so that it shows how to recover. Its actions w
 
     loss = mean (tanh(student(o)) - teacher(o))²,   actions in -1 … 1
 
+Discrete actions: the teacher, and the student in its turn, do what their largest output says, but for a share of random
+actions, and the loss is that of classification, -log softmax(student(o))[teacher(o)]. Logits are not imitated: those of
+a policy that was evolved have no scale.
+
 The student observes through the teacher's normaliser, or through that of the policy which it begins from.
 
 With `student_share` the student acts in so many of the iterations, and the teacher says what it would have done there:
@@ -19,6 +23,7 @@ who always acts, this is behaviour cloning.
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
 
 from compactrl.buffers import ReplayBuffer
 from compactrl.errors import InputError
@@ -27,6 +32,7 @@ from compactrl.learners.gradient import Means
 from compactrl.learners.options import DistillOptions
 from compactrl.learners.replaying import ReplayLearner
 from compactrl.networks.perceptrons import single_threaded_torch
+from compactrl.policies.distributions import Categorical
 from compactrl.policies.policy import Policy
 from compactrl.types import Designs, Exploration, Floats, Metrics, Mixed, Normalizer, Outcomes, State, Trials
 
@@ -42,13 +48,15 @@ class DistillLearner(ReplayLearner):
     """
 
     options: DistillOptions
+    takes_discrete = True
 
     def __init__(self, context: LearnerContext) -> None:
         super().__init__(context)
         self.teacher = _checked_teacher(context)
         self._normalizer = self.teacher.normalizer if context.normalizer is None else context.normalizer
         self._iterations = 0
-        self.buffer = ReplayBuffer(self.options.buffer_size, context.spec.observation_size, self.actions)
+        width = 1 if isinstance(self.distribution, Categorical) else self.actions
+        self.buffer = ReplayBuffer(self.options.buffer_size, context.spec.observation_size, width)
 
     @property
     def normalizer(self) -> Normalizer:
@@ -74,6 +82,10 @@ class DistillLearner(ReplayLearner):
 
     def _explore(self, steps: int) -> Exploration:
         shape = (steps, self.lanes, self.actions)
+        if isinstance(self.distribution, Categorical):
+            random = self.generator.integers(self.actions, size=(*shape[:2], 1)).astype(float)
+            asked = self.generator.random(random.shape) >= self.options.teacher_noise
+            return Exploration(np.zeros(shape), np.where(asked, np.nan, random), self.distribution)
         noise = self.options.teacher_noise * self.generator.standard_normal(shape)
         return Exploration(noise, np.full(shape, np.nan), self.distribution)
 
@@ -83,7 +95,7 @@ class DistillLearner(ReplayLearner):
         if transitions is None:
             raise ValueError("expected outcomes of collecting, with transitions")
         observations = transitions.observation
-        actions = self.teacher.squashed(observations.reshape(-1, observations.shape[-1]))
+        actions = self._shown(observations.reshape(-1, observations.shape[-1]))
         self.buffer.add(transitions._replace(action=actions.reshape(transitions.action.shape)))
         metrics = self._episodes(outcomes)
         if len(self.buffer) < self.options.batch_size:
@@ -92,6 +104,18 @@ class DistillLearner(ReplayLearner):
         with single_threaded_torch():
             means = self._learn()
         return metrics | self._finite(means)
+
+    def _shown(self, observations: Floats) -> Floats:
+        """Return what the teacher does without noise for observations (B, O): (B, A), or (B, 1) where it chooses."""
+        if isinstance(self.distribution, Categorical):
+            return np.asarray(self.teacher(observations)[:, None] - self.teacher.action.start, np.float64)
+        return self.teacher.squashed(observations)
+
+    def _loss(self, outputs: Tensor, action: Tensor) -> Tensor:
+        """Return the loss of outputs (1, B, outputs) where the teacher's actions are (1, B, A)."""
+        if isinstance(self.distribution, Categorical):
+            return -self.distribution.log_probability(outputs, action).mean()
+        return (self.distribution.mode(outputs) - action).square().mean()
 
     def _learn(self) -> Means:
         means, count = Means(), self.updates_per_part * self.num_parts
@@ -102,7 +126,7 @@ class DistillLearner(ReplayLearner):
         actions = self._tensor(drawn.action.reshape(shape))
         for observation, action in zip(observations, actions, strict=True):
             network = self.trained.network(self._theta, NO_DESIGN[None])
-            loss = (self.distribution.mode(network(observation)) - action).square().mean()
+            loss = self._loss(network(observation), action)
             self._descend(loss)
             means.add("actor_loss", loss)
         return means

@@ -269,8 +269,8 @@ def check(context: LearnerContext, takes_discrete: bool) -> None:
         )
     if spec.action.kind != "box" and not takes_discrete:
         raise InputError(
-            f"{spec.id} has discrete actions: --method {method} needs others. --method ppo and evolved methods "
-            "take both (compactrl methods)"
+            f"{spec.id} has discrete actions: --method {method} needs others. --method ppo, distill and evolved "
+            "methods take both (compactrl methods)"
         )
     if meta > context.lanes:
         raise InputError(

@@ -308,7 +308,10 @@ class DistillOptions(ReplayOptions):
         "", description="Folder of the run whose policy is imitated."
     )
     teacher_noise: float = Field(
-        0.1, ge=0, description="Standard deviation of noise on the teacher's actions, so that it shows how to recover."
+        0.1,
+        ge=0,
+        description="Standard deviation of noise on the teacher's actions, so that it shows how to recover; of "
+        "discrete actions the share that is random.",
     )
     student_share: float = Field(
         0.0,

@@ -311,7 +311,8 @@ class SearchKeywords(TypedDict, total=False):
     teacher: str | None
     """Folder of the run whose policy is imitated."""
     teacher_noise: float | None
-    """Standard deviation of noise on the teacher's actions, so that it shows how to recover. (default: 0.1)"""
+    """Standard deviation of noise on the teacher's actions, so that it shows how to recover; of discrete actions the
+    share that is random. (default: 0.1)"""
     student_share: float | None
     """Share of the iterations in which the student acts, and the teacher says what it would have done (DAgger); 0:
     the teacher always acts. (default: 0.5; 0 with --method distill)"""

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ import compactrl
 from compactrl.errors import CompactrlError, InputError
 from compactrl.fits import api, race, shipping
 from compactrl.fits.api import Fit, fit, options_in, run_fit
-from compactrl.fits.portfolio import EVOLVERS, STUDENTS, Row
+from compactrl.fits.portfolio import EVOLVERS, STUDENTS, TEACHERS, Row, Teacher
 from compactrl.runs.run import Run
 from compactrl.storage.files import read_json
 
@@ -18,10 +19,14 @@ TOY = "compactrl/Target-v0"
 EVOLVER = next(row for row in EVOLVERS if row.name == "latent")
 STUDENT = next(row for row in STUDENTS if row.name == "shared-16-8b")
 LEARNING = {"iteration_steps": 100, "batch_size": 16}
-TEACHER = Row(
+TEACHER = Teacher(
     "teacher",
     {"method": "sac", "hidden": (16, 8), "steps": 10**9, "reevaluations": 1, "learning_starts": 50, **LEARNING},
+    cost=200,
+    share=0.35,
+    least_episodes=1,
 )
+ON_POLICY = next(row for row in TEACHERS if row.options["method"] == "ppo")
 OPTIONS = {"max_bytes": (60, 120), "steps": "40k", "seed": 3, "threads": 1}
 
 
@@ -31,10 +36,8 @@ def _small(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(shipping, "FINAL_EPISODES", 10)
     monkeypatch.setattr(race, "EVOLVERS", (EVOLVER, next(row for row in EVOLVERS if row.name == "linear")))
-    student = Row(STUDENT.name, {**STUDENT.options, **LEARNING}, STUDENT.menus)
-    monkeypatch.setattr(race, "STUDENTS", (student,))
+    monkeypatch.setattr(race, "STUDENTS", (replace(STUDENT, options={**STUDENT.options, **LEARNING}),))
     monkeypatch.setattr(race, "TEACHERS", (TEACHER,))
-    monkeypatch.setattr(race, "SHARES", race.SHARES.__class__(least_episodes=1))
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +125,17 @@ def test_a_return_that_is_enough_ends_it(tmp_path):
     assert found.run.summary["env_steps"] < 50_000
 
 
-def test_discrete_actions_are_for_evolution(tmp_path):
-    found = fit("CartPole-v1", max_bytes=64, steps="30k", out=tmp_path / "fit", threads=1, max_episode_steps=50)
-    assert found.bytes <= 64
-    assert not [path for path in (found.path / "stages").iterdir() if "student" in path.name]
+def test_discrete_actions_have_a_teacher_on_policy_and_a_student_that_evolution_goes_on_from(tmp_path, monkeypatch):
+    small = {**ON_POLICY.options, "hidden": (16, 8), "n_steps": 16, "batch_size": 64, "reevaluations": 1}
+    monkeypatch.setattr(race, "TEACHERS", (TEACHER, replace(ON_POLICY, options=small, least_episodes=1)))
+    found = fit("CartPole-v1", max_bytes=160, steps="40k", out=tmp_path / "fit", threads=1, max_episode_steps=50)
+    assert found.bytes <= 160
+    stages = {path.name: Run(path) for path in (found.path / "stages").iterdir()}
+    assert "teacher" not in stages  # which learns no discrete actions
+    assert stages["teacher-ppo"].summary["env_steps"] == pytest.approx(40_000 * ON_POLICY.share / ON_POLICY.cost, rel=0.25)
+    students = [run for name, run in stages.items() if name.endswith("-student")]
+    assert [run.config["learner"] for run in students] == ["distill"]
+    assert [run.config["learner"] for run in stages.values() if run.config.get("start_from")].count("evolution") == 1
 
 
 def test_a_candidate_that_cannot_go_on_is_out_and_the_others_go_on(tmp_path, monkeypatch):

@@ -77,6 +77,20 @@ def test_a_student_does_as_its_teacher(tmp_path):
     assert np.abs(student.policy(observations) - teacher.policy(observations)).mean() < 0.15
 
 
+def test_a_student_chooses_as_its_teacher_does(tmp_path):
+    """Of discrete actions, shared weights or none."""
+    options = {"env": "CartPole-v1", "seed": 0, "threads": 1, "max_episode_steps": 50}
+    teacher = search(out=tmp_path / "teacher", method="linear", steps=20_000, reevaluations=1, **options)
+    observations = np.random.default_rng(0).normal(0, 0.2, (500, 4))
+    for method in ({"method": "distill"}, {"method": "shared", "partitions": 8}):
+        student = search(
+            out=tmp_path / method["method"], teacher=str(teacher.path), hidden=8, steps=3000, batch_size=64,
+            iteration_steps=200, actor_learning_rate=3e-3, updates_per_step=0.5, reevaluations=1, **method, **options,
+        )  # fmt: skip
+        assert (student.policy(observations) == teacher.policy(observations)).mean() > 0.85
+        assert student.evaluate(16, 1).mean_return > 45
+
+
 def test_one_architecture_is_a_plain_network_by_other_parameters():
     """Loss and gradient with respect to the weights that are written are those of a plain network with these."""
     hypernet = Hypernet(Skeleton.relu((5, 4)), HypernetOptions(widths=(8,), max_layers=1, rank=4, graph_size=8))
