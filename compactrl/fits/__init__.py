@@ -4,7 +4,8 @@
 - `sizes`: what a row's policies take in memory before there are any, and which of them fit.
 - `ledger`: what was decided and spent so far, in a file: a fit that was killed goes on from there.
 - `stages`: a part of the work is a run on disk, gone on with for an amount of time or steps.
-- `race`: teacher, students, rungs of successive halving, the choice.
+- `candidate`: a policy in the race.
+- `race`: teachers, students, rungs of successive halving, the choice.
 - `judging`: returns over fresh episodes; `shipping`: what a fit leaves behind; `front`, `figure`: all that was tried.
 - `api`: `compactrl.fit`, and its options.
 """

@@ -14,12 +14,13 @@ from compactrl.envs.modules import absolute_module
 from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError, InputError, UnwritableError
+from compactrl.fits.candidate import STAGES
 from compactrl.fits.figure import save_figure
 from compactrl.fits.judging import Judge
 from compactrl.fits.ledger import FILE, Ledger, read_record
 from compactrl.fits.options import FitOptions, Sizes, budgets_of, check_budgets, total_of
 from compactrl.fits.progress import FitProgress
-from compactrl.fits.race import STAGES, Race
+from compactrl.fits.race import Race
 from compactrl.fits.shipping import BUDGETS, front_of, ship
 from compactrl.fits.stages import StoppedError, Watch
 from compactrl.policies.policy import Policy

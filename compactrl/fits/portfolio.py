@@ -56,26 +56,28 @@ UPDATE_COST = 200
 """Of a step that comes with an update from a replay buffer."""
 STEPS_A_SECOND = 30_000
 """Of evolution on one core, about: whether there is time for a teacher follows from it."""
-_TEACHER = {"hidden": (32, 16), "steps": MOST}
 TEACHERS = (
-    Teacher(
-        "teacher-ppo",
-        {**_TEACHER, "method": "ppo"},
-        cost=3,
-        anneals=True,
-        share=0.25,
-        least_episodes=300,
-        discrete=True,
+    *(
+        Teacher(
+            name,
+            {"method": "ppo", "hidden": hidden, "steps": MOST},
+            cost=3,
+            anneals=True,
+            share=share,
+            least_episodes=300,
+            discrete=True,
+        )
+        for name, hidden, share in (("teacher-ppo", (32, 16), 0.2), ("teacher-ppo-small", (16, 8), 0.12))
     ),
     Teacher(
         "teacher-sac",
-        {**_TEACHER, "method": "sac", "reevaluations": 1},
+        {"method": "sac", "hidden": (32, 16), "steps": MOST, "reevaluations": 1},
         cost=UPDATE_COST,
-        share=0.25,
+        share=0.2,
         least_episodes=150,
     ),
 )
-"""All that the environment and the time allow. A student with a teacher's network begins from its weights."""
+"""All that the environment and the time allow. A student begins from the best policy with its network."""
 
 _STUDENT = {
     "method": "shared",
@@ -129,7 +131,7 @@ EVOLVERS = (
 class Shares:
     """How a budget is divided; what nobody takes is the race's."""
 
-    evolvers: float = 0.15
+    evolvers: float = 0.1
     """The first rung of methods that begin from nothing."""
     imitation: float = 0.15
     most_imitation_seconds: float = 180.0

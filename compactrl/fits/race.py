@@ -4,9 +4,9 @@
 2. Teachers learn by gradients, those that the environment and the time allow.
 3. Of each budget, the best policy that it does not fit is the teacher of a few students that fit it.
 4. Rungs of successive halving (Jamieson & Talwalkar, "Non-stochastic best arm identification and hyperparameter
-   optimization", 2016, figure 3): all that are left go on for equal shares, then the better half of those that fit each
-   budget goes on. A candidate may be in the race of several budgets; it is run once. One whose learning rate has fallen
-   to nothing stays as it is.
+   optimization", 2016, figure 3): the better half of those that fit each budget goes on, for equal shares, and so on. A
+   candidate may be in the race of several budgets; it is run once. One whose learning rate has fallen to nothing stays
+   as it is.
 5. Of each budget the best policies that fit meet once more, on more episodes.
 
 A candidate is remembered with the best policy that it had at the end of any rung: evolution also goes downhill.
@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ import numpy as np
 from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError
+from compactrl.fits.candidate import STAGES, Candidate
 from compactrl.fits.judging import Judge, run_seed
 from compactrl.fits.ledger import Ledger
 from compactrl.fits.portfolio import (
@@ -42,48 +43,12 @@ from compactrl.fits.portfolio import (
 )
 from compactrl.fits.sizes import Sized, fitting
 from compactrl.fits.stages import Amount, StoppedError, Watch, advance
-from compactrl.policies.files import load_policy, save_policy
-from compactrl.policies.policy import Policy
-from compactrl.runs.run import Run
+from compactrl.policies.files import save_policy
+from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Normalizer
 
-STAGES, BEST = "stages", "best"
 EPISODES, LAST_EPISODES, LAST_MEETING = 8, 32, 3
 """Of a comparison, of the last one, and how many meet there."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A policy in the race, and where it is from."""
-
-    name: str
-    run: Path
-    """That goes on with it; there may be none yet."""
-    options: dict[str, Any]
-    """Of that run's search."""
-    source: Path
-    """The run that its best policy is from."""
-    row: Row = EVOLUTION
-    """What goes on with it."""
-    bytes: int = 0
-    """Of its best policy."""
-    mean: float = -math.inf
-    """Return of its best policy, over the episodes that it was compared on."""
-
-    @property
-    def now(self) -> Policy:
-        """What it has now."""
-        return Run(self.run if (self.run / "policy.json").exists() else self.source).policy
-
-    @property
-    def kept(self) -> Path:
-        """The stem of the files of its best policy."""
-        return self.run.parent.parent / BEST / self.name
-
-    @property
-    def best(self) -> Policy:
-        """Its best policy so far."""
-        return load_policy(self.kept)
 
 
 class Race:
@@ -200,8 +165,9 @@ class Race:
             student = f"{one.name}-student"
             activation = teacher.best.activation
             options = {**one.options, "activation": activation, "teacher": str(teacher.run), "steps": MOST}
-            if _has_network(teacher.best, one):
-                options["start_from"] = str(teacher.run)
+            start = self._start_of(one, teacher)
+            if start is not None:
+                options["start_from"] = str(start.run)
             self._go_on(student, options, self._amount(amount), student, one.row)
             known = self.candidates.pop(student, None)
             if known is not None:
@@ -218,9 +184,20 @@ class Race:
             if teacher is not None:
                 normalized = not _is_identity(teacher.best.normalizer)
                 sized = [one for row in STUDENTS if (one := fitting(row, self._spec, most, normalized))]
-                for one in sorted(sized, key=lambda one: -one.bytes)[:AT_MOST]:
+                starts = {one.name: self._start_of(one, teacher) is not None for one in sized}
+                for one in sorted(sized, key=lambda one: (-starts[one.name], -one.bytes))[:AT_MOST]:
                     found.setdefault(one.name, (one, teacher))
         return list(found.values())
+
+    def _start_of(self, one: Sized, teacher: Candidate) -> Candidate | None:
+        """Return the best candidate whose weights a teacher's student can begin from, since it has the same network."""
+        skeleton = teacher.best.skeleton
+        sizes = (skeleton.sizes[0], *one.options["hidden"], skeleton.sizes[-1])
+        biased = (*(True for _ in one.options["hidden"]), one.options["output_bias"])
+        network = Skeleton(sizes, skeleton.activation, biased)
+        known = [each for each in self.candidates.values() if math.isfinite(each.mean)]
+        same = [each for each in known if each.best.skeleton == network]
+        return max(same, key=lambda each: each.mean, default=None)
 
     def _going_on(self, one: Sized, student: Path) -> Candidate:
         """Return the candidate with which evolution goes on from a student, in a run of its own."""
@@ -284,7 +261,7 @@ class Race:
 
     def _told(self, name: str) -> str:
         candidate = self.candidates[name]
-        return f"{name} {candidate.mean:.0f} in {candidate.bytes:,} bytes"
+        return f"{name} {candidate.mean:z.0f} in {candidate.bytes:,} bytes"
 
     def settle_for_now(self) -> None:
         """Take what untried candidates have now into account, where a stop came before any that fits was compared."""
@@ -301,7 +278,7 @@ class Race:
 
     def _race(self) -> None:
         """Go on with all that may win, half as many each time."""
-        field = {most: self._fitting(most) for most in self._budgets}
+        field = {most: _better_half(self._fitting(most)) for most in self._budgets}
         most_in_one = max((len(names) for names in field.values()), default=0)
         rungs = max(1, math.ceil(math.log2(max(1, most_in_one)))) + 1
         for rung in range(1, rungs + 1):
@@ -319,7 +296,7 @@ class Race:
                 ordered = self._fitting(most, field[most])
                 out = [name for name in self._ranking.get(most, []) if name not in ordered]
                 self._ranking[most] = ordered + out  # means of another rung are of other episodes
-                field[most] = ordered[: math.ceil(len(ordered) / 2)]
+                field[most] = _better_half(ordered)
 
     def _fitting(self, most: int, among: Sequence[str] | None = None) -> list[str]:
         """Return the candidates that fit so many bytes, the best first, of equal ones the smallest."""
@@ -339,10 +316,8 @@ class Race:
                 self._winners[most] = replace(self.candidates[winner], mean=means[winner])
 
 
-def _has_network(policy: Policy, one: Sized) -> bool:
-    """Return whether a policy has the network of its students, so that they can begin from its weights."""
-    skeleton, options = policy.skeleton, one.options
-    return (skeleton.sizes[1:-1], skeleton.biased[-1]) == (options["hidden"], options["output_bias"])
+def _better_half(ordered: list[str]) -> list[str]:
+    return ordered[: math.ceil(len(ordered) / 2)]
 
 
 def _is_identity(normalizer: Normalizer) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.fits.race import Candidate
+from compactrl.fits.candidate import Candidate
 from compactrl.policies.files import save_policy
 from compactrl.runs.run import Run
 from compactrl.searches.baselines import comparisons

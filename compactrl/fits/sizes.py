@@ -23,6 +23,10 @@ from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
 from compactrl.types import Normalizer
 
+SPREAD = 0.1
+"""Of the random numbers, about that of trained ones. How much of a normaliser must be kept beside the weights depends
+on it: with larger weights, single precision does not tell apart what is folded into them."""
+
 
 class Sized(NamedTuple):
     """A combination of a row's options, and what its policies take."""
@@ -79,12 +83,14 @@ def _bytes(options: tuple[tuple[str, Any], ...], observations: int, action: Acti
         return None
     generator = np.random.default_rng(np.random.SeedSequence(0))
     theta = compression.initial(generator)
-    theta = theta + generator.standard_normal(len(theta))
+    theta = theta + SPREAD * generator.standard_normal(len(theta))
     design = compression.design_of(theta)
     compact = compression.compact(theta, np.zeros(0, np.int64) if design is None else design)
     normalizer = Normalizer(np.zeros(observations), np.ones(observations))
     if normalized:
-        normalizer = Normalizer(generator.standard_normal(observations), generator.uniform(0.5, 2, observations))
+        normalizer = Normalizer(
+            SPREAD * generator.standard_normal(observations), generator.uniform(0.5, 2, observations)
+        )
     policy = Policy(compact.skeleton, compact.weights, compact.index, compact.mask, compact.biases, normalizer, action)
     return stored_bytes(policy)
 

@@ -83,9 +83,9 @@ class DistillLearner(ReplayLearner):
     def _explore(self, steps: int) -> Exploration:
         shape = (steps, self.lanes, self.actions)
         if isinstance(self.distribution, Categorical):
-            random = self.generator.integers(self.actions, size=(*shape[:2], 1)).astype(float)
-            asked = self.generator.random(random.shape) >= self.options.teacher_noise
-            return Exploration(np.zeros(shape), np.where(asked, np.nan, random), self.distribution)
+            drawn = self.generator.integers(self.actions, size=(*shape[:2], 1)).astype(float)
+            asked = self.generator.random(drawn.shape) >= self.options.teacher_noise
+            return Exploration(np.zeros(shape), np.where(asked, np.nan, drawn), self.distribution)
         noise = self.options.teacher_noise * self.generator.standard_normal(shape)
         return Exploration(noise, np.full(shape, np.nan), self.distribution)
 
