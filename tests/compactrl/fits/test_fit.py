@@ -132,7 +132,8 @@ def test_discrete_actions_have_a_teacher_on_policy_and_a_student_that_evolution_
     assert found.bytes <= 160
     stages = {path.name: Run(path) for path in (found.path / "stages").iterdir()}
     assert "teacher" not in stages  # which learns no discrete actions
-    assert stages["teacher-ppo"].summary["env_steps"] == pytest.approx(40_000 * ON_POLICY.share / ON_POLICY.cost, rel=0.25)
+    granted = 40_000 * ON_POLICY.share / ON_POLICY.cost
+    assert stages["teacher-ppo"].summary["env_steps"] == pytest.approx(granted, rel=0.25)
     students = [run for name, run in stages.items() if name.endswith("-student")]
     assert [run.config["learner"] for run in students] == ["distill"]
     assert [run.config["learner"] for run in stages.values() if run.config.get("start_from")].count("evolution") == 1
