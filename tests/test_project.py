@@ -66,3 +66,11 @@ def test_it_is_cited_by_its_version():
     assert (citation["title"], citation["version"], citation["license"]) == ("compactrl", VERSION, PROJECT["license"])
     assert PROJECT["version"] == VERSION
     assert [work["year"] for work in citation["references"]] == [2020, 2022]
+
+
+@pytest.mark.xdist_group("grouped")
+def test_groups_of_tests_are_kept_together(request):
+    """Which pytest-xdist does by a suffix of the test's name; where it does not, what must not run at once does."""
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("not distributed by groups")
+    assert request.node.nodeid.endswith("@grouped")
