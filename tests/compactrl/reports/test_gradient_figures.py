@@ -1,5 +1,7 @@
 """Figures of critics' gradients: what is drawn of one study, and of several."""
 
+import numpy as np
+
 from compactrl.reports.gradient_figures import gradient_figure
 
 
@@ -18,3 +20,13 @@ def test_several_studies_have_a_band():
     curves, _ = gradient_figure({"run": [study(100, [0.2, 0.4, 0.9]), study(200, [0.1, 0.3, 0.5])]}).axes
     assert not curves.containers
     assert len(curves.collections) == 1
+
+
+def test_the_share_of_states_above_a_cosine_is_that_of_a_count():
+    cosines = [-0.5, 0.2, 0.9]
+    _, shares = gradient_figure({"one": [study(100, cosines)]}).axes
+    drawn = shares.lines[0]
+    assert drawn.get_drawstyle() == "steps-pre"  # what is drawn up to a point is the height there
+    for at in (-0.9, 0.0, 0.5, 0.95):
+        height = drawn.get_ydata()[np.searchsorted(drawn.get_xdata(), at)]
+        assert round(height) == round(100 * np.mean(np.array(cosines) > at))
