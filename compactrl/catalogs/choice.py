@@ -131,7 +131,9 @@ def _choose(catalog: Catalog, fitting: Sequence[Widths], by: str) -> tuple[Width
         lower = by in catalog.spec.lower_is_better
         widths = _best(catalog, fitting, rows, by, lower)
         extreme, episodes = "lowest" if lower else "highest", rows[widths]["episodes"]
-        why = f"the {extreme} mean {by} of the {len(fitting):,} that fit, over {episodes} episodes"
+        why = (
+            f"the {extreme} mean {by} of the {len(fitting):,} that fit, over {episodes} episode{'s' * (episodes != 1)}"
+        )
     elif by == "memory":
         widths = by_memory(catalog.spec.observation_size, catalog.spec.action.size, fitting)
         why = f"the largest lossless memory dimension of the {len(fitting):,} that fit; no return was looked at"

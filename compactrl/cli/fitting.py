@@ -37,7 +37,10 @@ def fit(
         Optional[str],  # noqa: UP045
         _option("Environment steps in place of a time: the same steps give the same policy.", "COUNT"),
     ] = None,
-    out: Annotated[Optional[Path], _option("Folder; the same one goes on. By default a new one.", "FOLDER")] = None,  # noqa: UP045
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        _option("Folder; the same one goes on. By default runs/fit-ENV-seedN.", "FOLDER"),
+    ] = None,
     stop_at: Annotated[
         Optional[str],  # noqa: UP045
         _option("End once the policies have this mean return.", "NUMBER"),

@@ -25,11 +25,10 @@ class Evaluator(Protocol):
 
         Raises:
             ValueError: there are more or fewer trials than lanes, or no steps.
-            InputError: this evaluator runs whole episodes only.
         """
 
     def state_dict(self) -> State:
-        """Counts of resets: all that a lane's next episode depends on."""
+        """Counts of resets, and tasks and actions of episodes that stand: all that a lane's next step depends on."""
 
     def load_state_dict(self, state: State) -> None:
         """Restore what `state_dict` returned, of any evaluator of these lanes."""

@@ -7,6 +7,7 @@ another, and while one evaluates its policies the others' physics goes on.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -16,7 +17,7 @@ from compactrl.envs.engines import ENGINES, make_engine
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Block, check_tasks
 from compactrl.evaluation.results import Results
-from compactrl.evaluation.standing import Collected, Episode, Standing
+from compactrl.evaluation.standing import Collected, Episode, Standing, check_collecting
 from compactrl.networks.forward import single_threaded_blas
 from compactrl.types import Integers, Outcomes, State, Trials
 
@@ -99,15 +100,7 @@ class LocalEvaluator:
 
     def collect(self, trials: Trials) -> Outcomes:
         """See `Evaluator`; an episode goes on when a call ends, and has the task of the trial that began it."""
-        check_tasks(trials)
-        exploration = trials.exploration
-        steps = 0 if exploration is None else len(exploration.noise)
-        if len(trials.designs) != self.num_lanes or exploration is None or not steps:
-            raise ValueError(
-                f"expected a trial for each of the {self.num_lanes} lanes, and steps: got {len(trials.designs)} trials "
-                f"and {steps} steps"
-            )
-        collected = Collected(exploration, self.spec)
+        collected = Collected(check_collecting(trials, self.num_lanes), self.spec)
         with single_threaded_blas():
             list(self._drivers.map(lambda standing: standing.run(trials, collected), self._standing))
         return collected.outcomes(self.spec.goal)
@@ -127,29 +120,42 @@ class LocalEvaluator:
 
     def state_dict(self) -> State:
         """A lane's state is its count of resets and, where an episode stands, its actions so far and its task."""
-        episodes = {str(lane): episode for block in self._standing for lane, episode in block.episodes().items()}
-        return {
-            "resets": self.resets,
-            "actions": {lane: episode.actions for lane, episode in episodes.items()},
-            "tasks": {lane: episode.task for lane, episode in episodes.items() if episode.task is not None},
-        }
+        return state_of(
+            self.resets, {lane: episode for block in self._standing for lane, episode in block.episodes().items()}
+        )
 
     def load_state_dict(self, state: State) -> None:
         """Bring fresh lanes to where those of `state_dict` were."""
-        resets = np.asarray(state["resets"], np.int64)
-        if resets.shape != (self.num_lanes,):
-            raise ValueError(f"expected resets of {self.num_lanes} lanes, got shape {resets.shape}")
-        tasks = state.get("tasks", {})  # not in checkpoints from before trials had tasks
-        episodes = {
-            int(lane): Episode(np.asarray(actions), np.asarray(tasks[lane]) if lane in tasks else None)
-            for lane, actions in state.get("actions", {}).items()
-        }
-        stands = np.isin(np.arange(self.num_lanes), list(episodes))  # their last reset is part of their episode
+        resets, episodes = resets_and_episodes(state, self.num_lanes)
         for block, standing in zip(self._blocks, self._standing, strict=True):
-            block.fast_forward((resets - stands)[block.offset : block.offset + block.count])
-            standing.repeat(episodes)
+            standing.restore(resets[block.offset : block.offset + block.count], episodes)
 
 
 def lane_seeds(seed: np.random.SeedSequence, num_lanes: int) -> Integers:
     """Return a seed for each lane (L,): 31 bits, which EnvPool and Gymnasium take on every platform."""
     return (seed.generate_state(num_lanes, np.uint32) >> 1).astype(np.int64)
+
+
+def state_of(resets: Integers, episodes: Mapping[int, Episode]) -> State:
+    """Return the checkpoint of lanes with these counts of resets (L,) and, by lane, episodes that stand."""
+    return {
+        "resets": resets,
+        "actions": {str(lane): episode.actions for lane, episode in episodes.items()},
+        "tasks": {str(lane): episode.task for lane, episode in episodes.items() if episode.task is not None},
+    }
+
+
+def resets_and_episodes(state: State, num_lanes: int) -> tuple[Integers, dict[int, Episode]]:
+    """Return what `state_of` made a checkpoint of.
+
+    Raises:
+        ValueError: it is of another number of lanes.
+    """
+    resets = np.asarray(state["resets"], np.int64)
+    if resets.shape != (num_lanes,):
+        raise ValueError(f"expected resets of {num_lanes} lanes, got shape {resets.shape}")
+    tasks = state.get("tasks", {})  # not in checkpoints from before trials had tasks
+    return resets, {
+        int(lane): Episode(np.asarray(actions), np.asarray(tasks[lane]) if lane in tasks else None)
+        for lane, actions in state.get("actions", {}).items()
+    }

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.evaluation.failures import DIVERGED, HUGE, NO_ACTION, diverged
+from compactrl.evaluation.lanes import check_tasks
 from compactrl.networks.batched import normalize_into
 from compactrl.networks.forward import network
 from compactrl.types import Exploration, Floats, Integers, Moments, Outcomes, Transitions, Trials
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from compactrl.envs.engines.base import Answer
     from compactrl.envs.goals import Goal
     from compactrl.envs.spec import EnvironmentSpec
@@ -52,6 +55,16 @@ class Collected:
         self.measures = {name: np.full((steps, lanes), np.nan) for name in spec.measures}
         """Name → (T, L) of the same episodes."""
         self.failures: dict[int, str] = {}
+
+    def take(self, lanes: Integers, some: Collected) -> None:
+        """Take in what these lanes (n,) went through elsewhere."""
+        for every, part in zip(self.transitions, some.transitions, strict=True):
+            if every is not None:
+                every[:, lanes] = part
+        self.returns[:, lanes] = some.returns
+        for name, values in some.measures.items():
+            self.measures[name][:, lanes] = values
+        self.failures.update({int(lanes[position]): reason for position, reason in some.failures.items()})
 
     def outcomes(self, goal: Goal | None) -> Outcomes:
         """Return the record that evaluators give of their trials, one for each lane."""
@@ -89,6 +102,35 @@ class Episode(NamedTuple):
     """(steps, A), in the environment's units."""
     task: Floats | None
     """(C,), where its trial had one."""
+    earlier: int = 0
+    """Steps before these, whose actions are kept elsewhere."""
+
+
+def copied(episode: Episode) -> Episode:
+    """Return an episode with memory of its own."""
+    return episode._replace(actions=episode.actions.copy(), task=None if episode.task is None else episode.task.copy())
+
+
+def joined(parts: Sequence[Episode]) -> Episode:
+    """Return the episode of which these are all parts, in order."""
+    return copied(Episode(np.concatenate([part.actions for part in parts]), parts[0].task))
+
+
+def check_collecting(trials: Trials, lanes: int) -> Exploration:
+    """Return the exploration of trials that collect.
+
+    Raises:
+        ValueError: there is not a trial for each lane, or there are no steps.
+    """
+    check_tasks(trials)
+    exploration = trials.exploration
+    steps = 0 if exploration is None else len(exploration.noise)
+    if len(trials.designs) != lanes or exploration is None or not steps:
+        raise ValueError(
+            f"expected a trial for each of the {lanes} lanes, and steps: got {len(trials.designs)} trials and {steps} "
+            "steps"
+        )
+    return exploration
 
 
 class Standing:
@@ -192,15 +234,25 @@ class Standing:
         """Let go of the episodes that stand: their lanes are wanted for something else."""
         self._fresh[:] = True
 
-    def episodes(self) -> dict[int, Episode]:
-        """Return the episodes that stand, by lane."""
+    def episodes(self, latest: int | None = None) -> dict[int, Episode]:
+        """Return the episodes that stand, by lane; of each only what was done in the latest so many steps, if given."""
         return {
-            self._block.offset + lane: Episode(np.stack(actions), task)
+            self._block.offset + lane: Episode(
+                np.stack(actions if latest is None else actions[-latest:]),
+                task,
+                0 if latest is None else max(0, len(actions) - latest),
+            )
             for lane, (actions, task) in enumerate(zip(self._actions, self._tasks, strict=True))
             if actions and not self._fresh[lane]
         }
 
-    def repeat(self, episodes: dict[int, Episode]) -> None:
+    def restore(self, resets: Integers, episodes: Mapping[int, Episode]) -> None:
+        """Bring lanes that have gone less far to these counts of resets (count,) and, by lane, episodes that stand."""
+        stands = np.isin(self._block.offset + self._lanes, list(episodes))  # their last reset is part of their episode
+        self._block.fast_forward(resets - stands)
+        self._repeat(episodes)
+
+    def _repeat(self, episodes: Mapping[int, Episode]) -> None:
         """Begin episodes and repeat their actions, in lanes that have had every reset but the one of this episode."""
         for lane in self._lanes:
             episode = episodes.get(int(self._block.offset + lane))

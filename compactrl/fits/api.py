@@ -18,7 +18,7 @@ from compactrl.fits.candidate import STAGES
 from compactrl.fits.figure import save_figure
 from compactrl.fits.judging import Judge
 from compactrl.fits.ledger import FILE, Ledger, read_record
-from compactrl.fits.options import FitOptions, Sizes, budgets_of, check_budgets, total_of
+from compactrl.fits.options import FitOptions, Sizes, budgets_of, check_budgets, return_of, total_of
 from compactrl.fits.progress import FitProgress
 from compactrl.fits.race import Race
 from compactrl.fits.shipping import BUDGETS, front_of, ship
@@ -179,7 +179,7 @@ def options_of(
         budgets=budgets_of(max_bytes),
         seconds=seconds,
         steps=count,
-        stop_at=stop_at,
+        stop_at=return_of(stop_at),
         seed=seed,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -65,9 +66,12 @@ def budgets_of(max_bytes: Sizes | None) -> tuple[int, ...]:
     """
     if max_bytes is None:
         raise InputError("a fit needs --max-bytes: what the policy's tables may take, such as 1024, 2kB or 256,512")
-    given = (
-        max_bytes.split(",") if isinstance(max_bytes, str) else [max_bytes] if isinstance(max_bytes, int) else max_bytes
-    )
+    if isinstance(max_bytes, str):
+        given: Iterable[Any] = max_bytes.split(",")
+        if "" in map(str.strip, max_bytes.split(",")):
+            raise InputError(f"--max-bytes {max_bytes}: expected sizes with commas between them, such as 256,512,2kB")
+    else:
+        given = max_bytes if isinstance(max_bytes, Iterable) else [max_bytes]
     sizes = {_read("--max-bytes", each, read_size) for each in given}
     if not sizes:
         raise InputError("--max-bytes: expected a number of bytes, or several")
@@ -85,6 +89,23 @@ def total_of(time: int | float | str | None, steps: int | float | str | None) ->
     if steps is not None:
         return None, _read("--steps", steps, read_count)
     return DEFAULT_SECONDS if time is None else _read("--time", time, read_time), None
+
+
+def return_of(stop_at: Any) -> float | None:
+    """Return the mean return that is enough.
+
+    Raises:
+        InputError: it is none.
+    """
+    if stop_at is None:
+        return None
+    try:
+        enough = float(stop_at)
+    except (TypeError, ValueError):
+        enough = math.nan
+    if math.isnan(enough):
+        raise InputError(f"--stop-at {stop_at}: expected a number, the mean return that is enough")
+    return enough
 
 
 def check_budgets(budgets: Iterable[int], spec: EnvironmentSpec) -> None:

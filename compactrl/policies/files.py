@@ -25,6 +25,7 @@ from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import shared_edges
 from compactrl.policies.skeleton import Skeleton, edges_and_biases
 from compactrl.policies.words import EXPLICIT, OWN, SHARINGS, IndexAndMask
+from compactrl.policies.zoo import located
 from compactrl.storage.files import load_state, save_state
 from compactrl.types import Floats, Integers, Layer, Layers, Normalizer, Size, State
 
@@ -39,13 +40,14 @@ def load_policy(path: str | Path) -> Policy:
 
     Args:
         path: a folder with policy.json and policy.safetensors, such as a run's, or one of these two files, whatever
-            their name; or that name without its ending.
+            their name; or that name without its ending; or the name of a policy that ships (`zoo:CartPole-v1/64B`).
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or no such policy ships.
         DamagedFileError: damaged, or not a policy.
     """
-    stem = stem_of(path) if Path(path).is_dir() or Path(path).suffix in ENDINGS else Path(path)
+    path = located(path)
+    stem = stem_of(path) if path.is_dir() or path.suffix in ENDINGS else path
     if not any(stem.with_suffix(ending).exists() for ending in ENDINGS):
         raise InputError(
             f"{path} holds no policy: expected a folder with policy.json and policy.safetensors, or one of these files"

@@ -62,6 +62,8 @@ def _warnings_of_seeds(configurations: Sequence[Configuration]) -> list[str]:
 
 
 def _step_budget(configuration: Configuration) -> str:
+    if any(record.summary.get("stopped_by") == "fit" for record in configuration.records):
+        return "what a fit gave"  # its searches can be gone on with at will: their number of steps says nothing
     return f"{configuration.options.get('steps', 0):,}"
 
 

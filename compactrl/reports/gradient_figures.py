@@ -31,9 +31,12 @@ def gradient_figure(studies: Mapping[str, Sequence[dict[str, Any]]]) -> Figure:
         steps, means = [row["env_steps"] for row in rows], np.array([row["cosine_mean"] for row in rows])
         errors = np.array([row["cosine_error"] or 0.0 for row in rows])
         curves.plot(steps, means, color=shade, label=name, marker="o", markersize=3.5)
+        if len(rows) == 1:  # a band has no width there
+            curves.errorbar(steps, means, errors, color=shade, linewidth=0, elinewidth=1, capsize=3)
         curves.fill_between(steps, means - errors, means + errors, color=shade, alpha=0.15, linewidth=0)
         cosines = np.sort([value for study in found for value in study["cosines"] if value is not None])
-        shares.plot(cosines, 100 * (1 - np.arange(len(cosines)) / len(cosines)), color=shade, drawstyle="steps-post")
+        above = 100 * (1 - np.arange(len(cosines) + 1) / len(cosines))  # just below each cosine, and beyond the last
+        shares.plot([-1, *cosines, 1], [100, *above], color=shade, drawstyle="steps-pre")
     curves.axhline(0, color=FAINT, linewidth=0.8)
     curves.set_ylabel("mean cosine ± standard error")
     steps_axis(curves)

@@ -186,9 +186,14 @@ def read_record(path: Path) -> Record | str:
         notes.append("nothing has been saved yet: the search has just begun, or ended before its first checkpoint")
     elif not record.finished:
         done, budget = summary.get("env_steps", 0), options.get("steps", 0)
+        episodes = summary.get("episodes", 0)
         notes.append(
-            f"not finished ({done:,} of {budget:,} environment steps): its return is of the last re-evaluation, over "
-            f"{summary.get('episodes', 0)} episodes by which the policy was chosen"
+            f"not finished ({done:,} of {budget:,} environment steps): "
+            + (
+                f"its return is of the last re-evaluation, over {episodes} episodes by which the policy was chosen"
+                if episodes
+                else "its policy has not been evaluated yet, and has no return"
+            )
         )
     if record.finished and not np.isfinite(record.score):
         notes.append("summary.json has no return: it is left out of the statistics")

@@ -19,28 +19,24 @@ def begin_workers(settings: Settings) -> Workers | None:
     """Begin or join a Ray, where the search asks for one.
 
     Raises:
-        InputError: the method cannot use workers, they cannot have the environment, or there are more than lanes.
+        InputError: workers cannot have the environment, or there are more than lanes.
     """
     options = settings.search
     if not options.workers and not options.ray_address:
         return None
     from compactrl.evaluation.ray.workers import Workers
 
-    if LEARNERS[options.learner].load().needs_transitions:
-        raise InputError(
-            f"--workers is for methods that learn from whole episodes: --method {options.method} trains in "
-            "environments of this process, where each step follows from the last update (--threads says how many cores)"
-        )
     if is_local(options.env):
         raise InputError(
             f"--workers: {origin_of(options.env)}, which worker processes cannot import. Define a class or a function "
             "in a module that they can, or leave --workers out: threads of this process step environments too"
         )
     if options.workers > settings.lanes:
+        collects = LEARNERS[options.learner].load().needs_transitions
         raise InputError(
-            f"--workers {options.workers}: a generation has {settings.lanes} lanes, and a worker needs at least one. "
-            f"Give --num-envs {options.workers} (with --population at least as large; results depend on it), or fewer "
-            "workers"
+            f"--workers {options.workers}: there are {settings.lanes} lanes, and a worker needs at least one. "
+            f"Give --num-envs {options.workers} ({'' if collects else 'with --population at least as large; '}results "
+            "depend on it), or fewer workers"
         )
     environment = {name: getattr(options, name) for name in ENVIRONMENT}
     module = module_of(options.env) or options.env_module

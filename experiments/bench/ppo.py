@@ -3,7 +3,8 @@
 Plain PPO, [64, 64], as many lanes, steps, epochs and batches of all: beside Stable-Baselines3 where it is installed
 (environments in this process, and in processes of their own: the faster one counts), and beside a loop in the manner of
 CleanRL's `ppo_continuous_action.py` on EnvPool's vectorised environments, which is in this file. HyperPPO's iteration
-beside that of plain PPO [256, 256, 256]. All are given all cores, take turns, and an iteration counts once.
+beside that of plain PPO [256, 256, 256]. All are given all cores, take turns, and an iteration counts once. What an
+iteration collects, by Ray workers and by as many threads.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from compactrl.evaluation import Evaluator
 from compactrl.evaluation.local import LocalEvaluator
+from compactrl.evaluation.ray.evaluator import RayEvaluator
+from compactrl.evaluation.ray.workers import Workers
 from compactrl.searches.prepare import prepare
+from compactrl.types import Outcomes
 from controllers import CONTROLLERS
-from experiments.bench.report import ratio, show, timing, write
+from experiments.bench.report import cores, ratio, show, timing, write
 
 ENV = "HalfCheetah-v5"
 WIDE = "256,256,256"
@@ -146,6 +151,40 @@ def cleanrl_like(options: dict[str, Any], threads: int) -> Iterate:
     return iterate
 
 
+def workers_and_threads(count: int, repeats: int) -> dict[str, Any]:
+    """Time what plain PPO collects in an iteration, by Ray workers and by as many threads in turn."""
+    prepared = prepare({"env": ENV, "method": "ppo"})
+    learner, spec, lanes = prepared.learner, prepared.spec, prepared.settings.lanes
+    trials = learner.ask(np.zeros((learner.num_designs, 0), np.int64))
+    seed = np.random.SeedSequence(0)
+    environment = {"env": ENV, "engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "env_options": {}}
+    made, local = Workers(environment, count), LocalEvaluator(spec, lanes, seed, count)
+    remote = RayEvaluator(spec, lanes, seed, made, "training")
+    found: dict[str, Outcomes] = {}
+
+    def collecting(name: str, evaluator: Evaluator) -> Iterate:
+        def collect() -> None:
+            found[name] = evaluator.collect(trials)
+
+        return collect
+
+    try:
+        systems = {"threads": collecting("threads", local), "workers": collecting("workers", remote)}
+        seconds = in_turn(systems, repeats)
+    finally:
+        made.close()
+        local.close()
+    seen, expected = (outcomes.transitions or () for outcomes in (found["workers"], found["threads"]))
+    steps = int(found["threads"].steps.sum())
+    return {
+        "workers": count,
+        "lanes": lanes,
+        "systems": {name: timing(times, steps) for name, times in seconds.items()},
+        "workers_by_threads": ratio(seconds["threads"], seconds["workers"]),
+        "equal": all(map(np.array_equal, seen, expected)),
+    }
+
+
 def in_turn(systems: dict[str, Iterate], repeats: int) -> dict[str, list[float]]:
     """Return the seconds of an iteration of each system, taken in turn; the first one only warms up."""
     seconds: dict[str, list[float]] = {name: [] for name in systems}
@@ -193,11 +232,20 @@ def run(threads: int, repeats: int, folder: Path | None) -> None:
         [[name, timing(times)["median_seconds"]] for name, times in of_hyper.items()],
         f"hyperppo over ppo: {over:.2f}; target: at most 1.5",
     )
+    dealt = workers_and_threads(threads or cores(), repeats)
+    show(
+        f"Collecting {dealt['systems']['threads']['steps']} steps in {dealt['lanes']} lanes",
+        ["by", "steps/s"],
+        [[f"{dealt['workers']} {name}", row["median_steps_per_second"]] for name, row in dealt["systems"].items()],
+        f"workers over threads: {dealt['workers_by_threads']:.2f}; target: 0.9; "
+        + ("equal bit for bit" if dealt["equal"] else "NOT equal"),
+    )
     content = {
         "env": ENV,
         "repeats": repeats,
         "systems": rows,
         "hyperppo": {name: timing(times, many_steps) for name, times in of_hyper.items()},
         "hyperppo_over_ppo": over,
+        "ray": dealt,
     }
     write("ppo", content, folder)

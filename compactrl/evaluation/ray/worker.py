@@ -2,7 +2,9 @@
 
 A worker keeps no state that matters. Every piece of work says which lanes it is for (their seeds), how often each was
 reset before, and brings the weights of its trials; a worker that has just these lanes at hand goes on with them, any
-other builds them and fast-forwards. So any worker may do any piece of work, and the numbers are the same.
+other builds them and fast-forwards. There is a name for where lanes stand; who has them elsewhere, or not at all, is
+given the actions of their episodes and repeats them. So any worker may do any piece of work, and the numbers are the
+same.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,14 +21,26 @@ from compactrl.envs.engines import make_engine
 from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.lanes import Block
-from compactrl.evaluation.ray.work import Work
+from compactrl.evaluation.ray.work import Passed, Steps, Work
 from compactrl.evaluation.results import Results
+from compactrl.evaluation.standing import Collected, Standing, joined
 from compactrl.networks.forward import single_threaded_blas
 from compactrl.types import Integers, Normalizer, Outcomes, Trials
 
 
+@dataclass
+class _Lanes:
+    """The lanes of a group that a worker has at hand."""
+
+    seeds: Integers
+    block: Block
+    standing: Standing
+    stand: str = ""
+    """The name for where they stand; empty where nothing stands."""
+
+
 class LaneWorker:
-    """Evaluates shares of generations, one after the other.
+    """Does shares of generations and of what is collected, one after the other.
 
     Args:
         env: the environment's id.
@@ -57,7 +72,7 @@ class LaneWorker:
                 "env_module": env_module,
             }
         )
-        self._blocks: dict[str, tuple[Integers, Block]] = {}
+        self._lanes: dict[str, _Lanes] = {}
 
     def report(self) -> dict[str, Any]:
         """Return what this worker sees of its machine, as JSON values."""
@@ -71,30 +86,61 @@ class LaneWorker:
             "versions": versions(),
         }
 
-    def run(self, work: Work, normalizer: Normalizer) -> Outcomes:
-        """Run each trial for one whole episode; failures are by position in this work."""
-        block = self._block(work)
+    def run(self, work: Work | Steps, normalizer: Normalizer) -> Outcomes | Passed:
+        """Do a piece of work; failures are by position in it."""
+        with single_threaded_blas():
+            return self._collect(work, normalizer) if isinstance(work, Steps) else self._evaluate(work, normalizer)
+
+    def _evaluate(self, work: Work, normalizer: Normalizer) -> Outcomes:
+        """Run each trial for one whole episode; what stands in the lanes is cut."""
+        lanes = self._at_hand(work, work.resets)
+        lanes.stand = ""
+        lanes.block.fast_forward(work.resets)
         designs = np.zeros((len(work.trials), 0), np.int64)
         trials = Trials(work.networks, normalizer, designs, tasks=work.tasks, actions=work.actions)
         results = Results.of(len(work.trials), self.spec)
-        with single_threaded_blas():
-            block.run(trials, results)
+        lanes.block.run(trials, results)
         return results.outcomes(self.spec.goal)
+
+    def _collect(self, work: Steps, normalizer: Normalizer) -> Passed:
+        """Take T steps in every lane, from where the work says that they stand."""
+        lanes = self._lanes.get(work.group)
+        if lanes is None or lanes.stand != work.begins:
+            lanes = self._rebuilt(work)
+        lanes.stand = ""  # until it is done
+        trials = Trials(
+            work.networks, normalizer, np.zeros((len(work.trials), 0), np.int64), work.exploration, work.tasks
+        )
+        collected = Collected(work.exploration, self.spec)
+        lanes.standing.run(trials, collected)
+        lanes.stand = work.ends
+        return Passed(collected, lanes.block.resets.copy(), lanes.standing.episodes(len(work.exploration.noise)))
 
     def close(self) -> None:
         """Close the environments."""
-        while self._blocks:
-            self._blocks.popitem()[1][1].engine.close()
+        while self._lanes:
+            self._lanes.popitem()[1].block.engine.close()
 
-    def _block(self, work: Work) -> Block:
-        """Return the work's lanes, at the work's counts of resets."""
-        seeds, block = self._blocks.get(work.group, (work.seeds, None))
-        if block is None or not np.array_equal(seeds, work.seeds) or (block.resets > work.resets).any():
-            if block is not None:
-                block.engine.close()
+    def _rebuilt(self, work: Steps) -> _Lanes:
+        """Return the work's lanes, where it says that they stand."""
+        if work.episodes is None:
+            raise RuntimeError(
+                f"the lanes of {work.group} do not stand at {work.begins}, and nothing says how to get there"
+            )
+        episodes = {lane: joined(parts) for lane, parts in work.episodes.items()}
+        stands = np.isin(np.arange(len(work.seeds)), list(episodes))
+        lanes = self._at_hand(work, work.resets - stands)
+        lanes.standing = Standing(lanes.block)
+        lanes.standing.restore(work.resets, episodes)
+        return lanes
+
+    def _at_hand(self, work: Work | Steps, resets: Integers) -> _Lanes:
+        """Return the work's lanes with no more resets (L,) than these: those at hand, or others."""
+        lanes = self._lanes.get(work.group)
+        if lanes is None or not np.array_equal(lanes.seeds, work.seeds) or (lanes.block.resets > resets).any():
+            if lanes is not None:
+                lanes.block.engine.close()
             count = len(work.seeds)
-            engine = make_engine(self.spec, work.seeds.tolist(), 1)
-            block = Block(engine, 0, count, count, self.spec.action)
-            self._blocks[work.group] = work.seeds, block
-        block.fast_forward(work.resets)
-        return block
+            block = Block(make_engine(self.spec, work.seeds.tolist(), 1), 0, count, count, self.spec.action)
+            lanes = self._lanes[work.group] = _Lanes(work.seeds.copy(), block, Standing(block))
+        return lanes

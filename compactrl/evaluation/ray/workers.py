@@ -1,8 +1,9 @@
 """The evaluator on Ray workers: the same lanes as in one process, dealt to processes on this machine or on many.
 
 A generation travels as one object that all share (the normaliser) and a piece of work for each worker: its lanes, their
-counts of resets, the weights of its trials (`Work`). Since work says all that it depends on, a worker that dies, hangs
-or is preempted is replaced, and the same work is done again from the same start: the numbers do not change.
+counts of resets, the weights of its trials (`Work`; `Steps` where lanes stand). Since work says all that it depends on,
+a worker that dies, hangs or is preempted is replaced, and the same work is done again from the same start: the numbers
+do not change. The actions that standing lanes are rebuilt from travel to workers alone that have not these lanes there.
 
 Work that loses a worker twice is taken apart into single evaluations, so that the one that does it is found; an
 evaluation that loses a worker three times in a row is a failed one, with the reason, and the search goes on.
@@ -18,17 +19,19 @@ import contextlib
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from compactrl.errors import CompactrlError, InputError
 from compactrl.evaluation.ray import private
 from compactrl.evaluation.ray.cluster import connect, cpus, ray_errors_as_messages, reason_of, shut_down, unlike
 from compactrl.evaluation.ray.last_words import LastWords
-from compactrl.evaluation.ray.work import Work, taken_apart
+from compactrl.evaluation.ray.work import Steps, Work, for_whom_has, taken_apart
 from compactrl.evaluation.ray.worker import LaneWorker
-from compactrl.types import Normalizer, Outcomes
+from compactrl.types import Normalizer
+
+Piece = TypeVar("Piece", bound=Work | Steps)
 
 START_SECONDS = 60.0
 """After this long a worker that has not begun is not counted on; it is used if it comes."""
@@ -56,13 +59,15 @@ class _Slot:
     report: dict[str, Any] = field(default_factory=lambda: {"machine": "?"})
     """What it said of its machine when it came up."""
     busy: bool = False
+    stand: dict[str, str] = field(default_factory=dict)
+    """Group → the name for where the lanes of it that this worker has stand."""
 
 
 @dataclass(eq=False)
 class _Assignment:
     """A piece of work that is to be done."""
 
-    work: Work
+    work: Work | Steps
     home: _Slot | None = None
     """The worker that had these lanes last; it has them at hand."""
     losses: int = 0
@@ -126,8 +131,8 @@ class Workers:
         recent = time.monotonic() - START_SECONDS
         return max(1, sum(slot.starting is None or slot.asked > recent for slot in self._slots))
 
-    def run(self, works: list[Work], normalizer: Normalizer) -> Iterator[tuple[Work, Outcomes | str]]:
-        """Do the work, whatever becomes of workers; yield what came of each piece, or why it failed.
+    def run(self, works: Sequence[Piece], normalizer: Normalizer) -> Iterator[tuple[Piece, Any]]:
+        """Do the work, whatever becomes of workers; yield what came of each piece, or in words why it failed.
 
         Raises:
             CompactrlError: Ray itself cannot go on.
@@ -163,7 +168,8 @@ class Workers:
                 continue
             sent.add(assignment)
             slot.busy = True
-            answer = slot.actor.run.remote(assignment.work, shared)
+            work = assignment.work
+            answer = slot.actor.run.remote(for_whom_has(work, slot.stand.pop(work.group, "")), shared)
             running[answer] = _Running(assignment, slot, time.monotonic() + self._timeout)
         if sent:
             kept = [assignment for assignment in waiting if assignment not in sent]
@@ -172,7 +178,7 @@ class Workers:
 
     def _receive(
         self, ref: Any, running: _Running, waiting: deque[_Assignment], hung: bool
-    ) -> Iterator[tuple[Work, Outcomes | str]]:
+    ) -> Iterator[tuple[Any, Any]]:
         """Take what a worker answered, or find that it is lost and put the work back."""
         from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
 
@@ -181,7 +187,10 @@ class Workers:
         reason = f"took longer than {self._timeout:g} s (--worker-timeout)"
         if not hung:
             try:
-                yield assignment.work, self._ray.get(ref)
+                answer = self._ray.get(ref)
+                if isinstance(assignment.work, Steps):
+                    slot.stand[assignment.work.group] = assignment.work.ends
+                yield assignment.work, answer
                 return
             except RayTaskError as error:  # the worker lives: making the environment raised, or our own code
                 raise CompactrlError(f"a worker on {slot.report['machine']} failed: {reason_of(error)}") from error

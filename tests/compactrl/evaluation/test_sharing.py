@@ -23,11 +23,15 @@ def wait_for(condition):
 
 @pytest.fixture
 def given(monkeypatch):
-    """How many lanes changed hands; the last block waits, amid its episodes, until somebody asks."""
-    counts, advanced = [], Block.advance
+    """How many lanes changed hands; the first block waits for the last to begin, which waits to be asked."""
+    counts, advanced, begun = [], Block.advance, threading.Event()
     take = Block._take
 
     def slow(block):
+        if block.offset:
+            begun.set()
+        elif block.count < block.num_lanes:
+            begun.wait(SECONDS)
         lending = block.busy > 0
         if lending and block.offset and not counts and block._steps.max(initial=0) == 4:
             wait_for(lambda: block.requests)

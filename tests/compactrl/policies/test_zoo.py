@@ -45,6 +45,13 @@ def test_a_name_that_is_not_there_is_told(name, message):
     assert message in str(caught.value)
 
 
+def test_its_policy_is_read_by_its_name():
+    name = PREFIX + QUICK[0]
+    assert compactrl.load_policy(name).size == Run(name).policy.size
+    with pytest.raises(InputError, match=r"no such policy ships\. Did you mean"):
+        compactrl.load_policy(name.replace("Pole", "Pol"))
+
+
 def test_nothing_is_written_to_the_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = sorted(FOLDER.rglob("*"))

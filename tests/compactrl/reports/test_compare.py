@@ -395,3 +395,17 @@ def test_over_several_environments_returns_are_normalised_by_hand(make_run, tmp_
     assert second.score == pytest.approx((0 + 1 / 3) / 2, abs=1e-9)
     assert (best.environments, best.seeds) == (2, 4)
     assert "All environments together" in compare(tmp_path).to_markdown()
+
+
+def test_a_search_of_a_fit_has_no_budget_of_steps_of_its_own(make_run, tmp_path):
+    make_run("alone", steps=1200)
+    make_run("of-a-fit", partitions=2, steps=10**15, summary={"stopped_by": "fit"})
+    (warning,) = [text for text in compare(tmp_path).warnings if "step budgets" in text]
+    assert "what a fit gave" in warning
+    assert "1,000,000,000" not in warning
+
+
+@pytest.mark.parametrize(("episodes", "said"), [(0, "has no return"), (7, "over 7 episodes by which")])
+def test_of_a_search_that_is_not_finished_it_is_said_what_its_return_is(make_run, episodes, said):
+    record = compare(make_run("run", finished=False, summary={"episodes": episodes})).records[0]
+    assert [said in note for note in record.notes] == [True]

@@ -13,6 +13,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from collecting import LANES
+from collecting import make_trials as make_collecting
 from evaluating import assert_equal, make_trials
 
 from compactrl.envs.modules import load_module, module_folder
@@ -235,7 +237,7 @@ def test_two_searches_with_workers_at_once_say_so(workers):
 
 def theta_and_controller(run):
     """The last checkpoint's arrays, and the numbers of every generation."""
-    place = max((run / "checkpoints").iterdir())
+    place = max((run / "checkpoints").glob("*/state.json")).parent
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     numbers = [{key: value for key, value in record.items() if "seconds" not in key} for record in records]
     return (place / "state.safetensors").read_bytes(), numbers, (run / "policy.safetensors").read_bytes()
@@ -324,9 +326,22 @@ def test_an_evaluation_that_kills_or_hangs_its_workers_is_left_out_and_the_rest_
         with pytest.warns(UserWarning, match="was lost"):
             found = evaluator.evaluate(Trials(Stacked(layers), normalizer, designs))
         again = evaluator.evaluate(Trials(Stacked(harmless), normalizer, designs))
+        lost_before = made.lost
+        collecting, standing = RayEvaluator(spec, LANES, seed(), made, "collecting"), make_collecting(spec, 5)
+        standing.exploration.actions[:] = 0.5
+        standing.exploration.actions[3, 2] = 0.95
+        failing = collecting.collect(standing)
+        standing.exploration.actions[3, 2] = 0.5
+        following = collecting.collect(standing)
+        lost = made.lost - lost_before
     finally:
         made.close()
-    assert made.lost == WHOLE_TRIES + 2 * TRIES
+    assert lost_before == WHOLE_TRIES + 2 * TRIES
+    assert lost == WHOLE_TRIES + TRIES
+    assert list(failing.failures) == [2]
+    assert failing.steps.tolist() == [5, 5, 0, 5]
+    assert following.steps.tolist() == [5, 5, 5, 5]
+    assert following.transitions.begun[0].tolist() == [False, False, True, False]
     assert found.failures[2].startswith(f"it lost its worker {TRIES} times in a row: its process ended")
     assert found.failures[4].endswith("took longer than 1.5 s (--worker-timeout)")
     good = [0, 1, 3, 5]
@@ -350,12 +365,6 @@ def test_work_is_taken_apart_at_the_right_places():
             assert part.seeds == [evaluator._seeds[lane]]
             assert part.resets == [evaluator.resets[lane] + number // 4]
             np.testing.assert_array_equal(part.networks.layers[0].weight, trials.networks.layers[0].weight[[number]])
-
-
-def test_collecting_on_workers_is_not_there_yet():
-    evaluator = RayEvaluator(spec_of(CHEETAH), 4, seed(), SimpleNamespace(), "group")
-    with pytest.raises(InputError, match="collecting experience on Ray workers is not there yet"):
-        evaluator.collect(make_trials(spec_of(CHEETAH), 4))
 
 
 def test_tasks_and_measures_travel_with_the_work_whole_or_taken_apart():
@@ -441,7 +450,7 @@ def test_an_address_that_will_not_do_is_said_at_once(tmp_path, alone, address, m
 
 
 def test_more_workers_than_lanes_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"--workers 11: a generation has 10 lanes.*--num-envs 11"):
+    with pytest.raises(InputError, match=r"--workers 11: there are 10 lanes.*--num-envs 11 \(with --population"):
         start({**SEARCH, "workers": 11}, tmp_path / "run")
 
 
