@@ -23,6 +23,8 @@ from compactrl.fits.progress import FitProgress
 from compactrl.fits.race import Race
 from compactrl.fits.shipping import BUDGETS, front_of, ship
 from compactrl.fits.stages import StoppedError, Watch
+from compactrl.methods.options import SearchOptions
+from compactrl.methods.values import validated
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
@@ -169,6 +171,7 @@ def options_of(
     if env is None:
         raise InputError("a fit needs an environment, such as HalfCheetah-v5; `compactrl envs` lists them")
     given = take(env)
+    validated(SearchOptions, {"seed": seed, "max_episode_steps": max_episode_steps})
     seconds, count = total_of(time, steps)
     return FitOptions(
         env=given.name,
@@ -203,6 +206,7 @@ def run_fit(
         InputError: the environment or the folder will not do, or no policy fits a budget.
         CompactrlError: nothing could be learned.
     """
+    validated(SearchOptions, {"threads": threads})
     spec = environment_of({**options.environment, "max_envs": 0})
     check_budgets(options.budgets, spec)
     path = Path(out) if out else _default_folder(options)

@@ -42,7 +42,7 @@ from compactrl.fits.portfolio import (
     Teacher,
 )
 from compactrl.fits.sizes import Sized, fitting
-from compactrl.fits.stages import Amount, StoppedError, Watch, advance
+from compactrl.fits.stages import Amount, StoppedError, Watch, advance, has_reached
 from compactrl.policies.files import save_policy
 from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Normalizer
@@ -82,6 +82,8 @@ class Race:
     ) -> None:
         self._path, self._options, self._spec, self._budgets = path, options, spec, sorted(budgets)
         self._total, self._seed, self._stop_at = total, seed, stop_at
+        self._until = {} if stop_at is None else {"stop_at": stop_at}
+        self._refusals: list[str] = []
         self._ledger, self._judge, self._watch = ledger, judge, watch
         self.candidates: dict[str, Candidate] = {}
         self._winners: dict[int, Candidate] = {}
@@ -150,7 +152,12 @@ class Race:
                     sized[found.name] = found
         share = SHARES.evolvers * self._total.value
         for name, one in sized.items():
-            self._go_on(name, one.options, self._amount(share / len(sized)), f"{name}: rung 0", one.row)
+            options = {**one.options, **self._until}
+            self._go_on(name, options, self._amount(share / len(sized)), f"{name}: rung 0", one.row)
+            if name in self.candidates and has_reached(self.candidates[name].run) and one.bytes <= self._budgets[0]:
+                break  # it is enough for every budget
+        if sized and not self.candidates:
+            raise CompactrlError(f"no method can be searched here: {self._refusals[-1]}")
         self._compare("evolvers", list(sized))
 
     def _imitate(self) -> None:
@@ -204,7 +211,10 @@ class Race:
         names = ("partitions", "bias_partitions")
         kept: dict[str, Any] = {name: one.options[name] for name in names if name in one.options}
         return Candidate(
-            one.name, self._path / STAGES / one.name, {**EVOLUTION.options, **kept, "start_from": str(student)}, student
+            one.name,
+            self._path / STAGES / one.name,
+            {**EVOLUTION.options, **self._until, **kept, "start_from": str(student)},
+            student,
         )
 
     # What each gets.
@@ -216,7 +226,8 @@ class Race:
         """Go on with a candidate, of this row; one that cannot go on is out of the race, with a warning."""
         run = self._path / STAGES / name
         self._watch.doing, self._watch.base = name, self._ledger.spent
-        if (self._ledger.known(key) or {}).get("failed"):
+        if failed := (self._ledger.known(key) or {}).get("failed"):
+            self._refusals.append(failed)
             self.candidates.pop(name, None)
             return
         try:
@@ -228,6 +239,7 @@ class Race:
             raise
         except CompactrlError as error:
             warnings.warn(f"{name} is out of the race: {error}", stacklevel=2)
+            self._refusals.append(str(error))
             self._ledger.note(key, {"failed": str(error)})
             self.candidates.pop(name, None)
             return
@@ -306,14 +318,18 @@ class Race:
 
     def _meet(self) -> None:
         """Let the best of each budget meet once more, on more and fresh episodes; the best of these wins."""
+        smaller: str | None = None  # what wins a smaller budget fits a larger one
         for most in self._budgets:
             ranked = [name for name in self._ranking.get(most) or self._fitting(most) if name in self.candidates]
             names = [name for name in ranked[:LAST_MEETING] if math.isfinite(self.candidates[name].mean)]
+            if smaller is not None and smaller not in names:
+                names.append(smaller)
             policies = {name: self.candidates[name].best for name in names}
             means = self._judge(f"met: {most}", policies, LAST_EPISODES)
             if means:
                 winner = max(means, key=lambda name: (means[name], -self.candidates[name].bytes))
                 self._winners[most] = replace(self.candidates[winner], mean=means[winner])
+                smaller = winner
 
 
 def _better_half(ordered: list[str]) -> list[str]:

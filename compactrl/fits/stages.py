@@ -19,6 +19,7 @@ from compactrl.fits.ledger import Ledger
 from compactrl.runs.run import Run
 from compactrl.searches.api import reopen, start
 from compactrl.searches.search import Search
+from compactrl.searches.stopping import RETURN
 
 CALIBRATED = 0.2
 """Share of a stage after which its steps are set by its pace, where its learning rate must have fallen at the end."""
@@ -85,6 +86,12 @@ def advance(
     """
     if ledger.known(key) is not None:
         return Run(path)
+    if has_reached(path):  # of an earlier stage, or of this one, where the process ended before it was noted
+        summary = Run(path).summary
+        begun = ledger.once(f"{key}: from", lambda: [summary["seconds"], summary["env_steps"]])
+        spent = summary["seconds"] - begun[0] if amount.seconds else (summary["env_steps"] - begun[1]) * cost
+        ledger.note(key, {"env_steps": summary["env_steps"], "seconds": summary["seconds"]}, float(spent))
+        return Run(path)
     clock = watch.begun = time.monotonic()
     watch.cost = cost
     fixed = f"{key}: steps"
@@ -111,6 +118,11 @@ def advance(
     watch.search = None
     ledger.note(key, {"env_steps": search.env_steps, "seconds": search.seconds}, consumed())
     return Run(path)
+
+
+def has_reached(path: Path) -> bool:
+    """Return whether a run's search ended with the return that is enough (`stop_at`)."""
+    return (path / "summary.json").exists() and Run(path).summary.get("stopped_by") == RETURN
 
 
 def _opened(path: Path, options: dict[str, Any], steps: int | None) -> Search:

@@ -189,3 +189,18 @@ def test_a_damaged_record_is_told(tmp_path, whole):
     (copy / "fit.json").write_text(json.dumps({"format": "other"}))
     with pytest.raises(CompactrlError, match="is not the record of a fit"):
         fit(TOY, out=copy, **OPTIONS)
+
+
+def test_a_fit_ends_as_soon_as_what_fits_its_smallest_budget_is_good_enough(tmp_path):
+    found = fit(TOY, out=tmp_path / "fit", **{**OPTIONS, "steps": "10M", "stop_at": -1e6})
+    assert found.finished
+    assert sum(1 for _ in (tmp_path / "fit/stages").iterdir()) == 1
+    assert sum(Run(path).summary["env_steps"] for path in (tmp_path / "fit/stages").iterdir()) < 40_000
+    assert set(found.runs) == {60, 120}
+
+
+@pytest.mark.parametrize("wrong", [{"max_episode_steps": -3}, {"seed": -1}, {"threads": -2}])
+def test_options_of_searches_are_checked_before_anything_is_begun(tmp_path, wrong):
+    with pytest.raises(InputError, match=f"--{next(iter(wrong)).replace('_', '-')} {next(iter(wrong.values()))}"):
+        fit(TOY, out=tmp_path / "fit", **{**OPTIONS, **wrong})
+    assert not (tmp_path / "fit").exists()
