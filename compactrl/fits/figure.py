@@ -36,7 +36,7 @@ def front_figure(front: dict[str, Any], env: str) -> Figure:
         low, high = row["return_interval"]
         axes.vlines(row["bytes"], low, high, color=INK, linewidth=1.2)
         axes.annotate(
-            f"{row['return_mean']:.0f} in {row['bytes']:,} B",
+            f"{row['return_mean']:z.1f} in {row['bytes']:,} B",
             (row["bytes"], row["return_mean"]),
             textcoords="offset points",
             xytext=(4, 7),

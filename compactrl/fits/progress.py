@@ -39,7 +39,7 @@ class FitProgress(Display):
             amount = f"{duration(min(done, total.value))} of {duration(total.value)}"
         else:
             done = watch.base + (0 if search is None else min(search.underway, 10**9) * watch.cost)
-            amount = f"{shortened(min(done, total.value))} of {shortened(total.value)} steps"
+            amount = f"{shortened(done)} of {shortened(total.value)} steps"
         return Look(min(done, total.value), total.value, amount, "  ".join(filter(None, (watch.doing, self._best()))))
 
     def show(self, now: float, end: bool = False) -> None:
@@ -53,5 +53,5 @@ class FitProgress(Display):
         for most in self._options.budgets:
             best = self._race.best(most)
             if best is not None:
-                parts.append(f"{best.mean:.0f} in {best.bytes:,} bytes")
+                parts.append(f"{best.mean:z.1f} in {best.bytes:,} bytes")
         return "best so far " + ", ".join(parts) if parts else ""

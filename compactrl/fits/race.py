@@ -273,7 +273,7 @@ class Race:
 
     def _told(self, name: str) -> str:
         candidate = self.candidates[name]
-        return f"{name} {candidate.mean:z.0f} in {candidate.bytes:,} bytes"
+        return f"{name} {candidate.mean:z.1f} in {candidate.bytes:,} bytes"
 
     def settle_for_now(self) -> None:
         """Take what untried candidates have now into account, where a stop came before any that fits was compared."""
