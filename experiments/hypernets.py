@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,8 +104,16 @@ def measure(setting: str, seed: int, steps: int, episodes: int) -> dict[str, Any
     return {**result, "architectures": brief}
 
 
-def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
-    """Return the best architecture and, of positive returns, the smallest with 90 % of its, on fresh episodes."""
+def fresh(
+    catalog: Catalog,
+    rows: list[Row],
+    shares: Sequence[float] = (NEAR,),
+    named: Sequence[Widths] = (),
+) -> dict[str, Any]:
+    """Return the best architecture, of positive returns the smallest with shares of its, and those named.
+
+    All are chosen and measured on fresh episodes.
+    """
     known = sorted((row for row in rows if row["return_mean"] is not None), key=lambda row: -row["return_mean"])
     first = [tuple(row["widths"]) for row in known[:LEADERS]]
     seed = np.random.SeedSequence(catalog.settings.search.seed, spawn_key=(EVALUATION_STREAM, 2))
@@ -117,11 +125,15 @@ def fresh(catalog: Catalog, rows: list[Row]) -> dict[str, Any]:
     try:
         best = first[int(np.nanargmax(returns(first, REMATCH).mean(axis=1)))]
         chosen = {"max": (best, returns([best], EPISODES)[0])}
-        enough = least_value([chosen["max"][1].mean()], NEAR, OF_MAXIMUM)
-        if enough is not None:
-            near = {tuple(row["widths"]) for row in known if row["return_mean"] >= (1 - MARGIN) * enough} - {best}
-            smaller = sorted(near, key=lambda widths: (catalog.parameters(widths), widths))
-            chosen[f"{100 * NEAR:.0f}% {OF_MAXIMUM}"] = first_with(smaller, enough, returns) or chosen["max"]
+        for share in shares:
+            enough = least_value([chosen["max"][1].mean()], share, OF_MAXIMUM)
+            if enough is not None:
+                near = {tuple(row["widths"]) for row in known if row["return_mean"] >= (1 - MARGIN) * enough} - {best}
+                smaller = sorted(near, key=lambda widths: (catalog.parameters(widths), widths))
+                found = first_with(smaller, enough, returns)
+                chosen[f"{100 * share:.0f}% {OF_MAXIMUM}"] = found or chosen["max"]
+        for widths in named:
+            chosen[",".join(map(str, widths))] = (widths, returns([widths], EPISODES)[0])
     finally:
         evaluator.close()
     return {

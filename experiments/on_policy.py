@@ -25,20 +25,14 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from compactrl.catalogs.catalog import Catalog, open_catalog
+from compactrl.catalogs.catalog import open_catalog
 from compactrl.catalogs.evaluation import evaluate_all
-from compactrl.catalogs.shares import OF_MAXIMUM, least_value
 from compactrl.catalogs.summary import summarize
-from compactrl.catalogs.table import Row as TableRow
-from compactrl.evaluation.local import LocalEvaluator
 from compactrl.methods.rows import METHODS
 from compactrl.methods.settings import resolve
-from compactrl.runs.evaluation import EVALUATION_STREAM
-from compactrl.searches.shipping import score
 from compactrl.storage.files import write_json
-from compactrl.types import Floats
 from compactrl.versions import versions
-from experiments.hypernets import LANES, LEADERS, MARGIN, REMATCH, first_with
+from experiments.hypernets import fresh
 from experiments.returns import EPISODES, RUNS
 from experiments.searching import finished_run
 
@@ -160,46 +154,10 @@ def measure(name: str, row: Row, seed: int, steps: float | None, episodes: int) 
         "architectures": {
             "episodes": episodes,
             **summarize(rows),
-            "fresh": fresh(catalog, rows, row.named),
+            "fresh": fresh(catalog, rows, SHARES, row.named),
             "return_mean_of_all": float(known.mean()),
             "return_quantiles": [float(value) for value in np.quantile(known, np.arange(21) / 20)],
         },
-    }
-
-
-def fresh(catalog: Catalog, rows: list[TableRow], named: tuple[tuple[int, ...], ...]) -> dict[str, Any]:
-    """Return the best architecture, the smallest with shares of its return, and those named, on fresh episodes."""
-    known = sorted((row for row in rows if row["return_mean"] is not None), key=lambda row: -row["return_mean"])
-    first = [tuple(row["widths"]) for row in known[:LEADERS]]
-    seed = np.random.SeedSequence(catalog.settings.search.seed, spawn_key=(EVALUATION_STREAM, 2))
-    evaluator = LocalEvaluator(catalog.spec, LANES, seed)
-
-    def returns(architectures: list[tuple[int, ...]], episodes: int) -> Floats:
-        return score(catalog.policies(architectures), evaluator, episodes)[0]
-
-    try:
-        best = first[int(np.nanargmax(returns(first, REMATCH).mean(axis=1)))]
-        chosen = {"max": (best, returns([best], EPISODES)[0])}
-        for share in SHARES:
-            enough = least_value([chosen["max"][1].mean()], share, OF_MAXIMUM)
-            if enough is not None:
-                near = {tuple(row["widths"]) for row in known if row["return_mean"] >= (1 - MARGIN) * enough} - {best}
-                smaller = sorted(near, key=lambda widths: (catalog.parameters(widths), widths))
-                found = first_with(smaller, enough, returns)
-                chosen[f"{100 * share:.0f}% {OF_MAXIMUM}"] = found or chosen["max"]
-        for widths in named:
-            chosen[",".join(map(str, widths))] = (widths, returns([widths], EPISODES)[0])
-    finally:
-        evaluator.close()
-    return {
-        name: {
-            "widths": list(widths),
-            "parameters": catalog.parameters(widths),
-            "return_mean": float(values.mean()),
-            "return_std": float(values.std(ddof=1)),
-            "episodes": EPISODES,
-        }
-        for name, (widths, values) in chosen.items()
     }
 
 

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from experiments import on_policy
+from experiments import hypernets, on_policy
 from experiments.on_policy import GROUPS, ROWS, Row
 
 
@@ -25,7 +25,8 @@ def test_a_row_is_measured_once_and_a_time_is_a_budget(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(on_policy, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(on_policy, "EPISODES", 4)
+    for module in (on_policy, hypernets):
+        monkeypatch.setattr(module, "EPISODES", 4)
     options = {
         "method": "hyperppo", "env": "compactrl/Target-v0", "widths": "4,8", "max_layers": 2, "num_envs": 8,
         "n_steps": 20, "batch_size": 80, "rank": 4, "graph_size": 8, "reevaluation_episodes": 2, "steps": 10**9,
