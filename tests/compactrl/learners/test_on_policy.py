@@ -13,7 +13,7 @@ from compactrl.errors import InputError
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.base import LearnerContext
 from compactrl.learners.metabatch import MetaBatch
-from compactrl.learners.on_policy import OnPolicyLearner
+from compactrl.learners.ppo import PpoLearner
 from compactrl.policies.skeleton import Skeleton
 from compactrl.searches.api import search
 from compactrl.searches.prepare import prepare
@@ -177,7 +177,7 @@ def test_plain_ppo_is_hyperppo_with_one_architecture_bit_for_bit():
         seed=np.random.SeedSequence(1).spawn(5)[1], distribution=prepared.learner.distribution, steps=1000,
         meta_batch=MetaBatch(1),
     )  # fmt: skip
-    one, other = prepared.learner, OnPolicyLearner(context)
+    one, other = prepared.learner, PpoLearner(context)
     for design in (np.zeros((1, 0), np.int64), np.ones((1, 1), np.int64)):
         learner = one if not design.size else other
         evaluator = LocalEvaluator(prepared.spec, 4, np.random.SeedSequence(0), threads=1)
