@@ -26,6 +26,9 @@ from torch import Tensor
 from compactrl.learners.surrogates import LARGEST
 from compactrl.policies.families import Family
 
+ROUNDING = 1e-4
+"""Share of the largest divergence by which one may be above it: the longest step of a quadratic one is just as long."""
+
 Product = Callable[[Tensor], Tensor]
 """A symmetric matrix (Q, Q) times a vector (Q,)."""
 
@@ -166,7 +169,7 @@ def step_within(
             after = function(candidate)
             gain = mean_gain(family.density(after, drawn), behaviour, advantage, weight) - base
             divergence = weighted_mean(family.divergence(before, after), weight)
-            if float(gain) > 0 and float(divergence) <= search.max_kl:  # neither where it is NaN
+            if float(gain) > 0 and float(divergence) <= search.max_kl * (1 + ROUNDING):  # neither where it is NaN
                 return Step(candidate, share, gain, divergence, after)
             share *= search.decay
     return Step(start, 0.0, torch.zeros_like(base), torch.zeros_like(base), before)

@@ -159,6 +159,13 @@ _PPO = {
 """As practitioners have it, but in 16 lanes, with half the first deviation, and half as many epochs of half as large
 batches. Trials are in `docs/trials.md`."""
 
+_TRPO = {
+    NO_CHOICE: Choice(
+        "plain",
+        defaults={**_ON_POLICY, "hidden": (64, 64), "activation": "tanh", "initialization": "orthogonal"},
+    )
+}
+
 _HYPERPPO = {
     **_ON_POLICY,
     "steps": 20_000_000,
@@ -250,6 +257,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _gradient("td3", "a plain network by TD3 (Fujimoto et al. 2018)", _PLAIN, learners=("td3",)),
             _gradient("ddpg", "a plain network by DDPG (Lillicrap et al. 2016)", _PLAIN, learners=("ddpg",)),
             _gradient("ppo", "a plain network by PPO (Schulman et al. 2017)", _PPO, learners=("ppo",)),
+            _gradient("trpo", "a plain network by TRPO (Schulman et al. 2015)", _TRPO, learners=("trpo",)),
             _gradient(
                 "hyperppo",
                 "a graph hypernetwork writes policies, by PPO (Hegde, Huang & Sukhatme 2023)",

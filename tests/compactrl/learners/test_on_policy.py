@@ -282,7 +282,7 @@ def test_it_finds_the_best_arm_of_a_bandit(tmp_path):
         ),
         ({"env": "CartPole-v1", "deviation": "state"}, "the actions of CartPole-v1 are discrete"),
         ({"clip_range": 0}, "--clip-range 0: expected a number, above 0 and below 1"),
-        ({"method": "sac", "n_steps": 5}, "--n-steps belongs to --method ppo or hyperppo"),
+        ({"method": "sac", "n_steps": 5}, "--n-steps belongs to --method ppo, hyperppo"),
         ({**HYPER, "num_envs": 6}, "--num-envs 6 cannot be shared evenly by --meta-batch 4 architectures"),
         ({**HYPER, "num_envs": 2, "n_steps": 40}, "--meta-batch 4 is more than the 2 lanes"),
         ({**HYPER, "batch_size": 2}, "--meta-batch 4 is more than --batch-size 2"),

@@ -126,7 +126,7 @@ def options_of(method, controller, **more):
     if METHODS[method].choices[controller].needs == "colorings_from":
         options["colorings_from"] = source_of_colorings()
     hypernet = METHODS[method].meta_batch
-    if METHODS[method].learners == ("ppo",):
+    if METHODS[method].learners[0] in ("ppo", "trpo"):
         options |= ON_POLICY | (HYPERNET if hypernet else {"hidden": (4,)})
         options.pop("population")
         return {**options, **more}
