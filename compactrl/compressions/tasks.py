@@ -127,9 +127,7 @@ class OfTasks(Compression):
         super().__init__(skeleton, options)
         if not options.train_contexts:
             raise ValueError(f"expected contexts of tasks to train in, which {self.name} policies are for: got none")
-        self.base = Plain(
-            skeleton, PlainOptions(activation=options.activation, initialization=options.initialization)
-        )
+        self.base = Plain(skeleton, PlainOptions(activation=options.activation, initialization=options.initialization))
         """The network of one task."""
         self.skeleton = self.base.skeleton
         self.num_weights = self.base.num_weights
@@ -158,6 +156,16 @@ class OfTasks(Compression):
     def tasks(self, designs: Designs) -> Floats:
         """Return the contexts (n, C) of designs (n, D)."""
         return self.contexts[designs[:, -1]]
+
+    @property
+    def test_designs(self) -> Designs:
+        """The designs of the tasks that test, (n, 1)."""
+        return np.arange(len(self.options.train_contexts), len(self.contexts))[:, None]
+
+    def for_tests(self, contexts: Floats) -> Self:
+        """Return the same policies, whose test tasks are these contexts (n, C)."""
+        given = tuple(tuple(map(float, row)) for row in contexts)
+        return type(self)(self.skeleton, self.options.model_copy(update={"test_contexts": given}))
 
     @property
     def described(self) -> Described:

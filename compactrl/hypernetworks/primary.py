@@ -111,9 +111,7 @@ class Primary:
     @property
     def written(self) -> list[int]:
         """Lengths of what the heads write: weights, biases and gains, layer by layer."""
-        return [
-            length for inputs, outputs in pairwise(self.sizes) for length in (outputs * inputs, outputs, outputs)
-        ]
+        return [length for inputs, outputs in pairwise(self.sizes) for length in (outputs * inputs, outputs, outputs)]
 
     @property
     def parts(self) -> Parts:

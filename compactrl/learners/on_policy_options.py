@@ -107,3 +107,23 @@ class TrpoOptions(OnPolicyOptions):
     line_search_decay: float = Field(
         0.8, gt=0, lt=1, description="How much shorter each step is that the line search tries."
     )
+
+
+class MamlOptions(TrpoOptions):
+    """Options of model-agnostic meta-learning."""
+
+    inner_learning_rate: float = Field(
+        0.1,
+        ge=0,
+        description="Length of a step of adaptation, in gradients: of theta and of deviations beside it. A "
+        "hypernetwork wants far smaller ones than a plain network.",
+    )
+    inner_steps: int = Field(
+        1, ge=1, description="Steps of adaptation to a task; each is made from an iteration of the policies before it."
+    )
+    first_order: bool = Field(
+        False, description="Take what adaptation does as a shift: no gradient goes through its steps."
+    )
+    adaptation_episodes: int = Field(
+        20, ge=1, description="Episodes in a new task before each step of adaptation to it, once the search is over."
+    )

@@ -38,6 +38,8 @@ class Transitions(NamedTuple):
 
     drawn: Tensor
     """(n, B, A)"""
+    behaviour: Tensor
+    """(n, B) log probabilities of it by those policies."""
     advantage: Tensor
     """(n, B)"""
     weight: Tensor
@@ -129,12 +131,11 @@ def _longest(
     function: Callable[[Tensor], Tensor], start: Tensor, family: Family, transitions: Transitions, search: Search
 ) -> tuple[Tensor, Tensor]:
     """Return the longest step (Q,), zero where there is no way up, and the numbers (n, B, K) at its start."""
-    drawn, advantage, weight = transitions
+    drawn, behaviour, advantage, weight = transitions
     vector = start.clone().requires_grad_()
     with torch.enable_grad():
         numbers = function(vector)
-        log_probability = family.density(numbers, drawn)
-        gain = mean_gain(log_probability, log_probability.detach(), advantage, weight)
+        gain = mean_gain(family.density(numbers, drawn), behaviour, advantage, weight)
         (gradient,) = torch.autograd.grad(gain, vector, retain_graph=True)
     fisher = fisher_product(numbers, vector, family, weight)
 
@@ -159,11 +160,10 @@ def step_within(
         transitions: of x0's policies.
         search: how the step is found.
     """
-    start, (drawn, advantage, weight) = vector.detach(), transitions
+    start, (drawn, behaviour, advantage, weight) = vector.detach(), transitions
     longest, before = _longest(function, start, family, transitions, search)
     with torch.no_grad():
-        behaviour, share = family.density(before, drawn), 1.0
-        base = mean_gain(behaviour, behaviour, advantage, weight)
+        base, share = mean_gain(family.density(before, drawn), behaviour, advantage, weight), 1.0
         for _ in range(search.steps):
             candidate = start + share * longest
             after = function(candidate)

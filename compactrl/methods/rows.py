@@ -185,6 +185,28 @@ _HYPERPPO = {
 from those that learn. Trials are in `docs/trials.md`."""
 
 
+_MAML = {
+    **_GRADIENT,
+    "steps": 8_000_000,
+    "hidden": (64,),
+    "activation": "tanh",
+    "initialization": "orthogonal",
+    "num_envs": 40,
+    "n_steps": 200,
+    "meta_batch": 10,
+    "batch_size": 400,
+    "log_std_init": -0.7,
+    "critic_hidden": (64, 64),
+}
+"""An iteration has four whole episodes of each of ten tasks, of 200 steps in the usual families."""
+
+
+def _maml(name: str, summary: str, compression: str, **defaults: Any) -> tuple[str, Method]:
+    """Return a method that learns to adapt to tasks of a family; the last theta ships."""
+    choices = {"uniform": Choice(compression, "cycle", {**_MAML, **defaults})}
+    return _gradient(name, summary, choices, learners=("maml",), meta_batch=True, anchor_share=0.0, fine_tune_share=0.0)
+
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     dict(
         (
@@ -269,6 +291,17 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 learners=("ppo",),
                 meta_batch=True,
                 hidden=(),
+            ),
+            _maml(
+                "maml",
+                "a plain network from which a gradient step leads to any task (Finn et al. 2017)",
+                "plain-tasks",
+            ),
+            _maml("context-maml", "the same, and the network sees the task's context", "context"),
+            _maml(
+                "hyper-maml",
+                "the same, with a hypernetwork that writes the network of a context (Keynan, Sarafian & Kraus 2021)",
+                "hyper",
             ),
             _gradient(
                 "distill",

@@ -95,13 +95,13 @@ def test_fishers_matrix_is_the_mean_square_of_slopes_of_log_probabilities():
 def linear_gaussian():
     """Means that are linear in the vector, with a fixed deviation: the divergence is quadratic."""
     features, drawn_numbers = drawn(1, 40, 2, 5), drawn(1, 40, 2, seed=1)
-    transitions = Transitions(drawn_numbers, drawn(1, 40, seed=2), torch.ones(1, 40).double())
 
     def function(vector):
         mean = features @ vector
         return torch.cat([mean, torch.zeros_like(mean)], -1)
 
-    return function, transitions
+    behaviour = NORMAL.density(function(torch.zeros(5).double()), drawn_numbers)
+    return function, Transitions(drawn_numbers, behaviour, drawn(1, 40, seed=2), torch.ones(1, 40).double())
 
 
 def test_a_quadratic_divergence_is_as_large_as_the_trust_region():
