@@ -179,7 +179,8 @@ class MamlLearner(TrpoLearner):
         return adapted(policies, vector, seen, options.inner_learning_rate, options.first_order)
 
     def _seen_in(self, samples: Samples) -> Seen:
-        return Seen(self._observations(samples.rows), samples.latent, samples.advantage, samples.weight)
+        observations = self._observations(samples.rows).contiguous()  # as a checkpoint has them: sums have an order
+        return Seen(observations, samples.latent, samples.advantage, samples.weight)
 
     # Acting.
 
