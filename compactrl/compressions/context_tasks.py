@@ -6,7 +6,6 @@ ships sees the observation alone. theta is a plain network of [observation | sca
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np

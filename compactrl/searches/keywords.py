@@ -16,12 +16,14 @@ class SearchKeywords(TypedDict, total=False):
     """How the policy is made small: a row of `compactrl methods`. (default: chromatic)"""
     steps: int | float | str | None
     """Budget in environment steps; re-evaluations count, but for the last one of gradient methods. (default: 20M; 3M
-    with --method ghp; 1M with --method sac, td3, ddpg or ppo; 200k with --method distill)"""
+    with --method ghp; 1M with --method sac, td3, ddpg or ppo; 5M with --method plain-tasks, context-tasks or
+    hyper-tasks; 200k with --method distill)"""
     seed: int | float | str | None
     """Seed of all randomness. (default: 0)"""
     hidden: int | Sequence[int] | str | None
     """Widths of the hidden layers, such as 41 or 64,64; none is a linear policy. (default: 41; 256,256 with --method
-    sac, td3 or ddpg; 64,64 with --method ppo; 16,8 with --method distill)"""
+    sac, td3 or ddpg; 64,64 with --method ppo; 64 with --method plain-tasks, context-tasks or hyper-tasks; 16,8 with
+    --method distill)"""
     controller: str | None
     """What chooses the designs, such as which edges share a weight; each method has its own choices. (default:
     latent; depth-uniform with --method ghp or hyperppo)"""
@@ -45,17 +47,17 @@ class SearchKeywords(TypedDict, total=False):
     fine_tune_share: float | None
     """Last share of the budget, in which the best design stays and only its weights are trained (fine-tuning).
     (default: 0.2; 0.4 with --method masked; 0 with --method toeplitz, circulant, unstructured, linear, ghp, sac, td3,
-    ddpg, ppo, hyperppo or distill)"""
+    ddpg, ppo, hyperppo, plain-tasks, context-tasks, hyper-tasks or distill)"""
     reevaluations: int | float | str | None
     """How often the best candidates are evaluated anew, to choose the final policy. (default: 10; 1 with --method
-    ghp, sac, td3, ddpg or distill; 5 with --method ppo or hyperppo)"""
+    ghp, sac, td3, ddpg, plain-tasks, context-tasks, hyper-tasks or distill; 5 with --method ppo or hyperppo)"""
     reevaluation_episodes: int | float | str | None
     """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg, ppo,
-    hyperppo or distill)"""
+    hyperppo, plain-tasks, context-tasks, hyper-tasks or distill)"""
     num_envs: int | float | str | None
     """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is given, no more
     ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0; 32 with
-    --method hyperppo)"""
+    --method hyperppo; 16 with --method plain-tasks, context-tasks or hyper-tasks)"""
     threads: int | float | str | None
     """Threads that step environments and that networks learn on; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None
@@ -97,7 +99,7 @@ class SearchKeywords(TypedDict, total=False):
     """Most colourings to reuse. (default: 5)"""
     initialization: Literal["xavier", "orthogonal"] | None
     """First weights: Xavier uniform, or orthogonal with a small last layer. (default: xavier; orthogonal with
-    --method ppo)"""
+    --method ppo, plain-tasks, context-tasks or hyper-tasks)"""
     widths: int | Sequence[int] | str | None
     """Widths that a policy's hidden layers may have. (default: 4,8,16,32,64,128,256,512; 4,8,16,32,64,128,256 with
     --method hyperppo)"""
@@ -113,13 +115,18 @@ class SearchKeywords(TypedDict, total=False):
     """Code length of the bilinear decoder. (default: 32)"""
     graph_size: int | float | str | None
     """Width of a graph node's hidden state; 16 in the paper's public code. (default: 32)"""
-    meta_batch: int | float | str | None
-    """Architectures that act and learn at the same time, each in an environment of its own. (default: 8)"""
-    conditioned_critics: bool | None
-    """Give the critics the policy's architecture as an input. (default: on)"""
     anchor_share: float | None
     """Share of every meta-batch that is one fixed architecture, from whose experience all learn: two layers of the
     largest width up to 256. 0 is none. (default: 0.5; 0 with --method hyperppo)"""
+    train_tasks: int | float | str | None
+    """Tasks that are trained in; a family of fewer has just those. (default: 100)"""
+    test_tasks: int | float | str | None
+    """Tasks that are tried at the end, and never trained in; a family of fewer has just those. (default: 30)"""
+    hyper_size: Literal["small", "paper"] | None
+    """Size of the hypernetwork: small, or paper, with stages four times as wide. (default: small)"""
+    hyper_initialization: Literal["bias-hyper", "paper"] | None
+    """First weights of the hypernetwork: bias-hyper, with which all tasks begin with the same network, or paper.
+    (default: bias-hyper)"""
     controller_hidden: int | float | str | None
     """Width of the LSTM encoder and decoder, and of their embeddings. (default: 64)"""
     controller_learning_rate: float | None
@@ -151,6 +158,11 @@ class SearchKeywords(TypedDict, total=False):
     """Designs that compete to be a parent; 0 is the square root of the population. (default: 0)"""
     controller_mutations: int | float | str | None
     """Decisions in which a child differs from its parent, at most all. (default: 1)"""
+    meta_batch: int | float | str | None
+    """Architectures, or tasks, that act and learn at the same time, each in an environment of its own. (default:
+    8)"""
+    conditioned_critics: bool | None
+    """Give the critics the policy's architecture, or its task, as an input. (default: on)"""
     resample_updates: int | float | str | None
     """Updates after which other architectures are sampled, about. (default: 8)"""
     es: str | None
@@ -200,11 +212,12 @@ class SearchKeywords(TypedDict, total=False):
     """Adapt variances only, for many parameters (separable CMA-ES). (default: off)"""
     actor_learning_rate: float | None
     """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.003 with --method ghp;
-    0.0003 with --method sac, td3, ppo or distill; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
+    0.0003 with --method sac, td3, ppo, plain-tasks, context-tasks, hyper-tasks or distill; 0.001 with --method ddpg;
+    0.0005 with --method hyperppo)"""
     actor_learning_rate_decay: float | None
     """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
     budget on resume raises it again. (default: 0.01; 0.1 with --method ghp; 1 with --method sac, td3, ddpg or
-    distill; 0 with --method ppo or hyperppo)"""
+    distill; 0 with --method ppo, hyperppo, plain-tasks, context-tasks or hyper-tasks)"""
     weight_averaging: float | None
     """Weight averaging: the final policy is the mean over this share of the updates, about, the last ones; 0 takes
     the last weights. (default: 0; 0.03 with --method ghp)"""
@@ -212,7 +225,7 @@ class SearchKeywords(TypedDict, total=False):
     """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     batch_size: int | float | str | None
     """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method
-    ppo; 512 with --method hyperppo)"""
+    ppo; 512 with --method hyperppo; 400 with --method plain-tasks, context-tasks or hyper-tasks)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     updates_per_step: float | None
@@ -246,8 +259,8 @@ class SearchKeywords(TypedDict, total=False):
     """Hindsight experience replay: share of sampled transitions relabelled with a goal reached later; by default 0.8
     in environments with goals."""
     critic_hidden: int | Sequence[int] | str | None
-    """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo; 128,128 with
-    --method hyperppo)"""
+    """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo, plain-tasks,
+    context-tasks or hyper-tasks; 128,128 with --method hyperppo)"""
     critic_learning_rate: float | None
     """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg or hyperppo)"""
     gamma: float | None
@@ -278,9 +291,11 @@ class SearchKeywords(TypedDict, total=False):
     action_penalty: float | None
     """Weight of the mean squared action in the policy's loss. (default: 0; 1 with --method ddpg)"""
     n_steps: int | float | str | None
-    """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo)"""
+    """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo; 200 with --method
+    plain-tasks, context-tasks or hyper-tasks)"""
     n_epochs: int | float | str | None
-    """How often the updates of an iteration go through its transitions. (default: 5; 4 with --method hyperppo)"""
+    """How often the updates of an iteration go through its transitions. (default: 5; 4 with --method hyperppo; 10
+    with --method plain-tasks, context-tasks or hyper-tasks)"""
     gae_lambda: float | None
     """Lambda of generalised advantage estimation. (default: 0.95)"""
     clip_range: float | None
@@ -302,8 +317,8 @@ class SearchKeywords(TypedDict, total=False):
     normalize_returns: bool | None
     """Divide rewards by the running standard deviation of discounted returns. (default: on)"""
     deviation: Literal["common", "per-architecture", "state"] | None
-    """Standard deviations of actions while policies act: one vector for all, one for each architecture, or outputs of
-    the policy, which are dropped at the end. (default: common)"""
+    """Standard deviations of actions while policies act: one vector for all, one for each architecture or task, or
+    outputs of the policy, which are dropped at the end. (default: common)"""
     log_std_init: float | None
     """Logarithm of the first standard deviations. (default: -0.7)"""
     critic_activation: Literal["tanh", "relu"] | None
