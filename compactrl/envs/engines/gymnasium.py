@@ -39,6 +39,7 @@ def ids() -> frozenset[str]:
     """Return every id that is registered, compactrl's own included."""
     import gymnasium
 
+    import compactrl.envs.families
     import compactrl.envs.robots
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
@@ -50,6 +51,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     """See `EngineKind`."""
     import gymnasium
 
+    import compactrl.envs.families
     import compactrl.envs.robots
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
@@ -166,6 +168,7 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     """Make a Gymnasium environment with a flat observation."""
     import gymnasium
 
+    import compactrl.envs.families
     import compactrl.envs.robots
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
