@@ -96,7 +96,8 @@ class CheetahFamily(Running, HalfCheetah):
 
     def reward(self, before: MujocoState, after: MujocoState, action: Floats) -> NDArray[Any]:
         """Return what the way is worth, less what the actions cost."""
-        return self.forward_reward_weight * self.run(before, after) - self.ctrl_cost_weight * squares(action)
+        worth = self.forward_reward_weight * self.run(before, after)
+        return np.asarray(worth - self.ctrl_cost_weight * squares(action))
 
 
 class HalfCheetahFwdBack(Directed, CheetahFamily):
