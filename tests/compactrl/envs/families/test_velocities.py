@@ -20,9 +20,9 @@ def contacts(env):
 
 
 NAIVE = {
-    "HalfCheetah-FwdBack": ("HalfCheetah-v5", {}, lambda v, g, a, env: v * g - 0.05 * a @ a),
-    "HalfCheetah-Vel": ("HalfCheetah-v5", {}, lambda v, g, a, env: -abs(v - g) - 0.05 * a @ a),
-    "HalfCheetah-Vel-Medium": ("HalfCheetah-v5", {}, lambda v, g, a, env: -abs(v - g) - 0.05 * a @ a),
+    "HalfCheetah-FwdBack": ("HalfCheetah-v5", {}, lambda v, g, a, _: v * g - 0.05 * a @ a),
+    "HalfCheetah-Vel": ("HalfCheetah-v5", {}, lambda v, g, a, _: -abs(v - g) - 0.05 * a @ a),
+    "HalfCheetah-Vel-Medium": ("HalfCheetah-v5", {}, lambda v, g, a, _: -abs(v - g) - 0.05 * a @ a),
     "Ant-FwdBack": ("Ant-v5", {}, lambda v, g, a, env: v * g - 0.005 * a @ a - contacts(env) + 0.05),
     "Ant-Vel": ("Ant-v5", {}, lambda v, g, a, env: 1 - abs(v - g) - 0.005 * a @ a - contacts(env) + 0.05),
     "Walker2d-Vel": ("Walker2d-v5", {}, lambda v, g, a, env: 3 * env.is_healthy - abs(v - g) - 0.001 * a @ a),
