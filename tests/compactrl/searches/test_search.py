@@ -125,7 +125,7 @@ def _teacher(monkeypatch, teacher):
 
 def of_tasks(method):
     """Whether a method is for families of tasks."""
-    return method.endswith("-tasks")
+    return method.endswith(("-tasks", "maml"))
 
 
 def options_of(method, controller, **more):
@@ -133,7 +133,7 @@ def options_of(method, controller, **more):
     if METHODS[method].choices[controller].needs == "colorings_from":
         options["colorings_from"] = source_of_colorings()
     hypernet = METHODS[method].choices[controller].compression == "hypernet"
-    if METHODS[method].learners[0] == "ppo":
+    if METHODS[method].learners[0] in ("ppo", "trpo", "maml"):
         options |= ON_POLICY | (HYPERNET if hypernet else TASKS if of_tasks(method) else {"hidden": (4,)})
         options.pop("population")
         return {**options, **more}
