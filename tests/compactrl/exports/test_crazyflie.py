@@ -96,7 +96,7 @@ def test_its_thrust_is_the_simulators_and_is_held_between_its_steps(tmp_path, ra
 
 
 def test_a_policy_for_one_airframe_of_the_family_has_its_mass_and_its_motors():
-    assert crazyflie.FAMILY == families()["Quadrotor-Airframe"]
+    assert families()["Quadrotor-Airframe"] == crazyflie.FAMILY
     program = quadrotor_program(control_rate=200)
     plan = program.plan
     told = replace(plan.policy, env=crazyflie.FAMILY, context=np.array([0.035, 1.7]))
