@@ -33,7 +33,7 @@ BEFORE = "before_"
 """Of columns: before adaptation."""
 
 Row = dict[str, Any]
-"""A task: `context`, `return_mean`, `return_std`, `episodes`, means of measures; the same `before_…` where it adapts."""
+"""A task: `context`, `return_mean`, `return_std`, `episodes`, means of measures; `before_…` of each where it adapts."""
 OnTasks = Callable[[int, int], None]
 """Called with how many tasks are done, and of how many."""
 
