@@ -19,6 +19,7 @@ def zoo(
     """List trained policies that ship; `evaluate`, `play` and `export` take their names."""
     from compactrl.cli.tables import print_table
     from compactrl.policies.zoo import PREFIX, names
+    from compactrl.reports.words import number
     from compactrl.runs.run import Run
 
     rows: list[dict[str, Any]] = []
@@ -38,7 +39,7 @@ def zoo(
             (
                 row["name"],
                 f"{row['bytes']:,}",
-                f"{row['return_mean']:.1f} ± {row['return_std']:.1f}",
+                f"{number(row['return_mean'])} ± {number(row['return_std'])}",
                 row["method"],
                 f"{row['parameters']:,}",
             )

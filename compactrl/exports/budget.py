@@ -26,7 +26,8 @@ def estimate(program: Program) -> Footprint:
     """Return what a policy takes on a Cortex-M4F by arithmetic: tables exactly, code as others of its kind took."""
     plan = program.plan
     tables = plan.table_bytes + sum(table.bytes for table in action_tables(plan))
-    squashes = len(plan.shape) > 2 or bool(plan.action.squashed.any())
+    hidden = len(plan.shape) > 2 and plan.policy.activation == "tanh"
+    squashes = hidden or bool(plan.action.squashed.any())
     own = RATIONAL_TANH if squashes and program.tanh.name == "rational" else 0
     library = LIBM_TANH if squashes and program.tanh.name == "libm" else 0
     stack = 4 * sum(plan.shape) + FRAME

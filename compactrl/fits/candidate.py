@@ -28,8 +28,8 @@ class Candidate:
     """The run that its best policy is from."""
     row: Row = EVOLUTION
     """What goes on with it."""
-    bytes: int = 0
-    """Of its best policy."""
+    size: int = 0
+    """What its best policy takes of the budget."""
     mean: float = -math.inf
     """Return of its best policy, over the episodes that it was compared on."""
 

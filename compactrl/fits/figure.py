@@ -1,4 +1,4 @@
-"""The picture of a fit: return against bytes of all that was tried, and of what ships."""
+"""The picture of a fit: return against size of all that was tried, and of what ships."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compactrl.fits.budgets import KINDS
+from compactrl.fits.shipping import kind_of
 from compactrl.reports.style import FAINT, INK, SERIES, canvas, legend_below, log_axis, styled
+from compactrl.reports.words import number
 from compactrl.storage.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXIS = {"bytes": "bytes of the policy's tables"}
 METHODS = {"shared": SERIES[0], "chromatic": SERIES[1], "linear": SERIES[2], "toeplitz": SERIES[3],
            "circulant": SERIES[4], "unstructured": SERIES[5], "sac": SERIES[6]}  # fmt: skip
 
@@ -24,26 +28,29 @@ def front_figure(front: dict[str, Any], env: str) -> Figure:
         front: what `shipping.front_of` returns.
         env: the environment's id.
     """
+    kind = KINDS[kind_of(front)]
     figure, axes = canvas(3.6)
     labelled: set[str] = set()
     for row in front["candidates"]:
+        if row[kind.name] is None:
+            continue
         method = row["method"]
         label = {} if method in labelled else {"label": method}
         labelled.add(method)
-        axes.scatter(row["bytes"], row["return_mean"], s=26, color=METHODS.get(method, FAINT), alpha=0.75, **label)
+        axes.scatter(row[kind.name], row["return_mean"], s=26, color=METHODS.get(method, FAINT), alpha=0.75, **label)
     shipped = front["shipped"]
     for row in shipped:
         low, high = row["return_interval"]
-        axes.vlines(row["bytes"], low, high, color=INK, linewidth=1.2)
+        axes.vlines(row[kind.name], low, high, color=INK, linewidth=1.2)
         axes.annotate(
-            f"{row['return_mean']:z.1f} in {row['bytes']:,} B",
-            (row["bytes"], row["return_mean"]),
+            f"{number(row['return_mean'])} in {row[kind.name]:,}",
+            (row[kind.name], row["return_mean"]),
             textcoords="offset points",
             xytext=(4, 7),
             fontsize=8,
         )
     axes.plot(
-        [row["bytes"] for row in shipped],
+        [row[kind.name] for row in shipped],
         [row["return_mean"] for row in shipped],
         marker="D",
         markersize=5,
@@ -52,7 +59,7 @@ def front_figure(front: dict[str, Any], env: str) -> Figure:
         label="what ships",
     )
     log_axis(axes)
-    axes.set(xlabel="bytes of the policy's tables", ylabel="mean return")
+    axes.set(xlabel=AXIS.get(kind.name, kind.unit), ylabel="mean return")
     axes.set_title(f"{env}: what was tried")
     legend_below(figure, axes, columns=3)
     return figure

@@ -15,6 +15,7 @@ A candidate is remembered with the best policy that it had at the end of any run
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError
+from compactrl.fits.budgets import Kind
 from compactrl.fits.candidate import STAGES, Candidate
 from compactrl.fits.judging import Judge, run_seed
 from compactrl.fits.ledger import Ledger
@@ -44,7 +45,9 @@ from compactrl.fits.portfolio import (
 from compactrl.fits.sizes import Sized, fitting
 from compactrl.fits.stages import Amount, StoppedError, Watch, advance, has_reached
 from compactrl.policies.files import save_policy
+from compactrl.policies.policy import Policy
 from compactrl.policies.skeleton import Skeleton
+from compactrl.reports.words import number
 from compactrl.types import Normalizer
 
 EPISODES, LAST_EPISODES, LAST_MEETING = 8, 32, 3
@@ -58,7 +61,8 @@ class Race:
         path: of the fit.
         options: of every search: the environment, threads.
         spec: the environment.
-        budgets: in bytes.
+        kind: of the budgets, which says what a policy takes of them.
+        budgets: of this kind.
         total: in seconds or steps.
         seed: of the fit.
         stop_at: mean return that is enough for every budget; None to use the whole budget.
@@ -72,6 +76,7 @@ class Race:
         path: Path,
         options: dict[str, Any],
         spec: EnvironmentSpec,
+        kind: Kind,
         budgets: Sequence[int],
         total: Amount,
         seed: int,
@@ -80,7 +85,8 @@ class Race:
         judge: Judge,
         watch: Watch,
     ) -> None:
-        self._path, self._options, self._spec, self._budgets = path, options, spec, sorted(budgets)
+        self._path, self._options, self._spec = path, options, spec
+        self._kind, self._budgets = kind, sorted(budgets)
         self._total, self._seed, self._stop_at = total, seed, stop_at
         self._until = {} if stop_at is None else {"stop_at": stop_at}
         self._refusals: list[str] = []
@@ -102,13 +108,13 @@ class Race:
         return all((best := self.best(most)) and best.mean >= self._stop_at for most in self._budgets)
 
     def best(self, most: int) -> Candidate | None:
-        """Return the best candidate of at most so many bytes, so far; at the end the winner of that budget."""
+        """Return the best candidate within a budget, so far; at the end the winner of that budget."""
         if most in self._winners:
             return self._winners[most]
         if self._ranking.get(most):
             return self.candidates.get(self._ranking[most][0])
-        fitting = [one for one in self.candidates.values() if one.bytes <= most and math.isfinite(one.mean)]
-        return max(fitting, key=lambda one: (one.mean, -one.bytes), default=None)
+        fitting = [one for one in self.candidates.values() if one.size <= most and math.isfinite(one.mean)]
+        return max(fitting, key=lambda one: (one.mean, -one.size), default=None)
 
     def run(self) -> None:
         """Run the race to its end.
@@ -147,14 +153,14 @@ class Race:
         sized = {}
         for most in self._budgets:
             for row in EVOLVERS:
-                found = fitting(row, self._spec, most, normalized=True)
+                found = fitting(row, self._spec, most, True, self._kind)
                 if found is not None:
                     sized[found.name] = found
         share = SHARES.evolvers * self._total.value
         for name, one in sized.items():
             options = {**one.options, **self._until}
             self._go_on(name, options, self._amount(share / len(sized)), f"{name}: rung 0", one.row)
-            if name in self.candidates and has_reached(self.candidates[name].run) and one.bytes <= self._budgets[0]:
+            if name in self.candidates and has_reached(self.candidates[name].run) and one.size <= self._budgets[0]:
                 break  # it is enough for every budget
         if sized and not self.candidates:
             raise CompactrlError(f"no method can be searched here: {self._refusals[-1]}")
@@ -186,13 +192,13 @@ class Race:
         """Return students and their teachers, once each: of a budget the best policy that it does not fit."""
         found: dict[str, tuple[Sized, Candidate]] = {}
         for most in self._budgets:
-            larger = [one for one in self.candidates.values() if one.bytes > most and math.isfinite(one.mean)]
+            larger = [one for one in self.candidates.values() if one.size > most and math.isfinite(one.mean)]
             teacher = max(larger, key=lambda one: one.mean, default=None)
             if teacher is not None:
                 normalized = not _is_identity(teacher.best.normalizer)
-                sized = [one for row in STUDENTS if (one := fitting(row, self._spec, most, normalized))]
+                sized = [one for row in STUDENTS if (one := fitting(row, self._spec, most, normalized, self._kind))]
                 starts = {one.name: self._start_of(one, teacher) is not None for one in sized}
-                for one in sorted(sized, key=lambda one: (-starts[one.name], -one.bytes))[:AT_MOST]:
+                for one in sorted(sized, key=lambda one: (-starts[one.name], -one.size))[:AT_MOST]:
                     found.setdefault(one.name, (one, teacher))
         return list(found.values())
 
@@ -263,17 +269,23 @@ class Race:
                 self.candidates[name] = replace(candidate, mean=mean_before)
                 continue
             if self._ledger.known(kept) is None:
-                candidate.kept.parent.mkdir(exist_ok=True)
-                save_policy(candidate.kept, now[name])
-                self._ledger.note(kept, stored_bytes(now[name]))
+                begun = time.monotonic()
+                size = self._keep(candidate, now[name])
+                self._ledger.note(kept, size, time.monotonic() - begun if self._total.seconds else 0.0)
             source = candidate.run if (candidate.run / "policy.json").exists() else candidate.source
-            self.candidates[name] = replace(candidate, mean=mean, bytes=int(self._ledger.known(kept)), source=source)
+            self.candidates[name] = replace(candidate, mean=mean, size=int(self._ledger.known(kept)), source=source)
         ordered = sorted(entered, key=lambda name: -self.candidates[name].mean)
         self._watch.say(f"{key}: " + ", ".join(map(self._told, ordered)))
 
+    def _keep(self, candidate: Candidate, policy: Policy) -> int:
+        """Write a candidate's best policy down; return what it takes of the budget."""
+        candidate.kept.parent.mkdir(exist_ok=True)
+        save_policy(candidate.kept, policy)
+        return self._kind.size(policy)
+
     def _told(self, name: str) -> str:
         candidate = self.candidates[name]
-        return f"{name} {candidate.mean:z.1f} in {candidate.bytes:,} bytes"
+        return f"{name} {number(candidate.mean)} in {self._kind.say(candidate.size)}"
 
     def settle_for_now(self) -> None:
         """Take what untried candidates have now into account, where a stop came before any that fits was compared."""
@@ -282,9 +294,7 @@ class Race:
         untried = {name: one.now for name, one in self.candidates.items() if not math.isfinite(one.mean)}
         for name, mean in self._judge("stopped", untried, EPISODES, record=False).items():
             one = self.candidates[name]
-            one.kept.parent.mkdir(exist_ok=True)
-            save_policy(one.kept, untried[name])
-            self.candidates[name] = replace(one, mean=mean, bytes=stored_bytes(untried[name]))
+            self.candidates[name] = replace(one, mean=mean, size=self._keep(one, untried[name]))
 
     # Who goes on.
 
@@ -311,10 +321,10 @@ class Race:
                 field[most] = _better_half(ordered)
 
     def _fitting(self, most: int, among: Sequence[str] | None = None) -> list[str]:
-        """Return the candidates that fit so many bytes, the best first, of equal ones the smallest."""
-        names = [one.name for one in self.candidates.values() if one.bytes <= most]
+        """Return the candidates within a budget, the best first, of equal ones the smallest."""
+        names = [one.name for one in self.candidates.values() if one.size <= most]
         kept = [name for name in names if among is None or name in among]
-        return sorted(kept, key=lambda name: (-self.candidates[name].mean, self.candidates[name].bytes))
+        return sorted(kept, key=lambda name: (-self.candidates[name].mean, self.candidates[name].size))
 
     def _meet(self) -> None:
         """Let the best of each budget meet once more, on more and fresh episodes; the best of these wins."""
@@ -327,7 +337,7 @@ class Race:
             policies = {name: self.candidates[name].best for name in names}
             means = self._judge(f"met: {most}", policies, LAST_EPISODES)
             if means:
-                winner = max(means, key=lambda name: (means[name], -self.candidates[name].bytes))
+                winner = max(means, key=lambda name: (means[name], -self.candidates[name].size))
                 self._winners[most] = replace(self.candidates[winner], mean=means[winner])
                 smaller = winner
 
