@@ -112,6 +112,41 @@ def run_shown(
 def describe_fit(found: Fit, program: str) -> str:
     """Say what ships of each budget, what it is to be held against, and what to do next."""
     from compactrl.cli.sentences import compared_with, next_commands
+    from compactrl.reports.words import number
+
+    lines = _shipped_lines(found)
+    for teacher in found.front["candidates"]:
+        if teacher["name"].startswith("teacher"):
+            lines.append(
+                f"{teacher['name']}, {teacher['bytes']:,} bytes, had {number(teacher['return_mean'])} when it was last "
+                "compared"
+            )
+    lines += compared_with(found.run)
+    if not found.finished:
+        lines.append(f"stopped before its end; go on with: {program} resume {found.path}")
+    lines += [f"all that was tried: {found.path / 'front.svg'}", "next:", *next_commands(found.path, program)]
+    return "\n".join(lines)
+
+
+def describe_story(found: Fit, program: str) -> str:
+    """Say which stage compared whom with what return, who was left in it, and what ships."""
+    from compactrl.fits.story import story_of
+    from compactrl.reports.words import number
+
+    story = story_of(found.path)
+    lines = []
+    for stage in story.stages:
+        returns = ", ".join(f"{name} {number(mean)}" for name, mean in stage.returns.items())
+        left = f"; left: {', '.join(stage.left)}" if stage.left else ""
+        lines.append(f"{stage.title}: {returns}{left}")
+    lines += _shipped_lines(found)
+    if not found.finished:
+        lines.append(f"stopped before its end; go on with: {program} resume {found.path}")
+    return "\n".join(lines)
+
+
+def _shipped_lines(found: Fit) -> list[str]:
+    """Say what ships of each budget; a line each."""
     from compactrl.fits.budgets import KINDS
     from compactrl.fits.shipping import kind_of
     from compactrl.reports.words import number
@@ -125,17 +160,7 @@ def describe_fit(found: Fit, program: str) -> str:
             f"(of {row[f'max_{kind.name}']:,}){tables}: {row['candidate']}, mean of {row['episodes']} fresh episodes "
             "that no choice was based on, with its 95 % interval"
         )
-    for teacher in found.front["candidates"]:
-        if teacher["name"].startswith("teacher"):
-            lines.append(
-                f"{teacher['name']}, {teacher['bytes']:,} bytes, had {number(teacher['return_mean'])} when it was last "
-                "compared"
-            )
-    lines += compared_with(found.run)
-    if not found.finished:
-        lines.append(f"stopped before its end; go on with: {program} resume {found.path}")
-    lines += [f"all that was tried: {found.path / 'front.svg'}", "next:", *next_commands(found.path, program)]
-    return "\n".join(lines)
+    return lines
 
 
 def _number(option: str, text: str | None) -> float | None:

@@ -106,8 +106,9 @@ def _fitting(options: ExportOptions, kind: str, others: Iterable[tuple[str, Call
 def alternatives(sharing: Sharing, options: ExportOptions) -> list[tuple[str, ExportOptions]]:
     """Return what else could be asked for this policy, without loss first: its flags, and its options."""
     others = []
-    lossy = [FORMATS["int8"]] if sharing.own else []
-    for weights in [*exact_formats(sharing), *lossy]:
+    exact = exact_formats(sharing)
+    lossy = [FORMATS["int8"]] if sharing.own and FORMATS["int8"] not in exact else []
+    for weights in [*exact, *lossy]:
         for optimize in ("size", "speed"):
             for tanh in (options.tanh, *({"libm", "rational"} - {options.tanh})):
                 other = replace(options, weights=weights.name, optimize=optimize, tanh=tanh)

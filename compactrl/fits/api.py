@@ -93,6 +93,16 @@ class Fit:
         """Its mean return over 100 fresh episodes that no choice was based on."""
         return float(self.run.summary["return_mean"])
 
+    def save(self, path: str | Path) -> Path:
+        """Write what was tried, and what became of it, as one HTML file that needs nothing else.
+
+        Raises:
+            InputError: it cannot be written there.
+        """
+        from compactrl.fits.page import save_page
+
+        return save_page(self, path)
+
     def __repr__(self) -> str:
         """Show where it is, and what it came to."""
         return f"Fit({str(self.path)!r}: {number(self.return_mean)} in {self.bytes} bytes)"

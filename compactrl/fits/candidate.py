@@ -36,7 +36,7 @@ class Candidate:
     @property
     def now(self) -> Policy:
         """What it has now."""
-        return Run(self.run if (self.run / "policy.json").exists() else self.source).policy
+        return self.row.ships(Run(self.run if (self.run / "policy.json").exists() else self.source).policy)
 
     @property
     def kept(self) -> Path:

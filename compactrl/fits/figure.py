@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compactrl.fits.budgets import KINDS
 from compactrl.fits.shipping import kind_of
+from compactrl.fits.story import Story
 from compactrl.reports.style import FAINT, INK, SERIES, canvas, legend_below, log_axis, styled
 from compactrl.reports.words import number
 from compactrl.storage.files import write_atomically
@@ -15,9 +17,12 @@ from compactrl.storage.files import write_atomically
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LABELLED = 6
+"""Candidates of a race that are told apart, those that lasted longest."""
 AXIS = {"bytes": "bytes of the policy's tables"}
 METHODS = {"shared": SERIES[0], "chromatic": SERIES[1], "linear": SERIES[2], "toeplitz": SERIES[3],
-           "circulant": SERIES[4], "unstructured": SERIES[5], "sac": SERIES[6]}  # fmt: skip
+           "circulant": SERIES[4], "unstructured": SERIES[5], "sac": SERIES[6],
+           "ppo": SERIES[7], "distill": SERIES[8]}  # fmt: skip
 
 
 @styled
@@ -62,6 +67,30 @@ def front_figure(front: dict[str, Any], env: str) -> Figure:
     axes.set(xlabel=AXIS.get(kind.name, kind.unit), ylabel="mean return")
     axes.set_title(f"{env}: what was tried")
     legend_below(figure, axes, columns=3)
+    return figure
+
+
+@styled
+def race_figure(story: Story) -> Figure:
+    """Return the figure of a fit's race: each candidate's mean return at each comparison that it was in."""
+    stages = [stage for stage in story.stages if not stage.last]
+    figure, axes = canvas(3.6)
+    names = list(dict.fromkeys(name for stage in stages for name in stage.returns))
+    final = {name: max(place for place, stage in enumerate(stages) if name in stage.returns) for name in names}
+    lasting = sorted(names, key=lambda name: (-final[name], -stages[final[name]].returns[name]))[:LABELLED]
+    for name in names:
+        places = [place for place, stage in enumerate(stages) if name in stage.returns]
+        means = [stages[place].returns[name] for place in places]
+        known = [(place, mean) for place, mean in zip(places, means, strict=True) if math.isfinite(mean)]
+        if not known:
+            continue
+        shown = name in lasting
+        color = SERIES[lasting.index(name)] if shown else FAINT
+        width, label = (1.6, name) if shown else (0.8, f"_{name}")  # one that begins so is in no legend
+        axes.plot(*zip(*known, strict=True), color=color, linewidth=width, marker="o", markersize=3, label=label)
+    axes.set_xticks(range(len(stages)), [stage.name for stage in stages], rotation=30, ha="right")
+    axes.set(ylabel="mean return")
+    legend_below(figure, axes, columns=2)
     return figure
 
 

@@ -19,36 +19,32 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError
 from compactrl.fits.budgets import Kind
 from compactrl.fits.candidate import STAGES, Candidate
+from compactrl.fits.entrants import by_gradients, evolvers, start_of, students, teachers
 from compactrl.fits.judging import Judge, run_seed
 from compactrl.fits.ledger import Ledger
 from compactrl.fits.portfolio import (
-    AT_MOST,
     EVOLUTION,
     EVOLVERS,
     MOST,
+    ROUNDINGS,
     SHARES,
-    STEPS_A_SECOND,
     STUDENTS,
     TEACHERS,
     Row,
-    Teacher,
 )
-from compactrl.fits.sizes import Sized, fitting
+from compactrl.fits.sizes import Sized
 from compactrl.fits.stages import Amount, StoppedError, Watch, advance, has_reached
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
-from compactrl.policies.skeleton import Skeleton
 from compactrl.reports.words import number
-from compactrl.types import Normalizer
 
 EPISODES, LAST_EPISODES, LAST_MEETING = 8, 32, 3
 """Of a comparison, of the last one, and how many meet there."""
@@ -92,6 +88,7 @@ class Race:
         self._refusals: list[str] = []
         self._ledger, self._judge, self._watch = ledger, judge, watch
         self.candidates: dict[str, Candidate] = {}
+        self._teachers = teachers(TEACHERS, spec, total)
         self._winners: dict[int, Candidate] = {}
         self._ranking: dict[int, list[str]] = {}
 
@@ -133,84 +130,54 @@ class Race:
 
     def _teach(self) -> None:
         """Let teachers learn by gradients, where they can and there is time for it."""
-        rows = [row for row in TEACHERS if self._by_gradients(row.discrete) and self._has_time_for(row)]
+        rows = self._teachers
         for row in rows:
             self._go_on(row.name, dict(row.options), self._amount(row.share * self._total.value), row.name, row)
+        names = [row.name for row in rows if row.name in self.candidates]
+        for name, (rounding, ships) in product(tuple(names), ROUNDINGS.items()):
+            teacher, rounded = self.candidates[name], f"{name}-{rounding}"
+            names.append(rounded)
+            self.candidates[rounded] = replace(teacher, name=rounded, row=replace(teacher.row, ships=ships))
         if rows:
-            self._compare("teachers", [row.name for row in rows])
-
-    def _by_gradients(self, discrete: bool) -> bool:
-        """Return whether a gradient method takes the environment's actions, one that does `discrete` ones or not."""
-        action = self._spec.action
-        return discrete if action.kind == "discrete" else action.bounds is not None
-
-    def _has_time_for(self, row: Teacher) -> bool:
-        amount = row.share * self._total.value * (STEPS_A_SECOND if self._total.seconds else 1)
-        return amount / row.cost >= row.least_episodes * self._spec.max_episode_steps
+            self._compare("teachers", names)
 
     def _begin_evolvers(self) -> None:
         """Begin methods that need no teacher, those that fit."""
-        sized = {}
-        for most in self._budgets:
-            for row in EVOLVERS:
-                found = fitting(row, self._spec, most, True, self._kind)
-                if found is not None:
-                    sized[found.name] = found
-        share = SHARES.evolvers * self._total.value
-        for name, one in sized.items():
+        found = evolvers(EVOLVERS, self._spec, self._kind, self._budgets, self._total, bool(self._teachers))
+        share = found.share * self._total.value
+        compared = self._ledger.known("compared: evolvers")
+        sized = found.sized if compared is None else [one for one in found.every if one.name in compared]
+        for one in sized:
             options = {**one.options, **self._until}
-            self._go_on(name, options, self._amount(share / len(sized)), f"{name}: rung 0", one.row)
-            if name in self.candidates and has_reached(self.candidates[name].run) and one.size <= self._budgets[0]:
+            self._go_on(one.name, options, self._amount(share / len(sized)), f"{one.name}: rung 0", one.row)
+            begun = self.candidates.get(one.name)
+            if begun is not None and has_reached(begun.run) and one.size <= self._budgets[0]:
                 break  # it is enough for every budget
         if sized and not self.candidates:
             raise CompactrlError(f"no method can be searched here: {self._refusals[-1]}")
-        self._compare("evolvers", list(sized))
+        self._compare("evolvers", [one.name for one in sized])
 
     def _imitate(self) -> None:
         """Begin students of the best policies that are too large for a budget."""
-        if not self._by_gradients(discrete=True):
+        if not by_gradients(self._spec, discrete=True):
             return
-        students = self._students()
-        amount = SHARES.imitation * self._total.value / max(1, len(students))
+        entering = students(STUDENTS, self.candidates, self._spec, self._kind, self._budgets)
+        amount = SHARES.imitation * self._total.value / max(1, len(entering))
         if self._total.seconds:
             amount = min(amount, SHARES.most_imitation_seconds)
-        for one, teacher in students:
+        for one, teacher in entering:
             student = f"{one.name}-student"
             activation = teacher.best.activation
             options = {**one.options, "activation": activation, "teacher": str(teacher.run), "steps": MOST}
-            start = self._start_of(one, teacher)
+            start = start_of(one, teacher, self.candidates)
             if start is not None:
                 options["start_from"] = str(start.run)
             self._go_on(student, options, self._amount(amount), student, one.row)
             known = self.candidates.pop(student, None)
             if known is not None:
                 self.candidates[one.name] = self._going_on(one, known.run)
-        if students:
-            self._compare("students", [one.name for one, _ in students])
-
-    def _students(self) -> list[tuple[Sized, Candidate]]:
-        """Return students and their teachers, once each: of a budget the best policy that it does not fit."""
-        found: dict[str, tuple[Sized, Candidate]] = {}
-        for most in self._budgets:
-            larger = [one for one in self.candidates.values() if one.size > most and math.isfinite(one.mean)]
-            teacher = max(larger, key=lambda one: one.mean, default=None)
-            if teacher is not None:
-                normalized = not _is_identity(teacher.best.normalizer)
-                sized = [one for row in STUDENTS if (one := fitting(row, self._spec, most, normalized, self._kind))]
-                starts = {one.name: self._start_of(one, teacher) is not None for one in sized}
-                for one in sorted(sized, key=lambda one: (-starts[one.name], -one.size))[:AT_MOST]:
-                    found.setdefault(one.name, (one, teacher))
-        return list(found.values())
-
-    def _start_of(self, one: Sized, teacher: Candidate) -> Candidate | None:
-        """Return the best candidate whose weights a teacher's student can begin from, since it has the same network."""
-        skeleton = teacher.best.skeleton
-        sizes = (skeleton.sizes[0], *one.options["hidden"], skeleton.sizes[-1])
-        biased = (*(True for _ in one.options["hidden"]), one.options["output_bias"])
-        network = Skeleton(sizes, skeleton.activation, biased)
-        known = [each for each in self.candidates.values() if math.isfinite(each.mean)]
-        same = [each for each in known if each.best.skeleton == network]
-        return max(same, key=lambda each: each.mean, default=None)
+        if entering:
+            self._compare("students", [one.name for one, _ in entering])
 
     def _going_on(self, one: Sized, student: Path) -> Candidate:
         """Return the candidate with which evolution goes on from a student, in a run of its own."""
@@ -263,6 +230,9 @@ class Race:
         self._watch.doing = f"comparing {len(entered)} candidates"
         means = self._judge(f"compared: {key}", {**now, **before}, EPISODES)
         for name in entered:
+            if name not in means:  # a fit of an earlier version had no such candidate
+                del self.candidates[name]
+                continue
             candidate, kept = self.candidates[name], f"kept: {key}: {name}"
             mean, mean_before = means[name], means.get(f"{name}, before", -math.inf)
             if mean <= mean_before:
@@ -274,7 +244,9 @@ class Race:
                 self._ledger.note(kept, size, time.monotonic() - begun if self._total.seconds else 0.0)
             source = candidate.run if (candidate.run / "policy.json").exists() else candidate.source
             self.candidates[name] = replace(candidate, mean=mean, size=int(self._ledger.known(kept)), source=source)
-        ordered = sorted(entered, key=lambda name: -self.candidates[name].mean)
+        ordered = sorted(
+            (name for name in entered if name in self.candidates), key=lambda name: -self.candidates[name].mean
+        )
         self._watch.say(f"{key}: " + ", ".join(map(self._told, ordered)))
 
     def _keep(self, candidate: Candidate, policy: Policy) -> int:
@@ -344,7 +316,3 @@ class Race:
 
 def _better_half(ordered: list[str]) -> list[str]:
     return ordered[: math.ceil(len(ordered) / 2)]
-
-
-def _is_identity(normalizer: Normalizer) -> bool:
-    return not normalizer.mean.any() and bool(np.all(normalizer.std == 1))

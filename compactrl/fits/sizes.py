@@ -67,7 +67,7 @@ def combinations(row: Row, spec: EnvironmentSpec, normalized: bool) -> Iterator[
         options = {**row.options, **dict(zip(row.menus, values, strict=True))}
         policy = _policy(_frozen(options), spec.observation_size, spec.action, normalized)
         if policy is not None:
-            yield Combination(row, options, policy)
+            yield Combination(row, options, row.ships(policy))
 
 
 def fitting(row: Row, spec: EnvironmentSpec, most: int, normalized: bool, kind: Kind) -> Sized | None:
