@@ -151,7 +151,7 @@ def _sizes(kind: Kind, value: Any) -> tuple[int, ...]:
     return tuple(sorted(sizes))
 
 
-def read_positive(option: str, value: Any, read: Callable[[str], int]) -> int:
+def read_positive(option: str, value: Any, read: Callable[[str], int], unit: str = "") -> int:
     """Return a whole number of at least 1.
 
     Raises:
@@ -163,5 +163,5 @@ def read_positive(option: str, value: Any, read: Callable[[str], int]) -> int:
     except ValueError as error:
         raise InputError(f"{option} {value}: {error}") from error
     if number < 1:
-        raise InputError(f"{option} {value}: expected at least 1")
+        raise InputError(f"{option} {value}: expected at least 1{unit and f' {unit}'}")
     return number

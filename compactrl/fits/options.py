@@ -83,7 +83,7 @@ def total_of(time: int | float | str | None, steps: int | float | str | None) ->
         raise InputError("--time and --steps contradict each other: give one of them")
     if steps is not None:
         return None, read_positive("--steps", steps, read_count)
-    return DEFAULT_SECONDS if time is None else read_positive("--time", time, read_time), None
+    return DEFAULT_SECONDS if time is None else read_positive("--time", time, read_time, "second"), None
 
 
 def return_of(stop_at: Any) -> float | None:
