@@ -6,7 +6,7 @@
 - `ledger`: what was decided and spent so far, in a file: a fit that was killed goes on from there.
 - `stages`: a part of the work is a run on disk, gone on with for an amount of time or steps.
 - `candidate`: a policy in the race.
-- `entrants`: who enters the race.
+- `entrants`: who enters the race; `architectures`: those of a hypernetwork.
 - `race`: teachers, students, rungs of successive halving, the choice.
 - `judging`: returns over fresh episodes; `shipping`: what a fit leaves behind; `front`, `figure`: all that was tried.
 - `story`, `page`: what a fit has done, as a person reads it.

@@ -56,6 +56,8 @@ class Teacher(Row):
     """Of the longest length that it must have time for; with less, evolution from nothing is ahead."""
     discrete: bool = False
     """Whether it learns discrete actions."""
+    catalog: bool = False
+    """Whether it has a policy for every architecture, those within a budget candidates each."""
 
 
 EVOLVED = {"fine_tune_share": 0.0, "reevaluations": 1, "steps": MOST}
@@ -86,6 +88,15 @@ TEACHERS = (
         cost=UPDATE_COST,
         share=0.2,
         least_episodes=150,
+    ),
+    Teacher(
+        "catalogue",
+        {"method": "hyperppo", "widths": (4, 8, 16, 32), "max_layers": 2, "steps": MOST},
+        cost=4,
+        anneals=True,
+        share=0.1,
+        least_episodes=10_000,
+        catalog=True,
     ),
 )
 """All that the environment and the time allow. A student begins from the best policy with its network."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError
+from compactrl.fits.architectures import lay_out
 from compactrl.fits.budgets import Kind
 from compactrl.fits.candidate import STAGES, Candidate
 from compactrl.fits.entrants import by_gradients, evolvers, start_of, students, teachers
@@ -39,6 +40,7 @@ from compactrl.fits.portfolio import (
     STUDENTS,
     TEACHERS,
     Row,
+    as_it_is,
 )
 from compactrl.fits.sizes import Sized
 from compactrl.fits.stages import Amount, StoppedError, Watch, advance, has_reached
@@ -130,16 +132,35 @@ class Race:
 
     def _teach(self) -> None:
         """Let teachers learn by gradients, where they can and there is time for it."""
-        rows = self._teachers
+        compared = self._ledger.known("compared: teachers")
+        rows = [row for row in self._teachers if compared is None or row.name in compared]
         for row in rows:
             self._go_on(row.name, dict(row.options), self._amount(row.share * self._total.value), row.name, row)
         names = [row.name for row in rows if row.name in self.candidates]
         for name, (rounding, ships) in product(tuple(names), ROUNDINGS.items()):
-            teacher, rounded = self.candidates[name], f"{name}-{rounding}"
-            names.append(rounded)
-            self.candidates[rounded] = replace(teacher, name=rounded, row=replace(teacher.row, ships=ships))
+            names.append(self._enter(f"{name}-{rounding}", self.candidates[name], ships))
+        for row in rows:
+            if row.catalog and row.name in self.candidates:
+                names += self._enter_architectures(self.candidates[row.name])
         if rows:
             self._compare("teachers", names)
+
+    def _enter(self, name: str, origin: Candidate, ships: Callable[[Policy], Policy], run: Path | None = None) -> str:
+        """Let what ships of a candidate's policy, or of another run's, be a candidate, too; return its name."""
+        place, row = run or origin.run, replace(origin.row, ships=ships)
+        self.candidates[name] = replace(origin, name=name, run=place, source=place, row=row)
+        return name
+
+    def _enter_architectures(self, origin: Candidate) -> list[str]:
+        """Let architectures of a hypernetwork that are within a budget be candidates; return their names."""
+        names = []
+        for rounding, ships in {"": as_it_is, **ROUNDINGS}.items():
+            key = f"architectures: {origin.name}{rounding and f'-{rounding}'}"
+            self._watch.doing = f"architectures of {origin.name}"
+            for name in self._ledger.once(key, lambda: lay_out(origin.run, self._kind, self._budgets, ships)):  # noqa: B023
+                run = origin.run.parent / name
+                names.append(self._enter(f"{name}{rounding and f'-{rounding}'}", origin, ships, run))
+        return names
 
     def _begin_evolvers(self) -> None:
         """Begin methods that need no teacher, those that fit."""
