@@ -101,7 +101,7 @@ class Fit:
         """
         from compactrl.fits.page import save_page
 
-        return save_page(self, path)
+        return save_page(self.path, self.front, path)
 
     def __repr__(self) -> str:
         """Show where it is, and what it came to."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from compactrl.errors import InputError, UnwritableError
 from compactrl.fits.budgets import KINDS, UNMEASURED
@@ -21,22 +21,24 @@ from compactrl.reports.words import DASH, number, short
 from compactrl.searches.pace import duration
 from compactrl.storage.files import write_atomically, writing
 
-if TYPE_CHECKING:
-    from compactrl.fits.api import Fit
-
 SHIPS = ("budget", "candidate", "size", "bytes of tables", "return", "95 % interval", "episodes")
 TRIED = ("candidate", "method", "size", "bytes of tables", "last return", "spent", "stayed until")
 STAGES = ("stage", "returns, the best first", "left here")
 
 
-def save_page(found: Fit, path: str | Path) -> Path:
+def save_page(fit: Path, front: dict[str, Any], path: str | Path) -> Path:
     """Write a fit's page.
+
+    Args:
+        fit: its folder.
+        front: all that was tried and what ships, as `shipping.front_of` returns it.
+        path: of the page.
 
     Raises:
         InputError: it cannot be written there.
     """
     file = Path(path)
-    content = render(found).encode()
+    content = render(fit, front).encode()
     try:
         with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -46,12 +48,12 @@ def save_page(found: Fit, path: str | Path) -> Path:
     return file
 
 
-def render(found: Fit) -> str:
-    """Return the page of a fit."""
-    story, drawing = story_of(found.path), Drawing()
-    options, front = story.options, found.front
+def render(fit: Path, front: dict[str, Any]) -> str:
+    """Return the page of a fit's folder and its front."""
+    story, drawing = story_of(fit), Drawing()
+    options = story.options
     most = options.kind.say(max(options.budgets))
-    where = f"{options.env}, fit {found.path.name}"
+    where = f"{options.env}, fit {fit.name}"
     figures = [
         drawing(
             "What was tried, and what ships", where,
