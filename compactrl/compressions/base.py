@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 START = 1e-5
 """Standard deviation of the first weights and latents: next to nothing, so that no random network has to be unlearnt.
 A trial of 0.1 is in `docs/trials.md`."""
+
+
+class Described(Protocol):
+    """Designs as numbers."""
+
+    def features(self, designs: Designs) -> Floats:
+        """Return what critics are told of designs (n, D), numbers of the order of 1, (n, F)."""
 
 
 class Options(BaseModel):
@@ -78,6 +85,8 @@ class Compression(ABC):
     """M, the largest number of weights that may ship."""
     architecture_space: ArchitectureSpace | None = None
     """All architectures, where designs are architectures."""
+    shipped_design: Design | None = None
+    """(D,) the design that ships whichever has the largest return: of tasks, whose returns are not to be compared."""
     unit: float = 1.0
     """What 1 of theta is in the policy's numbers, where theta is what a strategy's noise goes on."""
 
@@ -130,6 +139,15 @@ class Compression(ABC):
     def design_of(self, theta: Any) -> Designs | None:  # noqa: ARG002  (most leave the design to a controller)
         """Return the design that theta (P,) or (N, P) itself decides, (D,) or (N, D); None where it decides none."""
         return None
+
+    def tasks(self, designs: Designs) -> Floats | None:  # noqa: ARG002
+        """Return the tasks (n, C) that designs (n, D) are for, which their environments get; None where for no task."""
+        return None
+
+    @property
+    def described(self) -> Described | None:
+        """What critics can be told of its designs; None where there is nothing."""
+        return self.architecture_space
 
     def usage(self, designs: Designs) -> Floats | None:  # noqa: ARG002
         """Return the share of edges that each design (N, D) keeps, shape (N,); None where all are always kept."""

@@ -11,6 +11,7 @@ import numpy as np
 from compactrl.envs.goals import Goal
 from compactrl.errors import InputError
 from compactrl.policies.actions import ActionSpec, inside
+from compactrl.policies.contexts import Contexts
 from compactrl.policies.observations import Layout
 
 DEFAULT_EPISODE_STEPS = 1000
@@ -55,6 +56,8 @@ class EnvironmentSpec:
     """How its observations become rows of numbers, where they are none themselves."""
     lower_is_better: tuple[str, ...] = ()
     """Those of the measures that are the better the lower they are, such as an error; of the others more is better."""
+    contexts: Contexts | None = field(default=None, compare=False)
+    """What tells its tasks apart, where it is a family of tasks; an episode without a task draws a test task itself."""
 
     def at_most(self, lanes: int) -> int:
         """Return so many lanes, or as many as there may be environments at a time."""

@@ -1,8 +1,8 @@
 """Standing environments: a trial for each lane acts in it for some steps, while the episodes go on.
 
 For learners that need transitions. Trial k of a call acts in lane k for T steps; an episode that ends is followed by
-the next. What a lane does depends only on its seed, its count of resets, and the task and the actions of its episode so
-far: these are a lane's checkpoint, and are repeated when it is restored.
+the next, and so is one whose task is not its trial's. What a lane does depends only on its seed, its count of resets,
+and the task and the actions of its episode so far: these are a lane's checkpoint, and are repeated when it is restored.
 """
 
 from __future__ import annotations
@@ -153,11 +153,19 @@ class Standing:
         if exploration is None:
             raise ValueError("expected trials with an exploration: it says how many steps to collect")
         policies = network(trials.networks, self._block.offset + self._lanes)
+        if trials.tasks is not None:
+            self._leave_other_tasks(trials.tasks)
         for step in range(len(exploration.noise)):
             self._restart(trials.tasks, collected)
             self._step(step, policies, trials, exploration, collected)
             if self._block.stopped:
                 return
+
+    def _leave_other_tasks(self, tasks: Floats) -> None:
+        """Let go of the episodes whose task is another than their lane's of now, in (N, C)."""
+        for lane, task in enumerate(self._tasks):
+            if task is None or not np.array_equal(task, tasks[self._block.offset + lane]):
+                self._fresh[lane] = True
 
     def _restart(self, tasks: Floats | None, collected: Collected) -> None:
         """Begin new episodes where they are due, with tasks (N, C) if any; a lane whose reset fails stays due."""

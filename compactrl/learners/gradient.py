@@ -139,7 +139,8 @@ class GradientLearner(Learner):
         with single_threaded_torch():
             policies = tuple(self._networks(acting))
         exploration, activation = self._explore(self.num_steps), self.trained.skeleton.activation
-        return Trials(Mixed(policies, design_of_lane, activation), self.normalizer, acting[design_of_lane], exploration)
+        designs, networks = acting[design_of_lane], Mixed(policies, design_of_lane, activation)
+        return Trials(networks, self.normalizer, designs, exploration, self.compression.tasks(designs))
 
     def _networks(self, designs: Designs) -> Iterator[Layers]:
         """Return the MLPs of these designs (n, D)."""

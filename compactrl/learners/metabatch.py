@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field
 
+from compactrl.compressions.base import Compression, Described
 from compactrl.learners.options import Options
 from compactrl.policies.architectures import ArchitectureSpace, Widths
 from compactrl.types import Designs, Floats
@@ -61,15 +62,18 @@ class MetaBatch:
     """Updates after which other designs learn; 0 where they do not change."""
     anchors: Designs = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     """(k, D) designs that are part of every meta-batch, k < n."""
-    described: ArchitectureSpace | None = None
-    """The space of the architectures that critics are told; None where they are told nothing."""
+    described: Described | None = None
+    """What critics are told of the designs; None where they are told nothing."""
 
     @classmethod
-    def of(cls, options: MetaBatchOptions, space: ArchitectureSpace) -> Self:
-        """Return the meta-batches of a space of architectures."""
+    def of(cls, options: MetaBatchOptions, compression: Compression) -> Self:
+        """Return the meta-batches of a compression with many designs; anchors are architectures."""
         count = min(round(options.anchor_share * options.meta_batch), options.meta_batch - 1)
-        anchors = np.repeat(space.designs_of([anchor_of(space)]), count, axis=0)
-        described = space if options.conditioned_critics else None
+        space, length = compression.architecture_space, compression.design_space.length
+        anchors: Designs = np.zeros((0, length), np.int64)
+        if space is not None and count:
+            anchors = np.repeat(space.designs_of([anchor_of(space)]), count, axis=0)
+        described = compression.described if options.conditioned_critics else None
         resample = options.resample_updates if isinstance(options, ReplayMetaBatchOptions) else 0
         return cls(options.meta_batch, resample, anchors, described)
 

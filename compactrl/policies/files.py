@@ -92,6 +92,7 @@ def policy_of(state: State) -> Policy:
         names=_names(state.get("observation_names", {})),
         container=state.get("container", "mixed" if activation == "relu" else "stacked"),
         layout=layout_from(state.get("layout", "[]")),
+        context=np.asarray(state["context"]) if "context" in state else None,
     ).evaluated_as(layers)
 
 

@@ -67,6 +67,8 @@ class Policy:
     """How it was evaluated while it was searched, and so is everywhere: one of `CONTAINERS`."""
     layout: Layout = ()
     """How its environment's observations become rows of numbers, where they are none themselves."""
+    context: Floats | None = None
+    """(C,) the task that it is for, of a family of tasks."""
     _dense: Layers | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -158,6 +160,10 @@ class Policy:
         index = np.arange(len(self.weights)) if self.index is None else self.index
         return Sharing(self.shape, self.weights.astype(np.float32), np.asarray(index, np.int64), self.mask)
 
+    def tasks(self, count: int) -> Floats | None:
+        """Return the task that it is for, (count, C), for as many trials; None where it is for none."""
+        return None if self.context is None else np.tile(self.context, (count, 1))
+
     def batched(self, count: int = 1) -> Networks:
         """Return `count` copies of the policy's network, as evaluators take them."""
         return copies([self], count)
@@ -238,6 +244,7 @@ class Policy:
             "sharing": sharing,
             **({"index": self.index, "mask": self.mask} if sharing == EXPLICIT else {}),
             **({"layout": layout_text(self.layout)} if self.layout else {}),
+            **({"context": self.context} if self.context is not None else {}),
         }
 
     def __repr__(self) -> str:

@@ -89,8 +89,8 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     if setup.spec.action.warning():
         warnings.warn(f"{setup.spec.id}: {setup.spec.action.warning()}", stacklevel=2)
     seeds = Seeds(*np.random.SeedSequence(settings.search.seed).spawn(len(Seeds._fields)))
-    kind, space = LEARNERS[settings.search.learner], setup.compression.architecture_space
-    batch = MetaBatch() if settings.meta_batch is None or space is None else MetaBatch.of(settings.meta_batch, space)
+    kind, many = LEARNERS[settings.search.learner], settings.meta_batch
+    batch = MetaBatch() if many is None else MetaBatch.of(many, setup.compression)
     context = LearnerContext(
         method=settings.search.method,
         compression=setup.compression,

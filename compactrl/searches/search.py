@@ -233,6 +233,8 @@ class Search:
 
     def _candidates(self) -> list[Policy]:
         """Return the policies that race for what ships, with the current weights."""
+        if (only := self.learner.compression.shipped_design) is not None:
+            return [self.policy(only)]
         designs = self.shipping.candidates(self.controller.space.length, self.controller.propose)
         return [self.policy(design) for design in designs]
 
@@ -258,7 +260,7 @@ class Search:
     def policy(self, proposed: Design) -> Policy:
         """Return the noise-free policy of theta with this design (D,), as it would ship."""
         shipped = self.learner.ship(proposed)
-        compact = shipped.compact
+        compact, tasks = shipped.compact, self.learner.compression.tasks(shipped.design[None])
         return Policy(
             skeleton=compact.skeleton,
             weights=compact.weights,
@@ -274,6 +276,7 @@ class Search:
             design=shipped.design,
             container=self.learner.compression.container,
             layout=self.spec.layout,
+            context=None if tasks is None else tasks[0],
         ).evaluated_as(shipped.layers)
 
     def save(self) -> None:
@@ -293,6 +296,8 @@ class Search:
         leaders = self.shipping.leaders.designs
         if self.shipping.shipped is not None:
             return self.shipping.shipped
+        if (only := self.learner.compression.shipped_design) is not None:
+            return self.policy(only)
         if not self.controller.space.length:
             return self.policy(NO_DESIGN)
         return self.policy(leaders[0]) if len(leaders) else None

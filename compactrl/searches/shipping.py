@@ -185,10 +185,11 @@ def race(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> Win
 
 def score(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> tuple[Floats, int]:
     """Return the returns (policies, episodes) over fresh episodes, NaN where one failed, and the environment steps."""
-    count = len(policies) * episodes
-    outcomes = evaluator.evaluate(
-        Trials(copies(list(policies), episodes), policies[0].normalizer, np.zeros((count, 0), np.int64))
-    )
+    no_designs = np.zeros((len(policies) * episodes, 0), np.int64)
+    tasks = [policy.tasks(episodes) for policy in policies]
+    given = np.concatenate([task for task in tasks if task is not None]) if tasks[0] is not None else None
+    networks = copies(list(policies), episodes)
+    outcomes = evaluator.evaluate(Trials(networks, policies[0].normalizer, no_designs, tasks=given))
     return outcomes.returns.reshape(len(policies), episodes), int(outcomes.steps.sum())
 
 

@@ -223,9 +223,10 @@ def test_measures_are_means_over_the_episodes_that_ended():
 
 
 @pytest.mark.parametrize("engine", ["batched", "gymnasium"])
-def test_an_episode_has_the_task_of_the_trial_that_began_it_also_when_a_checkpoint_is_restored(engine):
+def test_an_episode_goes_on_with_its_task_and_ends_with_it_also_when_a_checkpoint_is_restored(engine):
     spec = describe("compactrl/PointMass-v0", engine, 8)
     tasks = 10 * np.random.default_rng(0).normal(size=(2, LANES, 2))
+    tasks[1, :2] = tasks[0, :2]  # these lanes go on with what they were given
     first, second = (make_trials(spec, 12, seed=k)._replace(tasks=tasks[k]) for k in (0, 1))
     one, other = evaluator(spec, 2), evaluator(spec, 1)
     one.collect(first)
@@ -235,10 +236,10 @@ def test_an_episode_has_the_task_of_the_trial_that_began_it_also_when_a_checkpoi
     expected = one.collect(second)
     assert_same(other.collect(second), expected)
     assert_same(_through_files(state, spec).collect(second), expected)
-    # The episode that stood went on towards its own goal; the next has the second trial's.
-    goals = expected.transitions.observation[[3, 4], :, :2]
-    assert (np.abs(goals[0] + tasks[0]).max(axis=-1) < 60).all()
-    assert (np.abs(goals[1] + tasks[1]).max(axis=-1) <= 1).all()
+    begun, seen = expected.transitions.begun, expected.transitions.observation
+    assert begun[[0, 4]].tolist() == [[False, False, True, True], [True, True, False, False]]
+    for lane, begins in enumerate(begun.argmax(axis=0)):
+        assert np.abs(seen[begins, lane, :2] + tasks[1, lane]).max() <= 1  # at the start, seen from the goal
     without = {name: value for name, value in state.items() if name != "tasks"}
     lost = evaluator(spec, 1)
     lost.load_state_dict(without)

@@ -1,5 +1,7 @@
 """Meta-batches: who learns with whom, and what critics are told of an architecture."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,14 @@ from compactrl.policies.architectures import (
     depths_of,
     enumerate_architectures,
 )
+from controllers.base import Space
+
+
+def batch_of(space, **options):
+    """Return the meta-batches of a compression whose designs are these architectures."""
+    length = Space(space.max_layers, len(space.widths) + 1)
+    compression = SimpleNamespace(architecture_space=space, described=space, design_space=length)
+    return MetaBatch.of(MetaBatchOptions(**options), compression)
 
 
 def space_of(widths=WIDTHS, max_layers=MAX_LAYERS):
@@ -27,13 +37,13 @@ def space_of(widths=WIDTHS, max_layers=MAX_LAYERS):
     ],
 )
 def test_what_the_anchors_are(space, anchor):
-    batch = MetaBatch.of(MetaBatchOptions(), space)
+    batch = batch_of(space)
     assert {space.widths_of(design) for design in batch.anchors} == {anchor}
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.5, 2), (0.3, 1), (0.0, 0), (0.99, 3)])
 def test_anchors_are_part_of_every_part(share, count):
-    batch = MetaBatch.of(MetaBatchOptions(meta_batch=4, anchor_share=share), space_of((4, 8), 2))
+    batch = batch_of(space_of((4, 8), 2), meta_batch=4, anchor_share=share)
     designs = np.random.default_rng(0).integers(1, 3, (3 * (4 - count), 2))
     parts = batch.joined(designs, 3)
     assert parts.shape == (3, 4, 2)
@@ -50,12 +60,12 @@ def test_one_design_is_a_meta_batch_of_its_own_and_nothing_is_told_of_it():
 def test_every_architecture_is_described_as_another_one():
     space = space_of()
     designs = space.designs_of(enumerate_architectures(17, 12))
-    told = MetaBatch.of(MetaBatchOptions(), space).told(designs)
+    told = batch_of(space).told(designs)
     assert told.shape == (4680, 4 + 2)
     assert len(np.unique(told, axis=0)) == 4680
     assert np.abs(told).max() == 1
     assert (np.diff(told[np.argsort(depths_of(designs)), 5]) >= 0).all()
-    assert MetaBatch.of(MetaBatchOptions(conditioned_critics=False), space).told(designs).shape == (4680, 0)
+    assert batch_of(space, conditioned_critics=False).told(designs).shape == (4680, 0)
 
 
 @pytest.mark.parametrize(
