@@ -78,8 +78,8 @@ NEARBY = {
     "center_max_speed": 0.1,
     "reevaluation_episodes": 64,
 }
-"""Evolution that goes on with what another setting learned, `start_from`, on whole flights: an error of some centimetres
-at the goal is all that tells them apart from the fifth second on."""
+"""Evolution that goes on with what another setting learned, `start_from`, on whole flights: from the fifth second on
+some centimetres at the goal are all that tells them apart."""
 HYPERPPO = {"method": "hyperppo", "deviation": "common", "steps": 100e6}
 SETTINGS: dict[str, dict[str, Any]] = {
     "four-static": {**STATIC, **FOUR, "steps": 60e6, "max_episode_steps": 300},
