@@ -61,7 +61,7 @@ def ship(
     run = Run(folder)
     threads = int(source.config.get("threads") or 0)
     report = run.report(run.evaluate_for_summary(FINAL_EPISODES, threads))
-    compared = comparisons(spec, spec.environments == 1, int(source.config["seed"]), threads)
+    compared = comparisons(spec, spec.environments == 1, int(source.config["seed"]), threads, policy.context)
     summary = {**begun, **report, **compared, kind.name: candidate.size, "candidate": candidate.name}
     summary["finished"] = True
     write_json(folder / "summary.json", summary)
