@@ -4,7 +4,7 @@ from compactrl.compressions.base import Compression, Options
 from compactrl.compressions.chromatic import Chromatic, ChromaticOptions, Transferred
 from compactrl.compressions.circulant import Circulant
 from compactrl.compressions.context_tasks import ContextTasks
-from compactrl.compressions.dense import Dense
+from compactrl.compressions.dense import Dense, Unstructured
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather
 from compactrl.compressions.hyper_tasks import HyperTaskOptions, HyperTasks
@@ -20,8 +20,8 @@ from compactrl.compressions.toeplitz import Toeplitz
 COMPRESSIONS: dict[str, type[Compression]] = {
     kind.name: kind
     for kind in (
-        Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet, PlainTasks,
-        ContextTasks, HyperTasks,
+        Dense, Unstructured, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet,
+        PlainTasks, ContextTasks, HyperTasks,
     )
 }  # fmt: skip
 
@@ -52,4 +52,5 @@ __all__ = [
     "TaskOptions",
     "Toeplitz",
     "Transferred",
+    "Unstructured",
 ]
