@@ -3,7 +3,7 @@
 from compactrl.compressions.base import Compression, Options
 from compactrl.compressions.chromatic import Chromatic, ChromaticOptions, Transferred
 from compactrl.compressions.circulant import Circulant
-from compactrl.compressions.dense import Dense
+from compactrl.compressions.dense import Dense, Unstructured
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather
 from compactrl.compressions.hypernet import Hypernet, HypernetOptions
@@ -16,7 +16,19 @@ from compactrl.compressions.toeplitz import Toeplitz
 
 COMPRESSIONS: dict[str, type[Compression]] = {
     kind.name: kind
-    for kind in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet)
+    for kind in (
+        Dense,
+        Unstructured,
+        Toeplitz,
+        Circulant,
+        Chromatic,
+        Masked,
+        Latent,
+        Shared,
+        Transferred,
+        Plain,
+        Hypernet,
+    )
 }
 
 __all__ = [
@@ -40,4 +52,5 @@ __all__ = [
     "SharedOptions",
     "Toeplitz",
     "Transferred",
+    "Unstructured",
 ]

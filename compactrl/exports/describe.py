@@ -77,7 +77,7 @@ def _verification(result: dict[str, Any], tolerance: float | list[float]) -> lis
     lines.append(
         f"closed loop, {loop['episodes']} episodes: Python {_mean(loop['python'])}, C {_mean(loop['c'])}; "
         f"difference {loop['difference']['mean']:.3g}, 95 % interval {low:.3g} to {high:.3g}: "
-        + ("within chance" if loop["within_interval"] else "MORE THAN CHANCE")
+        + ("no more than chance moves such a mean" if loop["within_interval"] else "MORE THAN CHANCE")
     )
     if result.get("crazyflie"):
         lines += _flights(result["crazyflie"])
