@@ -176,6 +176,11 @@ class SearchKeywords(TypedDict, total=False):
     """Candidates per generation. (default: 64)"""
     fine_tune_es: str | None
     """Evolution strategy of the fine-tuning, with its own defaults. (default: pgpe)"""
+    episodes_per_candidate: int | float | str | None
+    """Episodes of each candidate, which is judged by their mean return. (default: 1)"""
+    common_starts: bool | None
+    """Let all candidates of a generation begin their episodes alike, which pays where starts differ by more than
+    candidates do. (default: off)"""
     alive_bonus: float | None
     """Reward per step for not falling, which training leaves out so that standing still does not pay; by default the
     environment's own. Returns shown are always true returns."""
