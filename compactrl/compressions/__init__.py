@@ -9,6 +9,7 @@ from compactrl.compressions.gather import Gather
 from compactrl.compressions.hypernet import Hypernet, HypernetOptions
 from compactrl.compressions.latent import Latent
 from compactrl.compressions.masked import Masked, MaskedOptions
+from compactrl.compressions.patterned import PatternOptions
 from compactrl.compressions.plain import Plain
 from compactrl.compressions.shared import Shared
 from compactrl.compressions.shared_options import LatentOptions, SharedOptions
@@ -35,6 +36,7 @@ __all__ = [
     "Masked",
     "MaskedOptions",
     "Options",
+    "PatternOptions",
     "Plain",
     "Shared",
     "SharedOptions",

@@ -87,6 +87,8 @@ class Compression(ABC):
     """All architectures, where designs are architectures."""
     shipped_design: Design | None = None
     """(D,) the design that ships whichever has the largest return: of tasks, whose returns are not to be compared."""
+    counts_unused: ClassVar[bool] = False
+    """Whether weights that no edge takes ship, too: a palette counts whole, as in the paper."""
     unit: float = 1.0
     """What 1 of theta is in the policy's numbers, where theta is what a strategy's noise goes on."""
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from compactrl.compressions.base import Options
-from compactrl.compressions.gather import Gather
+from compactrl.compressions.patterned import Patterned
 from compactrl.policies import patterns
-from compactrl.policies.patterns import stack
-from compactrl.policies.skeleton import Skeleton
 
 
-class Dense(Gather):
+class Dense(Patterned):
     """One weight per edge.
 
     Example:
         >>> import numpy as np
-        >>> policy = Dense(Skeleton.tanh((17, 41, 6)), Options())
+        >>> from compactrl.policies.skeleton import Skeleton
+        >>> policy = Dense(Skeleton.tanh((17, 41, 6)), Patterned.Options())
         >>> policy.size(np.zeros(0, dtype=np.int64)).bits
         31488
     """
 
     name = "dense"
-
-    def __init__(self, skeleton: Skeleton, options: Options) -> None:
-        super().__init__(skeleton, options)
-        self.index, self.num_weights = stack(patterns.dense, self.shapes)
+    pattern = staticmethod(patterns.dense)

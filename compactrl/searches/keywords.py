@@ -67,6 +67,14 @@ class SearchKeywords(TypedDict, total=False):
     """Seconds after which a worker counts as hung and its work is done again elsewhere. (default: 600)"""
     checkpoint_seconds: float | None
     """Save a checkpoint at least this often, in seconds; 0 is every iteration. (default: 30)"""
+    activation: Literal["tanh", "relu"] | None
+    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg or distill)"""
+    output_bias: bool | None
+    """Give the output layer biases, as gradient methods do. (default: off)"""
+    initialization: Literal["near-zero", "xavier", "xavier-small-output", "orthogonal"] | None
+    """First weights: near zero, as evolution begins; Xavier uniform, of which the last layer may be small; of plain
+    networks also orthogonal with a small last layer. (default: near-zero; xavier with --method sac, td3, ddpg or
+    distill; orthogonal with --method ppo)"""
     partitions: int | float | str | None
     """Number of distinct weights (colours) that the edges share: from 1 to the number of edges. (default: 17)"""
     kept_weights: int | float | str | None
@@ -85,19 +93,12 @@ class SearchKeywords(TypedDict, total=False):
     """Give each layer --partitions weights of its own. (default: off)"""
     bias_partitions: int | float | str | None
     """Distinct biases that the units share; 0: each has its own. (default: 0)"""
-    output_bias: bool | None
-    """Give the output layer biases, as gradient methods do. (default: off)"""
     train_palette: bool | None
     """Train the shared values beside the choice of each edge, as gradient methods do by default. (default: off)"""
-    activation: Literal["tanh", "relu"] | None
-    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg or distill)"""
     colorings_from: str | None
     """Run whose best colourings are reused; its weights are not."""
     top: int | float | str | None
     """Most colourings to reuse. (default: 5)"""
-    initialization: Literal["xavier", "orthogonal"] | None
-    """First weights: Xavier uniform, or orthogonal with a small last layer. (default: xavier; orthogonal with
-    --method ppo)"""
     widths: int | Sequence[int] | str | None
     """Widths that a policy's hidden layers may have. (default: 4,8,16,32,64,128,256,512; 4,8,16,32,64,128,256 with
     --method hyperppo)"""
@@ -198,25 +199,27 @@ class SearchKeywords(TypedDict, total=False):
     """Smallest standard deviation that a parameter's noise can shrink to. (default: 0.05)"""
     diagonal: bool | None
     """Adapt variances only, for many parameters (separable CMA-ES). (default: off)"""
-    actor_learning_rate: float | None
-    """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.003 with --method ghp;
-    0.0003 with --method sac, td3, ppo or distill; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
-    actor_learning_rate_decay: float | None
-    """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
-    budget on resume raises it again. (default: 0.01; 0.1 with --method ghp; 1 with --method sac, td3, ddpg or
-    distill; 0 with --method ppo or hyperppo)"""
     weight_averaging: float | None
     """Weight averaging: the final policy is the mean over this share of the updates, about, the last ones; 0 takes
     the last weights. (default: 0; 0.03 with --method ghp)"""
-    weight_decay: float | None
-    """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     batch_size: int | float | str | None
     """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method
     ppo; 512 with --method hyperppo)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
+    actor_learning_rate: float | None
+    """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.0003 with --method
+    toeplitz, circulant, unstructured, linear, sac, td3, ppo or distill; 0.003 with --method ghp; 0.001 with --method
+    ddpg; 0.0005 with --method hyperppo)"""
+    actor_learning_rate_decay: float | None
+    """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
+    budget on resume raises it again. (default: 0.01; 1 with --method toeplitz, circulant, unstructured, linear, sac,
+    td3, ddpg or distill; 0.1 with --method ghp; 0 with --method ppo or hyperppo)"""
+    weight_decay: float | None
+    """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     updates_per_step: float | None
-    """Gradient updates per environment step. (default: 0.5; 1 with --method ghp, sac, td3, ddpg or distill)"""
+    """Gradient updates per environment step. (default: 0.5; 1 with --method toeplitz, circulant, unstructured,
+    linear, ghp, sac, td3, ddpg or distill)"""
     iteration_steps: int | float | str | None
     """Environment steps collected per iteration, about; updates follow. (default: 1000)"""
     buffer_size: int | float | str | None
@@ -283,22 +286,10 @@ class SearchKeywords(TypedDict, total=False):
     """How often the updates of an iteration go through its transitions. (default: 5; 4 with --method hyperppo)"""
     gae_lambda: float | None
     """Lambda of generalised advantage estimation. (default: 0.95)"""
-    clip_range: float | None
-    """How far from 1 the ratio of probabilities is clipped. (default: 0.2)"""
     clip_range_vf: float | None
     """How far from its value before the iteration a value is clipped; 0 is no clip. (default: 0)"""
-    ent_coef: float | None
-    """Weight of the entropy in the policy's loss. (default: 0)"""
-    bounds_coef: float | None
-    """Weight of a penalty on means beyond ±3, where a tanh has all but reached the bounds of actions. (default: 0;
-    0.1 with --method hyperppo)"""
     max_grad_norm: float | None
     """Largest norm of the policy's gradient, and of the value function's; 0 is no limit. (default: 0.5)"""
-    target_kl: float | None
-    """KL divergence from the policy that acted, at which an iteration's updates end, or for which the learning rate
-    adapts; 0 is none. (default: 0)"""
-    adaptive_learning_rate: bool | None
-    """Adapt the learning rates to --target-kl after every epoch, in place of ending the updates. (default: off)"""
     normalize_returns: bool | None
     """Divide rewards by the running standard deviation of discounted returns. (default: on)"""
     deviation: Literal["common", "per-architecture", "state"] | None
@@ -308,6 +299,18 @@ class SearchKeywords(TypedDict, total=False):
     """Logarithm of the first standard deviations. (default: -0.7)"""
     critic_activation: Literal["tanh", "relu"] | None
     """Activation of the value function. (default: tanh; relu with --method hyperppo)"""
+    clip_range: float | None
+    """How far from 1 the ratio of probabilities is clipped. (default: 0.2)"""
+    ent_coef: float | None
+    """Weight of the entropy in the policy's loss. (default: 0)"""
+    bounds_coef: float | None
+    """Weight of a penalty on means beyond ±3, where a tanh has all but reached the bounds of actions. (default: 0;
+    0.1 with --method hyperppo)"""
+    target_kl: float | None
+    """KL divergence from the policy that acted, at which an iteration's updates end, or for which the learning rate
+    adapts; 0 is none. (default: 0)"""
+    adaptive_learning_rate: bool | None
+    """Adapt the learning rates to --target-kl after every epoch, in place of ending the updates. (default: off)"""
     teacher: str | None
     """Folder of the run whose policy is imitated."""
     teacher_noise: float | None

@@ -65,7 +65,7 @@ def test_a_wrong_name_gets_the_nearest_right_one(given, message):
         ({"method": "ghp", "policy_delay": 4}, "--policy-delay belongs to --method td3 or ddpg, --learner td3 or ddpg"),
         (
             {"method": "chromatic", "learner": "sac"},
-            "--learner sac is for --method shared, ghp or sac; --method chromatic takes",
+            "--learner sac is for --method shared, toeplitz, circulant, unstructured, linear, ghp or sac; --method",
         ),
         ({"method": "ghp", "controller": "latent"}, "--controller latent is for --method chromatic"),
     ],
