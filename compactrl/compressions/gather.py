@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compactrl.compressions.base import START, Compact, Compression
-from compactrl.compressions.trainable import layers_function, outputs_of
+from compactrl.compressions.trainable import layers_function
 from compactrl.types import Design, Designs, Floats, Integers, Layers
 
 if TYPE_CHECKING:
@@ -73,17 +73,12 @@ class Gather(Compression):
         return self.skeleton.layers(gather(self._weights(theta), index, mask), self._biases(theta, decisions))
 
     def network(self, theta: Tensor, designs: Designs) -> Callable[[Tensor], Tensor]:
-        """Return the MLPs of theta (P,) and designs (n, D) as one function, which differs in the index map alone."""
-        networks, activation = self.expand_each(theta, designs), self.skeleton.activation
-        if len(networks) == 1:
-            return layers_function(networks[0], activation)
-        return lambda observations: outputs_of(networks, activation, observations)
+        """Return the MLP of theta (P,) as a function that can be trained, where a controller has nothing to choose."""
+        return layers_function(self.expand_each(theta, designs)[0], self.skeleton.activation)
 
     def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
-        """Return the MLPs of theta (P,) and designs (n, D); of n empty ones where there is nothing to choose."""
+        """Return the MLP of theta (P,), once for each of n empty designs (n, 0)."""
         decided = self.design_of(theta)
-        if decided is None and self.design_space.length:
-            return [self.expand(theta, design) for design in designs]
         return [self.expand(theta, NOTHING if decided is None else decided)] * len(designs)
 
     def initial(self, generator: np.random.Generator) -> Floats:

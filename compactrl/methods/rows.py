@@ -200,6 +200,30 @@ _HYPERPPO = {
 """Every step of the hypernetwork moves all policies: few epochs of small iterations, so that those that act are not far
 from those that learn. Trials are in `docs/trials.md`."""
 
+_HYPERPPO_PAPER = {
+    "decoder": "dense",
+    "width_features": "raw",
+    "graph_size": 16,
+    "controller": "depth-uniform",
+    "deviation": "common",
+    "num_envs": 128,
+    "meta_batch": 8,
+    "n_steps": 64,
+    "batch_size": 2048,
+    "n_epochs": 2,
+    "actor_learning_rate": 0.00295,
+    "critic_learning_rate": 0.00295,
+    "actor_learning_rate_decay": 0.0,
+    "clip_range": 0.2,
+    "clip_range_vf": 1.0,
+    "max_grad_norm": 3.5,
+    "bounds_coef": 0.0,
+    "log_std_init": 0.0,
+    "critic_hidden": (256, 256, 256),
+    "critic_activation": "tanh",
+}
+"""The public code of Hegde, Huang & Sukhatme 2023 on MuJoCo's robots; what differs is in `docs/on-policy.md`."""
+
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     dict(
@@ -265,6 +289,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "uniform": Choice("hypernet", "cycle", _HYPERPPO),
                 },
                 learners=("ppo",),
+                paper=_HYPERPPO_PAPER,
                 meta_batch=True,
                 hidden=(),
             ),
