@@ -10,7 +10,7 @@ import numpy as np
 
 from compactrl.learners.base import Learner, LearnerContext
 from compactrl.learners.metabatch import MetaBatchOptions, ReplayMetaBatchOptions
-from compactrl.learners.on_policy_options import OnPolicyOptions, PpoOptions
+from compactrl.learners.on_policy_options import MamlOptions, OnPolicyOptions, PpoOptions, TrpoOptions
 from compactrl.learners.options import (
     DdpgOptions,
     DistillOptions,
@@ -71,6 +71,8 @@ LEARNERS: dict[str, Kind] = {
     "td3": Kind(Td3Options, "td3:Td3Learner"),
     "ddpg": Kind(DdpgOptions, "td3:Td3Learner"),
     "ppo": Kind(PpoOptions, "ppo:PpoLearner", _of_deviation, MetaBatch=MetaBatchOptions),
+    "trpo": Kind(TrpoOptions, "trpo:TrpoLearner", _of_deviation, MetaBatch=MetaBatchOptions),
+    "maml": Kind(MamlOptions, "maml:MamlLearner", _of_deviation, MetaBatch=MetaBatchOptions),
     "distill": Kind(DistillOptions, "distill:DistillLearner", _of_what_is_shown),
 }
 

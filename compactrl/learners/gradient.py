@@ -221,11 +221,14 @@ class GradientLearner(Learner):
         design = self.design(proposed)
         with single_threaded_torch():
             compact = self.compression.compact(self.theta(), design)
+        return self._shipped(compact, design if self.settled is None else self.settled)
+
+    def _shipped(self, compact: Compact, design: Design) -> Shipped:
+        """Return the parts of a policy with these numbers and this design (D,), with the outputs that ship."""
         deployed = first_outputs(compact, self.actions, self.compression.counts_unused)
         edges = shared_edges(deployed.weights, deployed.index, deployed.mask)
         layers = single(deployed.skeleton.layers(edges, deployed.biases))
-        size = self.compression.shipped_size(deployed)
-        return Shipped(deployed, layers, design if self.settled is None else self.settled, size)
+        return Shipped(deployed, layers, design, self.compression.shipped_size(deployed))
 
     def design(self, proposed: Design) -> Design:
         """Return the design that ships: theta's own where it decides one, else the proposed one (D,)."""
@@ -239,6 +242,7 @@ class GradientLearner(Learner):
     def _freeze(self, design: Design) -> None:
         with single_threaded_torch():
             settled, numbers = self._searched.settle(self.theta(), design)
+        settled.task = self._searched.task
         self.settled = design
         self._begin(settled, MetaBatch(), numbers)
 
@@ -279,8 +283,8 @@ def check(context: LearnerContext, takes_discrete: bool) -> None:
         )
     if meta > context.lanes:
         raise InputError(
-            f"--meta-batch {meta} is more than the {context.lanes} lanes: each architecture has one of its own; "
-            f"give --num-envs {meta} or more"
+            f"--meta-batch {meta} is more than the {context.lanes} lanes: each architecture or task has one of its "
+            f"own; give --num-envs {meta} or more"
         )
     if meta > context.options.batch_size:
         raise InputError(

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -44,7 +45,30 @@ from compactrl.learners.samples import Samples, dealt, normalized
 from compactrl.learners.surrogates import clip_to_norm, value_loss
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.distributions import FreeGaussian, Latent
-from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Transitions, Trials
+from compactrl.types import (
+    Designs,
+    Exploration,
+    Floats,
+    Metrics,
+    Moments,
+    Normalizer,
+    Outcomes,
+    State,
+    Transitions,
+    Trials,
+)
+
+
+class Estimates(NamedTuple):
+    """Of T steps in L lanes."""
+
+    rows: Floats
+    """(T, L, O + F) what the value function sees."""
+    value: Floats
+    """(T, L)"""
+    advantage: Floats
+    """(T, L)"""
+
 
 MOST_DEVIATIONS = 1 << 24
 """Numbers in a table of a vector for each architecture."""
@@ -74,7 +98,7 @@ class OnPolicyLearner(GradientLearner):
         space = context.compression.design_space
         each = options.deviation == "per-architecture" and space.rows is not None
         self._deviations = Deviations(space.rows if each else None, self.actions, options.log_std_init, self.device)
-        told_size = self._searched_batch.told(self._asked[0][:1]).shape[1]
+        told_size = self._told(self._asked[0][:1]).shape[1]
         self.values = MlpValues(
             spec.observation_size + told_size,
             options.critic_hidden,
@@ -99,13 +123,22 @@ class OnPolicyLearner(GradientLearner):
 
     def _explore(self, steps: int) -> Exploration:
         """Return the noise of the next T steps, with the deviation that no state decides in it."""
+        of_lane = np.arange(self.lanes) % self.batch.size
+        return self._noise(self.generator, (steps, self.lanes), self._acting_deviations()[of_lane])
+
+    def _noise(self, generator: np.random.Generator, shape: tuple[int, int], deviations: Floats) -> Exploration:
+        """Draw the noise of T steps in L lanes, of which each has deviations that no state decides, (L, A)."""
         if self._discrete:
-            noise = self.generator.gumbel(size=(steps, self.lanes, self.actions))
-            return Exploration(noise, np.full((steps, self.lanes, 1), np.nan), self.distribution)
-        noise = self.generator.standard_normal((steps, self.lanes, self.actions))
+            noise = generator.gumbel(size=(*shape, self.actions))
+            return Exploration(noise, np.full((*shape, 1), np.nan), self.distribution)
+        noise = generator.standard_normal((*shape, self.actions))
         if self._free:
-            noise *= self._deviations.of(self._described(self._asked[0]))[np.arange(self.lanes) % self.batch.size]
+            noise *= deviations
         return Exploration(noise, np.full(noise.shape, np.nan), self.distribution)
+
+    def _acting_deviations(self) -> Floats:
+        """Return the standard deviations (n, A) of the designs that act, which no state decides."""
+        return self._deviations.of(self._described(self._asked[0]))
 
     def _described(self, designs: Designs) -> Designs:
         """Return the designs (n, D) that learn; the settled one, once there is one."""
@@ -121,21 +154,48 @@ class OnPolicyLearner(GradientLearner):
         with single_threaded_torch():
             samples, more = self._prepared(transitions, designs, normalizer)
             more |= self._learn(samples, designs)
-        self._moments.add(outcomes.moments)
+        self._see(outcomes.moments)
         return metrics | more | {"updates": float(self._updates)}
+
+    def _see(self, moments: Moments) -> None:
+        """Take in what was seen, for the normaliser of the next iteration."""
+        self._moments.add(moments)
 
     # What is learned from.
 
     @torch.no_grad()
     def _prepared(self, transitions: Transitions, designs: Designs, normalizer: Normalizer) -> tuple[Samples, Metrics]:
         """Return an iteration's transitions with advantages and probabilities, by architecture, and metrics."""
-        options, valid = self.options, transitions.valid
-        n = len(designs)
+        options, valid, n = self.options, transitions.valid, len(designs)
         reward = np.where(valid, transitions.reward, 0.0)
         if options.normalize_returns:
             self._scale.add(reward, transitions)
+        told = self._told(self._described(designs))
+        estimates = self._estimates(transitions, told[np.arange(self.lanes) % n], normalizer)
+        target = estimates.value + estimates.advantage
+        counts = np.maximum(dealt(valid.astype(float), n).sum(axis=1), 1.0)
+        scaled = self._scale.scale if options.normalize_returns else 1.0
+        worth = dealt(target * valid, n).sum(axis=1) / counts * scaled
+        self._design_values = worth[len(self.batch.anchors) :]
+        samples = self._samples(transitions, estimates, n)
+        self._deviations.learn(self._described(designs))
+        samples = samples._replace(behaviour=self._behaviour(samples, designs))
+        known = target[valid]
+        spread = float(known.var()) if len(known) else 0.0
+        explained = 1 - float((known - estimates.value[valid]).var()) / spread if spread > 0 else 0.0
+        metrics = {"explained_variance": explained, "value": float(known.mean())}
+        return samples, metrics
+
+    def _told(self, designs: Designs) -> Floats:
+        """Return what the value function is told of designs (n, D), (n, F)."""
+        return self._searched_batch.told(designs)
+
+    def _estimates(self, transitions: Transitions, told: Floats, normalizer: Normalizer) -> Estimates:
+        """Return values and advantages; told is what the value function is told of each lane's policy, (L, F)."""
+        options, valid = self.options, transitions.valid
+        reward = np.where(valid, transitions.reward, 0.0)
+        if options.normalize_returns:
             reward = reward / self._scale.scale
-        told = self._searched_batch.told(self._described(designs))[np.arange(self.lanes) % n]  # (L, F)
         rows = self._rows(transitions.observation, valid, told, normalizer)  # (T, L, O + F)
         value = self._values_of(rows)
         goes_on = continues(transitions)
@@ -148,31 +208,25 @@ class OnPolicyLearner(GradientLearner):
             advantages(reward, value, following, transitions.terminated, goes_on, options.gamma, options.gae_lambda),
             0.0,
         )
-        target, weight = value + advantage, valid.astype(float)
+        return Estimates(rows, value, advantage)
 
-        def by_architecture(array: Floats) -> Floats:
-            return dealt(array, n)
-
-        counts = np.maximum(by_architecture(weight).sum(axis=1), 1.0)
-        scaled = self._scale.scale if options.normalize_returns else 1.0
-        worth = by_architecture(target * weight).sum(axis=1) / counts * scaled
-        self._design_values = worth[len(self.batch.anchors) :]
-        normalized_advantage = normalized(by_architecture(advantage), by_architecture(weight))
+    def _samples(self, transitions: Transitions, estimates: Estimates, n: int) -> Samples:
+        """Return transitions by architecture, of n; what they were drawn with is not in them yet."""
+        rows, value, advantage = estimates
+        valid = transitions.valid
+        weight = valid.astype(float)
+        scaled = normalized(dealt(advantage, n), dealt(weight, n))
         latent = self.distribution.latent(np.where(valid[..., None], transitions.action, 0.0))
         shaped_rows, shaped_latent, *numbers = (
-            self._tensor(by_architecture(part).astype(np.float32)) for part in (rows, latent, target, value, weight)
+            self._tensor(dealt(part, n).astype(np.float32)) for part in (rows, latent, value + advantage, value, weight)
         )
-        outputs = self.trained.network(self._theta.detach(), designs)(self._observations(shaped_rows))
-        self._deviations.learn(self._described(designs))
-        behaviour = self._acting().likelihood(outputs, shaped_latent)[0]
-        samples = Samples(
-            shaped_rows, shaped_latent, behaviour, self._tensor(normalized_advantage.astype(np.float32)), *numbers
-        )
-        known = target[valid]
-        spread = float(known.var()) if len(known) else 0.0
-        explained = 1 - float((known - value[valid]).var()) / spread if spread > 0 else 0.0
-        metrics = {"explained_variance": explained, "value": float(known.mean())}
-        return samples, metrics
+        unknown = torch.zeros_like(numbers[0])
+        return Samples(shaped_rows, shaped_latent, unknown, self._tensor(scaled.astype(np.float32)), *numbers)
+
+    def _behaviour(self, samples: Samples, designs: Designs) -> Tensor:
+        """Return the log probabilities (n, S) of what was drawn, by the policies as they acted."""
+        outputs = self.trained.network(self._theta.detach(), designs)(self._observations(samples.rows))
+        return self._acting().likelihood(outputs, samples.latent)[0]
 
     def _rows(self, observation: Floats, valid: Flags, told: Floats, normalizer: Normalizer) -> Floats:
         """Return what value functions see (T, L, O + F); zeros where a step failed."""
@@ -250,16 +304,17 @@ def check_on_policy(context: LearnerContext) -> None:
     rows = context.compression.design_space.rows
     if options.deviation == "per-architecture" and rows is not None and len(rows) * spec.action.size > MOST_DEVIATIONS:
         raise InputError(
-            f"--deviation per-architecture: {len(rows):,} architectures with {spec.action.size} actions are too many "
-            "to keep a vector of each; give --deviation common, or fewer --widths"
+            f"--deviation per-architecture: {len(rows):,} architectures or tasks with {spec.action.size} actions are "
+            "too many to keep a vector of each; give --deviation common, or fewer --widths"
         )
     if n <= lanes and lanes % n:
         raise InputError(
-            f"--num-envs {lanes} cannot be shared evenly by --meta-batch {n} architectures: give a multiple of {n}"
+            f"--num-envs {lanes} cannot be shared evenly by --meta-batch {n} architectures or tasks: give a "
+            f"multiple of {n}"
         )
     transitions, batch = options.n_steps * lanes, options.batch_size
     if n <= batch and (transitions % batch or batch % n):
         raise InputError(
             f"--batch-size {batch} does not divide the {transitions} transitions of an iteration ({lanes} lanes × "
-            f"--n-steps {options.n_steps})" + (f" among {n} architectures" if n > 1 else "")
+            f"--n-steps {options.n_steps})" + (f" among {n} architectures or tasks" if n > 1 else "")
         )

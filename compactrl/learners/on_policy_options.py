@@ -14,7 +14,7 @@ class OnPolicyOptions(GradientOptions):
 
     n_steps: int = Field(128, ge=1, description="Environment steps in every lane per iteration.")
     batch_size: int = Field(
-        128, ge=1, description="Transitions per update; split among the architectures that learn together."
+        128, ge=1, description="Transitions per update; split among the architectures or tasks that learn together."
     )
     n_epochs: int = Field(5, ge=1, description="How often the updates of an iteration go through its transitions.")
     gamma: float = Field(0.99, ge=0, lt=1, description="Discount factor per step.")
@@ -33,8 +33,8 @@ class OnPolicyOptions(GradientOptions):
     )
     deviation: Literal["common", "per-architecture", "state"] = Field(
         "common",
-        description="Standard deviations of actions while policies act: one vector for all, one for each architecture, "
-        "or outputs of the policy, which are dropped at the end.",
+        description="Standard deviations of actions while policies act: one vector for all, one for each architecture "
+        "or task, or outputs of the policy, which are dropped at the end.",
     )
     log_std_init: float = Field(0.0, description="Logarithm of the first standard deviations.")
     critic_hidden: Hidden = Field((64, 64), description="Widths of the value function's hidden layers.")
@@ -82,8 +82,8 @@ class TrpoOptions(OnPolicyOptions):
     batch_size: int = Field(
         128,
         ge=1,
-        description="Transitions per update of the value function; split among the architectures that learn together. "
-        "The policy's update has all.",
+        description="Transitions per update of the value function; split among the architectures or tasks that learn "
+        "together. The policy's update has all.",
     )
     n_epochs: int = Field(
         10, ge=1, description="How often the value function's updates go through an iteration's transitions."
@@ -106,4 +106,24 @@ class TrpoOptions(OnPolicyOptions):
     )
     line_search_decay: float = Field(
         0.8, gt=0, lt=1, description="How much shorter each step is that the line search tries."
+    )
+
+
+class MamlOptions(TrpoOptions):
+    """Options of model-agnostic meta-learning."""
+
+    inner_learning_rate: float = Field(
+        0.1,
+        ge=0,
+        description="Length of a step of adaptation, in gradients: of theta and of deviations beside it. A "
+        "hypernetwork wants far smaller ones than a plain network.",
+    )
+    inner_steps: int = Field(
+        1, ge=1, description="Steps of adaptation to a task; each is made from an iteration of the policies before it."
+    )
+    first_order: bool = Field(
+        False, description="Take what adaptation does as a shift: no gradient goes through its steps."
+    )
+    adaptation_episodes: int = Field(
+        20, ge=1, description="Episodes in a new task before each step of adaptation to it, once the search is over."
     )

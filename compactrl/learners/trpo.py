@@ -17,15 +17,17 @@ Departures from the paper:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from compactrl.learners.gradient import Means
 from compactrl.learners.on_policy import OnPolicyLearner
 from compactrl.learners.on_policy_options import TrpoOptions
 from compactrl.learners.samples import Samples, Shuffled
-from compactrl.learners.trust_region import Search, Step, Transitions, step_within, weighted_mean
+from compactrl.learners.trust_region import Search, Transitions, step_within, weighted_mean
 from compactrl.learners.vectors import Policies
 from compactrl.networks.adam import Descent
 from compactrl.types import Designs, Metrics
@@ -52,10 +54,18 @@ class TrpoLearner(OnPolicyLearner):
         """Take an iteration's step, and let the value function learn; return metrics of where they led."""
         policies = self._policies(designs)
         function = partial(policies, observations=self._observations(samples.rows))
-        metrics = self._advance(policies, step_within(
-            function, policies.vector(self._theta), policies.family, transitions_of(samples), self._search
-        ), samples)  # fmt: skip
+        metrics = self._advance(function, policies, samples)
         return metrics | self._learn_values(samples, designs)
+
+    def _behaviour(self, samples: Samples, designs: Designs) -> Tensor:
+        """Return the log probabilities (n, S) of what was drawn, by the policies as they acted."""
+        policies = self._policies(designs)
+        numbers = policies(self._acting_vector(policies), self._observations(samples.rows))
+        return policies.family.density(numbers, samples.latent)
+
+    def _acting_vector(self, policies: Policies) -> Tensor:
+        """Return the vector, (Q,) or one for each design, (n, Q), of the policies that act."""
+        return policies.vector(self._theta)
 
     @property
     def _search(self) -> Search:
@@ -74,8 +84,16 @@ class TrpoLearner(OnPolicyLearner):
         self._deviations.learn(self._described(designs))
         return Policies(self.compression, designs, self.distribution, self._deviations if self._free else None)
 
-    def _advance(self, policies: Policies, step: Step, samples: Samples) -> Metrics:
-        """Go where a step leads; return metrics of it."""
+    def _advance(self, function: Callable[[Tensor], Tensor], policies: Policies, samples: Samples) -> Metrics:
+        """Take the step that these samples (n, S) are for; return metrics of it.
+
+        Args:
+            function: the numbers (n, S, K) that decide distributions, of a vector (Q,).
+            policies: of the samples.
+            samples: of the policies that act.
+        """
+        start = policies.vector(self._theta)
+        step = step_within(function, start, policies.family, transitions_of(samples), self._search)
         self._updates += 1
         theta, deviations = policies.parts(step.vector)
         self._step(self._theta - theta)
@@ -104,4 +122,4 @@ class TrpoLearner(OnPolicyLearner):
 
 def transitions_of(samples: Samples) -> Transitions:
     """Return what a step is made from of an iteration's samples."""
-    return Transitions(samples.latent, samples.advantage, samples.weight)
+    return Transitions(samples.latent, samples.behaviour, samples.advantage, samples.weight)

@@ -26,6 +26,9 @@ from torch import Tensor
 from compactrl.learners.surrogates import LARGEST
 from compactrl.policies.families import Family
 
+ROUNDING = 1e-4
+"""Share of the largest divergence by which one may be above it: the longest step of a quadratic one is just as long."""
+
 Product = Callable[[Tensor], Tensor]
 """A symmetric matrix (Q, Q) times a vector (Q,)."""
 
@@ -35,6 +38,8 @@ class Transitions(NamedTuple):
 
     drawn: Tensor
     """(n, B, A)"""
+    behaviour: Tensor
+    """(n, B) log probabilities of it by those policies."""
     advantage: Tensor
     """(n, B)"""
     weight: Tensor
@@ -126,12 +131,11 @@ def _longest(
     function: Callable[[Tensor], Tensor], start: Tensor, family: Family, transitions: Transitions, search: Search
 ) -> tuple[Tensor, Tensor]:
     """Return the longest step (Q,), zero where there is no way up, and the numbers (n, B, K) at its start."""
-    drawn, advantage, weight = transitions
+    drawn, behaviour, advantage, weight = transitions
     vector = start.clone().requires_grad_()
     with torch.enable_grad():
         numbers = function(vector)
-        log_probability = family.density(numbers, drawn)
-        gain = mean_gain(log_probability, log_probability.detach(), advantage, weight)
+        gain = mean_gain(family.density(numbers, drawn), behaviour, advantage, weight)
         (gradient,) = torch.autograd.grad(gain, vector, retain_graph=True)
     fisher = fisher_product(numbers, vector, family, weight)
 
@@ -156,17 +160,16 @@ def step_within(
         transitions: of x0's policies.
         search: how the step is found.
     """
-    start, (drawn, advantage, weight) = vector.detach(), transitions
+    start, (drawn, behaviour, advantage, weight) = vector.detach(), transitions
     longest, before = _longest(function, start, family, transitions, search)
     with torch.no_grad():
-        behaviour, share = family.density(before, drawn), 1.0
-        base = mean_gain(behaviour, behaviour, advantage, weight)
+        base, share = mean_gain(family.density(before, drawn), behaviour, advantage, weight), 1.0
         for _ in range(search.steps):
             candidate = start + share * longest
             after = function(candidate)
             gain = mean_gain(family.density(after, drawn), behaviour, advantage, weight) - base
             divergence = weighted_mean(family.divergence(before, after), weight)
-            if float(gain) > 0 and float(divergence) <= search.max_kl:  # neither where it is NaN
+            if float(gain) > 0 and float(divergence) <= search.max_kl * (1 + ROUNDING):  # neither where it is NaN
                 return Step(candidate, share, gain, divergence, after)
             share *= search.decay
     return Step(start, 0.0, torch.zeros_like(base), torch.zeros_like(base), before)

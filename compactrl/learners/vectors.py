@@ -59,19 +59,22 @@ class Policies:
             vector: (Q,) of all designs, or (n, Q), one for each.
             observations: (n, B, O), normalised.
         """
-        theta, rows = self.parts(vector)
+        theta = self.parts(vector)[0]
         if vector.dim() == 1:
             networks = self._trained.expand_each(theta, self._designs)
         else:
             pairs = zip(theta, self._designs[:, None], strict=True)
             networks = [self._trained.expand_each(one, design)[0] for one, design in pairs]
-        outputs = outputs_of(networks, self._activation, observations)
-        return self._acting(rows).numbers(outputs)
+        log_std, distribution = self.log_std(vector), self._distribution
+        acting = distribution if log_std is None else FreeGaussian(log_std[:, None])
+        return acting.numbers(outputs_of(networks, self._activation, observations))
 
-    def _acting(self, rows: Tensor | None) -> Latent:
+    def log_std(self, vector: Tensor) -> Tensor | None:
+        """Return the logarithms of deviations of a vector (Q,) or (n, Q), of each design, (n, A)."""
+        rows = self.parts(vector)[1]
         if rows is None or self._deviations is None:
-            return self._distribution
+            return None
         which = self._deviations.learning[1]
         if rows.dim() == 2:
-            return FreeGaussian(rows.index_select(0, which)[:, None])
-        return FreeGaussian(rows[torch.arange(len(which), device=which.device), which][:, None])
+            return rows.index_select(0, which)
+        return rows[torch.arange(len(which), device=which.device), which]

@@ -22,7 +22,7 @@ BASIC = ("method", "env", "env_module", "steps", "seed", "hidden", "partitions",
 BASIC_PANEL = "Options"
 PANELS: Mapping[str, tuple[str, ...]] = {
     BASIC_PANEL: (),
-    "Environment": ("env", "env_module", "env_options", "engine", "max_episode_steps"),
+    "Environment": ("env", "tasks", "env_module", "env_options", "engine", "max_episode_steps"),
     "Final policy": ("fine_tune_share", "reevaluations", "reevaluation_episodes"),
     "Machines": (
         "num_envs", "threads", "workers", "ray_address", "worker_timeout", "checkpoint_seconds",
@@ -126,7 +126,11 @@ def _described(option: str, entry: Entry, panel: str, sentence: str = "") -> Opt
 def _sentence(option: str, method: Method) -> str:
     """Return what an option of this method says where its values are the method's; else nothing."""
     if option == "controller":
-        what = "What samples the architectures" if method.meta_batch else "What chooses which edges share a weight"
+        what = (
+            "What samples the architectures or tasks"
+            if method.meta_batch
+            else "What chooses which edges share a weight"
+        )
         return f"{what}: {either(method.choices)}."
     if option == "learner":
         goals = f", or {method.goal_learner} in environments with goals" if method.goal_learner else ""

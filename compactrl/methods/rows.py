@@ -182,6 +182,13 @@ _PPO = {
 """As practitioners have it, but in 16 lanes, with half the first deviation, and half as many epochs of half as large
 batches. Trials are in `docs/trials.md`."""
 
+_TRPO = {
+    NO_CHOICE: Choice(
+        "plain",
+        defaults={**_ON_POLICY, "hidden": (64, 64), "activation": "tanh", "initialization": "orthogonal"},
+    )
+}
+
 _HYPERPPO = {
     **_ON_POLICY,
     "steps": 20_000_000,
@@ -225,6 +232,67 @@ _HYPERPPO_PAPER = {
 """The public code of Hegde, Huang & Sukhatme 2023 on MuJoCo's robots; what differs is in `docs/on-policy.md`."""
 
 
+_TASKS = {
+    **_GRADIENT,
+    "steps": 5_000_000,
+    "hidden": (64,),
+    "activation": "tanh",
+    "initialization": "orthogonal",
+    "num_envs": 16,
+    "n_steps": 200,
+    "meta_batch": 8,
+    "batch_size": 400,
+    "n_epochs": 10,
+    "log_std_init": -0.7,
+    "critic_hidden": (64, 64),
+}
+"""Of many tasks: an iteration has whole episodes, of 200 steps in the usual families, and the last theta ships, which
+is the one that all tasks are evaluated with. Trials are in `docs/trials.md`."""
+
+
+_MAML = {
+    **_TASKS,
+    "steps": 8_000_000,
+    "num_envs": 40,
+    "meta_batch": 10,
+}
+"""Of learning to adapt: an iteration has four whole episodes of each of ten tasks."""
+
+_MAML_PAPER = {
+    "meta_batch": 40,
+    "num_envs": 40,
+    "n_steps": 4000,
+    "steps": 128_000_000,
+    "gamma": 0.95,
+    "line_search_steps": 20,
+    "hyper_size": "paper",
+    "hyper_initialization": "paper",
+    "normalize_observations": False,
+}
+"""Table 9 of Keynan, Sarafian & Kraus 2021: 20 episodes of each of 40 tasks; 400 rounds of two iterations."""
+
+
+def _of_tasks(name: str, summary: str, compression: str, **defaults: Any) -> tuple[str, Method]:
+    """Return a method for families of tasks."""
+    choices = {"uniform": Choice(compression, "cycle", {**_TASKS, **defaults})}
+    return _gradient(name, summary, choices, learners=("ppo", "trpo"), meta_batch=True, anchor_share=0.0)
+
+
+def _maml(name: str, summary: str, compression: str, **defaults: Any) -> tuple[str, Method]:
+    """Return a method that learns to adapt to tasks of a family."""
+    choices = {"uniform": Choice(compression, "cycle", {**_MAML, **defaults})}
+    return _gradient(
+        name,
+        summary,
+        choices,
+        learners=("maml",),
+        paper=_MAML_PAPER,
+        meta_batch=True,
+        anchor_share=0.0,
+        fine_tune_share=0.0,
+    )
+
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     dict(
         (
@@ -260,7 +328,11 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             ),
             _pattern("toeplitz", "one weight per diagonal (Choromanski et al. 2018)", "toeplitz"),
             _pattern("circulant", "one weight per wrapped diagonal (Song et al. 2020, appendix D)", "circulant"),
-            _pattern("unstructured", "one weight per edge", "dense"),
+            _row(
+                "unstructured",
+                "one weight per edge",
+                {NO_CHOICE: Choice("unstructured", defaults={"fine_tune_share": 0.0})},
+            ),
             _pattern("linear", "one weight per edge and no hidden layer (Mania et al. 2018)", "dense", hidden=()),
             _gradient(
                 "ghp",
@@ -280,6 +352,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _gradient("td3", "a plain network by TD3 (Fujimoto et al. 2018)", _PLAIN, learners=("td3",)),
             _gradient("ddpg", "a plain network by DDPG (Lillicrap et al. 2016)", _PLAIN, learners=("ddpg",)),
             _gradient("ppo", "a plain network by PPO (Schulman et al. 2017)", _PPO, learners=("ppo",)),
+            _gradient("trpo", "a plain network by TRPO (Schulman et al. 2015)", _TRPO, learners=("trpo",)),
             _gradient(
                 "hyperppo",
                 "a graph hypernetwork writes policies, by PPO (Hegde, Huang & Sukhatme 2023)",
@@ -292,6 +365,28 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 paper=_HYPERPPO_PAPER,
                 meta_batch=True,
                 hidden=(),
+            ),
+            _of_tasks(
+                "plain-tasks", "one plain network for all tasks of a family, which it is not told", "plain-tasks"
+            ),
+            _of_tasks(
+                "context-tasks", "a plain network that sees the task's context beside the observation", "context"
+            ),
+            _of_tasks(
+                "hyper-tasks",
+                "a hypernetwork writes a network for the context of each task (Keynan, Sarafian & Kraus 2021)",
+                "hyper",
+            ),
+            _maml(
+                "maml",
+                "a plain network from which a gradient step leads to any task (Finn et al. 2017)",
+                "plain-tasks",
+            ),
+            _maml("context-maml", "the same, and the network sees the task's context", "context"),
+            _maml(
+                "hyper-maml",
+                "the same, with a hypernetwork that writes the network of a context (Keynan, Sarafian & Kraus 2021)",
+                "hyper",
             ),
             _gradient(
                 "distill",

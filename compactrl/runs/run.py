@@ -128,6 +128,12 @@ class Run:
             self._policy = load_policy(self.path / "policy")
         return self._policy
 
+    def with_policy(self, policy: Policy) -> Run:
+        """Return this run with another policy of it in place of the one that ships: for another task, for example."""
+        run = Run(self.path)
+        run._policy = policy
+        return run
+
     @property
     def running(self) -> bool:
         """Whether a search is writing this run now."""
@@ -205,6 +211,7 @@ class Run:
             **{key: self.summary[key] for key in fields},
             **self.policy.size._asdict(),
             "bytes": stored_bytes(self.policy),
+            **({} if self.policy.context is None else {"context": self.policy.context.tolist()}),
             "return_mean": evaluation.mean_return,
             "return_std": evaluation.std_return,
             "return_interval": [low, high],

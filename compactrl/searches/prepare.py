@@ -33,6 +33,7 @@ from compactrl.methods.values import validated
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import START, TEACHER, Run
+from compactrl.searches.families import check_family, with_family
 from compactrl.searches.studies import Study, check
 from compactrl.searches.teaching import check_start, with_environment_of_teacher, with_network_of_start
 from compactrl.searches.transfer import check_designs, with_colorings
@@ -86,6 +87,9 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     settings, policies = setup.settings, _policies(setup.settings, folder)
     if START in policies:
         setup = _begun(setup, policies[START])
+    if setup.spec.contexts is not None:
+        contexts = (policy.context for policy in policies.values() if policy.context is not None)
+        setup.compression.task = next(contexts, None)
     if setup.spec.action.warning():
         warnings.warn(f"{setup.spec.id}: {setup.spec.action.warning()}", stacklevel=2)
     seeds = Seeds(*np.random.SeedSequence(settings.search.seed).spawn(len(Seeds._fields)))
@@ -123,7 +127,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     Raises:
         InputError: an option, or the environment, will not do.
     """
-    values = with_network_of_start(with_environment_of_teacher(with_colorings(named_values(given))))
+    values = with_network_of_start(with_environment_of_teacher(with_colorings(with_family(named_values(given)))))
     method, spec = method_of(values), None
     if method.goal_learner and not values.get("learner"):  # its options depend on it
         environment = validated(
@@ -132,6 +136,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
         spec = environment_of(environment.model_dump())
     settings = resolve(values, goals=spec is not None and spec.goal is not None)
     spec = spec or environment_of(settings.search.model_dump())
+    check_family(settings.search, spec)
     settings = _filled_in(settings, spec)
     kind = COMPRESSIONS[settings.choice.compression]
     outputs = LEARNERS[settings.search.learner].distribution(settings.learner, spec.action).outputs(spec.action.size)
@@ -183,7 +188,14 @@ def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     decided = {"engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "num_envs": settings.lanes}
     decided["env_module"] = absolute_module(settings.search.env_module)
     search, learner = settings.search.model_copy(update=decided), settings.learner.completed(spec)
-    return replace(settings, search=search, learner=learner)
+    try:
+        compression = settings.compression.completed(spec.contexts, search.seed)
+    except ValueError as error:
+        raise InputError(
+            f"--method {search.method} is for families of tasks, and {spec.id} has no tasks: give one by --tasks, such "
+            "as HalfCheetah-Vel, or an environment of yours with `contexts`"
+        ) from error
+    return replace(settings, search=search, learner=learner, compression=compression)
 
 
 def _policies(settings: Settings, folder: Path | None) -> dict[str, Policy]:

@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation import Evaluator
-from compactrl.policies.batches import copies
+from compactrl.learners.base import Shipped
+from compactrl.policies.batches import copies, tasks_of
 from compactrl.policies.files import policy_of
 from compactrl.policies.policy import Policy
-from compactrl.types import Design, Designs, Floats, Metrics, State, Trials
+from compactrl.types import Design, Designs, Floats, Metrics, Normalizer, State, Trials
 
 LEADERS = 16
 ROUNDS = ((16, 2), (4, 8))
@@ -153,6 +155,39 @@ class Shipping:
         self.shipped = None if state["shipped"] is None else policy_of(state["shipped"])
 
 
+def deployed(
+    shipped: Shipped, normalizer: Normalizer, spec: EnvironmentSpec, method: str, container: str, context: Floats | None
+) -> Policy:
+    """Return the policy of what a learner ships.
+
+    Args:
+        shipped: its parts.
+        normalizer: of observations.
+        spec: the environment.
+        method: the search's.
+        container: how it is evaluated, see `Policy`.
+        context: (C,) the task that it is for, of a family of tasks; else None.
+    """
+    compact = shipped.compact
+    return Policy(
+        skeleton=compact.skeleton,
+        weights=compact.weights,
+        index=compact.index,
+        mask=compact.mask,
+        biases=compact.biases,
+        normalizer=normalizer,
+        action=spec.action,
+        env=spec.id,
+        names=spec.names,
+        method=method,
+        size=shipped.size,
+        design=shipped.design,
+        container=container,
+        layout=spec.layout,
+        context=context,
+    ).evaluated_as(shipped.layers)
+
+
 class Winner(NamedTuple):
     """A policy that has won a race."""
 
@@ -186,10 +221,8 @@ def race(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> Win
 def score(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> tuple[Floats, int]:
     """Return the returns (policies, episodes) over fresh episodes, NaN where one failed, and the environment steps."""
     no_designs = np.zeros((len(policies) * episodes, 0), np.int64)
-    tasks = [policy.tasks(episodes) for policy in policies]
-    given = np.concatenate([task for task in tasks if task is not None]) if tasks[0] is not None else None
-    networks = copies(list(policies), episodes)
-    outcomes = evaluator.evaluate(Trials(networks, policies[0].normalizer, no_designs, tasks=given))
+    networks, tasks = copies(policies, episodes), tasks_of(policies, episodes)
+    outcomes = evaluator.evaluate(Trials(networks, policies[0].normalizer, no_designs, tasks=tasks))
     return outcomes.returns.reshape(len(policies), episodes), int(outcomes.steps.sum())
 
 

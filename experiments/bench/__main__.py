@@ -1,4 +1,4 @@
-"""`python -m experiments.bench NAME`, of throughput, controller, evotorch, scaling … sac; see `--help`."""
+"""`python -m experiments.bench NAME`: throughput, controller, scaling, families, sac and others; see `--help`."""
 
 from __future__ import annotations
 
@@ -169,6 +169,20 @@ def sac(
     if max(on) > cores():
         raise typer.BadParameter(f"--cores {max(on)}: this process may use {cores()}")
     bench.run(env, peer_python, on, repeats, warm, steps, out)
+
+
+@app.command()
+def families(
+    family: Annotated[list[str], typer.Option(help="Part of a family's id, may be repeated; all without.")] = [],  # noqa: B006
+    population: Count = 320,
+    threads: Threads = 0,
+    repeats: Repeats = 5,
+    out: Out = None,
+) -> None:
+    """Environment steps a second in families of tasks over the plain environments."""
+    from experiments.bench import families as bench
+
+    bench.run(family, population, threads or cores(), repeats, out)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ indices excepted, and copies), and numpy's view of one that is not on the CPU. S
 """
 
 from contextlib import contextmanager
+from functools import partial
 from unittest import mock
 
 import torch
@@ -58,7 +59,7 @@ class Pretended(TorchFunctionMode):
         if name == "to" and target is not None:
             args = tuple(CPU if is_device(value) else value for value in args)
         before = {id(tensor): self.device_of(tensor) for tensor in given}
-        result = self._called(function, args, kwargs)
+        result = function(*args, **kwargs)
         if name == "copy_" or name.startswith("__set"):
             return self.note(result, before[id(args[0])]) if isinstance(result, torch.Tensor) else result
         if target is None:
@@ -69,13 +70,12 @@ class Pretended(TorchFunctionMode):
             result = result.clone()
         return self.note(result, target)
 
-    def _called(self, function, args, kwargs):
-        if function is not torch.autograd.grad or self._backward:
-            return function(*args, **kwargs)
+    def backward(self, engine, *args, **kwargs):
+        """Run autograd's engine: gradients that are written out ask for devices, too."""
         self._backward = True
         try:
-            with self:  # gradients that are written out ask for devices, too
-                return function(*args, **kwargs)
+            with self:
+                return engine(*args, **kwargs)
         finally:
             self._backward = False
 
@@ -115,6 +115,7 @@ def pretended_cuda():
     with (
         mock.patch("torch.cuda.is_available", return_value=True),
         mock.patch.object(torch.autograd.Function, "apply", classmethod(noted)),
+        mock.patch("torch.autograd._engine_run_backward", partial(mode.backward, torch.autograd._engine_run_backward)),
         mode,
     ):
         yield mode

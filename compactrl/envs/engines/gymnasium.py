@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.answers import numbers, raised, reason_of
+from compactrl.envs.contexts import checked_contexts
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.given import find
 from compactrl.envs.goals import goal_of, has_goals
@@ -38,6 +39,7 @@ def ids() -> frozenset[str]:
     """Return every id that is registered, compactrl's own included."""
     import gymnasium
 
+    import compactrl.envs.families
     import compactrl.envs.robots
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
@@ -49,6 +51,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     """See `EngineKind`."""
     import gymnasium
 
+    import compactrl.envs.families
     import compactrl.envs.robots
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
@@ -87,6 +90,7 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
         action = action_spec(env, made.action_space)
         named = measure_names(env, made.metadata.get("measures", ()))
         lower = lower_is_better(env, made.metadata.get("lower_is_better", ()), named)
+        contexts = checked_contexts(env, _contexts(made))
     except InputError:
         close_quietly(made)
         raise
@@ -101,7 +105,7 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     measures = measure_names(env, named, goal, reported)
     return EnvironmentSpec(
         env, "gymnasium", size, action, limit, options, goal, measures, limited,
-        names=_names(made), repeats=tried.repeats, layout=layout, lower_is_better=lower,
+        names=_names(made), repeats=tried.repeats, layout=layout, lower_is_better=lower, contexts=contexts,
     )  # fmt: skip
 
 
@@ -114,6 +118,11 @@ def _names(made: Any) -> tuple[str, ...]:
     if isinstance(made, FlatObservation):
         return observation_names(made.env.observation_space)
     return tuple(getattr(made.unwrapped, "observation_names", ()))
+
+
+def _contexts(made: Any) -> Any:
+    """Return what tells tasks apart, as an environment has it, or a wrapper of it; None where it is no family."""
+    return made.get_wrapper_attr("contexts") if made.has_wrapper_attr("contexts") else None
 
 
 def _made(env: str, options: dict[str, Any]) -> Any:
@@ -164,6 +173,7 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     """Make a Gymnasium environment with a flat observation."""
     import gymnasium
 
+    import compactrl.envs.families
     import compactrl.envs.robots
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
@@ -199,7 +209,8 @@ class GymnasiumEngine(DeferredEngine):
     What it names in `metadata["measures"]` it reports in `info` at an episode's last step. Success may be called
     `is_success` there; environments with goals need not name it.
 
-    The task of an episode comes as `reset(options={"task": …})`, where trials have tasks.
+    The task of an episode comes as `reset(options={"task": …})`, where trials have tasks. What has `contexts` is a
+    family of tasks, and draws a test task by its seed where none comes.
 
     Every reset is seeded, by the lane's seed and its count of resets (`reset_seed`).
 
