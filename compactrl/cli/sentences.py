@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactrl.methods.rows import METHODS
 from compactrl.reports.words import DASH
 from compactrl.searches.pace import count, duration
 
@@ -89,9 +88,10 @@ def _next_commands(run: Run, program: str) -> list[str]:
         (f"export {path} --out {other}", "C for a robot"),
         (f"resume {path} {more}".rstrip(), "search on"),
     ]
-    method = METHODS.get(str(run.config.get("method")))
-    if method is not None and method.meta_batch:
+    if "widths" in run.config:
         commands.insert(0, (f"evaluate {path} --architectures all", "how well each of its architectures does"))
+    if "train_contexts" in run.config:
+        commands.insert(0, (f"evaluate {path} --tasks all", "how well it does in each of its tasks"))
     width = max(len(command) for command, _ in commands)
     return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]
 
@@ -134,6 +134,41 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
             f"95 % interval of the mean: {low:.1f} to {high:.1f}",
             f"the episodes follow from --seed {result['evaluation_seed']}; the search and its summary had others",
         )
+    )
+
+
+def describe_tasks(run: Run, table: dict[str, Any], figures: Sequence[Path]) -> str:
+    """Say what the policies of tasks came to, those that trained and those that test apart."""
+    names = ", ".join(table["names"])
+    lines = [f"{run.config['method']} policies for {run.config['env']} ({run.path}), told by {names}"]
+    for split, summary in table["summary"].items():
+        lines.append(f"{split}: {_split(summary, table['episodes'])}")
+        if table["adaptation_episodes"]:
+            lines[-1] += f", after adapting by {table['adaptation_episodes']} episodes of each"
+            lines.append(f"{split}, before: {_split(summary, table['episodes'], 'before_')}")
+        known = [row for row in table[split] if row["return_mean"] is not None]
+        ends = (max, min) if len(known) > 2 else ()
+        for end, word in zip(ends, ("best", "worst"), strict=False):
+            row = end(known, key=lambda row: row["return_mean"])
+            told = ", ".join(f"{name} {value:.4g}" for name, value in zip(table["names"], row["context"], strict=True))
+            lines.append(f"  the {word}: {told}, return {row['return_mean']:.1f}{_measures(row)}")
+    drawn = f"; drawn in {figures[0]}" if figures else ""
+    return "\n".join((*lines, f"every task is in {run.path / 'tasks.json'}{drawn}"))
+
+
+def _split(summary: dict[str, Any], episodes: int, prefix: str = "") -> str:
+    """Say what the tasks of a split came to."""
+    mean, spread = summary[f"{prefix}return_mean"], summary[f"{prefix}return_std"]
+    count = f"{summary['tasks']} task{'s' * (summary['tasks'] != 1)}"
+    if mean is None:
+        return f"{count}, of which every episode failed"
+    low, high = summary[f"{prefix}return_interval"]
+    between = f" ± {spread:.1f} (standard deviation between tasks)" if spread is not None else ""
+    failed = f"; {summary[f'{prefix}failed']} tasks failed" if summary[f"{prefix}failed"] else ""
+    measures = "" if prefix else _measures(summary)
+    return (
+        f"{count}, return {mean:.1f}{between}, 95 % interval of the mean {low:.1f} to {high:.1f} by "
+        f"{episodes} episode{'s' * (episodes != 1)} of each{failed}{measures}"
     )
 
 

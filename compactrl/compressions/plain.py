@@ -33,7 +33,9 @@ class PlainOptions(Options):
 
     activation: Literal["relu", "tanh"] = Field("relu", description="Activation of the hidden layers.")
     initialization: Literal["xavier", "orthogonal"] = Field(
-        "xavier", description="First weights: Xavier uniform, or orthogonal with a small last layer."
+        "xavier",
+        description="First weights: near zero, as evolution begins; Xavier uniform, of which the last layer may be "
+        "small; of plain networks also orthogonal with a small last layer.",
     )
 
 
@@ -105,7 +107,7 @@ class Plain(Compression):
         """Return the network of a torch theta (P,) as a function that can be trained."""
         return PlainNetwork(theta, self.sizes, self.skeleton.activation)
 
-    def pullback(self, theta: Tensor) -> PerceptronPullback:
+    def pullback(self, theta: Tensor, designs: Designs) -> PerceptronPullback:  # noqa: ARG002  (there is one design)
         """Return the network of a torch theta (P,), which it follows, with its gradient."""
         from compactrl.networks.pullback import PerceptronPullback
 

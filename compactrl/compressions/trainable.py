@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from compactrl.types import Designs, Layers
@@ -26,32 +26,60 @@ class Trainable(Protocol):
 
 @runtime_checkable
 class Direct(Trainable, Protocol):
-    """One with a single design, whose gradient is written out."""
+    """One whose gradient is written out."""
 
-    def pullback(self, theta: Tensor) -> Pullback:
-        """Return the MLP of theta (P,), which it follows, with its gradient."""
+    def pullback(self, theta: Tensor, designs: Designs) -> Pullback:
+        """Return the MLPs of theta (P,), which they follow, and designs (n, D), with their gradient."""
 
 
 def pullback_of(trained: Trainable, theta: Tensor, designs: Designs) -> Pullback:
     """Return the MLPs of theta (P,), which they follow, and designs (n, D), with their gradient."""
     if isinstance(trained, Direct):
-        return trained.pullback(theta)
+        return trained.pullback(theta, designs)
     from compactrl.networks.pullback import GraphPullback
 
     return GraphPullback(lambda vector: trained.network(vector, designs), theta)
 
 
 def layers_function(layers: Layers, activation: str) -> Callable[[Tensor], Tensor]:
-    """Return a torch MLP, layers without a leading axis, as a function of observations (…, O) → raw outputs (…, A)."""
+    """Return torch MLPs as a function of observations → raw outputs.
+
+    Layers without a leading axis take (…, O) and give (…, A); those of n MLPs take (n, B, O) and give (n, B, A).
+    """
 
     def function(observations: Tensor) -> Tensor:
         import torch
 
         value = observations
         for number, (weight, bias) in enumerate(layers):
-            value = torch.nn.functional.linear(value, weight, bias)
+            if bias is not None and weight.ndim == 3:
+                value = torch.baddbmm(bias[:, None], value, weight.transpose(1, 2))
+            else:
+                value = torch.nn.functional.linear(value, weight, bias)
             if number < len(layers) - 1:
                 value = value.relu() if activation == "relu" else value.tanh()
         return value
 
     return function
+
+
+def outputs_of(networks: Sequence[Layers], activation: str, observations: Tensor) -> Tensor:
+    """Return the raw outputs (n, B, A) of n torch MLPs for observations (n, B, O).
+
+    They can be differentiated any number of times, which a network's own operation may not let. MLPs of one shape are
+    one product a layer.
+    """
+    import torch
+
+    shapes = {tuple(layer.weight.shape for layer in layers) for layers in networks}
+    if len(networks) == 1 or len(shapes) > 1:
+        pairs = zip(networks, observations, strict=True)
+        return torch.stack([layers_function(layers, activation)(rows) for layers, rows in pairs])
+    value = observations
+    for number, alike in enumerate(zip(*networks, strict=True)):
+        weight = torch.stack([layer.weight for layer in alike]).transpose(1, 2)
+        biases = [layer.bias for layer in alike if layer.bias is not None]
+        value = torch.baddbmm(torch.stack(biases)[:, None], value, weight) if biases else torch.bmm(value, weight)
+        if number < len(networks[0]) - 1:
+            value = value.relu() if activation == "relu" else value.tanh()
+    return value

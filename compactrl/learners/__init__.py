@@ -10,12 +10,12 @@ import numpy as np
 
 from compactrl.learners.base import Learner, LearnerContext
 from compactrl.learners.metabatch import MetaBatchOptions, ReplayMetaBatchOptions
+from compactrl.learners.on_policy_options import MamlOptions, OnPolicyOptions, PpoOptions, TrpoOptions
 from compactrl.learners.options import (
     DdpgOptions,
     DistillOptions,
     EvolutionOptions,
     Options,
-    PpoOptions,
     SacOptions,
     Td3Options,
 )
@@ -54,7 +54,7 @@ def _squashed_gaussian(options: SacOptions, action: ActionSpec) -> Distribution:
     return SquashedGaussian(options.log_std_low, options.log_std_high)
 
 
-def _of_deviation(options: PpoOptions, action: ActionSpec) -> Distribution:
+def _of_deviation(options: OnPolicyOptions, action: ActionSpec) -> Distribution:
     """Return what the noise, which has the standard deviation already where no state decides it, is added to."""
     if action.kind == "discrete":
         return Categorical()
@@ -70,7 +70,9 @@ LEARNERS: dict[str, Kind] = {
     "sac": Kind(SacOptions, "sac:SacLearner", _squashed_gaussian),
     "td3": Kind(Td3Options, "td3:Td3Learner"),
     "ddpg": Kind(DdpgOptions, "td3:Td3Learner"),
-    "ppo": Kind(PpoOptions, "on_policy:OnPolicyLearner", _of_deviation, MetaBatch=MetaBatchOptions),
+    "ppo": Kind(PpoOptions, "ppo:PpoLearner", _of_deviation, MetaBatch=MetaBatchOptions),
+    "trpo": Kind(TrpoOptions, "trpo:TrpoLearner", _of_deviation, MetaBatch=MetaBatchOptions),
+    "maml": Kind(MamlOptions, "maml:MamlLearner", _of_deviation, MetaBatch=MetaBatchOptions),
     "distill": Kind(DistillOptions, "distill:DistillLearner", _of_what_is_shown),
 }
 

@@ -1,4 +1,4 @@
-"""Base of learners by gradients: theta on a device, its steps of Adam, how an iteration is divided, what ships."""
+"""Base of learners by gradients: theta on a device, the steps it takes, how an iteration is divided, what ships."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from compactrl.learners.base import Learner, LearnerContext, Shipped, shipped_th
 from compactrl.learners.metabatch import MetaBatch
 from compactrl.learners.moments import identity
 from compactrl.learners.options import GradientOptions
-from compactrl.networks.adam import Adam
+from compactrl.networks.adam import Optimizer
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.sharing import shared_edges
 from compactrl.types import (
@@ -71,6 +71,8 @@ class GradientLearner(Learner):
     needs_transitions = True
     takes_discrete: ClassVar[bool] = False
     """Whether it learns discrete actions."""
+    gentler: ClassVar[str] = "--actor-learning-rate or --critic-learning-rate"
+    """Options of which smaller values may help a search that diverges."""
 
     def __init__(self, context: LearnerContext) -> None:
         check(context, self.takes_discrete)
@@ -81,6 +83,7 @@ class GradientLearner(Learner):
         self.device = device_of(options.device)
         self.generator = np.random.default_rng(own_seed)
         self._searched, self._searched_batch = context.compression, context.meta_batch
+        self._given_normalizer = context.normalizer
         self.settled: Design | None = None
         theta = context.compression.initial(np.random.default_rng(initial_seed))
         self._begin(context.compression, context.meta_batch, theta)
@@ -101,7 +104,7 @@ class GradientLearner(Learner):
         self.compression, self.trained, self.batch = compression, compression, batch
         self._theta = torch.as_tensor(theta, dtype=torch.float32, device=self.device).clone().requires_grad_()
         self._average = self._theta.detach().clone()
-        self._adam = Adam(self._theta, self.options.actor_learning_rate, self.options.weight_decay)
+        self._optimizer = self._new_optimizer()
         self._asked: Designs = np.zeros((self.num_parts, batch.size, compression.space.length), np.int64)
 
     # How an iteration is divided.
@@ -129,8 +132,8 @@ class GradientLearner(Learner):
 
     @property
     def normalizer(self) -> Normalizer:
-        """The observation normaliser; by default it changes nothing."""
-        return identity(self._searched.sizes[0])
+        """The observation normaliser: of the policy that theta begins from, which stays; else it changes nothing."""
+        return identity(self._searched.sizes[0]) if self._given_normalizer is None else self._given_normalizer
 
     def ask(self, designs: Designs) -> Trials:
         """Return this iteration's trials for the controller's designs (num_designs, D)."""
@@ -166,11 +169,13 @@ class GradientLearner(Learner):
 
     # Learning.
 
+    @abstractmethod
+    def _new_optimizer(self) -> Optimizer:
+        """Return what takes steps of theta, which has taken none."""
+
+    @abstractmethod
     def _anneal(self, progress: float) -> Metrics:
-        """Set the learning rate of theta for this share of the budget that is spent; return it as a metric."""
-        options = self.options
-        self._adam.rate = options.actor_learning_rate * (1 - progress * (1 - options.actor_learning_rate_decay))
-        return {"actor_learning_rate": self._adam.rate}
+        """Set the learning rates for this share of the budget that is spent; return them as metrics."""
 
     def _descend(self, loss: Tensor) -> None:
         """Take a step down a loss."""
@@ -178,13 +183,13 @@ class GradientLearner(Learner):
         self._step(gradient)
 
     def _step(self, gradient: Tensor) -> None:
-        """Take a step of Adam against a gradient (P,), and update the average that ships.
+        """Take a step of the optimiser against a gradient (P,), and update the average that ships.
 
         Polynomial-decay averaging of Shamir & Zhang, "Stochastic gradient descent for non-smooth optimization" (2013),
         with their eta = 1 / share - 1.
         """
-        self._adam.step(gradient)
-        averaged_steps = 1 + self.options.weight_averaging * (self._adam.steps - 1)
+        self._optimizer.step(gradient)
+        averaged_steps = 1 + self.options.weight_averaging * (self._optimizer.steps - 1)
         self._average.lerp_(self._theta.detach(), 1 / averaged_steps)
 
     def _finite(self, means: Means) -> Metrics:
@@ -198,8 +203,7 @@ class GradientLearner(Learner):
             if not np.isfinite(value):
                 raise CompactrlError(
                     f"{name} has become NaN or infinite: the search has diverged. What it saved before is kept, but "
-                    "going on from there leads here again: begin anew with a smaller --actor-learning-rate or "
-                    "--critic-learning-rate"
+                    f"going on from there leads here again: begin anew with a smaller {self.gentler}"
                 )
         return metrics
 
@@ -217,11 +221,14 @@ class GradientLearner(Learner):
         design = self.design(proposed)
         with single_threaded_torch():
             compact = self.compression.compact(self.theta(), design)
-        deployed = first_outputs(compact, self.actions)
+        return self._shipped(compact, design if self.settled is None else self.settled)
+
+    def _shipped(self, compact: Compact, design: Design) -> Shipped:
+        """Return the parts of a policy with these numbers and this design (D,), with the outputs that ship."""
+        deployed = first_outputs(compact, self.actions, self.compression.counts_unused)
         edges = shared_edges(deployed.weights, deployed.index, deployed.mask)
         layers = single(deployed.skeleton.layers(edges, deployed.biases))
-        size = self.compression.shipped_size(deployed)
-        return Shipped(deployed, layers, design if self.settled is None else self.settled, size)
+        return Shipped(deployed, layers, design, self.compression.shipped_size(deployed))
 
     def design(self, proposed: Design) -> Design:
         """Return the design that ships: theta's own where it decides one, else the proposed one (D,)."""
@@ -245,7 +252,7 @@ class GradientLearner(Learner):
             "settled": self.settled,
             "theta": self._theta.detach().cpu().numpy().copy(),
             "average_theta": self._average.cpu().numpy().copy(),
-            "adam": self._adam.state_dict(),
+            "adam": self._optimizer.state_dict(),
             "generator": dict(self.generator.bit_generator.state),
         }
 
@@ -256,7 +263,7 @@ class GradientLearner(Learner):
         with torch.no_grad():
             self._theta.copy_(torch.as_tensor(np.asarray(state["theta"])))
         self._average.copy_(torch.as_tensor(shipped_theta(state)))
-        self._adam.load_state_dict(state["adam"])
+        self._optimizer.load_state_dict(state["adam"])
         self.generator.bit_generator.state = state["generator"]
 
 
@@ -276,8 +283,8 @@ def check(context: LearnerContext, takes_discrete: bool) -> None:
         )
     if meta > context.lanes:
         raise InputError(
-            f"--meta-batch {meta} is more than the {context.lanes} lanes: each architecture has one of its own; "
-            f"give --num-envs {meta} or more"
+            f"--meta-batch {meta} is more than the {context.lanes} lanes: each architecture or task has one of its "
+            f"own; give --num-envs {meta} or more"
         )
     if meta > context.options.batch_size:
         raise InputError(
@@ -285,24 +292,31 @@ def check(context: LearnerContext, takes_discrete: bool) -> None:
         )
 
 
-def first_outputs(compact: Compact, outputs: int) -> Compact:
+def first_outputs(compact: Compact, outputs: int, counts_unused: bool = True) -> Compact:
     """Return a network with only its first outputs, shared weights or not: training may need more than ship.
 
+    Args:
+        compact: the network.
+        outputs: how many.
+        counts_unused: whether it keeps shared weights that no edge takes any longer.
+
     Raises:
-        ValueError: some are to be dropped, and edges are, too, or outputs have no biases.
+        ValueError: some are to be dropped, and edges are, too.
     """
     skeleton = compact.skeleton
     if skeleton.sizes[-1] == outputs:
         return compact
-    if compact.mask is not None or not skeleton.biased[-1]:
-        raise ValueError("expected a network that keeps all its edges, with biases on its outputs")
-    inner, last = skeleton.sizes[:-1], skeleton.sizes[-1]
-    dropped = last - outputs
-    edges, biases = skeleton.num_edges - dropped * inner[-1], skeleton.num_biases - dropped
-    smaller = replace(skeleton, sizes=(*inner, outputs))
+    if compact.mask is not None:
+        raise ValueError("expected a network that keeps all its edges")
+    smaller = replace(skeleton, sizes=(*skeleton.sizes[:-1], outputs))
+    edges, biases = smaller.num_edges, compact.biases[: smaller.num_biases]
     if compact.index is None:
-        return Compact(smaller, compact.weights[:edges], None, None, compact.biases[:biases])
-    return Compact(smaller, compact.weights, compact.index[:edges], None, compact.biases[:biases])
+        return Compact(smaller, compact.weights[:edges], None, None, biases)
+    weights, index = compact.weights, compact.index[:edges]
+    if not counts_unused:
+        used, index = np.unique(index, return_inverse=True)
+        weights = weights[used]
+    return Compact(smaller, weights, index, None, biases)
 
 
 def device_of(name: str) -> torch.device:

@@ -150,6 +150,29 @@ _ROUNDED_IMITATION = {
 _ON_POLICY = {**_GRADIENT, "reevaluations": 5, "log_std_init": -0.7}
 """Returns on policy may fall late in a search, and steps are less scarce: the best of five races ships."""
 
+_ROUNDED_ON_POLICY = {**_ROUNDED, **_ON_POLICY}
+
+_PATTERN_BY_GRADIENTS = {
+    "sac": {**_GRADIENT, "initialization": "xavier"},
+    "td3": {**_GRADIENT, "initialization": "xavier"},
+    "ppo": {**_ON_POLICY, "initialization": "xavier-small-output"},
+}
+"""Gradients vanish where evolution begins."""
+
+
+def _pattern(name: str, summary: str, compression: str, **fixed: Any) -> tuple[str, Method]:
+    """Return the row of a fixed pattern."""
+    choices = {NO_CHOICE: Choice(compression, defaults={"fine_tune_share": 0.0})}
+    return name, Method(
+        name,
+        summary,
+        MappingProxyType(choices),
+        MappingProxyType(fixed),
+        learners=("evolution", *_PATTERN_BY_GRADIENTS),
+        learner_defaults=MappingProxyType(_PATTERN_BY_GRADIENTS),
+    )
+
+
 _PPO = {
     NO_CHOICE: Choice(
         "plain",
@@ -158,6 +181,13 @@ _PPO = {
 }
 """As practitioners have it, but in 16 lanes, with half the first deviation, and half as many epochs of half as large
 batches. Trials are in `docs/trials.md`."""
+
+_TRPO = {
+    NO_CHOICE: Choice(
+        "plain",
+        defaults={**_ON_POLICY, "hidden": (64, 64), "activation": "tanh", "initialization": "orthogonal"},
+    )
+}
 
 _HYPERPPO = {
     **_ON_POLICY,
@@ -176,6 +206,91 @@ _HYPERPPO = {
 }
 """Every step of the hypernetwork moves all policies: few epochs of small iterations, so that those that act are not far
 from those that learn. Trials are in `docs/trials.md`."""
+
+_HYPERPPO_PAPER = {
+    "decoder": "dense",
+    "width_features": "raw",
+    "graph_size": 16,
+    "controller": "depth-uniform",
+    "deviation": "common",
+    "num_envs": 128,
+    "meta_batch": 8,
+    "n_steps": 64,
+    "batch_size": 2048,
+    "n_epochs": 2,
+    "actor_learning_rate": 0.00295,
+    "critic_learning_rate": 0.00295,
+    "actor_learning_rate_decay": 0.0,
+    "clip_range": 0.2,
+    "clip_range_vf": 1.0,
+    "max_grad_norm": 3.5,
+    "bounds_coef": 0.0,
+    "log_std_init": 0.0,
+    "critic_hidden": (256, 256, 256),
+    "critic_activation": "tanh",
+}
+"""The public code of Hegde, Huang & Sukhatme 2023 on MuJoCo's robots; what differs is in `docs/on-policy.md`."""
+
+
+_TASKS = {
+    **_GRADIENT,
+    "steps": 5_000_000,
+    "hidden": (64,),
+    "activation": "tanh",
+    "initialization": "orthogonal",
+    "num_envs": 16,
+    "n_steps": 200,
+    "meta_batch": 8,
+    "batch_size": 400,
+    "n_epochs": 10,
+    "log_std_init": -0.7,
+    "critic_hidden": (64, 64),
+}
+"""Of many tasks: an iteration has whole episodes, of 200 steps in the usual families, and the last theta ships, which
+is the one that all tasks are evaluated with. Trials are in `docs/trials.md`."""
+
+
+_MAML = {
+    **_TASKS,
+    "steps": 8_000_000,
+    "num_envs": 40,
+    "meta_batch": 10,
+}
+"""Of learning to adapt: an iteration has four whole episodes of each of ten tasks."""
+
+_MAML_PAPER = {
+    "meta_batch": 40,
+    "num_envs": 40,
+    "n_steps": 4000,
+    "steps": 128_000_000,
+    "gamma": 0.95,
+    "line_search_steps": 20,
+    "hyper_size": "paper",
+    "hyper_initialization": "paper",
+    "normalize_observations": False,
+}
+"""Table 9 of Keynan, Sarafian & Kraus 2021: 20 episodes of each of 40 tasks; 400 rounds of two iterations."""
+
+
+def _of_tasks(name: str, summary: str, compression: str, **defaults: Any) -> tuple[str, Method]:
+    """Return a method for families of tasks."""
+    choices = {"uniform": Choice(compression, "cycle", {**_TASKS, **defaults})}
+    return _gradient(name, summary, choices, learners=("ppo", "trpo"), meta_batch=True, anchor_share=0.0)
+
+
+def _maml(name: str, summary: str, compression: str, **defaults: Any) -> tuple[str, Method]:
+    """Return a method that learns to adapt to tasks of a family."""
+    choices = {"uniform": Choice(compression, "cycle", {**_MAML, **defaults})}
+    return _gradient(
+        name,
+        summary,
+        choices,
+        learners=("maml",),
+        paper=_MAML_PAPER,
+        meta_batch=True,
+        anchor_share=0.0,
+        fine_tune_share=0.0,
+    )
 
 
 METHODS: Mapping[str, Method] = MappingProxyType(
@@ -199,9 +314,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "shared",
                     "few weights, and biases, for all edges of any network; begun from a run, or imitating one",
                     MappingProxyType({"latent": Choice("shared", defaults={"fine_tune_share": 0.2})}),
-                    learners=("evolution", "distill", "sac", "td3"),
+                    learners=("evolution", "distill", "sac", "td3", "ppo"),
                     learner_defaults=MappingProxyType(
-                        {"distill": _ROUNDED_IMITATION, "sac": _ROUNDED, "td3": _ROUNDED}
+                        {"distill": _ROUNDED_IMITATION, "sac": _ROUNDED, "td3": _ROUNDED, "ppo": _ROUNDED_ON_POLICY}
                     ),
                     learner_of=MappingProxyType({"teacher": "distill"}),
                 ),
@@ -211,27 +326,14 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "few weights are kept; the mask is evolved beside them (Lenc et al. 2019)",
                 {NO_CHOICE: Choice("masked")},
             ),
-            _row(
-                "toeplitz",
-                "one weight per diagonal (Choromanski et al. 2018)",
-                {NO_CHOICE: Choice("toeplitz", defaults={"fine_tune_share": 0.0})},
-            ),
-            _row(
-                "circulant",
-                "one weight per wrapped diagonal (Song et al. 2020, appendix D)",
-                {NO_CHOICE: Choice("circulant", defaults={"fine_tune_share": 0.0})},
-            ),
+            _pattern("toeplitz", "one weight per diagonal (Choromanski et al. 2018)", "toeplitz"),
+            _pattern("circulant", "one weight per wrapped diagonal (Song et al. 2020, appendix D)", "circulant"),
             _row(
                 "unstructured",
                 "one weight per edge",
                 {NO_CHOICE: Choice("unstructured", defaults={"fine_tune_share": 0.0})},
             ),
-            _row(
-                "linear",
-                "one weight per edge and no hidden layer (Mania et al. 2018)",
-                {NO_CHOICE: Choice("dense", defaults={"fine_tune_share": 0.0})},
-                hidden=(),
-            ),
+            _pattern("linear", "one weight per edge and no hidden layer (Mania et al. 2018)", "dense", hidden=()),
             _gradient(
                 "ghp",
                 "a graph hypernetwork writes policies for thousands of architectures (Hegde & Sukhatme 2022)",
@@ -250,6 +352,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _gradient("td3", "a plain network by TD3 (Fujimoto et al. 2018)", _PLAIN, learners=("td3",)),
             _gradient("ddpg", "a plain network by DDPG (Lillicrap et al. 2016)", _PLAIN, learners=("ddpg",)),
             _gradient("ppo", "a plain network by PPO (Schulman et al. 2017)", _PPO, learners=("ppo",)),
+            _gradient("trpo", "a plain network by TRPO (Schulman et al. 2015)", _TRPO, learners=("trpo",)),
             _gradient(
                 "hyperppo",
                 "a graph hypernetwork writes policies, by PPO (Hegde, Huang & Sukhatme 2023)",
@@ -259,8 +362,31 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "uniform": Choice("hypernet", "cycle", _HYPERPPO),
                 },
                 learners=("ppo",),
+                paper=_HYPERPPO_PAPER,
                 meta_batch=True,
                 hidden=(),
+            ),
+            _of_tasks(
+                "plain-tasks", "one plain network for all tasks of a family, which it is not told", "plain-tasks"
+            ),
+            _of_tasks(
+                "context-tasks", "a plain network that sees the task's context beside the observation", "context"
+            ),
+            _of_tasks(
+                "hyper-tasks",
+                "a hypernetwork writes a network for the context of each task (Keynan, Sarafian & Kraus 2021)",
+                "hyper",
+            ),
+            _maml(
+                "maml",
+                "a plain network from which a gradient step leads to any task (Finn et al. 2017)",
+                "plain-tasks",
+            ),
+            _maml("context-maml", "the same, and the network sees the task's context", "context"),
+            _maml(
+                "hyper-maml",
+                "the same, with a hypernetwork that writes the network of a context (Keynan, Sarafian & Kraus 2021)",
+                "hyper",
             ),
             _gradient(
                 "distill",

@@ -16,17 +16,20 @@ class SearchKeywords(TypedDict, total=False):
     """How the policy is made small: a row of `compactrl methods`. (default: chromatic)"""
     steps: int | float | str | None
     """Budget in environment steps; re-evaluations count, but for the last one of gradient methods. (default: 20M; 3M
-    with --method ghp; 1M with --method sac, td3, ddpg or ppo; 200k with --method distill)"""
+    with --method ghp; 1M with --method sac, td3, ddpg, ppo or trpo; 5M with --method plain-tasks, context-tasks or
+    hyper-tasks; 8M with --method maml, context-maml or hyper-maml; 200k with --method distill)"""
     seed: int | float | str | None
     """Seed of all randomness. (default: 0)"""
     hidden: int | Sequence[int] | str | None
     """Widths of the hidden layers, such as 41 or 64,64; none is a linear policy. (default: 41; 256,256 with --method
-    sac, td3 or ddpg; 64,64 with --method ppo; 16,8 with --method distill)"""
+    sac, td3 or ddpg; 64,64 with --method ppo or trpo; 64 with --method plain-tasks, context-tasks, hyper-tasks, maml,
+    context-maml or hyper-maml; 16,8 with --method distill)"""
     controller: str | None
     """What chooses the designs, such as which edges share a weight; each method has its own choices. (default:
     latent; depth-uniform with --method ghp or hyperppo)"""
     learner: str | None
-    """Algorithm that trains the weights, for methods with several. (default: evolution; sac with --method ghp)"""
+    """Algorithm that trains the weights, for methods with several. (default: evolution; sac with --method ghp; ppo
+    with --method plain-tasks, context-tasks or hyper-tasks)"""
     stop_at: float | None
     """Stop once the policy's mean return without noise, on fresh episodes, is at least this."""
     patience: float | None
@@ -47,17 +50,19 @@ class SearchKeywords(TypedDict, total=False):
     fine_tune_share: float | None
     """Last share of the budget, in which the best design stays and only its weights are trained (fine-tuning).
     (default: 0.2; 0.4 with --method masked; 0 with --method toeplitz, circulant, unstructured, linear, ghp, sac, td3,
-    ddpg, ppo, hyperppo or distill)"""
+    ddpg, ppo, trpo, hyperppo, plain-tasks, context-tasks, hyper-tasks or distill)"""
     reevaluations: int | float | str | None
     """How often the best candidates are evaluated anew, to choose the final policy. (default: 10; 1 with --method
-    ghp, sac, td3, ddpg or distill; 5 with --method ppo or hyperppo)"""
+    ghp, sac, td3, ddpg, plain-tasks, context-tasks, hyper-tasks, maml, context-maml, hyper-maml or distill; 5 with
+    --method ppo, trpo or hyperppo)"""
     reevaluation_episodes: int | float | str | None
-    """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg, ppo,
-    hyperppo or distill)"""
+    """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg, ppo, trpo,
+    hyperppo, plain-tasks, context-tasks, hyper-tasks, maml, context-maml, hyper-maml or distill)"""
     num_envs: int | float | str | None
     """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is given, no more
     ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0; 32 with
-    --method hyperppo)"""
+    --method hyperppo; 16 with --method plain-tasks, context-tasks or hyper-tasks; 40 with --method maml, context-maml
+    or hyper-maml)"""
     threads: int | float | str | None
     """Threads that step environments and that networks learn on; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None
@@ -69,12 +74,17 @@ class SearchKeywords(TypedDict, total=False):
     """Seconds after which a worker counts as hung and its work is done again elsewhere. (default: 600)"""
     checkpoint_seconds: float | None
     """Save a checkpoint at least this often, in seconds; 0 is every iteration. (default: 30)"""
-    start_from: str | None
-    """Run to begin from: its weights are clustered; its network and its normaliser are taken."""
-    output_bias: bool | None
-    """Give the output layer biases, as gradient methods do. (default: off)"""
     activation: Literal["tanh", "relu"] | None
     """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg or distill)"""
+    output_bias: bool | None
+    """Give the output layer biases, as gradient methods do. (default: off)"""
+    initialization: Literal["near-zero", "xavier", "xavier-small-output", "orthogonal"] | None
+    """First weights: near zero, as evolution begins; Xavier uniform, of which the last layer may be small; of plain
+    networks also orthogonal with a small last layer. (default: near-zero; xavier with --method sac, td3, ddpg or
+    distill; orthogonal with --method ppo, trpo, plain-tasks, context-tasks, hyper-tasks, maml, context-maml or
+    hyper-maml)"""
+    start_from: str | None
+    """Run to begin from: its weights are clustered; its network and its normaliser are taken."""
     partitions: int | float | str | None
     """Number of distinct weights (colours) that the edges share: from 1 to the number of edges. (default: 17)"""
     kept_weights: int | float | str | None
@@ -97,9 +107,6 @@ class SearchKeywords(TypedDict, total=False):
     """Run whose best colourings are reused; its weights are not."""
     top: int | float | str | None
     """Most colourings to reuse. (default: 5)"""
-    initialization: Literal["xavier", "orthogonal"] | None
-    """First weights: Xavier uniform, or orthogonal with a small last layer. (default: xavier; orthogonal with
-    --method ppo)"""
     widths: int | Sequence[int] | str | None
     """Widths that a policy's hidden layers may have. (default: 4,8,16,32,64,128,256,512; 4,8,16,32,64,128,256 with
     --method hyperppo)"""
@@ -115,13 +122,18 @@ class SearchKeywords(TypedDict, total=False):
     """Code length of the bilinear decoder. (default: 32)"""
     graph_size: int | float | str | None
     """Width of a graph node's hidden state; 16 in the paper's public code. (default: 32)"""
-    meta_batch: int | float | str | None
-    """Architectures that act and learn at the same time, each in an environment of its own. (default: 8)"""
-    conditioned_critics: bool | None
-    """Give the critics the policy's architecture as an input. (default: on)"""
     anchor_share: float | None
     """Share of every meta-batch that is one fixed architecture, from whose experience all learn: two layers of the
     largest width up to 256. 0 is none. (default: 0.5; 0 with --method hyperppo)"""
+    train_tasks: int | float | str | None
+    """Tasks that are trained in; a family of fewer has just those. (default: 100)"""
+    test_tasks: int | float | str | None
+    """Tasks that are tried at the end, and never trained in; a family of fewer has just those. (default: 30)"""
+    hyper_size: Literal["small", "paper"] | None
+    """Size of the hypernetwork: small, or paper, with stages four times as wide. (default: small)"""
+    hyper_initialization: Literal["bias-hyper", "paper"] | None
+    """First weights of the hypernetwork: bias-hyper, with which all tasks begin with the same network, or paper.
+    (default: bias-hyper)"""
     controller_hidden: int | float | str | None
     """Width of the LSTM encoder and decoder, and of their embeddings. (default: 64)"""
     controller_learning_rate: float | None
@@ -153,6 +165,11 @@ class SearchKeywords(TypedDict, total=False):
     """Designs that compete to be a parent; 0 is the square root of the population. (default: 0)"""
     controller_mutations: int | float | str | None
     """Decisions in which a child differs from its parent, at most all. (default: 1)"""
+    meta_batch: int | float | str | None
+    """Architectures, or tasks, that act and learn at the same time, each in an environment of its own. (default: 8;
+    10 with --method maml, context-maml or hyper-maml)"""
+    conditioned_critics: bool | None
+    """Give the critics the policy's architecture, or its task, as an input. (default: on)"""
     resample_updates: int | float | str | None
     """Updates after which other architectures are sampled, about. (default: 8)"""
     es: str | None
@@ -161,6 +178,11 @@ class SearchKeywords(TypedDict, total=False):
     """Candidates per generation. (default: 64)"""
     fine_tune_es: str | None
     """Evolution strategy of the fine-tuning, with its own defaults. (default: pgpe)"""
+    episodes_per_candidate: int | float | str | None
+    """Episodes of each candidate, which is judged by their mean return. (default: 1)"""
+    common_starts: bool | None
+    """Let all candidates of a generation begin their episodes alike, which pays where starts differ by more than
+    candidates do. (default: off)"""
     alive_bonus: float | None
     """Reward per step for not falling, which training leaves out so that standing still does not pay; by default the
     environment's own. Returns shown are always true returns."""
@@ -200,25 +222,28 @@ class SearchKeywords(TypedDict, total=False):
     """Smallest standard deviation that a parameter's noise can shrink to. (default: 0.05)"""
     diagonal: bool | None
     """Adapt variances only, for many parameters (separable CMA-ES). (default: off)"""
-    actor_learning_rate: float | None
-    """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.003 with --method ghp;
-    0.0003 with --method sac, td3, ppo or distill; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
-    actor_learning_rate_decay: float | None
-    """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
-    budget on resume raises it again. (default: 0.01; 0.1 with --method ghp; 1 with --method sac, td3, ddpg or
-    distill; 0 with --method ppo or hyperppo)"""
     weight_averaging: float | None
     """Weight averaging: the final policy is the mean over this share of the updates, about, the last ones; 0 takes
     the last weights. (default: 0; 0.03 with --method ghp)"""
-    weight_decay: float | None
-    """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     batch_size: int | float | str | None
-    """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method
-    ppo; 512 with --method hyperppo)"""
+    """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method ppo
+    or trpo; 512 with --method hyperppo; 400 with --method plain-tasks, context-tasks, hyper-tasks, maml, context-maml
+    or hyper-maml)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
+    actor_learning_rate: float | None
+    """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.0003 with --method
+    toeplitz, circulant, linear, sac, td3, ppo, plain-tasks, context-tasks, hyper-tasks or distill; 0.003 with
+    --method ghp; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
+    actor_learning_rate_decay: float | None
+    """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
+    budget on resume raises it again. (default: 0.01; 1 with --method toeplitz, circulant, linear, sac, td3, ddpg or
+    distill; 0.1 with --method ghp; 0 with --method ppo, hyperppo, plain-tasks, context-tasks or hyper-tasks)"""
+    weight_decay: float | None
+    """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     updates_per_step: float | None
-    """Gradient updates per environment step. (default: 0.5; 1 with --method ghp, sac, td3, ddpg or distill)"""
+    """Gradient updates per environment step. (default: 0.5; 1 with --method toeplitz, circulant, linear, ghp, sac,
+    td3, ddpg or distill)"""
     iteration_steps: int | float | str | None
     """Environment steps collected per iteration, about; updates follow. (default: 1000)"""
     buffer_size: int | float | str | None
@@ -248,10 +273,11 @@ class SearchKeywords(TypedDict, total=False):
     """Hindsight experience replay: share of sampled transitions relabelled with a goal reached later; by default 0.8
     in environments with goals."""
     critic_hidden: int | Sequence[int] | str | None
-    """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo; 128,128 with
-    --method hyperppo)"""
+    """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo, trpo,
+    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml; 128,128 with --method hyperppo)"""
     critic_learning_rate: float | None
-    """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg or hyperppo)"""
+    """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg, trpo, hyperppo, maml,
+    context-maml or hyper-maml)"""
     gamma: float | None
     """Discount factor per step. (default: 0.99; 0.98 with --method ddpg)"""
     alpha: float | None
@@ -280,36 +306,57 @@ class SearchKeywords(TypedDict, total=False):
     action_penalty: float | None
     """Weight of the mean squared action in the policy's loss. (default: 0; 1 with --method ddpg)"""
     n_steps: int | float | str | None
-    """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo)"""
+    """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo; 200 with --method
+    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml)"""
     n_epochs: int | float | str | None
-    """How often the updates of an iteration go through its transitions. (default: 5; 4 with --method hyperppo)"""
+    """How often the updates of an iteration go through its transitions. (default: 5; 10 with --method trpo,
+    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml; 4 with --method hyperppo)"""
     gae_lambda: float | None
     """Lambda of generalised advantage estimation. (default: 0.95)"""
-    clip_range: float | None
-    """How far from 1 the ratio of probabilities is clipped. (default: 0.2)"""
     clip_range_vf: float | None
     """How far from its value before the iteration a value is clipped; 0 is no clip. (default: 0)"""
+    max_grad_norm: float | None
+    """Largest norm of the policy's gradient, and of the value function's; 0 is no limit. (default: 0.5)"""
+    normalize_returns: bool | None
+    """Divide rewards by the running standard deviation of discounted returns. (default: on)"""
+    deviation: Literal["common", "per-architecture", "state"] | None
+    """Standard deviations of actions while policies act: one vector for all, one for each architecture or task, or
+    outputs of the policy, which are dropped at the end. (default: common)"""
+    log_std_init: float | None
+    """Logarithm of the first standard deviations. (default: -0.7)"""
+    critic_activation: Literal["tanh", "relu"] | None
+    """Activation of the value function. (default: tanh; relu with --method hyperppo)"""
+    clip_range: float | None
+    """How far from 1 the ratio of probabilities is clipped. (default: 0.2)"""
     ent_coef: float | None
     """Weight of the entropy in the policy's loss. (default: 0)"""
     bounds_coef: float | None
     """Weight of a penalty on means beyond ±3, where a tanh has all but reached the bounds of actions. (default: 0;
     0.1 with --method hyperppo)"""
-    max_grad_norm: float | None
-    """Largest norm of the policy's gradient, and of the value function's; 0 is no limit. (default: 0.5)"""
     target_kl: float | None
     """KL divergence from the policy that acted, at which an iteration's updates end, or for which the learning rate
     adapts; 0 is none. (default: 0)"""
     adaptive_learning_rate: bool | None
     """Adapt the learning rates to --target-kl after every epoch, in place of ending the updates. (default: off)"""
-    normalize_returns: bool | None
-    """Divide rewards by the running standard deviation of discounted returns. (default: on)"""
-    deviation: Literal["common", "per-architecture", "state"] | None
-    """Standard deviations of actions while policies act: one vector for all, one for each architecture, or outputs of
-    the policy, which are dropped at the end. (default: common)"""
-    log_std_init: float | None
-    """Logarithm of the first standard deviations. (default: -0.7)"""
-    critic_activation: Literal["tanh", "relu"] | None
-    """Activation of the value function. (default: tanh; relu with --method hyperppo)"""
+    max_kl: float | None
+    """Trust region: the largest mean KL divergence of the policies before and after a step. (default: 0.01)"""
+    cg_steps: int | float | str | None
+    """Steps of conjugate gradients for the natural gradient. (default: 10)"""
+    cg_damping: float | None
+    """Damping of the natural gradient: so much is added to the diagonal of Fisher's matrix. (default: 0.1)"""
+    line_search_steps: int | float | str | None
+    """Step lengths that are tried at most, until one improves policies within the trust region. (default: 10)"""
+    line_search_decay: float | None
+    """How much shorter each step is that the line search tries. (default: 0.8)"""
+    inner_learning_rate: float | None
+    """Length of a step of adaptation, in gradients: of theta and of deviations beside it. A hypernetwork wants far
+    smaller ones than a plain network. (default: 0.1)"""
+    inner_steps: int | float | str | None
+    """Steps of adaptation to a task; each is made from an iteration of the policies before it. (default: 1)"""
+    first_order: bool | None
+    """Take what adaptation does as a shift: no gradient goes through its steps. (default: off)"""
+    adaptation_episodes: int | float | str | None
+    """Episodes in a new task before each step of adaptation to it, once the search is over. (default: 20)"""
     teacher: str | None
     """Folder of the run whose policy is imitated."""
     teacher_noise: float | None

@@ -25,7 +25,7 @@ from compactrl.runs.history import DesignHistory
 from compactrl.runs.writer import RunWriter
 from compactrl.searches.metrics import Clock, metrics_of
 from compactrl.searches.prepare import Prepared
-from compactrl.searches.shipping import Leaders, Shipping, mean_of
+from compactrl.searches.shipping import Leaders, Shipping, deployed, mean_of
 from compactrl.searches.stopping import CALLBACK, STEPS, Stopping, standard_error
 from compactrl.storage.files import write_json
 from compactrl.types import Design, Metrics, Outcomes, Size, State
@@ -68,7 +68,8 @@ class Search:
             )
         self._sizes, self._settled_seed = prepared.compression.sizes, prepared.seeds.settled
         self.controller = _controller(prepared)
-        self.evaluator = self._evaluator(self.settings.lanes, prepared.seeds.training, "training")
+        alike = self.settings.learner.lanes_alike
+        self.evaluator = self._evaluator(self.settings.lanes, prepared.seeds.training, "training", alike)
         selector: Evaluator = Borrowed(self.evaluator)
         if not self.spec.environments:
             selector = self._evaluator(self.options.reevaluation_episodes, prepared.seeds.selecting, "selecting")
@@ -81,12 +82,12 @@ class Search:
         self.seconds = 0.0
         self.settled = self._warned_of_failures = self._called_off = False
 
-    def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str) -> Evaluator:
+    def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str, alike: int = 1) -> Evaluator:
         if self.workers is not None:
             from compactrl.evaluation.ray.evaluator import RayEvaluator
 
-            return RayEvaluator(self.spec, lanes, seed, self.workers, group)
-        return LocalEvaluator(self.spec, lanes, seed, self.options.threads or None)
+            return RayEvaluator(self.spec, lanes, seed, self.workers, group, alike)
+        return LocalEvaluator(self.spec, lanes, seed, self.options.threads or None, alike=alike)
 
     @property
     def environments(self) -> int:
@@ -259,25 +260,11 @@ class Search:
 
     def policy(self, proposed: Design) -> Policy:
         """Return the noise-free policy of theta with this design (D,), as it would ship."""
-        shipped = self.learner.ship(proposed)
-        compact, tasks = shipped.compact, self.learner.compression.tasks(shipped.design[None])
-        return Policy(
-            skeleton=compact.skeleton,
-            weights=compact.weights,
-            index=compact.index,
-            mask=compact.mask,
-            biases=compact.biases,
-            normalizer=self.learner.normalizer,
-            action=self.spec.action,
-            env=self.spec.id,
-            names=self.spec.names,
-            method=self.options.method,
-            size=shipped.size,
-            design=shipped.design,
-            container=self.learner.compression.container,
-            layout=self.spec.layout,
-            context=None if tasks is None else tasks[0],
-        ).evaluated_as(shipped.layers)
+        shipped, compression = self.learner.ship(proposed), self.learner.compression
+        tasks = compression.tasks(shipped.design[None])
+        context = None if tasks is None else tasks[0]
+        method, container = self.options.method, compression.container
+        return deployed(shipped, self.learner.normalizer, self.spec, method, container, context)
 
     def save(self) -> None:
         """Write checkpoint, policy and summary."""

@@ -13,7 +13,7 @@ from compactrl.errors import InputError
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.base import LearnerContext
 from compactrl.learners.metabatch import MetaBatch
-from compactrl.learners.on_policy import OnPolicyLearner
+from compactrl.learners.ppo import PpoLearner
 from compactrl.policies.skeleton import Skeleton
 from compactrl.searches.api import search
 from compactrl.searches.prepare import prepare
@@ -159,8 +159,8 @@ class OneArchitecture(Hypernet):
     def network(self, theta, designs):
         return self.plain.network(theta, designs)
 
-    def pullback(self, theta):
-        return self.plain.pullback(theta)
+    def pullback(self, theta, designs):
+        return self.plain.pullback(theta, designs)
 
     def expand_each(self, theta, designs):
         return self.plain.expand_each(theta, designs[:, :0])
@@ -177,7 +177,7 @@ def test_plain_ppo_is_hyperppo_with_one_architecture_bit_for_bit():
         seed=np.random.SeedSequence(1).spawn(5)[1], distribution=prepared.learner.distribution, steps=1000,
         meta_batch=MetaBatch(1),
     )  # fmt: skip
-    one, other = prepared.learner, OnPolicyLearner(context)
+    one, other = prepared.learner, PpoLearner(context)
     for design in (np.zeros((1, 0), np.int64), np.ones((1, 1), np.int64)):
         learner = one if not design.size else other
         evaluator = LocalEvaluator(prepared.spec, 4, np.random.SeedSequence(0), threads=1)
@@ -282,11 +282,11 @@ def test_it_finds_the_best_arm_of_a_bandit(tmp_path):
         ),
         ({"env": "CartPole-v1", "deviation": "state"}, "the actions of CartPole-v1 are discrete"),
         ({"clip_range": 0}, "--clip-range 0: expected a number, above 0 and below 1"),
-        ({"method": "sac", "n_steps": 5}, "--n-steps belongs to --method ppo or hyperppo"),
+        ({"method": "sac", "n_steps": 5}, "--n-steps belongs to --method ppo, hyperppo"),
         ({**HYPER, "num_envs": 6}, "--num-envs 6 cannot be shared evenly by --meta-batch 4 architectures"),
         ({**HYPER, "num_envs": 2, "n_steps": 40}, "--meta-batch 4 is more than the 2 lanes"),
         ({**HYPER, "batch_size": 2}, "--meta-batch 4 is more than --batch-size 2"),
-        ({**HYPER, "batch_size": 10}, "among 4 architectures"),
+        ({**HYPER, "batch_size": 10}, "among 4 architectures or tasks"),
         ({**HYPER, "resample_updates": 3}, "--resample-updates belongs to"),
     ],
     ids=lambda value: str(value)[:40],
@@ -301,7 +301,9 @@ def test_what_will_not_do_is_refused_in_one_line(options, says):
 
 def test_deviations_for_too_many_architectures_are_refused(monkeypatch):
     monkeypatch.setattr("compactrl.learners.on_policy.MOST_DEVIATIONS", 11)
-    with pytest.raises(InputError, match="6 architectures with 2 actions are too many to keep a vector of each"):
+    with pytest.raises(
+        InputError, match="6 architectures or tasks with 2 actions are too many to keep a vector of each"
+    ):
         prepare({**HYPER, "deviation": "per-architecture"})
 
 
