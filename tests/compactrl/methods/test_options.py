@@ -60,7 +60,7 @@ def test_a_wrong_name_gets_the_nearest_right_one(given, message):
         ({"method": "sac", "population": 4}, "--population belongs to --method chromatic"),
         (
             {"method": "chromatic", "batch_size": 4},
-            "--batch-size belongs to --method sac, td3, ddpg, ppo, hyperppo, plain-tasks, context-tasks, hyper-tasks",
+            "--batch-size belongs to --method sac, td3, ddpg, ppo, hyperppo",
         ),
         ({"method": "ghp", "policy_delay": 4}, "--policy-delay belongs to --method td3 or ddpg, --learner td3 or ddpg"),
         (
