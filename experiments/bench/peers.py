@@ -4,7 +4,7 @@
 
 `sac.py` starts it with any Python that has the library, and with environment variables for that many threads. So this
 file imports no more than its library needs. It keeps to as many cores; takes WARM steps, in which what is compiled is
-compiled; and says `ready`. For each line that it reads it then takes STEPS steps and prints their seconds.
+compiled; and says `ready`. For each line that it reads it then takes STEPS steps and prints `seconds` and how many.
 
 All have networks [256, 256], batches of 256, a replay buffer that holds all steps, and an update of both critics, the
 policy and the temperature a step. All have one environment but compactrl, which has its usual eight lanes and collects
@@ -112,7 +112,7 @@ def main():
     for _ in sys.stdin:
         began = time.perf_counter()
         taken = take()
-        print((time.perf_counter() - began) / taken * steps, flush=True)
+        print(f"seconds {(time.perf_counter() - began) / taken * steps}", flush=True)
 
 
 if __name__ == "__main__":
