@@ -11,6 +11,7 @@ from compactrl.compressions.hyper_tasks import HyperTaskOptions, HyperTasks
 from compactrl.compressions.hypernet import Hypernet, HypernetOptions
 from compactrl.compressions.latent import Latent
 from compactrl.compressions.masked import Masked, MaskedOptions
+from compactrl.compressions.patterned import PatternOptions
 from compactrl.compressions.plain import Plain
 from compactrl.compressions.shared import Shared
 from compactrl.compressions.shared_options import LatentOptions, SharedOptions
@@ -45,6 +46,7 @@ __all__ = [
     "MaskedOptions",
     "OfTasks",
     "Options",
+    "PatternOptions",
     "Plain",
     "PlainTasks",
     "Shared",
