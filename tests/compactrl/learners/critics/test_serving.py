@@ -27,7 +27,7 @@ def _narrow(monkeypatch):
     for sizes, narrow in (
         (residual.STAGES, (16, 32, 64)),
         (residual.DYNAMIC_WIDTH, 32),
-        (hyper.HEAD_BOUNDS, (0.2, 0.1)),
+        (primary.HEAD_BOUNDS, (0.2, 0.1)),
         (mlp.LARGE_WIDTHS, (64, 64)),
     ):
         monkeypatch.setitem(sizes, "small", narrow)
