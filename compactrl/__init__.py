@@ -19,6 +19,7 @@ from compactrl.errors import CompactrlError, InputError
 from compactrl.versions import VERSION
 
 if TYPE_CHECKING:
+    from compactrl.catalogs.task_table import evaluate_tasks
     from compactrl.exports import export
     from compactrl.fits.api import Fit, fit
     from compactrl.policies.files import load_policy
@@ -34,8 +35,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = VERSION
 __all__ = [
-    "CompactrlError", "Fit", "InputError", "Policy", "Run", "analyze", "compare", "export", "fit", "load",
-    "load_policy", "play", "resume", "search",
+    "CompactrlError", "Fit", "InputError", "Policy", "Run", "analyze", "compare", "evaluate_tasks", "export", "fit",
+    "load", "load_policy", "play", "resume", "search",
 ]  # fmt: skip
 
 
@@ -52,6 +53,7 @@ _WHERE = {
     "compare": "compactrl.reports.report",
     "analyze": "compactrl.reports.analysis",
     "play": "compactrl.reports.film",
+    "evaluate_tasks": "compactrl.catalogs.task_table",
 }
 
 
