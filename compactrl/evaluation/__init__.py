@@ -13,6 +13,9 @@ from compactrl.types import Outcomes, State, Trials
 class Evaluator(Protocol):
     """Runs plain MLPs in lanes of an environment."""
 
+    num_lanes: int
+    """L"""
+
     @property
     def underway(self) -> int:
         """Environment steps so far of the evaluation that is running, as far as known; asked by other threads."""
@@ -47,7 +50,7 @@ class Borrowed:
     """
 
     def __init__(self, evaluator: Evaluator) -> None:
-        self._evaluator = evaluator
+        self._evaluator, self.num_lanes = evaluator, evaluator.num_lanes
 
     @property
     def underway(self) -> int:

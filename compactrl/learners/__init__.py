@@ -15,6 +15,7 @@ from compactrl.learners.options import (
     DistillOptions,
     EvolutionOptions,
     Options,
+    PearlOptions,
     PpoOptions,
     SacOptions,
     Td3Options,
@@ -70,6 +71,7 @@ LEARNERS: dict[str, Kind] = {
     "sac": Kind(SacOptions, "sac:SacLearner", _squashed_gaussian),
     "td3": Kind(Td3Options, "td3:Td3Learner"),
     "ddpg": Kind(DdpgOptions, "td3:Td3Learner"),
+    "pearl": Kind(PearlOptions, "pearl:PearlLearner", _squashed_gaussian),
     "ppo": Kind(PpoOptions, "on_policy:OnPolicyLearner", _of_deviation, MetaBatch=MetaBatchOptions),
     "distill": Kind(DistillOptions, "distill:DistillLearner", _of_what_is_shown),
 }

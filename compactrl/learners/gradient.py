@@ -217,11 +217,14 @@ class GradientLearner(Learner):
         design = self.design(proposed)
         with single_threaded_torch():
             compact = self.compression.compact(self.theta(), design)
+        return self._shipped(compact, design if self.settled is None else self.settled)
+
+    def _shipped(self, compact: Compact, design: Design) -> Shipped:
+        """Return the parts of a policy with these numbers and this design (D,), with the outputs that ship."""
         deployed = first_outputs(compact, self.actions)
         edges = shared_edges(deployed.weights, deployed.index, deployed.mask)
         layers = single(deployed.skeleton.layers(edges, deployed.biases))
-        size = self.compression.shipped_size(deployed)
-        return Shipped(deployed, layers, design if self.settled is None else self.settled, size)
+        return Shipped(deployed, layers, design, self.compression.shipped_size(deployed))
 
     def design(self, proposed: Design) -> Design:
         """Return the design that ships: theta's own where it decides one, else the proposed one (D,)."""
