@@ -50,6 +50,7 @@ class BatchedEnvironment(Protocol):
     metadata: ClassVar[dict[str, Any]]
     """`measures`: their names, where `step` returns some; `lower_is_better`: those of which less is better.
 
+    An attribute `contexts` (`policies/contexts.py`) makes it a family of tasks, of which every episode gets one.
     An attribute `observation_names` may say what each number of an observation is, for headers in C and for checks that
     a policy's are the same; a method `render(lane)` that returns an image (height, width, 3) makes films.
     """
@@ -62,7 +63,7 @@ class BatchedEnvironment(Protocol):
         Args:
             lanes: numbers below the number of lanes, each once.
             seeds: (n,) one a lane, 31 bits.
-            tasks: (n, C) one a lane, or None.
+            tasks: (n, C) one a lane; None where trials have none and it is no family.
 
         Returns:
             observations (n, O).

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.batched import checked, close, parts_of
+from compactrl.envs.contexts import tasks_for
+from compactrl.types import Floats
 
 LANE = np.zeros(1, np.int64)
 
 
 class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followed by the type checker)
-    """One lane of a batched environment; its measures are in `info` at every step.
+    """One lane of a batched environment; its measures are in `info` at every step, and so is the task of a family.
 
     Args:
         batched: the class, as it was registered.
@@ -30,24 +32,31 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
         self.observation_space, self.action_space = self._lane.observation_space, self._lane.action_space
         self.metadata = {"render_modes": [], **getattr(self._lane, "metadata", {})}
         self.observation_names = tuple(getattr(self._lane, "observation_names", ()))
+        self.contexts = getattr(self._lane, "contexts", None)
+        self._tasks: Floats | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Begin an episode; its task is `options["task"]`."""
+        """Begin an episode; its task is `options["task"]`, or a test task that a family draws."""
         super().reset(seed=seed)
         if seed is None:
             seed = int(self.np_random.integers(2**31))
         task = (options or {}).get("task")
-        tasks = None if task is None else np.asarray(task, np.float64)[None]
-        return self._flat(self._lane.reset(LANE, np.array([seed]), tasks)), {}
+        tasks = tasks_for(self._lane, np.array([seed]), None if task is None else np.asarray(task)[None])
+        self._tasks = tasks
+        return self._flat(self._lane.reset(LANE, np.array([seed]), tasks)), self._told()
 
     def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
         """Take an action."""
         actions = np.asarray(action, self.action_space.dtype)[None]
         observation, reward, terminated, measures = parts_of(self._lane.step(LANE, actions))
         info = {name: float(values[0]) for name, values in measures.items()}
-        return self._flat(observation), float(reward[0]), bool(terminated[0]), False, info
+        return self._flat(observation), float(reward[0]), bool(terminated[0]), False, {**info, **self._told()}
+
+    def _told(self) -> dict[str, Any]:
+        """Return the task of a family, for `info`, which users keep."""
+        return {} if self.contexts is None or self._tasks is None else {"task": self._tasks[0].copy()}
 
     def render(self) -> Any:
         """Return an image (height, width, 3) of the lane.

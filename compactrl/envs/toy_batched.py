@@ -1,6 +1,6 @@
-"""A batched toy environment with a known answer: `compactrl/PointMass-v0`.
+"""Batched toy environments with known answers: `compactrl/PointMass-v0`, and a family, `compactrl/HiddenPointMass-v0`.
 
-Importing this module registers it, as `toy` does the others.
+Importing this module registers them, as `toy` does the others.
 
 Example:
     >>> import gymnasium
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.batched import Step, register_batched
+from compactrl.policies.contexts import Contexts, Listed
 from compactrl.types import Floats, Integers
 
 STEPS = 20
@@ -78,4 +79,28 @@ class PointMass:
         return np.concatenate([self._position[lanes] - self._goal[lanes], self._velocity[lanes]], axis=1)
 
 
+SIDES = Listed(((-1.0,), (1.0,)))
+
+
+class HiddenPointMass(PointMass):
+    """A family of two tasks that cannot be told from observations: where to push the mass, only rewards say.
+
+    As `PointMass`, with the goal at (x, 0), x = -1 or 1: that is the task. Observations are (4,): where the mass is in
+    the room, and its velocity. Who knows the task can have the return 0: one push reaches the goal, and the next stops
+    the mass there. Who does not, and does the same in both, has at best -20 on average: the distances from a point to
+    both goals are 2 together, or more.
+    """
+
+    contexts: ClassVar[Contexts] = Contexts(("x",), (-1.0,), (1.0,), train=SIDES, test=SIDES)
+
+    def reset(self, lanes: Integers, seeds: Integers, tasks: Floats | None) -> Floats:
+        """Begin episodes; a task (1,) is where the goal lies on the x axis, without one in the middle."""
+        x = np.zeros((len(lanes), 1)) if tasks is None else tasks
+        return super().reset(lanes, seeds, np.concatenate([x, np.zeros((len(lanes), 1))], axis=1))
+
+    def _look(self, lanes: Integers) -> Floats:
+        return np.concatenate([self._position[lanes], self._velocity[lanes]], axis=1)
+
+
 register_batched("compactrl/PointMass-v0", PointMass, max_episode_steps=STEPS)
+register_batched("compactrl/HiddenPointMass-v0", HiddenPointMass, max_episode_steps=STEPS)

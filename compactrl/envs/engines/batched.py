@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compactrl.envs.answers import raised, reason_of
 from compactrl.envs.batched import BATCHED, BatchedEnvironment, checked, close, parts_of
+from compactrl.envs.contexts import checked_contexts, tasks_for
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.spec import EnvironmentSpec, action_spec, lower_is_better, measure_names
 from compactrl.errors import InputError
@@ -53,6 +54,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
         env, "batched", int(space.shape[0]), action_spec(env, action), limit, options, None, measures,
         names=tuple(getattr(made, "observation_names", ())),
         lower_is_better=lower_is_better(env, metadata.get("lower_is_better", ()), measures),
+        contexts=checked_contexts(env, getattr(made, "contexts", None)),
     )  # fmt: skip
 
 
@@ -110,6 +112,7 @@ class BatchedEngine(DeferredEngine):
         self._resets[lanes] += 1
         self._steps[lanes] = 0
         seeds = np.array([reset_seed(self._seeds[lane], int(self._resets[lane])) for lane in lanes])
+        tasks = tasks_for(self._environment, seeds, tasks)
         answer.observation[positions] = self._observed(self._environment.reset(lanes, seeds, tasks), len(lanes))
 
     def _step(self, answer: Answer, positions: Integers, lanes: Integers, actions: NDArray[Any]) -> None:

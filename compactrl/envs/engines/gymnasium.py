@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.answers import numbers, raised, reason_of
+from compactrl.envs.contexts import checked_contexts
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.given import find
 from compactrl.envs.goals import goal_of, has_goals
@@ -87,6 +88,7 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
         action = action_spec(env, made.action_space)
         named = measure_names(env, made.metadata.get("measures", ()))
         lower = lower_is_better(env, made.metadata.get("lower_is_better", ()), named)
+        contexts = checked_contexts(env, getattr(made.unwrapped, "contexts", None))
     except InputError:
         close_quietly(made)
         raise
@@ -101,7 +103,7 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
     measures = measure_names(env, named, goal, reported)
     return EnvironmentSpec(
         env, "gymnasium", size, action, limit, options, goal, measures, limited,
-        names=_names(made), repeats=tried.repeats, layout=layout, lower_is_better=lower,
+        names=_names(made), repeats=tried.repeats, layout=layout, lower_is_better=lower, contexts=contexts,
     )  # fmt: skip
 
 
@@ -199,7 +201,8 @@ class GymnasiumEngine(DeferredEngine):
     What it names in `metadata["measures"]` it reports in `info` at an episode's last step. Success may be called
     `is_success` there; environments with goals need not name it.
 
-    The task of an episode comes as `reset(options={"task": …})`, where trials have tasks.
+    The task of an episode comes as `reset(options={"task": …})`, where trials have tasks. What has `contexts` is a
+    family of tasks, and draws a test task by its seed where none comes.
 
     Every reset is seeded, by the lane's seed and its count of resets (`reset_seed`).
 

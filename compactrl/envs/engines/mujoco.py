@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.envs.contexts import tasks_for
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.mujoco.lanes import Held, TaskLanes
 from compactrl.envs.mujoco.task import TASKS, MujocoTask
@@ -44,6 +45,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     return EnvironmentSpec(
         env, "mujoco", size, ActionSpec("box", tuple(map(float, low)), tuple(map(float, high))), limit, options,
         measures=measures, lower_is_better=lower_is_better(env, task.lower_is_better, measures),
+        contexts=task.contexts,
     )  # fmt: skip
 
 
@@ -114,8 +116,9 @@ class MujocoEngine(DeferredEngine):
             _try(answer, positions[sound], lambda: self._look(answer, positions[sound], lanes[sound]))
 
     def _start(self, answer: Answer, position: int, lane: int, tasks: Floats | None, row: int) -> None:
-        generator = np.random.default_rng(reset_seed(self._seeds[lane], int(self._resets[lane])))
-        if warning := self._lanes.begin(lane, generator, None if tasks is None else tasks[row]):
+        seed = reset_seed(self._seeds[lane], int(self._resets[lane]))
+        own = tasks_for(self._task, np.array([seed]), None if tasks is None else tasks[row : row + 1])
+        if warning := self._lanes.begin(lane, np.random.default_rng(seed), None if own is None else own[0]):
             answer.errors[int(position)] = f"MuJoCo, as the episode began: {warning}"
 
     def _look(self, answer: Answer, positions: Integers, lanes: Integers) -> None:

@@ -8,16 +8,18 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.envs.contexts import tasks_for
 from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.mujoco.task import MujocoTask
 from compactrl.envs.mujoco.trial import try_task
 from compactrl.errors import InputError
+from compactrl.types import Floats
 
 LANE = np.zeros(1, np.int64)
 
 
 class TaskEnvironment(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followed by the type checker)
-    """One lane of a task; its measures are in `info` at every step.
+    """One lane of a task; its measures are in `info` at every step, and so is the task of a family.
 
     Args:
         task: the class, as it was registered.
@@ -46,19 +48,22 @@ class TaskEnvironment(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": rate, "measures": list(self._task.measures)}
         self.render_mode, self._picture_size = render_mode, (height, width)
         self._camera: Any = None
+        self.contexts = self._task.contexts
+        self._tasks: Floats | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Begin an episode; its task is `options["task"]`."""
+        """Begin an episode; its task is `options["task"]`, or a test task that a family draws."""
         super().reset(seed=seed)
         if seed is None:
             seed = int(self.np_random.integers(2**31))
         given = (options or {}).get("task")
-        task = None if given is None else np.asarray(given, np.float64)
-        if warning := self._lane.begin(0, np.random.default_rng(seed), task):
+        tasks = tasks_for(self._task, np.array([seed]), None if given is None else np.asarray(given)[None])
+        self._tasks = tasks
+        if warning := self._lane.begin(0, np.random.default_rng(seed), None if tasks is None else tasks[0]):
             raise RuntimeError(f"MuJoCo, as the episode began: {warning}")
-        return self._lane.look(LANE)[0].copy(), {}
+        return self._lane.look(LANE)[0].copy(), self._told()
 
     def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
         """Take an action."""
@@ -66,7 +71,11 @@ class TaskEnvironment(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not
         for warning in stepped.warnings.values():
             raise RuntimeError(f"MuJoCo: {warning}")
         info = {name: float(values[0]) for name, values in self._lane.measure(stepped.state).items()}
-        return stepped.observation[0].copy(), float(stepped.reward[0]), bool(stepped.terminated[0]), False, info
+        return stepped.observation[0].copy(), float(stepped.reward[0]), bool(stepped.terminated[0]), False, {**info, **self._told()}
+
+    def _told(self) -> dict[str, Any]:
+        """Return the task of a family, for `info`, which users keep."""
+        return {} if self.contexts is None or self._tasks is None else {"task": self._tasks[0].copy()}
 
     def render(self) -> NDArray[np.uint8] | None:
         """Return a picture (height, width, 3) where `render_mode` is `rgb_array`."""

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from compactrl.envs.mujoco.model import load_model
 from compactrl.envs.mujoco.state import MujocoState
 from compactrl.errors import InputError
+from compactrl.policies.contexts import Contexts
 from compactrl.types import Floats
 
 __all__ = ["TASKS", "MujocoState", "MujocoTask", "register"]
@@ -64,6 +65,8 @@ class MujocoTask:
     """Names of what `measure` says of an episode at its end."""
     lower_is_better: tuple[str, ...] = ()
     """Those of them that are the better the lower they are, such as an error."""
+    contexts: Contexts | None = None
+    """What tells its tasks apart, where it is a family of tasks: `start` then gets one for every episode."""
     camera: ClassVar[dict[str, Any]] = {}
     """Of films: `name` of a camera of the model; or `distance` (m), `azimuth`, `elevation` (degrees), `body` that it
     follows, by name."""
@@ -107,7 +110,7 @@ class MujocoTask:
     def start(self, generator: np.random.Generator) -> tuple[NDArray[Any], ...]:
         """Return qpos (nq,) and qvel (nv,) of a new episode of one lane; and its memory, if it has one.
 
-        With a second argument, `task`, it gets the task (C,) of a trial that has one.
+        With a second argument, `task`, it gets the task (C,) of a trial that has one; a family's has it always.
         """
         del generator
         return self.init_qpos, self.init_qvel

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from compactrl.envs.contexts import checked_contexts, tasks_for
 from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.mujoco.task import MujocoTask
 from compactrl.errors import InputError
@@ -28,15 +29,19 @@ def try_task(env: str, task: MujocoTask) -> int:
         task: made with its options.
 
     Raises:
-        InputError: it raises, or gives arrays of other shapes than it must, or numbers that are not finite.
+        InputError: it raises, or gives arrays of other shapes than it must, or numbers that are not finite; or its
+            contexts will not do.
     """
+    if checked_contexts(env, task.contexts) is not None and not task.starts_with_task:
+        raise InputError(f"{env} has contexts: give its start a second argument, start(self, generator, task)")
     lanes, every = TaskLanes(task, LANES), np.arange(LANES)
     low, high = (np.nan_to_num(bound, posinf=1.0, neginf=-1.0) for bound in task.action_bounds)
     action = np.tile((low + high) / 2, (LANES, 1))
     free = True
     try:
         for lane in every:
-            if warning := lanes.begin(int(lane), np.random.default_rng(int(lane))):
+            own = tasks_for(task, np.array([lane]), None)
+            if warning := lanes.begin(int(lane), np.random.default_rng(int(lane)), None if own is None else own[0]):
                 raise InputError(f"{env} begins with a warning of MuJoCo's: {warning}")
             free = free and not _warn_of_overlap(env, task, lanes.qpos(int(lane)))  # once will do
         observation = lanes.look(every)

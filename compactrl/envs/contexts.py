@@ -1,0 +1,139 @@
+"""Tasks of families, next to the environments: a family's contexts are checked, and an episode without a task gets one.
+
+A family is an environment with `contexts`. Whoever runs an episode may say which task it has (`types.Trials.tasks`);
+else it is a test task that the episode's seed decides, so that a family is also an environment like any other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from compactrl.envs.answers import NUMBERS
+from compactrl.errors import InputError
+from compactrl.policies.contexts import Contexts, Listed, Sampler
+from compactrl.types import Floats, Integers
+
+TRIED = 8
+"""So many tasks are drawn from a family's samplers as it is described."""
+ROUNDING = 1e-9
+"""A sampler may leave the range by so much of its width."""
+
+
+def own_task(contexts: Contexts, generator: np.random.Generator) -> Floats:
+    """Return the task (C,) of an episode that was given none: a test task.
+
+    It takes nothing from the episode's generator: with the same task given, the same episode begins.
+    """
+    drawing = generator.spawn(1)[0]
+    if isinstance(contexts.test, Listed):  # which has an order, and so begins with the same one
+        return np.array(contexts.test.rows[drawing.integers(len(contexts.test.rows))], np.float64)
+    return np.asarray(contexts.test(drawing, 1)[0], np.float64)
+
+
+def tasks_for(environment: Any, seeds: Integers, tasks: Any) -> Any:
+    """Return the tasks (n, C) of episodes with these seeds (n,): those given, else a family's own.
+
+    Args:
+        environment: a family where it has `contexts`.
+        seeds: of what begins.
+        tasks: (n, C), or None where none were given.
+
+    Raises:
+        InputError: what was given is not so many tasks of the family.
+    """
+    contexts = getattr(environment, "contexts", None)
+    if contexts is None:
+        return None if tasks is None else np.asarray(tasks, np.float64)
+    if tasks is None:
+        return np.array([own_task(contexts, np.random.default_rng(int(seed))) for seed in seeds])
+    return given_tasks(type(environment).__name__, contexts, tasks, len(seeds))
+
+
+def given_tasks(env: str, contexts: Contexts, tasks: Any, count: int) -> Floats:
+    """Return the tasks (count, C) that episodes of a family were given.
+
+    Raises:
+        InputError: they are not so many rows of so many numbers.
+    """
+    rows = np.asarray(tasks)
+    if rows.dtype.kind not in NUMBERS or rows.shape != (count, contexts.size) or not np.isfinite(rows).all():
+        shown = f"{rows.ravel().tolist()}" if rows.size <= TRIED else f"of shape {rows.shape}"
+        raise InputError(f"{env}: a task is {_words(contexts)}, and what was given is {shown}")
+    return rows.astype(np.float64)
+
+
+def _words(contexts: Contexts) -> str:
+    """Say what a task is."""
+    names = ", ".join(contexts.names)
+    return f"({names}), one number" if contexts.size == 1 else f"({names}), {contexts.size} numbers"
+
+
+def checked_contexts(env: str, contexts: Any) -> Contexts | None:
+    """Return what tells a family's tasks apart, as its class has it in `contexts`; None where it is no family.
+
+    Args:
+        env: its id.
+        contexts: anything.
+
+    Raises:
+        InputError: it is something else, or its samplers do not give tasks of its range.
+    """
+    if contexts is None:
+        return None
+    if not isinstance(contexts, Contexts):
+        raise InputError(
+            f"{env} has contexts {contexts!r}: expected compactrl.policies.contexts.Contexts(names, low, high, train, "
+            "test)"
+        )
+    names = contexts.names
+    if isinstance(names, str) or not names or not all(isinstance(name, str) and name for name in names):
+        raise InputError(f'{env}: the names of its contexts are {names!r}, expected words, such as ("velocity",)')
+    for side in ("low", "high"):
+        bounds = np.asarray(getattr(contexts, side))
+        if bounds.dtype.kind not in NUMBERS or bounds.shape != (contexts.size,) or not np.isfinite(bounds).all():
+            raise InputError(
+                f"{env}: {side} of its contexts is {getattr(contexts, side)!r}, expected a finite number for each of "
+                f"{', '.join(names)}"
+            )
+    for name, low, high in zip(names, contexts.low, contexts.high, strict=True):
+        if low > high:
+            raise InputError(f"{env}: its contexts have low {low:g} above high {high:g} for '{name}'")
+    for kind in ("train", "test"):
+        _check_sampler(env, contexts, kind, getattr(contexts, kind))
+    return contexts
+
+
+def _check_sampler(env: str, contexts: Contexts, kind: str, sampler: Sampler) -> None:
+    """Check what a sampler of train or test tasks draws.
+
+    Raises:
+        InputError: no tasks of the family's range.
+    """
+    if isinstance(sampler, Listed) and not sampler.rows:
+        raise InputError(f"{env} has no {kind} tasks: its list of them is empty")
+    if not callable(sampler):
+        raise InputError(
+            f"{env}: {kind} of its contexts is {sampler!r}, expected Uniform(low, high), Listed(rows), or a function "
+            "of a generator and a number of tasks"
+        )
+    try:
+        rows = np.asarray(sampler(np.random.default_rng(0), TRIED))
+    except Exception as error:
+        raise InputError(f"{env}: its sampler of {kind} tasks raised {type(error).__name__}: {error}") from error
+    if not rows.size:
+        raise InputError(f"{env} has no {kind} tasks: its sampler returned none of {TRIED}")
+    if rows.shape != (TRIED, contexts.size) or rows.dtype.kind not in NUMBERS:
+        raise InputError(
+            f"{env}: its sampler of {kind} tasks returned shape {rows.shape} for {TRIED} tasks, expected "
+            f"({TRIED}, {contexts.size}): a row of {', '.join(contexts.names)} each"
+        )
+    slack = ROUNDING * np.subtract(contexts.high, contexts.low)
+    outside = ~((contexts.low - slack <= rows) & (rows <= contexts.high + slack))
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        raise InputError(
+            f"{env}: its sampler of {kind} tasks drew {contexts.names[column]} {rows[row, column]:g}, which is not "
+            f"within {contexts.low[column]:g} … {contexts.high[column]:g}, the range of its contexts"
+        )
