@@ -3,21 +3,27 @@
 from compactrl.compressions.base import Compression, Options
 from compactrl.compressions.chromatic import Chromatic, ChromaticOptions, Transferred
 from compactrl.compressions.circulant import Circulant
+from compactrl.compressions.context_tasks import ContextTasks
 from compactrl.compressions.dense import Dense
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather
+from compactrl.compressions.hyper_tasks import HyperTaskOptions, HyperTasks
 from compactrl.compressions.hypernet import Hypernet, HypernetOptions
 from compactrl.compressions.latent import Latent
 from compactrl.compressions.masked import Masked, MaskedOptions
 from compactrl.compressions.plain import Plain
 from compactrl.compressions.shared import Shared
 from compactrl.compressions.shared_options import LatentOptions, SharedOptions
+from compactrl.compressions.tasks import OfTasks, PlainTasks, TaskOptions
 from compactrl.compressions.toeplitz import Toeplitz
 
 COMPRESSIONS: dict[str, type[Compression]] = {
     kind.name: kind
-    for kind in (Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet)
-}
+    for kind in (
+        Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet, PlainTasks,
+        ContextTasks, HyperTasks,
+    )
+}  # fmt: skip
 
 __all__ = [
     "COMPRESSIONS",
@@ -25,19 +31,25 @@ __all__ = [
     "ChromaticOptions",
     "Circulant",
     "Compression",
+    "ContextTasks",
     "Dense",
     "Frozen",
     "Gather",
+    "HyperTaskOptions",
+    "HyperTasks",
     "Hypernet",
     "HypernetOptions",
     "Latent",
     "LatentOptions",
     "Masked",
     "MaskedOptions",
+    "OfTasks",
     "Options",
     "Plain",
+    "PlainTasks",
     "Shared",
     "SharedOptions",
+    "TaskOptions",
     "Toeplitz",
     "Transferred",
 ]

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from compactrl.policies.architectures import ArchitectureSpace
+from compactrl.policies.contexts import Contexts
 from compactrl.policies.size import size_of
 from compactrl.policies.skeleton import Skeleton
 from compactrl.types import Design, Designs, Floats, Integers, Layers, Size
@@ -40,6 +41,18 @@ class Options(BaseModel):
     """Base of every compression's options: frozen, and unknown names are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def completed(self, contexts: Contexts | None, seed: int) -> Self:  # noqa: ARG002  (most know nothing of tasks)
+        """Return the options with what the environment's family of tasks and the seed decide.
+
+        Args:
+            contexts: of the family; None where there are no tasks.
+            seed: the run's.
+
+        Raises:
+            ValueError: it needs tasks, and there are none.
+        """
+        return self
 
 
 AnyOptions: TypeAlias = Options  # for annotations inside `Compression`, whose attribute `Options` hides the class

@@ -105,7 +105,7 @@ class Plain(Compression):
         """Return the network of a torch theta (P,) as a function that can be trained."""
         return PlainNetwork(theta, self.sizes, self.skeleton.activation)
 
-    def pullback(self, theta: Tensor) -> PerceptronPullback:
+    def pullback(self, theta: Tensor, designs: Designs) -> PerceptronPullback:  # noqa: ARG002  (there is one design)
         """Return the network of a torch theta (P,), which it follows, with its gradient."""
         from compactrl.networks.pullback import PerceptronPullback
 

@@ -44,30 +44,36 @@ class OfLatents(Protocol):
 
 @runtime_checkable
 class Direct(Trainable, Protocol):
-    """One with a single design, whose gradient is written out."""
+    """One whose gradient is written out."""
 
-    def pullback(self, theta: Tensor) -> Pullback:
-        """Return the MLP of theta (P,), which it follows, with its gradient."""
+    def pullback(self, theta: Tensor, designs: Designs) -> Pullback:
+        """Return the MLPs of theta (P,), which they follow, and designs (n, D), with their gradient."""
 
 
 def pullback_of(trained: Trainable, theta: Tensor, designs: Designs) -> Pullback:
     """Return the MLPs of theta (P,), which they follow, and designs (n, D), with their gradient."""
     if isinstance(trained, Direct):
-        return trained.pullback(theta)
+        return trained.pullback(theta, designs)
     from compactrl.networks.pullback import GraphPullback
 
     return GraphPullback(lambda vector: trained.network(vector, designs), theta)
 
 
 def layers_function(layers: Layers, activation: str) -> Callable[[Tensor], Tensor]:
-    """Return a torch MLP, layers without a leading axis, as a function of observations (…, O) → raw outputs (…, A)."""
+    """Return torch MLPs as a function of observations → raw outputs.
+
+    Layers without a leading axis take (…, O) and give (…, A); those of n MLPs take (n, B, O) and give (n, B, A).
+    """
 
     def function(observations: Tensor) -> Tensor:
         import torch
 
         value = observations
         for number, (weight, bias) in enumerate(layers):
-            value = torch.nn.functional.linear(value, weight, bias)
+            if weight.ndim == 3:
+                value = torch.baddbmm(bias[:, None], value, weight.transpose(1, 2))
+            else:
+                value = torch.nn.functional.linear(value, weight, bias)
             if number < len(layers) - 1:
                 value = value.relu() if activation == "relu" else value.tanh()
         return value

@@ -92,6 +92,23 @@ class Network:
         return y
 
 
+class Differentiable:
+    """The same as functions of torch's own operations, which autograd can follow any number of times.
+
+    Args:
+        layers: of `cut`, of a vector whose gradient is asked for.
+    """
+
+    def __init__(self, layers: Mapping[str, Layer]) -> None:
+        self._layers = layers
+
+    def __call__(self, name: str, x: Tensor, relu: bool = False) -> Tensor:
+        """Return x (B, I) through a layer, (B, O), rectified or not."""
+        layer = self._layers[name]
+        y = torch.nn.functional.linear(x, layer.weight, layer.bias)
+        return y.relu() if relu else y
+
+
 class Affine(torch.autograd.Function):
     """A linear layer, fused with its ReLU."""
 

@@ -183,7 +183,14 @@ def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
     decided = {"engine": spec.engine, "max_episode_steps": spec.max_episode_steps, "num_envs": settings.lanes}
     decided["env_module"] = absolute_module(settings.search.env_module)
     search, learner = settings.search.model_copy(update=decided), settings.learner.completed(spec)
-    return replace(settings, search=search, learner=learner)
+    try:
+        compression = settings.compression.completed(spec.contexts, search.seed)
+    except ValueError as error:
+        raise InputError(
+            f"--method {search.method} is for families of tasks, and {spec.id} has no tasks: give one by --tasks, such "
+            "as HalfCheetah-Vel, or an environment of yours with `contexts`"
+        ) from error
+    return replace(settings, search=search, learner=learner, compression=compression)
 
 
 def _policies(settings: Settings, folder: Path | None) -> dict[str, Policy]:

@@ -1,28 +1,18 @@
 """Critics whose weights a primary network writes.
 
 Keynan, Sarafian & Kraus, "Recomposing the reinforcement learning building blocks with hypernetworks" (2021), sections
-2 and 3, appendix D. A meta variable goes through the primary network (`residual.py`), heads write the weights of a
-network with one hidden layer, and this dynamic network sees the base variable:
-
-    x_{l+1} = relu((1 + g_l(z)) W_l(z) x_l + b_l(z))        equation (1); no relu on the output
+2 and 3, appendix D. A meta variable goes through the primary network, heads write the weights of a network with one
+hidden layer (`compactrl.hypernetworks.primary`), and this dynamic network sees the base variable:
 
     SA-Hyper: z the state, x the action. The gradient of the action goes through the dynamic network alone.
     AS-Hyper: z the action, x the state.  Embedding-Hyper: z a learned vector, x both.
 
-First weights (`--critic-init`):
-    paper        heads of the first dynamic layer uniform in ±0.05, of the output in ±0.008
-    bias-hyper   heads' weights zero, their biases a plain network's first weights (Beck et al., "Hypernetworks in
-                 meta-reinforcement learning", 2022): every state begins with the same network
+First weights (`--critic-init`) are the paper's or `bias-hyper`: every state begins with the same network.
 
-Departures and choices:
+Departures and choices, beside those of the primary network:
 
-1. Of the sizes, `small` is a primary network of a quarter of the widths, and a dynamic layer of 64. Its latents are
-   shorter, so that its heads are drawn from a wider range: what they write has the same share of Kaiming's spread.
-2. The text says that written weights begin with about the spread of Kaiming's initialisation, the appendix that they
-   are smaller. With its numbers they have an eighth of it for states of unit variance, more for larger ones (tested).
-3. Heads' biases begin at zero; the paper does not say. The nonlinearity is a ReLU, as in its text.
-4. What is told of the policy is part of the state.
-5. All heads are one matrix, a product in place of six.
+1. `small` has a dynamic layer of 64.
+2. What is told of the policy is part of the state. The nonlinearity is a ReLU, as in the paper's text.
 """
 
 from __future__ import annotations
@@ -36,14 +26,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from compactrl.hypernetworks.primary import Primary
 from compactrl.learners.critics.composed import Composed
 from compactrl.learners.critics.inputs import Inputs
-from compactrl.learners.critics.residual import DYNAMIC_WIDTH, STAGES, primary, primary_parts
+from compactrl.learners.critics.residual import DYNAMIC_WIDTH
 from compactrl.networks.affine import Network, Part, Parts
 from compactrl.types import Floats
 
-HEAD_BOUNDS = {"paper": (0.05, 0.008), "small": (0.067, 0.022)}
-"""Of the heads of the first dynamic layer and of the output."""
 EMBEDDING = 5
 """Numbers of the learned vector."""
 
@@ -58,8 +47,7 @@ class Hyper(Composed):
     """
 
     def __init__(self, inputs: Inputs, size: str, init: str) -> None:
-        self.inputs, self._bounds, self._init = inputs, HEAD_BOUNDS[size], init
-        self._widths, self._hidden = STAGES[size], DYNAMIC_WIDTH[size]
+        self.inputs, self._size, self._init = inputs, size, init
 
     @classmethod
     def of(cls, inputs: Inputs, options: Any) -> Self:
@@ -71,45 +59,30 @@ class Hyper(Composed):
     def roles(self) -> tuple[int, int]:
         """How many numbers the meta and the base variable have."""
 
-    @property
-    def written(self) -> list[int]:
-        """Lengths of what the heads write: weights, biases and gains of the hidden layer, then of the output."""
-        base = self.roles[1]
-        return [self._hidden * base, self._hidden, self._hidden, self._hidden, 1, 1]
+    @cached_property
+    def primary(self) -> Primary:
+        """What writes the dynamic network."""
+        meta, base = self.roles
+        return Primary(meta, (base, DYNAMIC_WIDTH[self._size], 1), self._size, self._init)
 
     @cached_property
     def parts(self) -> Parts:
         """The primary network and the heads, one layer for all."""
-        heads = Part(sum(self.written), self._widths[-1], 1.0)
-        return {**primary_parts(self.roles[0], self._widths), "heads": heads}
+        return self.primary.parts
 
     def initial(self, generator: np.random.Generator) -> Floats:
         """Draw the first parameters, (P,)."""
         drawn = super().initial(generator)
-        heads = self.parts["heads"]
-        first = drawn[-heads.size :]
-        weights, biases = first[: -heads.outputs].reshape(heads.outputs, heads.inputs), first[-heads.outputs :]
-        inner = sum(self.written[:3])
-        if self._init == "paper":
-            weights[:inner] *= self._bounds[0]
-            weights[inner:] *= self._bounds[1]
-        else:
-            weights[:] = 0.0
-            biases[:] = self._plain(generator)
+        self.primary.begin(drawn, self._plain(generator) if self._init == "bias-hyper" else ())
         return drawn
 
-    def _plain(self, generator: np.random.Generator) -> Floats:
-        """Draw the first weights of a plain network of the dynamic network's shape, as the heads write them."""
-        base = self.roles[1]
-        numbers = [np.zeros(length) for length in self.written]
-        for place, (inputs, outputs) in zip((0, 3), pairwise((base, self._hidden, 1)), strict=True):
+    def _plain(self, generator: np.random.Generator) -> list[tuple[Floats, Floats]]:
+        """Draw the first weights and biases of a plain network of the dynamic network's shape."""
+        layers = []
+        for inputs, outputs in pairwise(self.primary.sizes):
             bound = (6 / (inputs + outputs)) ** 0.5
-            numbers[place] = generator.uniform(-bound, bound, inputs * outputs)
-        return np.concatenate(numbers)
-
-    def dynamic(self, network: Network, meta: Tensor) -> tuple[Tensor, ...]:
-        """Return what is written for meta variables (R, Z): weights, biases and gains of both layers, R of each."""
-        return torch.split(network("heads", primary(network, meta, self._widths)), self.written, 1)
+            layers.append((generator.uniform(-bound, bound, inputs * outputs), np.zeros(outputs)))
+        return layers
 
 
 def dynamic_value(written: tuple[Tensor, ...], base: Tensor) -> Tensor:
@@ -135,7 +108,7 @@ class SaHyper(Hyper):
 
     def value(self, network: Network, state: Tensor, action: Tensor) -> Tensor:
         """Return the values (R,)."""
-        return dynamic_value(self.dynamic(network, state), action)
+        return dynamic_value(self.primary(network, state), action)
 
 
 class AsHyper(Hyper):
@@ -148,7 +121,7 @@ class AsHyper(Hyper):
 
     def value(self, network: Network, state: Tensor, action: Tensor) -> Tensor:
         """Return the values (R,)."""
-        return dynamic_value(self.dynamic(network, action), state)
+        return dynamic_value(self.primary(network, action), state)
 
 
 class EmbeddingHyper(Hyper):
@@ -167,7 +140,7 @@ class EmbeddingHyper(Hyper):
     def value(self, network: Network, state: Tensor, action: Tensor) -> Tensor:
         """Return the values (R,)."""
         meta = network("embedding", state.new_ones(1, 1))
-        weight, bias, gain, out_weight, out_bias, out_gain = self.dynamic(network, meta)
+        weight, bias, gain, out_weight, out_bias, out_gain = self.primary(network, meta)
         seen = torch.cat([state, action], 1)
         hidden = torch.relu((1 + gain) * (seen @ weight.view(-1, seen.shape[1]).t()) + bias)
         return ((1 + out_gain) * (hidden @ out_weight.t()) + out_bias)[:, 0]

@@ -1,14 +1,12 @@
-"""Residual networks: the primary network of hypernetworks, and two critics that test whether it alone is what helps.
+"""Residual critics, two that test whether the primary network of a hypernetwork alone is what helps.
 
-Keynan et al. 2021, appendices D.1, D.3, D.4.4 and D.4.7. A block is x + L2 relu(L1 relu(x)). The primary network is
-three stages, each a linear layer to twice the width before and two blocks of it: 256, 512 and 1024.
+Keynan et al. 2021, appendices D.3, D.4.4 and D.4.7. Blocks and the primary network are those of hypernetworks
+(`compactrl.hypernetworks.primary`).
 
 Departures and choices:
 
-1. First weights and biases of these layers are uniform in ±1 / (2 sqrt(inputs)), Kaiming's with the paper's gain of
-   1 / sqrt(12); the linear layers between the blocks begin in the same way.
-2. The state of ResNet-Features and of Res35 includes what is told of the policy, where critics are told something.
-3. Res35's output sees relu(x) after the last block; the paper does not say.
+1. The state of ResNet-Features and of Res35 includes what is told of the policy, where critics are told something.
+2. Res35's output sees relu(x) after the last block; the paper does not say.
 """
 
 from __future__ import annotations
@@ -19,56 +17,16 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from compactrl.hypernetworks.primary import STAGES, block, block_parts, primary, primary_parts, residual
 from compactrl.learners.critics.composed import Composed
 from compactrl.learners.critics.inputs import Inputs
 from compactrl.networks.affine import Network, Part, Parts, xavier
 
-STAGES = {"paper": (256, 512, 1024), "small": (64, 128, 256)}
-"""Widths of the primary network; small is a quarter of the paper's."""
-BLOCKS = 2
-"""Residual blocks of each stage."""
 FEATURES = 10
 """Of the state, in ResNet-Features."""
 DYNAMIC_WIDTH = {"paper": 256, "small": 64}
 """Of the hidden layer that the primary network writes, and of the small network that sees its features."""
 DEPTH, DEPTH_WIDTH = 35, {"paper": 256, "small": 64}
-
-
-def residual(outputs: int, inputs: int) -> Part:
-    """Return a layer with the first weights of residual blocks."""
-    bound = 0.5 / inputs**0.5
-    return Part(outputs, inputs, bound, bound)
-
-
-def block_parts(name: str, width: int) -> Parts:
-    """Return the layers of a block."""
-    return {f"{name}-inner": residual(width, width), f"{name}-outer": residual(width, width)}
-
-
-def block(network: Network, name: str, x: Tensor) -> Tensor:
-    """Return x (B, W) through a block."""
-    return x + network(f"{name}-outer", network(f"{name}-inner", torch.relu(x), relu=True))
-
-
-def primary_parts(inputs: int, widths: tuple[int, ...]) -> Parts:
-    """Return the layers of a primary network."""
-    parts: dict[str, Part] = {}
-    for stage, width in enumerate(widths):
-        parts[f"up{stage}"] = residual(width, inputs)
-        for number in range(BLOCKS):
-            parts |= block_parts(f"block{stage}-{number}", width)
-        inputs = width
-    return parts
-
-
-def primary(network: Network, meta: Tensor, widths: tuple[int, ...]) -> Tensor:
-    """Return the latent representation (B, widths[-1]) of meta variables (B, I)."""
-    x = meta
-    for stage in range(len(widths)):
-        x = network(f"up{stage}", x)
-        for number in range(BLOCKS):
-            x = block(network, f"block{stage}-{number}", x)
-    return x
 
 
 class ResnetFeatures(Composed):

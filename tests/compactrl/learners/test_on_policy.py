@@ -159,8 +159,8 @@ class OneArchitecture(Hypernet):
     def network(self, theta, designs):
         return self.plain.network(theta, designs)
 
-    def pullback(self, theta):
-        return self.plain.pullback(theta)
+    def pullback(self, theta, designs):
+        return self.plain.pullback(theta, designs)
 
     def expand_each(self, theta, designs):
         return self.plain.expand_each(theta, designs[:, :0])

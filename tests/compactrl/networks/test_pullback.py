@@ -19,7 +19,7 @@ def normal(*shape, seed=0):
 def test_a_plain_networks_gradient_is_autograds(activation, hidden):
     plain = Plain(Skeleton.relu((5, *hidden, 3)), PlainOptions(activation=activation))
     theta, rows, slope = normal(plain.num_parameters), normal(1, 20, 5, seed=1), normal(1, 20, 3, seed=2)
-    own, graph = plain.pullback(theta), GraphPullback(lambda vector: plain.network(vector, None), theta)
+    own, graph = plain.pullback(theta, None), GraphPullback(lambda vector: plain.network(vector, None), theta)
     for _ in range(2):
         torch.testing.assert_close(own(rows), graph(rows))
         torch.testing.assert_close(own.gradient(slope), graph.gradient(slope))
@@ -32,7 +32,7 @@ def test_what_it_computes_is_what_a_policy_does():
     theta, rows = normal(plain.num_parameters), normal(1, 4, 5, seed=1)
     hidden, output = plain.expand(theta.numpy(), np.zeros(0, np.int64))
     expected = np.tanh(rows[0].numpy() @ hidden.weight.T + hidden.bias) @ output.weight.T + output.bias
-    np.testing.assert_allclose(plain.pullback(theta)(rows)[0].numpy(), expected)
+    np.testing.assert_allclose(plain.pullback(theta, None)(rows)[0].numpy(), expected)
 
 
 def test_a_hypernetworks_gradient_is_autograds():

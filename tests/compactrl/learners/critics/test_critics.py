@@ -8,6 +8,7 @@ from critics_drawn import SMALL, form_of
 from compactrl.errors import InputError
 from compactrl.learners.critics import CRITICS, base, residual
 from compactrl.learners.critics.base import FlatCritics
+from compactrl.hypernetworks.primary import HEAD_BOUNDS
 from compactrl.learners.critics.hyper import EmbeddingHyper, Hyper, SaHyper
 from compactrl.learners.critics.inputs import Inputs, states
 from compactrl.learners.critics.mlp import Mlp
@@ -151,7 +152,7 @@ def test_the_dynamic_network_by_a_naive_loop():
     network = Network(cut(critics._weights.detach(), form.parts), learn=False)
     for row in range(ROWS):
         weight, bias, gain, out_weight, out_bias, out_gain = (
-            part[0].tolist() for part in form.dynamic(network, state[row : row + 1])
+            part[0].tolist() for part in form.primary(network, state[row : row + 1])
         )
         total = 0.0
         for unit in range(64):
@@ -168,7 +169,7 @@ def test_with_a_constant_primary_network_it_is_a_plain_network_of_the_action():
     flat = torch.as_tensor(form.initial(np.random.default_rng(0)), dtype=torch.float32)
     observation, action, told = batch_of()
     values = form.on(flat, 1)(observation, action, told, learn=False)[0]
-    written = torch.split(cut(flat, form.parts)["heads"].bias, form.written)
+    written = torch.split(cut(flat, form.parts)["heads"].bias, form.primary.written)
     weight, bias, gain, out_weight, out_bias, out_gain = written
     rows = action.flatten(0, 1)
     products = torch.bmm(weight.view(1, 64, -1).expand(ROWS, -1, -1), rows[:, :, None])[..., 0]
@@ -210,19 +211,19 @@ def test_first_written_weights_have_the_spread_that_their_initialisation_says(na
     network = Network(cut(torch.as_tensor(form.initial(np.random.default_rng(0))).float(), form.parts), learn=False)
     latent = residual.primary(network, meta, residual.STAGES[size])
     length = latent.square().sum(1).mean().sqrt().item()
-    weight, _, _, out_weight, _, _ = form.dynamic(network, meta)
-    for written, bound in zip((weight, out_weight), form._bounds, strict=True):
+    weight, _, _, out_weight, _, _ = form.primary(network, meta)
+    for written, bound in zip((weight, out_weight), HEAD_BOUNDS[size], strict=True):
         assert written.std().item() == pytest.approx(bound / 3**0.5 * length, rel=0.2)
-    kaiming = (3 * form._hidden) ** -0.5
+    kaiming = (3 * form.primary.sizes[1]) ** -0.5
     assert 0.08 < out_weight.std().item() / kaiming < 0.2
     same = form_of(name, CHEETAH, critic_size=size, critic_init="bias-hyper")
     network = Network(cut(torch.as_tensor(same.initial(np.random.default_rng(0))).float(), same.parts), learn=False)
-    weight, bias, gain, out_weight, _, _ = same.dynamic(network, meta)
+    weight, bias, gain, out_weight, _, _ = same.primary(network, meta)
     assert torch.equal(weight, weight[:1].expand_as(weight))
     assert not bias.any()
     assert not gain.any()
-    assert weight.std().item() == pytest.approx((2 / (form.roles[1] + form._hidden)) ** 0.5, rel=0.1)
-    assert out_weight[0].std().item() == pytest.approx((2 / (1 + form._hidden)) ** 0.5, rel=0.25)
+    assert weight.std().item() == pytest.approx((2 / (form.roles[1] + form.primary.sizes[1])) ** 0.5, rel=0.1)
+    assert out_weight[0].std().item() == pytest.approx((2 / (1 + form.primary.sizes[1])) ** 0.5, rel=0.25)
 
 
 def test_residual_blocks_begin_with_the_gain_of_the_paper():
