@@ -1,11 +1,11 @@
 """Replay of many tasks in one ring: drawn from one task at a time, of all of its transitions or of the recent ones.
 
-Rakelly et al. 2019 (PEARL), section 5.2: what tells tasks apart is learned from transitions like those from which tasks
-are told later, which policies of the prior went through lately; critics and policies learn from all. The public code has
-a buffer for each task and empties its recent part when the task acts again; here the latest push out the oldest.
+Rakelly et al. 2019 (PEARL), section 5.2: telling tasks apart is learned from transitions like those by which they are
+told apart later, of policies that act by the prior, and lately. Critics and policies learn from all. The public code
+has a buffer for each task, and empties its recent part when the task acts again; here the latest push out the oldest.
 
-A row has two numbers more than elsewhere: its task, and whether a policy of the prior acted. So pieces of the saved
-state stay the same however many tasks there are.
+A row has two numbers more than elsewhere: its task, and whether a policy acted by the prior. In one ring pieces of the
+saved state stay the same however many tasks there are.
 
 Letters: n tasks, B transitions of each.
 """

@@ -57,7 +57,7 @@ class HyperTasks(OfTasks):
         from compactrl.hypernetworks.primary import Primary
 
         options = self.options
-        made = Primary(self.contexts.shape[1], self.sizes, options.hyper_size, options.hyper_initialization)
+        made = Primary(self.told_size, self.sizes, options.hyper_size, options.hyper_initialization)
         return made, made.parts
 
     @property

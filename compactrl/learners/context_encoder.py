@@ -14,6 +14,7 @@ Letters: n tasks, S transitions of each, C numbers of a transition, Z latents.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -121,5 +122,5 @@ class ContextEncoder:
 
 def _initial(sizes: tuple[int, ...], generator: np.random.Generator) -> Floats:
     """Draw the first weights [W1 | b1 | …], (P,)."""
-    layers = (linear(generator, outputs, inputs) for inputs, outputs in zip(sizes, sizes[1:], strict=False))
+    layers = (linear(generator, outputs, inputs) for inputs, outputs in pairwise(sizes))
     return np.concatenate([part.ravel() for layer in layers for part in (layer["weight"], layer["bias"])])

@@ -45,7 +45,18 @@ from compactrl.learners.options import OffPolicyOptions
 from compactrl.learners.replaying import ReplayLearner
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.networks.threads import on_threads, results
-from compactrl.types import Designs, Exploration, Floats, Layers, Metrics, Normalizer, Outcomes, State, Transitions, Trials
+from compactrl.types import (
+    Designs,
+    Exploration,
+    Floats,
+    Layers,
+    Metrics,
+    Normalizer,
+    Outcomes,
+    State,
+    Transitions,
+    Trials,
+)
 
 HINDSIGHT = 0.8
 """Share of relabelled transitions in environments with goals: four of five."""
@@ -99,7 +110,7 @@ class OffPolicyLearner(ReplayLearner):
 
     def _count_told(self) -> int:
         """Return F, how many numbers critics are told of a policy."""
-        return self._searched_batch.told(self._asked[0][:1]).shape[1]
+        return int(self._searched_batch.told(self._asked[0][:1]).shape[1])
 
     def _make_buffer(self, spec: EnvironmentSpec) -> ReplayBuffer:
         options = self.options

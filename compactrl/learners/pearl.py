@@ -143,7 +143,7 @@ class PearlLearner(SacLearner):
             same = asked[:, None] == tasks
             totals += same @ values.mean(1).cpu().numpy().astype(float)
             updates += same.sum(1)
-        return np.divide(totals, updates, out=np.full(count, np.nan), where=updates > 0)
+        return np.asarray(np.divide(totals, updates, out=np.full(count, np.nan), where=updates > 0))
 
     def _learn_tasks(self, tasks: Integers, rows: int, means: Means) -> Tensor:
         """Make one update with B transitions of each of n tasks; return the values (n, B) of the policies' actions."""
@@ -169,7 +169,7 @@ class PearlLearner(SacLearner):
     def _fit_latents(
         self, batch: Experience, target: Tensor, latents: Tensor, divergences: Tensor, means: Means
     ) -> None:
-        """Take a step of critics and encoder, with latents (n, Z) of posteriors that are so far from the prior, (n,)."""
+        """Take a step of critics and encoder, of latents (n, Z) whose posteriors are so far from the prior, (n,)."""
         values = self.critics(batch.observation, batch.action, latents, learn=True)
         loss = critic_loss(values, target, self.options.critic_huber_delta)
         (slope,) = self.critics.descend(loss, latents)
@@ -257,6 +257,6 @@ def _checked(context: LearnerContext) -> OfLatents:
         raise InputError(f"--learner pearl is for policies of latents, and --method {context.method} has none")
     if critic not in PASSING:
         raise InputError(
-            f"--critic {critic} passes no gradient on to the latents: with --method {context.method} give {either(PASSING)}"
+            f"--critic {critic} passes no gradient on to latents: with --method {context.method} give {either(PASSING)}"
         )
     return compression

@@ -178,6 +178,50 @@ _HYPERPPO = {
 from those that learn. Trials are in `docs/trials.md`."""
 
 
+_PEARL_FIXED: Mapping[str, Any] = {
+    "fine_tune_share": 0.0,
+    "hindsight": None,
+    "anchor_share": 0.0,
+    "conditioned_critics": True,
+    "resample_updates": 1,
+}
+"""Every policy is for all tasks, critics are told latents, and tasks are drawn anew for every update."""
+
+_PEARL = {
+    **_GRADIENT,
+    "steps": 500_000,
+    "hidden": (128, 128),
+    "critic_hidden": (128, 128),
+    "meta_batch": 4,
+    "batch_size": 512,
+    "iteration_steps": 1600,
+    "updates_per_step": 0.2,
+    "learning_starts": 8000,
+}
+"""A gradient step that a core makes in some ten milliseconds."""
+
+_PEARL_PAPER = {
+    "steps": 2_000_000,
+    "hidden": (300, 300, 300),
+    "critic_hidden": (300, 300, 300),
+    "encoder_hidden": (200, 200, 200),
+    "meta_batch": 16,
+    "batch_size": 4096,
+    "iteration_steps": 5000,
+    "updates_per_step": 0.4,
+}
+"""The public code's networks and batches; 0.5 s a gradient step."""
+
+_HYPER_PEARL_PAPER = {
+    "hidden": (256,),
+    "hyper_size": "paper",
+    "hyper_initialization": "paper",
+    "actor_learning_rate": 1e-4,
+    "critic_learning_rate": 5e-5,
+}
+"""Keynan et al. 2021, table 11."""
+
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     dict(
         (
@@ -261,6 +305,24 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 learners=("ppo",),
                 meta_batch=True,
                 hidden=(),
+            ),
+            _gradient(
+                "pearl",
+                "a plain network of observation and latents that are inferred of a task (Rakelly et al. 2019)",
+                {"cycle": Choice("inferred-context", "cycle", _PEARL)},
+                learners=("pearl",),
+                paper=_PEARL_PAPER,
+                meta_batch=True,
+                **_PEARL_FIXED,
+            ),
+            _gradient(
+                "hyper-pearl",
+                "latents that are inferred of a task decide the weights of a plain network (Keynan et al. 2021)",
+                {"cycle": Choice("inferred-hyper", "cycle", {**_PEARL, "hidden": (128,)})},
+                learners=("pearl",),
+                paper={**_PEARL_PAPER, **_HYPER_PEARL_PAPER},
+                meta_batch=True,
+                **_PEARL_FIXED,
             ),
             _gradient(
                 "distill",
