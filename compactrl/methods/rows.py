@@ -309,7 +309,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _gradient(
                 "pearl",
                 "a plain network of observation and latents that are inferred of a task (Rakelly et al. 2019)",
-                {"cycle": Choice("inferred-context", "cycle", _PEARL)},
+                {"uniform": Choice("inferred-context", "cycle", _PEARL)},
                 learners=("pearl",),
                 paper=_PEARL_PAPER,
                 meta_batch=True,
@@ -318,7 +318,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _gradient(
                 "hyper-pearl",
                 "latents that are inferred of a task decide the weights of a plain network (Keynan et al. 2021)",
-                {"cycle": Choice("inferred-hyper", "cycle", {**_PEARL, "hidden": (128,)})},
+                {"uniform": Choice("inferred-hyper", "cycle", {**_PEARL, "hidden": (128,)})},
                 learners=("pearl",),
                 paper={**_PEARL_PAPER, **_HYPER_PEARL_PAPER},
                 meta_batch=True,
