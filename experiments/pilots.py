@@ -61,7 +61,7 @@ class Pid:
         return np.clip(proportional * error + integral * self._sum + derivative * slope, -self._most, self._most)
 
 
-def mix(thrust: Floats, roll: Floats, pitch: Floats, yaw: Floats, full: float) -> Floats:
+def mix(thrust: Floats, roll: Floats, pitch: Floats, yaw: Floats, full: Floats) -> Floats:
     """Return actions (L, 4) of thrust and torques in the firmware's units, each motor from 0 to `FULL`.
 
     Args:
@@ -69,7 +69,7 @@ def mix(thrust: Floats, roll: Floats, pitch: Floats, yaw: Floats, full: float) -
         roll: (L,) about x.
         pitch: (L,) about y, nose down.
         yaw: (L,) about z.
-        full: N, of a simulated motor at full thrust.
+        full: (L,) N, of a simulated motor at full thrust.
     """
     roll, pitch = roll / 2, pitch / 2
     motors = np.stack(

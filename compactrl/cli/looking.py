@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from compactrl.cli.output import print_json
 from compactrl.cli.parameters import Json, RayAddress, Workers, whole_number
 from compactrl.errors import InputError
+
+if TYPE_CHECKING:
+    from compactrl.envs.registry import Family
 
 
 def methods(as_json: Json = False) -> None:
@@ -39,15 +43,21 @@ def methods(as_json: Json = False) -> None:
 def envs(
     pattern: Annotated[str, typer.Argument(help="Only ids with this in them.", show_default=False)] = "",
     env_module: Annotated[str, typer.Option(help="Module that registers your own environments.")] = "",
+    tasks: Annotated[
+        bool, typer.Option("--tasks", help="Only families of tasks, with what tells these apart.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the environments that can be searched; with a pattern, all that match it."""
     from compactrl.cli.tables import print_table
     from compactrl.envs.modules import load_module
-    from compactrl.envs.registry import searchable
+    from compactrl.envs.registry import searchable, searchable_families
 
     if env_module:
         load_module(env_module)
+    if tasks:
+        _list_families(searchable_families(pattern), pattern, as_json)
+        return
     rows = searchable(pattern)
     if not rows:
         raise InputError(f"no environment has '{pattern}' in its id: `compactrl envs` without it lists the usual ones")
@@ -55,6 +65,23 @@ def envs(
         print_json(json.dumps([row._asdict() for row in rows], indent=2))
         return
     print_table(("--env", "engine", "observations", "actions", "episode steps"), [tuple(map(str, row)) for row in rows])
+
+
+def _list_families(families: Sequence[Family], pattern: str, as_json: bool) -> None:
+    """List families of tasks."""
+    from compactrl.cli.tables import print_table
+
+    if not families:
+        raise InputError(f"no family of tasks has '{pattern}' in its id: `compactrl envs --tasks` lists them all")
+    if as_json:
+        print_json(json.dumps([family._asdict() for family in families], indent=2))
+        return
+    rows = []
+    for family in families:
+        ranges = zip(family.contexts, family.low, family.high, strict=True)
+        told = ", ".join(f"{name} {low:g} … {high:g}" for name, low, high in ranges)
+        rows.append((family.name, told, family.id, *map(str, family[-3:])))
+    print_table(("--tasks", "what tells them apart", "--env", "observations", "actions", "episode steps"), rows)
 
 
 def doctor(workers: Workers = None, ray_address: RayAddress = None, as_json: Json = False) -> None:

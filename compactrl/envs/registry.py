@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from compactrl.envs.engines import CHOICES, ENGINES, EngineKind, preferred
+from compactrl.envs.family import families
 from compactrl.envs.given import find
 from compactrl.envs.modules import load_module
 from compactrl.envs.spec import EnvironmentSpec
@@ -104,6 +105,8 @@ def _not_there(env: str, engine: str, module: str) -> str:
         )
     if having:
         return f"--engine {engine} has no environment '{env}': use --engine auto, or {' or '.join(having)}"
+    if env in families():
+        return f"unknown environment '{env}': it is a family of tasks, --tasks {env}, which is --env {families()[env]}"
     old = re.fullmatch(r"(.+)-v[0-4]", env)
     if old and f"{old[1]}-v5" in every:
         return f"unknown environment '{env}': versions before v5 are gone from MuJoCo's bindings; use '{old[1]}-v5'"
@@ -146,4 +149,33 @@ def searchable(pattern: str = "") -> list[Searchable]:
             warnings.simplefilter("ignore")
             spec = describe(env)
             rows.append(Searchable(env, spec.engine, spec.observation_size, spec.action.size, spec.max_episode_steps))
+    return rows
+
+
+class Family(NamedTuple):
+    """A family of tasks that can be searched."""
+
+    name: str
+    """For `--tasks`."""
+    contexts: tuple[str, ...]
+    """(C,) what the numbers are that tell a task."""
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    id: str
+    observations: int
+    actions: int
+    episode_steps: int
+
+
+def searchable_families(pattern: str = "") -> list[Family]:
+    """Return the families of tasks with `pattern` in their id."""
+    rows = []
+    for name, env in sorted(families().items()):
+        if pattern.lower() not in env.lower():
+            continue
+        with contextlib.suppress(InputError):  # as of `searchable`
+            spec = describe(env)
+            told, sizes = spec.contexts, (spec.observation_size, spec.action.size, spec.max_episode_steps)
+            if told is not None:
+                rows.append(Family(name, told.names, told.low, told.high, env, *sizes))
     return rows

@@ -1,15 +1,18 @@
-"""Wrappers of Gymnasium's environments: what they answer is checked, and their observations are made flat."""
+"""Wrappers of Gymnasium's environments: answers are checked, observations are made flat, rewards are by a task."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.spaces.utils import flatten, flatten_space
 
-from compactrl.envs.answers import AnswerError, begun, stepped, takes_seed
+from compactrl.envs.answers import AnswerError, begun, number, stepped, takes_seed
+from compactrl.envs.contexts import given_tasks, own_task
 from compactrl.envs.only_one import Shared
+from compactrl.policies.contexts import Contexts
 from compactrl.types import Floats
 
 
@@ -89,3 +92,72 @@ class GoalObservation(gymnasium.ObservationWrapper):  # type: ignore[misc]
                 "the environment's observation is not one of its observation_space, with numbers as observation, "
                 f"achieved_goal and desired_goal ({type(error).__name__}: {error})"
             ) from error
+
+
+class TaskFamily(gymnasium.Wrapper):  # type: ignore[misc]
+    """Makes a family of tasks of an environment: rewards are computed anew, from what a step reports.
+
+    The task is `options["task"]` of a reset, or a test task that its seed decides; `info["task"]` says which. What
+    `info` says as an episode begins is not looked at: in many environments, EnvPool's too, it is zero there.
+
+    Args:
+        env: the environment.
+        reward: a function of contexts (1, C), observations (1, O) after a step, actions (1, A), and `info`, each value
+            with a leading axis (1, …); returns rewards (1,).
+        contexts: what tells the tasks apart.
+    """
+
+    def __init__(self, env: Any, reward: Callable[..., Any], contexts: Contexts) -> None:
+        super().__init__(env)
+        self.contexts = contexts
+        self._reward = reward
+        self._tasks: Floats = np.zeros((1, contexts.size))
+        self._generator = np.random.default_rng()
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        """Begin an episode."""
+        left = dict(options or {})
+        task = left.pop("task", None)
+        observation, info = self.env.reset(seed=seed, options=left or None)
+        if seed is not None:
+            self._generator = np.random.default_rng(seed)
+        if task is None:
+            self._tasks = own_task(self.contexts, self._generator)[None]
+        else:
+            self._tasks = given_tasks(self._name(), self.contexts, np.asarray(task)[None], 1)
+        return observation, {**info, "task": self._tasks[0].copy()}
+
+    def step(self, action: Any) -> Any:
+        """Take an action; what it is worth is the task's."""
+        observation, _, terminated, truncated, info = self.env.step(action)
+        reported = _Reported(info, self._name())
+        worth = self._reward(self._tasks, np.asarray(observation)[None], np.asarray(action)[None], reported)
+        return observation, number("reward", worth), terminated, truncated, {**info, "task": self._tasks[0].copy()}
+
+    def _name(self) -> str:
+        return "the family" if self.spec is None else str(self.spec.id)
+
+
+class _Reported(Mapping[str, Any]):
+    """What a step reported, with a leading axis; who asks for more is told what there is."""
+
+    def __init__(self, info: Mapping[str, Any], name: str) -> None:
+        self._info, self._name = info, name
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._info:
+            there = ", ".join(self._info) or "nothing"
+            raise AnswerError(f"the reward of {self._name} asks info for '{key}', and a step reports {there}")
+        return np.asarray(self._info[key])[None]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._info
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return default if key not in self._info else self[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._info)
+
+    def __len__(self) -> int:
+        return len(self._info)

@@ -22,7 +22,7 @@ BASIC = ("method", "env", "env_module", "steps", "seed", "hidden", "partitions",
 BASIC_PANEL = "Options"
 PANELS: Mapping[str, tuple[str, ...]] = {
     BASIC_PANEL: (),
-    "Environment": ("env", "env_module", "env_options", "engine", "max_episode_steps"),
+    "Environment": ("env", "tasks", "env_module", "env_options", "engine", "max_episode_steps"),
     "Final policy": ("fine_tune_share", "reevaluations", "reevaluation_episodes"),
     "Machines": (
         "num_envs", "threads", "workers", "ray_address", "worker_timeout", "checkpoint_seconds",

@@ -34,6 +34,10 @@ class SearchOptions(BaseModel):
 
     method: str = Field("chromatic", description="How the policy is made small: a row of `compactrl methods`.")
     env: str = Field("HalfCheetah-v5", description="Environment id; `compactrl envs` lists them.")
+    tasks: str = Field(
+        "",
+        description="Family of tasks, in place of --env: such as HalfCheetah-Vel; `compactrl envs --tasks` lists them.",
+    )
     env_module: str = Field(
         "",
         description="Your own environments: a Python file, or an importable module, that registers them with "

@@ -33,6 +33,8 @@ class SearchKeywords(TypedDict, total=False):
     """Stop once the policy has not improved for this share of the budget, such as 0.2; 0 never. (default: 0)"""
     preset: str | None
     """Named defaults: default, or paper for those of the method's paper. (default: default)"""
+    tasks: str | None
+    """Family of tasks, in place of --env: such as HalfCheetah-Vel; `compactrl envs --tasks` lists them."""
     env_module: str | None
     """Your own environments: a Python file, or an importable module, that registers them with Gymnasium."""
     env_options: Mapping[str, Any] | None

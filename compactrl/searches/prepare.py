@@ -33,6 +33,7 @@ from compactrl.methods.values import validated
 from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs.run import START, TEACHER, Run
+from compactrl.searches.families import check_family, with_family
 from compactrl.searches.studies import Study, check
 from compactrl.searches.teaching import check_start, with_environment_of_teacher, with_network_of_start
 from compactrl.searches.transfer import check_designs, with_colorings
@@ -123,7 +124,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
     Raises:
         InputError: an option, or the environment, will not do.
     """
-    values = with_network_of_start(with_environment_of_teacher(with_colorings(named_values(given))))
+    values = with_network_of_start(with_environment_of_teacher(with_colorings(with_family(named_values(given)))))
     method, spec = method_of(values), None
     if method.goal_learner and not values.get("learner"):  # its options depend on it
         environment = validated(
@@ -132,6 +133,7 @@ def set_up(given: Mapping[str, Any]) -> Setup:
         spec = environment_of(environment.model_dump())
     settings = resolve(values, goals=spec is not None and spec.goal is not None)
     spec = spec or environment_of(settings.search.model_dump())
+    check_family(settings.search, spec)
     settings = _filled_in(settings, spec)
     kind = COMPRESSIONS[settings.choice.compression]
     outputs = LEARNERS[settings.search.learner].distribution(settings.learner, spec.action).outputs(spec.action.size)

@@ -24,8 +24,9 @@ from compactrl.types import Floats, Integers
 
 def ids() -> frozenset[str]:
     """Return every id that is registered, compactrl's own included."""
+    import compactrl.envs.families
     import compactrl.envs.robots
-    import compactrl.envs.toy_batched  # noqa: F401  (both register themselves)
+    import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
 
     return frozenset(BATCHED)
 

@@ -39,6 +39,7 @@ def ids() -> frozenset[str]:
     """Return every id that is registered, compactrl's own included."""
     import gymnasium
 
+    import compactrl.envs.families
     import compactrl.envs.robots
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
@@ -50,6 +51,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     """See `EngineKind`."""
     import gymnasium
 
+    import compactrl.envs.families
     import compactrl.envs.robots
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)
@@ -88,7 +90,7 @@ def _described(env: str, made: Any, limit: int, limited: bool, options: dict[str
         action = action_spec(env, made.action_space)
         named = measure_names(env, made.metadata.get("measures", ()))
         lower = lower_is_better(env, made.metadata.get("lower_is_better", ()), named)
-        contexts = checked_contexts(env, getattr(made.unwrapped, "contexts", None))
+        contexts = checked_contexts(env, _contexts(made))
     except InputError:
         close_quietly(made)
         raise
@@ -116,6 +118,11 @@ def _names(made: Any) -> tuple[str, ...]:
     if isinstance(made, FlatObservation):
         return observation_names(made.env.observation_space)
     return tuple(getattr(made.unwrapped, "observation_names", ()))
+
+
+def _contexts(made: Any) -> Any:
+    """Return what tells tasks apart, as an environment has it, or a wrapper of it; None where it is no family."""
+    return made.get_wrapper_attr("contexts") if made.has_wrapper_attr("contexts") else None
 
 
 def _made(env: str, options: dict[str, Any]) -> Any:
@@ -166,6 +173,7 @@ def make_gymnasium(env: str, options: dict[str, Any]) -> Any:
     """Make a Gymnasium environment with a flat observation."""
     import gymnasium
 
+    import compactrl.envs.families
     import compactrl.envs.robots
     import compactrl.envs.toy
     import compactrl.envs.toy_batched  # noqa: F401  (all register themselves)

@@ -27,7 +27,8 @@ from compactrl.types import Floats, Integers
 
 def ids() -> frozenset[str]:
     """Return every id that is registered, compactrl's own and the usual ones included."""
-    import compactrl.envs.robots  # noqa: F401  (registers its tasks)
+    import compactrl.envs.families
+    import compactrl.envs.robots  # noqa: F401  (both register their tasks)
 
     return frozenset(TASKS) | frozenset(USUAL)
 

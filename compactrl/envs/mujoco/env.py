@@ -71,7 +71,13 @@ class TaskEnvironment(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not
         for warning in stepped.warnings.values():
             raise RuntimeError(f"MuJoCo: {warning}")
         info = {name: float(values[0]) for name, values in self._lane.measure(stepped.state).items()}
-        return stepped.observation[0].copy(), float(stepped.reward[0]), bool(stepped.terminated[0]), False, {**info, **self._told()}
+        return (
+            stepped.observation[0].copy(),
+            float(stepped.reward[0]),
+            bool(stepped.terminated[0]),
+            False,
+            {**info, **self._told()},
+        )
 
     def _told(self) -> dict[str, Any]:
         """Return the task of a family, for `info`, which users keep."""

@@ -50,7 +50,7 @@ class Ant(Legged):
     """`Ant-v5`."""
 
     xml_file, frame_skip = "ant.xml", 5
-    fields = ("xpos", "cfrc_ext")
+    fields: tuple[str, ...] = ("xpos", "cfrc_ext")
     defaults: ClassVar[dict[str, Any]] = {
         "forward_reward_weight": 1,
         "ctrl_cost_weight": 0.5,

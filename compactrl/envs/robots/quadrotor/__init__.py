@@ -3,8 +3,10 @@
 from compactrl.envs.batched import register_batched
 from compactrl.envs.robots.quadrotor.env import SECONDS, Quadrotor
 
-__all__ = ["ENV", "Quadrotor"]
+__all__ = ["ENV", "STEPS", "Quadrotor"]
 
 ENV = "compactrl/Quadrotor-v0"
+STEPS = int(SECONDS * 100) + 1
+"""Length of an episode, at the usual rate."""
 
-register_batched(ENV, Quadrotor, max_episode_steps=int(SECONDS * 100) + 1)
+register_batched(ENV, Quadrotor, max_episode_steps=STEPS)

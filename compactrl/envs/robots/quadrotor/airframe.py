@@ -48,7 +48,7 @@ def thrust_of_a_motor(thrust_to_weight: float, mass: float = MASS) -> float:
 
 @dataclass
 class Airframes:
-    """What each of L quadrotors is built of; a motor's full thrust is the same in all, whatever they weigh."""
+    """What each of L quadrotors is built of."""
 
     mass: Floats
     """(L,) kg"""
@@ -56,18 +56,18 @@ class Airframes:
     """(3, L) kg m²"""
     motor_time: Floats
     """(L,) s"""
-    thrust: float = thrust_of_a_motor(THRUST_TO_WEIGHT)
-    """N, of a motor at full thrust."""
+    thrust: Floats
+    """(L,) N, of a motor at full thrust."""
 
     @classmethod
     def nominal(cls, count: int, mass: float = MASS, thrust_to_weight: float = THRUST_TO_WEIGHT) -> Airframes:
         """Return so many quadrotors, all as the model says."""
         inertia = np.repeat(np.array(INERTIA)[:, None], count, axis=1)
         thrust = thrust_of_a_motor(thrust_to_weight, mass)
-        return cls(np.full(count, mass), inertia, np.full(count, MOTOR_TIME), thrust)
+        return cls(np.full(count, mass), inertia, np.full(count, MOTOR_TIME), np.full(count, thrust))
 
     def draw(self, lane: int, spread: float, generator: np.random.Generator, mass: float = MASS) -> None:
-        """Build a lane's quadrotor anew.
+        """Build a lane's quadrotor anew; its motors stay, whatever it weighs.
 
         Args:
             lane: which.

@@ -57,7 +57,7 @@ class Body:
 
     def __init__(self, airframes: Airframes, seconds: float) -> None:
         count = len(airframes.mass)
-        self._thrust, self._seconds = airframes.thrust, seconds
+        self._seconds = seconds
         self.lift, self.closing = np.empty(count), np.empty(count)
         """m/s² of one motor at full thrust, and the share of a motor's lag that closes in a step."""
         self.leverage, self.coupling = np.empty((3, count)), np.empty((3, count))
@@ -67,17 +67,18 @@ class Body:
     def take(self, airframes: Airframes, lanes: Any) -> None:
         """Compute the numbers of some lanes anew."""
         x, y, z = airframes.inertia[:, lanes]
-        self.lift[lanes] = self._thrust / airframes.mass[lanes]
+        thrust = airframes.thrust[lanes]
+        self.lift[lanes] = thrust / airframes.mass[lanes]
         self.closing[lanes] = 1.0 - np.exp(-self._seconds / airframes.motor_time[lanes])
         self.leverage[:, lanes] = [
-            ARM * self._thrust / x, ARM * self._thrust / y, TORQUE_TO_THRUST * self._thrust / z
+            ARM * thrust / x, ARM * thrust / y, TORQUE_TO_THRUST * thrust / z
         ]  # fmt: skip
         self.coupling[:, lanes] = [(z - y) / x, (x - z) / y, (y - x) / z]
 
     def of(self, lanes: Any) -> Body:
         """Return the numbers of some lanes."""
         part = object.__new__(Body)
-        part._thrust, part._seconds = self._thrust, self._seconds
+        part._seconds = self._seconds
         part.lift, part.closing = self.lift[lanes], self.closing[lanes]
         part.leverage, part.coupling = self.leverage[:, lanes], self.coupling[:, lanes]
         return part
