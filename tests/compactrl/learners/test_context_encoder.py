@@ -1,4 +1,4 @@
-"""The encoder's posterior: a product of Gaussian factors, held against closed forms, numbers on a grid, and autograd."""
+"""The encoder's posterior: a product of Gaussian factors, against closed forms, numbers on a grid, and autograd."""
 
 import numpy as np
 import pytest
