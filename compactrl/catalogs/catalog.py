@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from compactrl.compressions import COMPRESSIONS
 from compactrl.compressions.hypernet import Hypernet
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError, InputError, either
 from compactrl.learners.base import shipped_theta
 from compactrl.learners.moments import identity, seen_in
-from compactrl.methods.rows import METHODS
+from compactrl.methods.rows import METHODS, Method
 from compactrl.methods.settings import Settings, method_of
 from compactrl.policies.architectures import Widths, designs_of, memory_dimension, parameters
 from compactrl.policies.policy import Policy
@@ -107,10 +108,10 @@ def open_catalog(run: Run) -> Catalog:
         CompactrlError: it has no checkpoint yet.
     """
     method = method_of(run.config)
-    if not method.meta_batch:
+    if not writes_architectures(method):
         raise InputError(
             f"{run.path} is a run of --method {method.name}, with one architecture: this is for "
-            f"--method {either(name for name, row in METHODS.items() if row.meta_batch)}"
+            f"--method {either(name for name, row in METHODS.items() if writes_architectures(row))}"
         )
     setup = set_up(run.config)
     settings, hypernet = setup.settings, setup.compression
@@ -128,6 +129,11 @@ def open_catalog(run: Run) -> Catalog:
     normalizer = seen_in(state, size).normalizer if settings.learner.normalizes else identity(size)
     theta = shipped_theta(state).astype(np.float32)
     return Catalog(run, settings, setup.spec, hypernet, theta, normalizer, iteration, int(state["env_steps"]))
+
+
+def writes_architectures(method: Method) -> bool:
+    """Return whether a method's network writes policies of many architectures."""
+    return all(issubclass(COMPRESSIONS[choice.compression], Hypernet) for choice in method.choices.values())
 
 
 def _needed(state: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from compactrl.catalogs.table import FILE, Row, table_of
 from compactrl.errors import InputError
 from compactrl.networks.mixed import padded
 from compactrl.policies.architectures import Widths
-from compactrl.policies.batches import copies
+from compactrl.policies.batches import copies, tasks_of
 from compactrl.runs.evaluation import EVALUATION_STREAM, mean_of_known
 from compactrl.storage.files import write_json
 from compactrl.types import Floats, Trials
@@ -96,7 +96,8 @@ def _evaluate(catalog: Catalog, part: Sequence[Widths], evaluator: LocalEvaluato
     """Evaluate some architectures at once; returns their rows."""
     policies = catalog.policies(part)
     count = len(part) * episodes
-    trials = Trials(copies(policies, episodes), catalog.normalizer, np.zeros((count, 0), np.int64))
+    no_designs, tasks = np.zeros((count, 0), np.int64), tasks_of(policies, episodes)
+    trials = Trials(copies(policies, episodes), catalog.normalizer, no_designs, tasks=tasks)
     outcomes = evaluator.evaluate(trials)
     returns = outcomes.returns.reshape(len(part), episodes)
     rows = [_row(catalog, widths, values) for widths, values in zip(part, returns, strict=True)]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactrl.methods.rows import METHODS
 from compactrl.reports.words import DASH
 from compactrl.searches.pace import count, duration
 
@@ -89,9 +88,10 @@ def _next_commands(run: Run, program: str) -> list[str]:
         (f"export {path} --out {other}", "C for a robot"),
         (f"resume {path} {more}".rstrip(), "search on"),
     ]
-    method = METHODS.get(str(run.config.get("method")))
-    if method is not None and method.meta_batch:
+    if "widths" in run.config:
         commands.insert(0, (f"evaluate {path} --architectures all", "how well each of its architectures does"))
+    if "train_contexts" in run.config:
+        commands.insert(0, (f"evaluate {path} --tasks all", "how well it does in each of its tasks"))
     width = max(len(command) for command, _ in commands)
     return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]
 

@@ -100,6 +100,9 @@ class Compression(ABC):
     """All architectures, where designs are architectures."""
     shipped_design: Design | None = None
     """(D,) the design that ships whichever has the largest return: of tasks, whose returns are not to be compared."""
+    task: Floats | None = None
+    """(C,) that every design is for: of a policy for one task of a family, from which a search begins or which it
+    imitates."""
     unit: float = 1.0
     """What 1 of theta is in the policy's numbers, where theta is what a strategy's noise goes on."""
 
@@ -153,9 +156,9 @@ class Compression(ABC):
         """Return the design that theta (P,) or (N, P) itself decides, (D,) or (N, D); None where it decides none."""
         return None
 
-    def tasks(self, designs: Designs) -> Floats | None:  # noqa: ARG002
+    def tasks(self, designs: Designs) -> Floats | None:
         """Return the tasks (n, C) that designs (n, D) are for, which their environments get; None where for no task."""
-        return None
+        return None if self.task is None else np.tile(self.task, (len(designs), 1))
 
     @property
     def described(self) -> Described | None:

@@ -69,8 +69,7 @@ class HyperTasks(OfTasks):
         """Draw the first theta, (P,)."""
         made, parts = self._primary
         drawn = np.concatenate([part.initial(generator) for part in parts.values()])
-        plain = self.skeleton.layers_of_interleaved(self.base.initial(generator))
-        made.begin(drawn, [(layer.weight, layer.bias) for layer in plain])
+        made.begin(drawn, self.skeleton.layers_of_interleaved(self.base.initial(generator)))
         return drawn
 
     def written(self, theta: Tensor, told: Tensor) -> Tensor:

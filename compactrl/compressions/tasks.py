@@ -26,8 +26,8 @@ from compactrl.compressions.base import AnyOptions, Compact, Compression, Descri
 from compactrl.compressions.plain import Plain, PlainOptions
 from compactrl.compressions.trainable import layers_function
 from compactrl.policies.contexts import Contexts, scaled
-from compactrl.policies.skeleton import Skeleton
-from compactrl.types import Design, Designs, Floats, Layer, Layers, Size
+from compactrl.policies.skeleton import Skeleton, interleaved
+from compactrl.types import Design, Designs, Floats, Layers, Size
 from controllers.base import Space
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 Rows = tuple[tuple[float, ...], ...]
 """Contexts, a row each."""
-_RECORDED = {"recorded_only": True}
+_RECORDED: dict[str, Any] = {"recorded_only": True}
 
 
 class TaskOptions(Options):
@@ -120,7 +120,7 @@ class OfTasks(Compression):
     """
 
     container: ClassVar[str] = "mixed"
-    Options = TaskOptions
+    Options: ClassVar[type[AnyOptions]] = TaskOptions
     options: TaskOptions
 
     def __init__(self, skeleton: Skeleton, options: TaskOptions) -> None:
@@ -212,8 +212,7 @@ class OfTasks(Compression):
         self._check(theta, designs)
         if isinstance(theta, np.ndarray):
             return self.of_contexts(theta, self.tasks(designs))
-        layers = self.skeleton.layers_of_interleaved(self._written_for(theta, designs))
-        return [tuple(Layer(weight[n], bias[n]) for weight, bias in layers) for n in range(len(designs))]
+        return [self.skeleton.layers_of_interleaved(numbers) for numbers in self._written_for(theta, designs)]
 
     def network(self, theta: Tensor, designs: Designs) -> Callable[[Tensor], Tensor]:
         """Return the networks of a torch theta (P,) and designs (n, D) as one function that can be trained."""
@@ -244,8 +243,7 @@ class OfTasks(Compression):
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
         """Freeze a task (D,): its plain network, which is trained in that task alone from here on."""
         (layers,) = self.expand_each(theta, design[None])
-        numbers = np.concatenate([part.ravel() for layer in layers for part in layer if part is not None])
-        return OneTask(self.skeleton, self.base.options, self.tasks(design[None])[0]), numbers
+        return OneTask(self.skeleton, self.base.options, self.tasks(design[None])[0]), interleaved(layers)
 
 
 class OneTask(Plain):

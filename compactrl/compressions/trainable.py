@@ -70,7 +70,7 @@ def layers_function(layers: Layers, activation: str) -> Callable[[Tensor], Tenso
 
         value = observations
         for number, (weight, bias) in enumerate(layers):
-            if weight.ndim == 3:
+            if bias is not None and weight.ndim == 3:
                 value = torch.baddbmm(bias[:, None], value, weight.transpose(1, 2))
             else:
                 value = torch.nn.functional.linear(value, weight, bias)

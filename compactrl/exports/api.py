@@ -55,7 +55,7 @@ def source_of(run: Run, options: ExportOptions) -> Source:
         InputError: no such architecture in this run, or its environment cannot be made here.
     """
     policy, origin = _policy_of(run, options.architecture)
-    starts = starts_of(run) if options.verify and options.format != "onnx" else None
+    starts = starts_of(run, policy) if options.verify and options.format != "onnx" else None
     return Source(policy, visited_states(run, policy), origin, starts, run.config.get("env_options") or {})
 
 
@@ -85,17 +85,21 @@ def _policy_of(run: Run, architecture: str) -> _Known:
 def visited_states(run: Run, policy: Policy) -> Singles:
     """Return states that the policy visits, (B, O), in single precision."""
     episodes, steps = VISITED
-    starts = Starts(_quick_environment(run, policy), seeds_behind_summary(run.config["seed"]))
+    starts = _starts(run, policy, _quick_environment(run, policy))
     return roll_out(starts, policy, episodes, steps).observations.astype(np.float32)
 
 
-def starts_of(run: Run) -> Starts:
-    """Return where the episodes behind a run's summary begin.
+def starts_of(run: Run, policy: Policy) -> Starts:
+    """Return where the episodes behind a run's summary begin, in the task that a policy of it is for.
 
     Raises:
         InputError: the environment cannot be made here.
     """
-    return Starts(environment_of(run.config), seeds_behind_summary(run.config["seed"]))
+    return _starts(run, policy, environment_of(run.config))
+
+
+def _starts(run: Run, policy: Policy, spec: EnvironmentSpec) -> Starts:
+    return Starts(spec, seeds_behind_summary(run.config["seed"]), policy.task_in(spec.contexts))
 
 
 def _quick_environment(run: Run, policy: Policy) -> EnvironmentSpec:

@@ -18,11 +18,13 @@ Act = Callable[[Floats], NDArray[Any]]
 
 
 class Starts(NamedTuple):
-    """Where episodes begin: in which environment, and from which seeds."""
+    """Where episodes begin: in which environment, from which seeds, and in which task of a family."""
 
     spec: EnvironmentSpec
     seed: np.random.SeedSequence
     """Every episode's seed follows from it; two rollouts from the same starts have the same ones."""
+    task: Floats | None = None
+    """(C,) of every episode; None where each has its own, or there are none."""
 
     def seeds(self, episodes: int) -> list[int]:
         """Return the seed of each of so many episodes."""
@@ -51,9 +53,7 @@ def roll_out(starts: Starts, act: Act, episodes: int, steps: int | None = None, 
         stride: keep the observations of every such step.
     """
     seeds, most = starts.seeds(episodes), starts.spec.at_most(episodes)
-    parts = [
-        _together(starts.spec, seeds[first : first + most], act, steps, stride) for first in range(0, episodes, most)
-    ]
+    parts = [_together(starts, seeds[first : first + most], act, steps, stride) for first in range(0, episodes, most)]
     return Rollout(
         np.concatenate([part.returns for part in parts]),
         np.concatenate([part.observations for part in parts]),
@@ -61,15 +61,16 @@ def roll_out(starts: Starts, act: Act, episodes: int, steps: int | None = None, 
     )
 
 
-def _together(spec: EnvironmentSpec, seeds: list[int], act: Act, steps: int | None, stride: int) -> Rollout:
+def _together(starts: Starts, seeds: list[int], act: Act, steps: int | None, stride: int) -> Rollout:
     """Run an episode from each of these seeds, all at once; the rest is as in `roll_out`."""
-    episodes = len(seeds)
+    episodes, spec = len(seeds), starts.spec
     engine = make_engine(spec, seeds, len(os.sched_getaffinity(0)))
     try:
         running = np.arange(episodes)
         returns, kept = np.zeros(episodes), []
         measures = {name: np.full(episodes, np.nan) for name in spec.measures}
-        engine.send(running, None, np.ones(episodes, bool))
+        tasks = None if starts.task is None else np.tile(starts.task, (episodes, 1))
+        engine.send(running, None, np.ones(episodes, bool), tasks)
         answer = engine.receive()
         taken = 0
         while len(running) and (steps is None or taken < steps):

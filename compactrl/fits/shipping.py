@@ -56,7 +56,7 @@ def ship(folder: Path, candidate: Candidate, spec: EnvironmentSpec, env_steps: i
     run = Run(folder)
     threads = int(source.config.get("threads") or 0)
     report = run.report(run.evaluate_for_summary(FINAL_EPISODES, threads))
-    compared = comparisons(spec, spec.environments == 1, int(source.config["seed"]), threads)
+    compared = comparisons(spec, spec.environments == 1, int(source.config["seed"]), threads, policy.context)
     summary = {**begun, **report, **compared, "candidate": candidate.name, "finished": True}
     write_json(folder / "summary.json", summary)
     return summary

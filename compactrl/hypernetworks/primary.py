@@ -16,8 +16,8 @@ Departures and choices:
 
 1. First weights and biases of these layers are uniform in ±1 / (2 sqrt(inputs)), Kaiming's with the paper's gain of
    1 / sqrt(12); the linear layers between the blocks begin in the same way.
-2. `small` is a quarter of the widths. Its latents are shorter, so that its heads are drawn from a wider range: what they
-   write has the same share of Kaiming's spread.
+2. `small` is a quarter of the widths. Its latents are shorter, so that its heads are drawn from a wider range: what
+   they write has the same share of Kaiming's spread.
 3. The text says that written weights begin with about the spread of Kaiming's initialisation, the appendix that they
    are smaller. With its numbers they have an eighth of it for meta variables of unit variance, more for larger ones
    (tested).
@@ -27,16 +27,16 @@ Departures and choices:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from compactrl.networks.affine import Part, Parts
-from compactrl.types import Floats
+from compactrl.types import Floats, Layers
 
 STAGES = {"paper": (256, 512, 1024), "small": (64, 128, 256)}
 """Widths of the primary network; small is a quarter of the paper's."""
@@ -111,9 +111,7 @@ class Primary:
     @property
     def written(self) -> list[int]:
         """Lengths of what the heads write: weights, biases and gains, layer by layer."""
-        return [
-            length for inputs, outputs in pairwise(self.sizes) for length in (outputs * inputs, outputs, outputs)
-        ]
+        return [length for inputs, outputs in pairwise(self.sizes) for length in (outputs * inputs, outputs, outputs)]
 
     @property
     def parts(self) -> Parts:
@@ -121,12 +119,12 @@ class Primary:
         widths = STAGES[self.size]
         return {**primary_parts(self.meta, widths), "heads": Part(sum(self.written), widths[-1], 1.0)}
 
-    def begin(self, drawn: Floats, plain: Sequence[tuple[Floats, Floats]]) -> None:
+    def begin(self, drawn: Floats, plain: Layers = ()) -> None:
         """Give the heads their first numbers, at the end of parameters (P,) that are drawn otherwise.
 
         Args:
             drawn: parameters, whose last are the heads', uniform in ±1 with biases of zero; changed in place.
-            plain: first weight and bias of each layer of a plain network, for `bias-hyper`.
+            plain: a network with its first weights and a bias on every layer, for `bias-hyper`.
         """
         count, inputs = sum(self.written), STAGES[self.size][-1]
         first = drawn[-count * (inputs + 1) :]
@@ -138,10 +136,9 @@ class Primary:
             weights[count - output :] *= last
             return
         weights[:] = 0.0
-        biases[:] = np.concatenate(
-            [part for weight, bias in plain for part in (weight.ravel(), bias, np.zeros(len(bias)))]
-        )
+        numbers = [(np.ravel(layer.weight), np.asarray(layer.bias)) for layer in plain]
+        biases[:] = np.concatenate([part for weight, bias in numbers for part in (weight, bias, np.zeros(len(bias)))])
 
     def __call__(self, network: Functions, meta: Tensor) -> tuple[Tensor, ...]:
         """Return what is written for meta variables (R, Z): weights, biases and gains of each layer, R of each."""
-        return network("heads", primary(network, meta, STAGES[self.size])).split(self.written, 1)
+        return torch.split(network("heads", primary(network, meta, STAGES[self.size])), self.written, 1)

@@ -71,14 +71,16 @@ class DistillLearner(ReplayLearner):
             return self._trials_of_student(designs)
         no_designs = np.zeros((self.lanes, designs.shape[1]), np.int64)
         normalizer = self.teacher.normalizer
-        return Trials(self.teacher.batched(self.lanes), normalizer, no_designs, self._explore(self.num_steps))
+        networks, exploration = self.teacher.batched(self.lanes), self._explore(self.num_steps)
+        return Trials(networks, normalizer, no_designs, exploration, self.compression.tasks(no_designs))
 
     def _trials_of_student(self, designs: Designs) -> Trials:
         with single_threaded_torch():
             layers = self.trained.expand_each(self._theta.detach().cpu().numpy(), NO_DESIGN[None])[0]
         policies = Mixed((single(layers),), np.zeros(self.lanes, np.int64), self.compression.skeleton.activation)
         no_designs = np.zeros((self.lanes, designs.shape[1]), np.int64)
-        return Trials(policies, self.normalizer, no_designs, self._explore(self.num_steps))
+        exploration, tasks = self._explore(self.num_steps), self.compression.tasks(no_designs)
+        return Trials(policies, self.normalizer, no_designs, exploration, tasks)
 
     def _explore(self, steps: int) -> Exploration:
         shape = (steps, self.lanes, self.actions)

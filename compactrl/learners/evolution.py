@@ -124,7 +124,9 @@ class EvolutionLearner(Learner):
         decided = self.compression.design_of(candidates)
         candidate_designs = designs[self.strategy.groups] if decided is None else decided  # (N, D)
         layers = single(self.compression.expand(candidates, candidate_designs))
-        return Trials(Stacked(layers, self.compression.skeleton.activation), self.normalizer, candidate_designs)
+        networks = Stacked(layers, self.compression.skeleton.activation)
+        tasks = self.compression.tasks(candidate_designs)
+        return Trials(networks, self.normalizer, candidate_designs, tasks=tasks)
 
     def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:
         """Learn from the outcomes; progress is the share of the budget that is spent, in [0, 1]."""
@@ -191,6 +193,7 @@ class EvolutionLearner(Learner):
     def _freeze(self, theta: Floats, design: Design) -> None:
         self.settled = design
         self.compression, settled_theta = self._searched.settle(theta, design)
+        self.compression.task = self._searched.task
         # The strategy's defaults are for unstructured policies: the edges in use get as much noise as they have there.
         usage = self._searched.usage(design[None])
         edges = self._searched.num_edges * (1.0 if usage is None else float(usage[0]))

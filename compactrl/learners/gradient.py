@@ -238,6 +238,7 @@ class GradientLearner(Learner):
     def _freeze(self, design: Design) -> None:
         with single_threaded_torch():
             settled, numbers = self._searched.settle(self.theta(), design)
+        settled.task = self._searched.task
         self.settled = design
         self._begin(settled, MetaBatch(), numbers)
 
@@ -278,8 +279,8 @@ def check(context: LearnerContext, takes_discrete: bool) -> None:
         )
     if meta > context.lanes:
         raise InputError(
-            f"--meta-batch {meta} is more than the {context.lanes} lanes: each architecture has one of its own; "
-            f"give --num-envs {meta} or more"
+            f"--meta-batch {meta} is more than the {context.lanes} lanes: each architecture or task has one of its "
+            f"own; give --num-envs {meta} or more"
         )
     if meta > context.options.batch_size:
         raise InputError(

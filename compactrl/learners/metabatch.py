@@ -29,9 +29,13 @@ class MetaBatchOptions(Options):
     """Options of learning many architectures at once."""
 
     meta_batch: int = Field(
-        8, ge=1, description="Architectures that act and learn at the same time, each in an environment of its own."
+        8,
+        ge=1,
+        description="Architectures, or tasks, that act and learn at the same time, each in an environment of its own.",
     )
-    conditioned_critics: bool = Field(True, description="Give the critics the policy's architecture as an input.")
+    conditioned_critics: bool = Field(
+        True, description="Give the critics the policy's architecture, or its task, as an input."
+    )
     anchor_share: float = Field(
         0.5,
         ge=0,

@@ -333,16 +333,17 @@ def check_on_policy(context: LearnerContext) -> None:
     rows = context.compression.design_space.rows
     if options.deviation == "per-architecture" and rows is not None and len(rows) * spec.action.size > MOST_DEVIATIONS:
         raise InputError(
-            f"--deviation per-architecture: {len(rows):,} architectures with {spec.action.size} actions are too many "
-            "to keep a vector of each; give --deviation common, or fewer --widths"
+            f"--deviation per-architecture: {len(rows):,} architectures or tasks with {spec.action.size} actions are "
+            "too many to keep a vector of each; give --deviation common, or fewer --widths"
         )
     if n <= lanes and lanes % n:
         raise InputError(
-            f"--num-envs {lanes} cannot be shared evenly by --meta-batch {n} architectures: give a multiple of {n}"
+            f"--num-envs {lanes} cannot be shared evenly by --meta-batch {n} architectures or tasks: give a "
+            f"multiple of {n}"
         )
     transitions, batch = options.n_steps * lanes, options.batch_size
     if n <= batch and (transitions % batch or batch % n):
         raise InputError(
             f"--batch-size {batch} does not divide the {transitions} transitions of an iteration ({lanes} lanes × "
-            f"--n-steps {options.n_steps})" + (f" among {n} architectures" if n > 1 else "")
+            f"--n-steps {options.n_steps})" + (f" among {n} architectures or tasks" if n > 1 else "")
         )

@@ -188,7 +188,7 @@ class PpoOptions(GradientOptions):
     )
     n_steps: int = Field(128, ge=1, description="Environment steps in every lane per iteration.")
     batch_size: int = Field(
-        128, ge=1, description="Transitions per update; split among the architectures that learn together."
+        128, ge=1, description="Transitions per update; split among the architectures or tasks that learn together."
     )
     n_epochs: int = Field(5, ge=1, description="How often the updates of an iteration go through its transitions.")
     gamma: float = Field(0.99, ge=0, lt=1, description="Discount factor per step.")
@@ -224,8 +224,8 @@ class PpoOptions(GradientOptions):
     )
     deviation: Literal["common", "per-architecture", "state"] = Field(
         "common",
-        description="Standard deviations of actions while policies act: one vector for all, one for each architecture, "
-        "or outputs of the policy, which are dropped at the end.",
+        description="Standard deviations of actions while policies act: one vector for all, one for each architecture "
+        "or task, or outputs of the policy, which are dropped at the end.",
     )
     log_std_init: float = Field(0.0, description="Logarithm of the first standard deviations.")
     critic_hidden: Hidden = Field((64, 64), description="Widths of the value function's hidden layers.")

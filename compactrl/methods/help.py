@@ -126,7 +126,11 @@ def _described(option: str, entry: Entry, panel: str, sentence: str = "") -> Opt
 def _sentence(option: str, method: Method) -> str:
     """Return what an option of this method says where its values are the method's; else nothing."""
     if option == "controller":
-        what = "What samples the architectures" if method.meta_batch else "What chooses which edges share a weight"
+        what = (
+            "What samples the architectures or tasks"
+            if method.meta_batch
+            else "What chooses which edges share a weight"
+        )
         return f"{what}: {either(method.choices)}."
     if option == "learner":
         goals = f", or {method.goal_learner} in environments with goals" if method.goal_learner else ""

@@ -178,6 +178,30 @@ _HYPERPPO = {
 from those that learn. Trials are in `docs/trials.md`."""
 
 
+_TASKS = {
+    **_GRADIENT,
+    "steps": 5_000_000,
+    "hidden": (64,),
+    "activation": "tanh",
+    "initialization": "orthogonal",
+    "num_envs": 16,
+    "n_steps": 200,
+    "meta_batch": 8,
+    "batch_size": 400,
+    "n_epochs": 10,
+    "log_std_init": -0.7,
+    "critic_hidden": (64, 64),
+}
+"""Of many tasks: an iteration has whole episodes, of 200 steps in the usual families, and the last theta ships, which
+is the one that all tasks are evaluated with. Trials are in `docs/trials.md`."""
+
+
+def _of_tasks(name: str, summary: str, compression: str, **defaults: Any) -> tuple[str, Method]:
+    """Return a method for families of tasks."""
+    choices = {"uniform": Choice(compression, "cycle", {**_TASKS, **defaults})}
+    return _gradient(name, summary, choices, learners=("ppo",), meta_batch=True, anchor_share=0.0)
+
+
 _PEARL_FIXED: Mapping[str, Any] = {
     "fine_tune_share": 0.0,
     "hindsight": None,
@@ -305,6 +329,17 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 learners=("ppo",),
                 meta_batch=True,
                 hidden=(),
+            ),
+            _of_tasks(
+                "plain-tasks", "one plain network for all tasks of a family, which it is not told", "plain-tasks"
+            ),
+            _of_tasks(
+                "context-tasks", "a plain network that sees the task's context beside the observation", "context"
+            ),
+            _of_tasks(
+                "hyper-tasks",
+                "a hypernetwork writes a network for the context of each task (Keynan, Sarafian & Kraus 2021)",
+                "hyper",
             ),
             _gradient(
                 "pearl",

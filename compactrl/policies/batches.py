@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from compactrl.types import Layer, Layers, Mixed, Networks, Stacked
+from compactrl.types import Floats, Layer, Layers, Mixed, Networks, Stacked
 
 
 class Evaluated(Protocol):
@@ -24,6 +24,10 @@ class Evaluated(Protocol):
     @property
     def container(self) -> str:
         """`stacked` or `mixed`."""
+
+    @property
+    def context(self) -> Floats | None:
+        """(C,) the task that it is for, of a family of tasks."""
 
 
 def copies(policies: Sequence[Evaluated], count: int) -> Networks:
@@ -42,3 +46,9 @@ def copies(policies: Sequence[Evaluated], count: int) -> Networks:
         for parts in zip(*(policy.layers for policy in policies), strict=True)
     )
     return Stacked(layers, first.activation)
+
+
+def tasks_of(policies: Sequence[Evaluated], count: int) -> Floats | None:
+    """Return the tasks of `copies`, a row each; None where the policies are for none."""
+    contexts = [policy.context for policy in policies if policy.context is not None]
+    return np.repeat(np.stack(contexts), count, axis=0) if contexts else None

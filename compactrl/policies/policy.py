@@ -18,6 +18,7 @@ from compactrl.networks.batched import normalize_into
 from compactrl.networks.forward import network
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.batches import copies
+from compactrl.policies.contexts import Contexts
 from compactrl.policies.html import card
 from compactrl.policies.observations import Layout, layout_text, rows_of
 from compactrl.policies.places import stem_of
@@ -163,6 +164,10 @@ class Policy:
     def tasks(self, count: int) -> Floats | None:
         """Return the task that it is for, (count, C), for as many trials; None where it is for none."""
         return None if self.context is None else np.tile(self.context, (count, 1))
+
+    def task_in(self, contexts: Contexts | None) -> Floats | None:
+        """Return the task (C,) of its episodes in an environment; None where that is no family, or it is for none."""
+        return None if contexts is None else self.context
 
     def batched(self, count: int = 1) -> Networks:
         """Return `count` copies of the policy's network, as evaluators take them."""

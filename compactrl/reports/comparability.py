@@ -42,7 +42,7 @@ def _warnings_of_options(configurations: Sequence[Configuration]) -> list[str]:
     differences: tuple[tuple[str, Callable[[Configuration], str]], ...] = (
         ("different step budgets", _step_budget),
         ("different MuJoCo versions", _mujoco),
-        ("different tasks", _environment_options),
+        ("different tasks", _task),
     )
     grouped = ((difference, _grouped(configurations, describe)) for difference, describe in differences)
     return [f"{difference}: {_told_apart(labels_of)}." for difference, labels_of in grouped if len(labels_of) > 1]
@@ -71,11 +71,14 @@ def _mujoco(configuration: Configuration) -> str:
     return "MuJoCo " + (" and ".join(sorted(configuration.versions("mujoco"))) or "of unknown version")
 
 
-def _environment_options(configuration: Configuration) -> str:
+def _task(configuration: Configuration) -> str:
     limit = max(int(record.options.get("max_episode_steps") or 0) for record in configuration.records)
     length = f"episodes of {limit} steps" if limit else "episodes of its usual length"
     others = configuration.options.get("env_options") or {}
-    return length + (f", {json.dumps(others, sort_keys=True)}" if others else "")
+    told = (record.summary.get("context") for record in configuration.records)
+    contexts = sorted({json.dumps(context) for context in told if context is not None})
+    of_family = f", task {' and '.join(contexts)}" if contexts else ""
+    return length + (f", {json.dumps(others, sort_keys=True)}" if others else "") + of_family
 
 
 def _grouped(configurations: Sequence[Configuration], describe: Callable[[Configuration], str]) -> dict[str, list[str]]:

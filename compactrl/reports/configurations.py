@@ -17,13 +17,17 @@ from compactrl.reports.reading import Record
 from compactrl.types import Floats
 
 NO_PART_OF_A_CONFIGURATION = frozenset(
-    {"seed", "threads", "checkpoint_seconds", "num_envs", "max_envs", "workers", "ray_address", "device"}
-)
-"""Options that runs of one configuration may differ in: the seed, and what changes speed or the order of episodes."""
+    {
+        "seed", "threads", "checkpoint_seconds", "num_envs", "max_envs", "workers", "ray_address", "device",
+        "train_contexts", "test_contexts",
+    }
+)  # fmt: skip
+"""Options that runs of one configuration may differ in: the seed and the tasks that it draws, and what changes speed or
+the order of episodes."""
 NAMED_OTHERWISE = frozenset(
     {
         "method", "env", "controller", "steps", "hidden", "partitions", "preset", "es",
-        "engine", "max_episode_steps", "alive_bonus",
+        "engine", "max_episode_steps", "alive_bonus", "context_low", "context_high",
     }
 )  # fmt: skip
 """Options that a table shows anyway, that stand in a name for themselves, or that a search fills in by its environment.

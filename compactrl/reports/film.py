@@ -6,6 +6,7 @@ Gymnasium's environment of the same id, from starts of its own.
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compactrl.errors import CompactrlError, InputError
+from compactrl.policies.policy import Policy
 from compactrl.policies.zoo import ships
 from compactrl.reports.camera import step_seconds
 from compactrl.reports.frames import Image, Pace, caption, check_place, film_file, pace
@@ -111,6 +113,8 @@ class _Shown:
     ) -> None:  # fmt: skip
         self._stage, self._write, self._pace = stage, write, paced
         self._seconds, self._title, self._tell, self._frames = seconds, title, tell, 0
+        self.task = ""
+        """In words, where the episode has one of a family."""
         self._told = -np.inf
 
     def show(self, step: int, total: float, last: bool) -> None:
@@ -124,16 +128,20 @@ class _Shown:
             self._tell(f"drawing {self._title or 'the episode'}" + (f", step {step}" if step else ""))
             self._told = time.monotonic()
         taken = "" if self._seconds is None else f"   {step * self._seconds:.1f} s"
-        text = f"{self._title}   step {step}{taken}   return {total:.1f}"
-        frame = caption(self._stage.picture(), text.strip())
+        text = f"{self._title}   {self.task}   step {step}{taken}   return {total:.1f}"
+        frame = caption(self._stage.picture(), re.sub(" {3,}", "   ", text.strip()))
         for _ in range(count):
             self._write(frame)
         self._frames += count
 
 
-def _episode(env: Any, policy: Any, seed: int, shown: _Shown) -> tuple[float, int]:
+def _episode(env: Any, policy: Policy, seed: int, shown: _Shown) -> tuple[float, int]:
     """Play one episode into a film; return its return and its steps."""
-    observation, _ = env.reset(seed=seed)
+    contexts = env.get_wrapper_attr("contexts") if env.has_wrapper_attr("contexts") else None
+    task = policy.task_in(contexts)
+    observation, info = env.reset(seed=seed, options=None if task is None else {"task": task})
+    if contexts is not None and "task" in info:
+        shown.task = contexts.words(info["task"])
     total, steps, ended = 0.0, 0, False
     discrete = not env.action_space.shape and hasattr(env.action_space, "n")
     while not ended:

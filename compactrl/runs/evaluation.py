@@ -136,7 +136,8 @@ def run_episodes(
     try:
         if watch is not None:
             watch(evaluator, episodes * spec.max_episode_steps)
-        no_designs, tasks = np.zeros((episodes, 0), np.int64), policy.tasks(episodes)
+        no_designs = np.zeros((episodes, 0), np.int64)
+        tasks = None if spec.contexts is None else policy.tasks(episodes)
         trials = Trials(policy.batched(episodes), policy.normalizer, no_designs, tasks=tasks)
         outcomes = evaluator.evaluate(trials)
     finally:

@@ -205,6 +205,7 @@ class Run:
             **{key: self.summary[key] for key in fields},
             **self.policy.size._asdict(),
             "bytes": stored_bytes(self.policy),
+            **({} if self.policy.context is None else {"context": self.policy.context.tolist()}),
             "return_mean": evaluation.mean_return,
             "return_std": evaluation.std_return,
             "return_interval": [low, high],

@@ -241,7 +241,9 @@ def finish(
             summary = {
                 **search.summary(),
                 **report,
-                **comparisons(search.spec, search.settings.lanes == 1, search.options.seed, threads),
+                **comparisons(
+                    search.spec, search.settings.lanes == 1, search.options.seed, threads, run.policy.context
+                ),
                 "finished": True,
             }
             write_json(run.path / "summary.json", summary)

@@ -26,18 +26,22 @@ DRAWN_STEPS = 10_000
 """Random actions of one episode, at most; they begin again after that."""
 
 
-def comparisons(spec: EnvironmentSpec, exists_once: bool, seed: int, threads: int = 0) -> dict[str, Any]:
+def comparisons(
+    spec: EnvironmentSpec, exists_once: bool, seed: int, threads: int = 0, task: Floats | None = None
+) -> dict[str, Any]:
     """Return what a summary says for a return to be held against: `baselines` and `reward_threshold`, as JSON values.
 
     An environment that exists once may be a robot, which random actions may break: it gets none.
     """
     return {
-        "baselines": None if exists_once else baselines(spec, seed, threads),
+        "baselines": None if exists_once else baselines(spec, seed, threads, task),
         "reward_threshold": reward_threshold(spec.id),
     }
 
 
-def baselines(spec: EnvironmentSpec, seed: int, threads: int = 0) -> dict[str, dict[str, Any]]:
+def baselines(
+    spec: EnvironmentSpec, seed: int, threads: int = 0, task: Floats | None = None
+) -> dict[str, dict[str, Any]]:
     """Return what random actions and doing nothing come to over fresh episodes, as JSON values.
 
     Their randomness is their own: a search has the same numbers with them and without, and they are not in its steps.
@@ -46,6 +50,7 @@ def baselines(spec: EnvironmentSpec, seed: int, threads: int = 0) -> dict[str, d
         spec: the environment.
         seed: of the search.
         threads: that step environments; 0 for every core.
+        task: (C,) of every episode, where it is of a policy for one task of a family.
 
     Returns:
         `random` and `zero`, each with `return_mean`, `return_std`, and `episodes`, which did not fail.
@@ -58,8 +63,9 @@ def baselines(spec: EnvironmentSpec, seed: int, threads: int = 0) -> dict[str, d
     silent = Stacked((Layer(np.zeros((count, spec.action.size, size), np.float32), None),))
     unchanged = Normalizer(np.zeros(size), np.ones(size))
     evaluator = LocalEvaluator(spec, spec.at_most(LANES), lanes_seed, threads or None)
+    no_designs, tasks = np.zeros((count, 0), np.int64), None if task is None else np.tile(task, (count, 1))
     try:
-        outcomes = evaluator.evaluate(Trials(silent, unchanged, np.zeros((count, 0), np.int64), actions=actions))
+        outcomes = evaluator.evaluate(Trials(silent, unchanged, no_designs, tasks=tasks, actions=actions))
     finally:
         evaluator.close()
     return {"random": _described(outcomes.returns[:EPISODES]), "zero": _described(outcomes.returns[EPISODES:])}

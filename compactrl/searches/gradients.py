@@ -129,6 +129,7 @@ class Lanes:
         self._every = np.arange(count)
         self._network = network(Mixed((learner.acting(),), np.zeros(count, np.int64)))
         self._normalizer, self._distribution = learner.normalizer, learner.distribution
+        self._tasks = learner.compression.tasks(np.repeat(learner.studied, count, axis=0))
 
     def close(self) -> None:
         """Give the environments back."""
@@ -176,7 +177,7 @@ class Lanes:
         return Sample(start, action[0], actions[known], returns[known])
 
     def _begin(self) -> Floats:
-        self._engine.send(self._every, None, np.ones(len(self._every), bool))
+        self._engine.send(self._every, None, np.ones(len(self._every), bool), self._tasks)
         return np.array(self._engine.receive().observation)
 
     def _act(self, observation: Floats) -> Floats:

@@ -16,12 +16,14 @@ class SearchKeywords(TypedDict, total=False):
     """How the policy is made small: a row of `compactrl methods`. (default: chromatic)"""
     steps: int | float | str | None
     """Budget in environment steps; re-evaluations count, but for the last one of gradient methods. (default: 20M; 3M
-    with --method ghp; 1M with --method sac, td3, ddpg or ppo; 200k with --method distill)"""
+    with --method ghp; 1M with --method sac, td3, ddpg or ppo; 5M with --method plain-tasks, context-tasks or
+    hyper-tasks; 500k with --method pearl or hyper-pearl; 200k with --method distill)"""
     seed: int | float | str | None
     """Seed of all randomness. (default: 0)"""
     hidden: int | Sequence[int] | str | None
     """Widths of the hidden layers, such as 41 or 64,64; none is a linear policy. (default: 41; 256,256 with --method
-    sac, td3 or ddpg; 64,64 with --method ppo; 16,8 with --method distill)"""
+    sac, td3 or ddpg; 64,64 with --method ppo; 64 with --method plain-tasks, context-tasks or hyper-tasks; 128,128
+    with --method pearl; 128 with --method hyper-pearl; 16,8 with --method distill)"""
     controller: str | None
     """What chooses the designs, such as which edges share a weight; each method has its own choices. (default:
     latent; depth-uniform with --method ghp or hyperppo)"""
@@ -47,17 +49,18 @@ class SearchKeywords(TypedDict, total=False):
     fine_tune_share: float | None
     """Last share of the budget, in which the best design stays and only its weights are trained (fine-tuning).
     (default: 0.2; 0.4 with --method masked; 0 with --method toeplitz, circulant, unstructured, linear, ghp, sac, td3,
-    ddpg, ppo, hyperppo or distill)"""
+    ddpg, ppo, hyperppo, plain-tasks, context-tasks, hyper-tasks or distill)"""
     reevaluations: int | float | str | None
     """How often the best candidates are evaluated anew, to choose the final policy. (default: 10; 1 with --method
-    ghp, sac, td3, ddpg or distill; 5 with --method ppo or hyperppo)"""
+    ghp, sac, td3, ddpg, plain-tasks, context-tasks, hyper-tasks, pearl, hyper-pearl or distill; 5 with --method ppo
+    or hyperppo)"""
     reevaluation_episodes: int | float | str | None
     """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg, ppo,
-    hyperppo or distill)"""
+    hyperppo, plain-tasks, context-tasks, hyper-tasks, pearl, hyper-pearl or distill)"""
     num_envs: int | float | str | None
     """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is given, no more
     ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0; 32 with
-    --method hyperppo)"""
+    --method hyperppo; 16 with --method plain-tasks, context-tasks or hyper-tasks)"""
     threads: int | float | str | None
     """Threads that step environments and that networks learn on; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None
@@ -92,14 +95,15 @@ class SearchKeywords(TypedDict, total=False):
     train_palette: bool | None
     """Train the shared values beside the choice of each edge, as gradient methods do by default. (default: off)"""
     activation: Literal["tanh", "relu"] | None
-    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg or distill)"""
+    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg, pearl, hyper-pearl or
+    distill)"""
     colorings_from: str | None
     """Run whose best colourings are reused; its weights are not."""
     top: int | float | str | None
     """Most colourings to reuse. (default: 5)"""
     initialization: Literal["xavier", "orthogonal"] | None
     """First weights: Xavier uniform, or orthogonal with a small last layer. (default: xavier; orthogonal with
-    --method ppo)"""
+    --method ppo, plain-tasks, context-tasks or hyper-tasks)"""
     widths: int | Sequence[int] | str | None
     """Widths that a policy's hidden layers may have. (default: 4,8,16,32,64,128,256,512; 4,8,16,32,64,128,256 with
     --method hyperppo)"""
@@ -115,13 +119,35 @@ class SearchKeywords(TypedDict, total=False):
     """Code length of the bilinear decoder. (default: 32)"""
     graph_size: int | float | str | None
     """Width of a graph node's hidden state; 16 in the paper's public code. (default: 32)"""
-    meta_batch: int | float | str | None
-    """Architectures that act and learn at the same time, each in an environment of its own. (default: 8)"""
-    conditioned_critics: bool | None
-    """Give the critics the policy's architecture as an input. (default: on)"""
     anchor_share: float | None
     """Share of every meta-batch that is one fixed architecture, from whose experience all learn: two layers of the
     largest width up to 256. 0 is none. (default: 0.5; 0 with --method hyperppo)"""
+    train_tasks: int | float | str | None
+    """Tasks that are trained in; a family of fewer has just those. (default: 100)"""
+    test_tasks: int | float | str | None
+    """Tasks that are tried at the end, and never trained in; a family of fewer has just those. (default: 30)"""
+    hyper_size: Literal["small", "paper"] | None
+    """Size of the hypernetwork: small, or paper, with stages four times as wide. (default: small)"""
+    hyper_initialization: Literal["bias-hyper", "paper"] | None
+    """First weights of the hypernetwork: bias-hyper, with which all tasks begin with the same network, or paper.
+    (default: bias-hyper)"""
+    latent_size: int | float | str | None
+    """Latent numbers that are inferred of a task. (default: 5)"""
+    encoder_hidden: int | Sequence[int] | str | None
+    """Widths of the context encoder's hidden layers. (default: 128,128)"""
+    encoder_learning_rate: float | None
+    """Adam's learning rate for the context encoder. (default: 0.0003)"""
+    context_size: int | float | str | None
+    """Recent transitions of a task from which the encoder infers its latents while it learns. (default: 100)"""
+    context_window: int | float | str | None
+    """How many of a task's latest transitions by the prior are recent. (default: 400)"""
+    kl_weight: float | None
+    """Weight of the posterior's KL divergence from the prior in the encoder's loss. (default: 0.1)"""
+    posterior_share: float | None
+    """Share of a task's lanes that act with latents of the posterior; in the others, of which there is at least one,
+    the prior's act. (default: 0.5)"""
+    adaptation_episodes: int | float | str | None
+    """Episodes in a new task by the prior, before its latents are inferred. (default: 2)"""
     controller_hidden: int | float | str | None
     """Width of the LSTM encoder and decoder, and of their embeddings. (default: 64)"""
     controller_learning_rate: float | None
@@ -153,6 +179,11 @@ class SearchKeywords(TypedDict, total=False):
     """Designs that compete to be a parent; 0 is the square root of the population. (default: 0)"""
     controller_mutations: int | float | str | None
     """Decisions in which a child differs from its parent, at most all. (default: 1)"""
+    meta_batch: int | float | str | None
+    """Architectures, or tasks, that act and learn at the same time, each in an environment of its own. (default: 8; 4
+    with --method pearl or hyper-pearl)"""
+    conditioned_critics: bool | None
+    """Give the critics the policy's architecture, or its task, as an input. (default: on)"""
     resample_updates: int | float | str | None
     """Updates after which other architectures are sampled, about. (default: 8)"""
     es: str | None
@@ -167,8 +198,8 @@ class SearchKeywords(TypedDict, total=False):
     normalize_rewards: bool | None
     """Divide returns by their running standard deviation; no effect where returns are ranked. (default: off)"""
     normalize_observations: bool | None
-    """Normalise observations by their running mean and standard deviation. (default: on; off with --method ghp, sac
-    or td3)"""
+    """Normalise observations by their running mean and standard deviation. (default: on; off with --method ghp, sac,
+    td3, pearl or hyper-pearl)"""
     sigma: float | None
     """Initial standard deviation of the noise on every parameter; 0 follows from --radius. (default: 0)"""
     learning_rate: float | None
@@ -202,11 +233,12 @@ class SearchKeywords(TypedDict, total=False):
     """Adapt variances only, for many parameters (separable CMA-ES). (default: off)"""
     actor_learning_rate: float | None
     """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.003 with --method ghp;
-    0.0003 with --method sac, td3, ppo or distill; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
+    0.0003 with --method sac, td3, ppo, plain-tasks, context-tasks, hyper-tasks, pearl, hyper-pearl or distill; 0.001
+    with --method ddpg; 0.0005 with --method hyperppo)"""
     actor_learning_rate_decay: float | None
     """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
-    budget on resume raises it again. (default: 0.01; 0.1 with --method ghp; 1 with --method sac, td3, ddpg or
-    distill; 0 with --method ppo or hyperppo)"""
+    budget on resume raises it again. (default: 0.01; 0.1 with --method ghp; 1 with --method sac, td3, ddpg, pearl,
+    hyper-pearl or distill; 0 with --method ppo, hyperppo, plain-tasks, context-tasks or hyper-tasks)"""
     weight_averaging: float | None
     """Weight averaging: the final policy is the mean over this share of the updates, about, the last ones; 0 takes
     the last weights. (default: 0; 0.03 with --method ghp)"""
@@ -214,13 +246,16 @@ class SearchKeywords(TypedDict, total=False):
     """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     batch_size: int | float | str | None
     """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method
-    ppo; 512 with --method hyperppo)"""
+    ppo; 512 with --method hyperppo, pearl or hyper-pearl; 400 with --method plain-tasks, context-tasks or
+    hyper-tasks)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     updates_per_step: float | None
-    """Gradient updates per environment step. (default: 0.5; 1 with --method ghp, sac, td3, ddpg or distill)"""
+    """Gradient updates per environment step. (default: 0.5; 1 with --method ghp, sac, td3, ddpg or distill; 0.2 with
+    --method pearl or hyper-pearl)"""
     iteration_steps: int | float | str | None
-    """Environment steps collected per iteration, about; updates follow. (default: 1000)"""
+    """Environment steps collected per iteration, about; updates follow. (default: 1000; 1600 with --method pearl or
+    hyper-pearl)"""
     buffer_size: int | float | str | None
     """Transitions in the replay buffer. (default: 1M)"""
     save_replay: bool | None
@@ -243,17 +278,18 @@ class SearchKeywords(TypedDict, total=False):
     tau: float | None
     """Soft-update coefficient of the target networks (Polyak averaging). (default: 0.005)"""
     learning_starts: int | float | str | None
-    """Environment steps with random actions before learning starts. (default: 10k; 1000 with --method ddpg)"""
-    hindsight: float | None
-    """Hindsight experience replay: share of sampled transitions relabelled with a goal reached later; by default 0.8
-    in environments with goals."""
+    """Environment steps with random actions before learning starts. (default: 10k; 1000 with --method ddpg; 8000 with
+    --method pearl or hyper-pearl)"""
     critic_hidden: int | Sequence[int] | str | None
-    """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo; 128,128 with
-    --method hyperppo)"""
+    """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo, plain-tasks,
+    context-tasks or hyper-tasks; 128,128 with --method hyperppo, pearl or hyper-pearl)"""
     critic_learning_rate: float | None
     """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg or hyperppo)"""
     gamma: float | None
     """Discount factor per step. (default: 0.99; 0.98 with --method ddpg)"""
+    hindsight: float | None
+    """Hindsight experience replay: share of sampled transitions relabelled with a goal reached later; by default 0.8
+    in environments with goals."""
     alpha: float | None
     """Entropy coefficient; the initial one with --automatic-alpha. (default: 0.2)"""
     automatic_alpha: bool | None
@@ -280,9 +316,11 @@ class SearchKeywords(TypedDict, total=False):
     action_penalty: float | None
     """Weight of the mean squared action in the policy's loss. (default: 0; 1 with --method ddpg)"""
     n_steps: int | float | str | None
-    """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo)"""
+    """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo; 200 with --method
+    plain-tasks, context-tasks or hyper-tasks)"""
     n_epochs: int | float | str | None
-    """How often the updates of an iteration go through its transitions. (default: 5; 4 with --method hyperppo)"""
+    """How often the updates of an iteration go through its transitions. (default: 5; 4 with --method hyperppo; 10
+    with --method plain-tasks, context-tasks or hyper-tasks)"""
     gae_lambda: float | None
     """Lambda of generalised advantage estimation. (default: 0.95)"""
     clip_range: float | None
@@ -304,8 +342,8 @@ class SearchKeywords(TypedDict, total=False):
     normalize_returns: bool | None
     """Divide rewards by the running standard deviation of discounted returns. (default: on)"""
     deviation: Literal["common", "per-architecture", "state"] | None
-    """Standard deviations of actions while policies act: one vector for all, one for each architecture, or outputs of
-    the policy, which are dropped at the end. (default: common)"""
+    """Standard deviations of actions while policies act: one vector for all, one for each architecture or task, or
+    outputs of the policy, which are dropped at the end. (default: common)"""
     log_std_init: float | None
     """Logarithm of the first standard deviations. (default: -0.7)"""
     critic_activation: Literal["tanh", "relu"] | None

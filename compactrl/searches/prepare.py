@@ -87,6 +87,9 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     settings, policies = setup.settings, _policies(setup.settings, folder)
     if START in policies:
         setup = _begun(setup, policies[START])
+    if setup.spec.contexts is not None:
+        contexts = (policy.context for policy in policies.values() if policy.context is not None)
+        setup.compression.task = next(contexts, None)
     if setup.spec.action.warning():
         warnings.warn(f"{setup.spec.id}: {setup.spec.action.warning()}", stacklevel=2)
     seeds = Seeds(*np.random.SeedSequence(settings.search.seed).spawn(len(Seeds._fields)))

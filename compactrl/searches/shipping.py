@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from compactrl.evaluation import Evaluator
-from compactrl.policies.batches import copies
+from compactrl.policies.batches import copies, tasks_of
 from compactrl.policies.files import policy_of
 from compactrl.policies.policy import Policy
 from compactrl.types import Design, Designs, Floats, Metrics, State, Trials
@@ -186,10 +186,8 @@ def race(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> Win
 def score(policies: Sequence[Policy], evaluator: Evaluator, episodes: int) -> tuple[Floats, int]:
     """Return the returns (policies, episodes) over fresh episodes, NaN where one failed, and the environment steps."""
     no_designs = np.zeros((len(policies) * episodes, 0), np.int64)
-    tasks = [policy.tasks(episodes) for policy in policies]
-    given = np.concatenate([task for task in tasks if task is not None]) if tasks[0] is not None else None
-    networks = copies(list(policies), episodes)
-    outcomes = evaluator.evaluate(Trials(networks, policies[0].normalizer, no_designs, tasks=given))
+    networks, tasks = copies(policies, episodes), tasks_of(policies, episodes)
+    outcomes = evaluator.evaluate(Trials(networks, policies[0].normalizer, no_designs, tasks=tasks))
     return outcomes.returns.reshape(len(policies), episodes), int(outcomes.steps.sum())
 
 

@@ -31,7 +31,7 @@ from compactrl.learners.critics.composed import Composed
 from compactrl.learners.critics.inputs import Inputs
 from compactrl.learners.critics.residual import DYNAMIC_WIDTH
 from compactrl.networks.affine import Network, Part, Parts
-from compactrl.types import Floats
+from compactrl.types import Floats, Layer, Layers
 
 EMBEDDING = 5
 """Numbers of the learned vector."""
@@ -76,13 +76,13 @@ class Hyper(Composed):
         self.primary.begin(drawn, self._plain(generator) if self._init == "bias-hyper" else ())
         return drawn
 
-    def _plain(self, generator: np.random.Generator) -> list[tuple[Floats, Floats]]:
-        """Draw the first weights and biases of a plain network of the dynamic network's shape."""
+    def _plain(self, generator: np.random.Generator) -> Layers:
+        """Draw the first weights of a plain network of the dynamic network's shape."""
         layers = []
         for inputs, outputs in pairwise(self.primary.sizes):
             bound = (6 / (inputs + outputs)) ** 0.5
-            layers.append((generator.uniform(-bound, bound, inputs * outputs), np.zeros(outputs)))
-        return layers
+            layers.append(Layer(generator.uniform(-bound, bound, inputs * outputs), np.zeros(outputs)))
+        return tuple(layers)
 
 
 def dynamic_value(written: tuple[Tensor, ...], base: Tensor) -> Tensor:

@@ -196,7 +196,7 @@ def test_no_compiler_is_said(runs, tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["chromatic latent", "scaled actions", "discrete actions"])
 def test_rolling_out_the_python_policy_gives_the_returns_of_evaluate(runs, kind):
     run = runs(kind)
-    rolled = roll_out(starts_of(run), run.policy, 6)
+    rolled = roll_out(starts_of(run, run.policy), run.policy, 6)
     np.testing.assert_array_equal(rolled.returns, run.evaluate_for_summary(6).returns)
 
 

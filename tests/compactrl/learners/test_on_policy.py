@@ -286,7 +286,7 @@ def test_it_finds_the_best_arm_of_a_bandit(tmp_path):
         ({**HYPER, "num_envs": 6}, "--num-envs 6 cannot be shared evenly by --meta-batch 4 architectures"),
         ({**HYPER, "num_envs": 2, "n_steps": 40}, "--meta-batch 4 is more than the 2 lanes"),
         ({**HYPER, "batch_size": 2}, "--meta-batch 4 is more than --batch-size 2"),
-        ({**HYPER, "batch_size": 10}, "among 4 architectures"),
+        ({**HYPER, "batch_size": 10}, "among 4 architectures or tasks"),
         ({**HYPER, "resample_updates": 3}, "--resample-updates belongs to"),
     ],
     ids=lambda value: str(value)[:40],
@@ -301,7 +301,9 @@ def test_what_will_not_do_is_refused_in_one_line(options, says):
 
 def test_deviations_for_too_many_architectures_are_refused(monkeypatch):
     monkeypatch.setattr("compactrl.learners.on_policy.MOST_DEVIATIONS", 11)
-    with pytest.raises(InputError, match="6 architectures with 2 actions are too many to keep a vector of each"):
+    with pytest.raises(
+        InputError, match="6 architectures or tasks with 2 actions are too many to keep a vector of each"
+    ):
         prepare({**HYPER, "deviation": "per-architecture"})
 
 

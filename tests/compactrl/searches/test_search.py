@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 
+from compactrl.compressions import COMPRESSIONS, OfTasks
 from compactrl.errors import CompactrlError, InputError
 from compactrl.learners.evolution import mean_by_group
 from compactrl.methods.rows import METHODS
@@ -43,6 +44,8 @@ FAMILIES = {
     ("ghp", "depth-uniform"): "one network for many architectures, by gradients",
     ("sac", "none"): "a plain network by gradients",
     ("hyperppo", "depth-uniform"): "the same on policy, with scales, deviations and a value function",
+    ("hyper-tasks", "uniform"): "one network for many tasks, which the lanes take turns in",
+    ("pearl", "uniform"): "policies, critics and encoder of latents, and a replay buffer of many tasks",
 }
 """Combinations that differ in what a checkpoint holds: these are interrupted after every generation, others once."""
 
@@ -97,6 +100,8 @@ HYPERNET = {
     "graph_size": 8,
     "meta_batch": 4,
 }
+TASKS = {"env": "compactrl/HiddenPointMass-v0", "meta_batch": 4, "hidden": (4,)}
+PEARL = {**TASKS, "encoder_hidden": (8,), "context_size": 10, "latent_size": 2, "num_envs": 8, "batch_size": 16}
 ON_POLICY = {
     "steps": 1800,
     "selections": 2,
@@ -121,13 +126,19 @@ def _teacher(monkeypatch, teacher):
     monkeypatch.setitem(GRADIENT, "teacher", str(teacher))
 
 
+def of_tasks(method):
+    """Whether a method is for families of tasks."""
+    compression = COMPRESSIONS[next(iter(METHODS[method].choices.values())).compression]
+    return issubclass(compression, OfTasks)
+
+
 def options_of(method, controller, **more):
     options = {**TINY, "method": method, "controller": controller}
     if METHODS[method].choices[controller].needs == "colorings_from":
         options["colorings_from"] = source_of_colorings()
-    hypernet = METHODS[method].meta_batch
-    if METHODS[method].learners == ("ppo",):
-        options |= ON_POLICY | (HYPERNET if hypernet else {"hidden": (4,)})
+    hypernet = METHODS[method].choices[controller].compression == "hypernet"
+    if METHODS[method].learners[0] == "ppo":
+        options |= ON_POLICY | (HYPERNET if hypernet else TASKS if of_tasks(method) else {"hidden": (4,)})
         options.pop("population")
         return {**options, **more}
     if METHODS[method].learners[0] != "evolution":
@@ -135,6 +146,7 @@ def options_of(method, controller, **more):
             GRADIENT
             | ({} if method == "distill" else OFF_POLICY)
             | (HYPERNET | {"resample_updates": 4} if hypernet else {})
+            | (PEARL if METHODS[method].learners == ("pearl",) else {})
         )
         options.pop("population")
         if method != "distill":
@@ -182,7 +194,10 @@ def assert_same_run(one, other):
     assert (
         (traces[0] is None)
         == (traces[1] is None)
-        == (one.config["method"] not in ("chromatic", "shared", "masked", "ghp", "hyperppo"))
+        == (
+            one.config["method"] not in ("chromatic", "shared", "masked", "ghp", "hyperppo")
+            and not of_tasks(one.config["method"])
+        )
     )
     for mine, theirs in zip(*(trace or () for trace in traces), strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -211,7 +226,8 @@ def test_a_search_leaves_a_whole_run(method, controller):
 
     summary = run.summary
     assert summary.keys() >= SUMMARY
-    assert (summary["method"], summary["env"], summary["seed"]) == (method, TINY["env"], TINY["seed"])
+    env = (TASKS if of_tasks(method) else TINY)["env"]
+    assert (summary["method"], summary["env"], summary["seed"]) == (method, env, TINY["seed"])
     assert summary["finished"]
     assert summary["env_steps"] >= records[-1]["env_steps"] >= run.config["steps"]
     assert summary["parameters"] == summary["weights"] + summary["biases"]
@@ -219,8 +235,11 @@ def test_a_search_leaves_a_whole_run(method, controller):
     assert np.isfinite(summary["return_mean"])
     assert np.isfinite(summary["return_std"])
 
-    assert run.policy(np.zeros(3)).shape == (2,)
-    if not METHODS[method].meta_batch:
+    assert run.policy(np.zeros(run.policy.shape[0])).shape == (2,)
+    if of_tasks(method):
+        assert run.policy.shape == (4, 4, 2)
+        assert run.policy.context.tolist() in ([-1.0], [1.0])
+    elif not METHODS[method].meta_batch:
         assert run.policy.shape == ((3, 2) if method == "linear" else (3, 4, 2))
     settles = run.config["fine_tune_share"] > 0
     assert [record["settled"] for record in records] == sorted(record["settled"] for record in records)
@@ -283,6 +302,7 @@ def test_more_lanes_and_fewer_lanes_than_evaluations_resume(tmp_path):
         ("ppo", "none", {"env": "CartPole-v1"}),
         ("ppo", "none", {"deviation": "state", "target_kl": 0.01, "adaptive_learning_rate": True}),
         ("hyperppo", "inverse-depth", {"deviation": "per-architecture", "settle": 0.4, "ent_coef": 0.01}),
+        ("hyper-tasks", "uniform", {"deviation": "per-architecture", "settle": 0.4}),
     ],
     ids=str,
 )

@@ -6,9 +6,9 @@ import torch
 from critics_drawn import SMALL, form_of
 
 from compactrl.errors import InputError
+from compactrl.hypernetworks.primary import HEAD_BOUNDS
 from compactrl.learners.critics import CRITICS, base, residual
 from compactrl.learners.critics.base import FlatCritics
-from compactrl.hypernetworks.primary import HEAD_BOUNDS
 from compactrl.learners.critics.hyper import EmbeddingHyper, Hyper, SaHyper
 from compactrl.learners.critics.inputs import Inputs, states
 from compactrl.learners.critics.mlp import Mlp
