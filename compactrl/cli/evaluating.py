@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from compactrl.cli.output import print_json
-from compactrl.cli.parameters import Json, RunPath, whole_number
+from compactrl.cli.parameters import Context, Extrapolate, Json, RunPath, for_context, whole_number
 from compactrl.errors import InputError
 from compactrl.quantities import read_size
 
@@ -20,12 +20,22 @@ def evaluate(
     run: RunPath,
     episodes: Annotated[
         Optional[str],  # noqa: UP045  (typer reads it)
-        typer.Option(metavar="COUNT", help="Fresh episodes: 100, or 5 of each architecture.", show_default=False),
+        typer.Option(
+            metavar="COUNT", help="Fresh episodes: 100, or 5 of each architecture or task.", show_default=False
+        ),
     ] = None,
     architectures: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="all", help="Evaluate every architecture of a graph hypernetwork.", show_default=False),
     ] = None,
+    tasks: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="train|test|all", help="Evaluate every task of a family, with a plot.", show_default=False
+        ),
+    ] = None,
+    context: Context = None,
+    extrapolate: Extrapolate = False,
     seed: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -49,11 +59,20 @@ def evaluate(
 
     opened, count = load(run), whole_number("--episodes", episodes)
     most = whole_number("--num-envs", num_envs) or 0
+    for option, value in (("--architectures", architectures), ("--tasks", tasks)):
+        if value is not None and seed is not None:
+            raise InputError(f"--seed is for the run's policy: leave it out with {option}, whose table is kept")
+        if value is not None and context is not None:
+            raise InputError(f"--context is for one policy: leave it out with {option}")
+    if architectures is not None and tasks is not None:
+        raise InputError("give one of --architectures and --tasks")
     if architectures is not None:
-        if seed is not None:
-            raise InputError("--seed is for the run's policy: leave it out with --architectures, whose table is kept")
         _evaluate_all(opened, architectures, count, most, as_json)
         return
+    if tasks is not None:
+        _evaluate_tasks(opened, tasks, count, most, as_json)
+        return
+    opened = for_context(opened, context, extrapolate)
     with EvaluationProgress(quiet=as_json) as progress:
         evaluation = opened.evaluate(
             count, seed=None if seed is None else _seed(seed), watch=progress.watch, num_envs=most
@@ -93,6 +112,21 @@ def _evaluate_all(run: Run, architectures: str, episodes: int | None, num_envs: 
         print_json(json.dumps({**summary, "architectures": rows}, indent=2))
     else:
         print(describe_catalog(run, rows, summary))
+
+
+def _evaluate_tasks(run: Run, tasks: str, episodes: int | None, num_envs: int, as_json: bool) -> None:
+    from compactrl.catalogs.task_table import EPISODES, evaluate_tasks
+    from compactrl.cli.progress import CatalogProgress
+    from compactrl.cli.sentences import describe_tasks
+    from compactrl.reports.task_figures import save_task_figure
+
+    with CatalogProgress(0, "tasks") as progress:
+        table = evaluate_tasks(run, tasks, episodes or EPISODES, num_envs=num_envs, on_tasks=progress.note)
+    figures = save_task_figure(run.path, table)
+    if as_json:
+        print_json(json.dumps({**table, "figures": [str(path) for path in figures]}, indent=2))
+    else:
+        print(describe_tasks(run, table, figures))
 
 
 def select(

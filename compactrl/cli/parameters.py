@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
 
 import typer
 
 from compactrl.errors import InputError
 from compactrl.quantities import read_count
+
+if TYPE_CHECKING:
+    from compactrl.runs.run import Run
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RunPath = Annotated[
@@ -25,6 +28,30 @@ RayAddress = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(metavar="NAME", help="Ray cluster to join, as HOST:PORT or auto.", show_default=False),
 ]
+
+
+Context = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        metavar="NUMBER", help="Task of the policy, of a run with a family of tasks: such as 1.5.", show_default=False
+    ),
+]
+Extrapolate = Annotated[bool, typer.Option("--extrapolate", help="Allow a context outside of the family's range.")]
+
+
+def for_context(run: Run, context: str | None, extrapolate: bool) -> Run:
+    """Return a run with its policy for a context; the run itself where none is given.
+
+    Raises:
+        InputError: it is no run of a family of tasks, or this is no context of it.
+    """
+    if context is None:
+        if extrapolate:
+            raise InputError("--extrapolate is for --context: give one")
+        return run
+    from compactrl.catalogs.tasks import open_tasks
+
+    return run.with_policy(open_tasks(run, "--context").policy(context, extrapolate))
 
 
 class Parameter(NamedTuple):

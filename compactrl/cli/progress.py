@@ -6,11 +6,11 @@ from compactrl.searches.progress import Display, Look
 
 
 class CatalogProgress(Display):
-    """Shows how the evaluation of many architectures goes."""
+    """Shows how the evaluation of many architectures or tasks goes."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, noun: str = "architectures") -> None:
         super().__init__(quiet=False)
-        self._done, self._total = 0, total
+        self._done, self._total, self._noun = 0, total, noun
         self._begun = False
 
     def note(self, done: int, total: int) -> None:
@@ -22,4 +22,4 @@ class CatalogProgress(Display):
 
     def look(self) -> Look:
         """Return how many are done."""
-        return Look(self._done, self._total, f"{self._done:,} of {self._total:,} architectures")
+        return Look(self._done, self._total, f"{self._done:,} of {self._total:,} {self._noun}")

@@ -131,6 +131,41 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
     )
 
 
+def describe_tasks(run: Run, table: dict[str, Any], figures: Sequence[Path]) -> str:
+    """Say what the policies of tasks came to, those that trained and those that test apart."""
+    names = ", ".join(table["names"])
+    lines = [f"{run.config['method']} policies for {run.config['env']} ({run.path}), told by {names}"]
+    for split, summary in table["summary"].items():
+        lines.append(f"{split}: {_split(summary, table['episodes'])}")
+        if table["adaptation_episodes"]:
+            lines[-1] += f", after adapting by {table['adaptation_episodes']} episodes of each"
+            lines.append(f"{split}, before: {_split(summary, table['episodes'], 'before_')}")
+        known = [row for row in table[split] if row["return_mean"] is not None]
+        ends = (max, min) if len(known) > 2 else ()
+        for end, word in zip(ends, ("best", "worst"), strict=False):
+            row = end(known, key=lambda row: row["return_mean"])
+            told = ", ".join(f"{name} {value:.4g}" for name, value in zip(table["names"], row["context"], strict=True))
+            lines.append(f"  the {word}: {told}, return {row['return_mean']:.1f}{_measures(row)}")
+    drawn = f"; drawn in {figures[0]}" if figures else ""
+    return "\n".join((*lines, f"every task is in {run.path / 'tasks.json'}{drawn}"))
+
+
+def _split(summary: dict[str, Any], episodes: int, prefix: str = "") -> str:
+    """Say what the tasks of a split came to."""
+    mean, spread = summary[f"{prefix}return_mean"], summary[f"{prefix}return_std"]
+    count = f"{summary['tasks']} task{'s' * (summary['tasks'] != 1)}"
+    if mean is None:
+        return f"{count}, of which every episode failed"
+    low, high = summary[f"{prefix}return_interval"]
+    between = f" ± {spread:.1f} (standard deviation between tasks)" if spread is not None else ""
+    failed = f"; {summary[f'{prefix}failed']} tasks failed" if summary[f"{prefix}failed"] else ""
+    measures = "" if prefix else _measures(summary)
+    return (
+        f"{count}, return {mean:.1f}{between}, 95 % interval of the mean {low:.1f} to {high:.1f} by "
+        f"{episodes} episode{'s' * (episodes != 1)} of each{failed}{measures}"
+    )
+
+
 def _architecture(row: dict[str, Any] | None) -> str:
     if row is None:
         return f"{DASH} (the highest is not positive)"

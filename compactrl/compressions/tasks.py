@@ -167,6 +167,16 @@ class OfTasks(Compression):
         return self.scaled(contexts)
 
     @property
+    def test_designs(self) -> Designs:
+        """The designs of the tasks that test, (n, 1)."""
+        return np.arange(len(self.options.train_contexts), len(self.contexts))[:, None]
+
+    def for_tests(self, contexts: Floats) -> Self:
+        """Return the same policies, whose test tasks are these contexts (n, C)."""
+        given = tuple(tuple(map(float, row)) for row in contexts)
+        return type(self)(self.skeleton, self.options.model_copy(update={"test_contexts": given}))
+
+    @property
     def described(self) -> Described:
         """Tasks as critics are told of them."""
         return TaskFeatures(self.scaled(self.contexts))

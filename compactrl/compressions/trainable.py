@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from compactrl.compressions.base import Compact
@@ -79,3 +79,25 @@ def layers_function(layers: Layers, activation: str) -> Callable[[Tensor], Tenso
         return value
 
     return function
+
+
+def outputs_of(networks: Sequence[Layers], activation: str, observations: Tensor) -> Tensor:
+    """Return the raw outputs (n, B, A) of n torch MLPs for observations (n, B, O).
+
+    They can be differentiated any number of times, which a network's own operation may not let. MLPs of one shape are
+    one product a layer.
+    """
+    import torch
+
+    shapes = {tuple(layer.weight.shape for layer in layers) for layers in networks}
+    if len(networks) == 1 or len(shapes) > 1:
+        pairs = zip(networks, observations, strict=True)
+        return torch.stack([layers_function(layers, activation)(rows) for layers, rows in pairs])
+    value = observations
+    for number, alike in enumerate(zip(*networks, strict=True)):
+        weight = torch.stack([layer.weight for layer in alike]).transpose(1, 2)
+        biases = [layer.bias for layer in alike if layer.bias is not None]
+        value = torch.baddbmm(torch.stack(biases)[:, None], value, weight) if biases else torch.bmm(value, weight)
+        if number < len(networks[0]) - 1:
+            value = value.relu() if activation == "relu" else value.tanh()
+    return value

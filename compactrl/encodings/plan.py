@@ -20,7 +20,7 @@ There are four ways to have (x - mean) / std in single precision. The cheapest t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -161,16 +161,27 @@ def bounds_of(action: ActionSpec) -> tuple[Floats, Floats] | None:
 
 def make_plan(policy: Policy, weights: WeightFormat) -> Plan:
     """Return the smallest plan of those with a folding of the normaliser that is exact enough in usual states."""
-    plans = list(_foldings(policy, weights))
-    if len(plans) == 1:
-        return plans[0]
-    observations = usual_states(policy)
-    expected = np.tanh(_outputs(reference_policy(plans[-1]), observations))
-    errors = [float(np.abs(np.tanh(plan.outputs(observations)) - expected).max(initial=0.0)) for plan in plans]
-    enough = [plan for plan, error in zip(plans, errors, strict=True) if error <= FOLD_TOLERANCE]
+    return make_plans([policy], weights)[0]
+
+
+def make_plans(policies: Sequence[Policy], weights: WeightFormat) -> list[Plan]:
+    """Return plans of policies with one network and one normaliser, which is folded into all of them in one way."""
+    ways = [list(_foldings(policy, weights)) for policy in policies]
+    if len(ways[0]) == 1:
+        return [plans[0] for plans in ways]
+    errors = np.max([_folding_errors(plans) for plans in ways], axis=0)
+    enough = np.flatnonzero(errors <= FOLD_TOLERANCE).tolist()
     # The first of the smallest: what is left of the normaliser grows from one to the next, but the mean in the biases
     # makes all of them different.
-    return min(enough, key=lambda plan: plan.table_bytes) if enough else plans[int(np.argmin(errors))]
+    chosen = min(enough, key=lambda way: ways[0][way].table_bytes) if enough else int(np.argmin(errors))
+    return [plans[chosen] for plans in ways]
+
+
+def _folding_errors(plans: Sequence[Plan]) -> list[float]:
+    """Return what each folding of a policy changes in tanh(output), at most, in usual states."""
+    observations = usual_states(plans[-1].policy)
+    expected = np.tanh(_outputs(reference_policy(plans[-1]), observations))
+    return [float(np.abs(np.tanh(plan.outputs(observations)) - expected).max(initial=0.0)) for plan in plans]
 
 
 def reference_policy(plan: Plan) -> Policy:

@@ -12,20 +12,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from compactrl.encodings.grid import Grid
 from compactrl.envs.engines import ENGINES
 from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
 from compactrl.exports.assemble import Exported, Source, check_place, write
+from compactrl.exports.grid import GridSource
 from compactrl.exports.options import ExportOptions, options_of
-from compactrl.exports.origin import Origin, hashes_of, hashes_of_files
+from compactrl.exports.origin import FILES, Origin, hashes_of, hashes_of_files
 from compactrl.exports.rollouts import Starts, roll_out
+from compactrl.policies.contexts import Contexts
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
 from compactrl.runs.evaluation import seeds_behind_summary
 from compactrl.runs.run import Run
 from compactrl.storage.files import read_json
 
+FEWEST_NETWORKS, MOST_NETWORKS = 2, 1024
+"""Of a grid of contexts."""
 VISITED = (4, 500)
 """Episodes, and steps of each at most, from which golden vectors and the ranges of observations are taken."""
 
@@ -54,9 +59,9 @@ def source_of(run: Run, options: ExportOptions) -> Source:
     Raises:
         InputError: no such architecture in this run, or its environment cannot be made here.
     """
-    policy, origin = _policy_of(run, options.architecture)
+    policy, origin, grid = _known_of(run, options)
     starts = starts_of(run, policy) if options.verify and options.format != "onnx" else None
-    return Source(policy, visited_states(run, policy), origin, starts, run.config.get("env_options") or {})
+    return Source(policy, visited_states(run, policy), origin, starts, run.config.get("env_options") or {}, grid)
 
 
 class _Known(NamedTuple):
@@ -64,14 +69,72 @@ class _Known(NamedTuple):
 
     policy: Policy
     origin: Origin
+    grid: GridSource | None = None
 
 
-def _policy_of(run: Run, architecture: str) -> _Known:
-    """Return the policy that a run ships; or, if an architecture is named, what its last checkpoint gives for it."""
+def _known_of(run: Run, options: ExportOptions) -> _Known:
+    """Return the policy that a run ships; or what its last checkpoint gives for an architecture or contexts."""
     versions = run.path / "versions.json"
     about = {"run_versions": read_json(versions) if versions.exists() else {}}
-    if not architecture:
-        return _Known(run.policy, Origin(hashes_of_files(run.path), manifest=about))
+    if options.architecture:
+        return _of_architecture(run, options.architecture, about)
+    if options.context or options.context_grid:
+        return _of_contexts(run, options, about)
+    return _Known(run.policy, Origin(hashes_of_files(run.path), manifest=about))
+
+
+def _of_contexts(run: Run, options: ExportOptions, about: dict[str, Any]) -> _Known:
+    """Return the policy of a context, or those of a grid of contexts."""
+    from compactrl.catalogs.tasks import open_tasks, read_context
+
+    option = "--context" if options.context else "--context-grid"
+    catalog = open_tasks(run, option)
+    about = {**about, "checkpoint": catalog.iteration, "env_steps": catalog.env_steps}
+    where = f"of checkpoint {catalog.iteration}"
+    if options.context:
+        context = read_context(options.context, catalog.family, options.extrapolate)
+        (policy,) = catalog.adapted(context[None])
+        about["context"] = dict(zip(catalog.family.names, context.tolist(), strict=True))
+        return _Known(policy, Origin(hashes_of(policy), f"{catalog.family.words(context)} {where}", about))
+    grid = read_grid(options, catalog.family)
+    policies = catalog.adapted(grid.contexts[:, None].astype(float))
+    (name,), middle = catalog.family.names, policies[grid.count // 2]
+    about["context_grid"] = {
+        "name": name, "low": grid.low, "high": grid.high, "networks": grid.count, "between": grid.between,
+        "policies_sha256": [hashes_of(policy)[FILES[0]] for policy in policies],
+    }  # fmt: skip
+    words = f"{grid.count} networks for {name} {grid.low:g} to {grid.high:g} {where}"
+    return _Known(middle, Origin(hashes_of(middle), words, about), GridSource(grid, policies, catalog.adapted))
+
+
+def read_grid(options: ExportOptions, family: Contexts) -> Grid:
+    """Return the grid of contexts that is asked for.
+
+    Raises:
+        InputError: it is none, or the family's tasks are told by more than one number.
+    """
+    from compactrl.catalogs.tasks import read_context
+
+    text, parts = options.context_grid, options.context_grid.split(",")
+    if family.size != 1:
+        raise InputError(f"--context-grid is for tasks told by one number, and these by {', '.join(family.names)}")
+    try:
+        low, high, count = float(parts[0]), float(parts[1]), int(parts[2]) if len(parts) == 3 else 0
+    except (ValueError, IndexError):
+        count = 0
+    if count == 0 or not low < high or not FEWEST_NETWORKS <= count <= MOST_NETWORKS:
+        example = f"{family.low[0]:g},{family.high[0]:g},16"
+        raise InputError(
+            f"--context-grid {text}: expected the lowest and the highest {family.names[0]} and how many networks, "
+            f"{FEWEST_NETWORKS} to {MOST_NETWORKS}, such as {example}"
+        )
+    for end in parts[:2]:
+        read_context(end, family, options.extrapolate)
+    return Grid(low, high, count, "nearest" if options.context_between == "nearest" else "interpolate")
+
+
+def _of_architecture(run: Run, architecture: str, about: dict[str, Any]) -> _Known:
+    """Return the policy of an architecture."""
     from compactrl.catalogs.catalog import open_catalog
 
     catalog = open_catalog(run)

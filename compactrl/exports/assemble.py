@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compactrl.encodings.formats import choose
+from compactrl.encodings.grid import GridPlan
 from compactrl.encodings.plan import Plan, make_plan
 from compactrl.errors import CompactrlError, InputError
 from compactrl.exports import cortex_m
@@ -23,12 +24,13 @@ from compactrl.exports.budget import alternatives, check_budget, estimate, optim
 from compactrl.exports.c import Program
 from compactrl.exports.cortex_m import Footprint
 from compactrl.exports.folder import being_written, check_free, sha256, write_files, write_manifest
+from compactrl.exports.grid import GridSource, golden_of_grid, verify_grid
 from compactrl.exports.options import ExportOptions
 from compactrl.exports.origin import Origin
 from compactrl.exports.rollouts import Starts
 from compactrl.exports.tanh import choose_tanh
 from compactrl.exports.targets import TARGETS
-from compactrl.exports.vectors import before_rounding, golden, one_or_each, tolerances
+from compactrl.exports.vectors import Vectors, before_rounding, golden, one_or_each, tolerances
 from compactrl.machine.needs import COMPILER, EMULATOR, NEEDS
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import Singles
@@ -59,6 +61,16 @@ class Source:
     """Where its episodes begin, for `--verify`."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     """Options that its environment was made with."""
+    grid: GridSource | None = None
+    """The networks of a grid of contexts, of which the policy is the middle one's."""
+
+    def plan(self, weights: str) -> Plan:
+        """Return the plan of the policy, or of all networks of the grid, in a weight format."""
+        return make_plan(self.policy, choose(weights, self.policy.sharing)) if self.grid is None else self.grid.plan()
+
+    def vectors(self, plan: Plan) -> Vectors:
+        """Return golden vectors."""
+        return golden_of_grid(plan, self.visited) if isinstance(plan, GridPlan) else golden(plan, self.visited)
 
 
 class Measured(NamedTuple):
@@ -90,7 +102,7 @@ def write(source: Source, out: Path, options: ExportOptions) -> Exported:
 def write_c(source: Source, out: Path, options: ExportOptions) -> Exported:
     """Write a folder with the C files of a policy; see `write`."""
     check_observed(source.policy)
-    plan = make_plan(source.policy, choose(options.weights, source.policy.sharing))
+    plan = source.plan(options.weights)
     program = program_of(plan, source, options)
     check_decided(program)
     files = TARGETS[options.target].files(program, options.optimize)
@@ -108,7 +120,7 @@ def write_c(source: Source, out: Path, options: ExportOptions) -> Exported:
 
 def program_of(plan: Plan, source: Source, options: ExportOptions) -> Program:
     """Return what the C files say of a plan."""
-    tanh, vectors = choose_tanh(options.tanh), golden(plan, source.visited)
+    tanh, vectors = choose_tanh(options.tanh), source.vectors(plan)
     provenance = source.origin.provenance(source.policy)
     program = Program(
         plan, tanh, vectors, source.visited, options.name, provenance, environment=source.environment,
@@ -172,10 +184,10 @@ def _others(source: Source, options: ExportOptions) -> Iterator[tuple[str, Calla
     """Yield what else could be asked for: its flags, and what tells the size of it."""
 
     def footprint(other: ExportOptions) -> Footprint:
-        plan = make_plan(source.policy, choose(other.weights, source.policy.sharing))
+        plan = source.plan(other.weights)
         return size_of(program_of(plan, source, other), other).footprint
 
-    for flags, other in alternatives(source.policy.sharing, options):
+    for flags, other in () if source.grid else alternatives(source.policy.sharing, options):
         yield flags, partial(footprint, other)
 
 
@@ -196,7 +208,10 @@ def verified(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_files(folder, TARGETS["cortex-m4"].files(program, options.optimize))
-        result = verify(program, folder, source.starts, options.episodes)
+        if source.grid is not None:
+            result = verify_grid(program, source.grid, folder, source.starts, options.episodes)
+        else:
+            result = verify(program, folder, source.starts, options.episodes)
         if options.target == "crazyflie":
             place = folder / "crazyflie"
             write_files(place, TARGETS["crazyflie"].files(program, options.optimize))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.encodings.grid import GridPlan
 from compactrl.encodings.plan import Plan, bounds_of
 from compactrl.encodings.tables import Table
 from compactrl.errors import InputError
@@ -124,9 +125,33 @@ class Program:
             "clamp": literal(CLAMP),
             "numerator": horner(tuple(map(literal, NUMERATOR)), "z"),
             "denominator": horner(tuple(map(literal, DENOMINATOR)), "z"),
+            "grid": grid_words(plan) if isinstance(plan, GridPlan) else None,
+            "vector_contexts": "" if self.vectors.contexts is None else lines(spelled(self.vectors.contexts, "float")),
             "declarations": [*_counters(rest), "int status = 0;", *declared],
             "statements": rest,
         }
+
+
+def grid_words(plan: GridPlan) -> dict[str, Any]:
+    """Return what the C says of contexts on a grid."""
+    grid = plan.grid
+    middle = float(np.float32((grid.low + grid.high) / 2))
+    place, share = grid.place(middle)
+    return {
+        "between": grid.between,
+        "count": grid.count,
+        "place": place,
+        "share": literal(np.float32(share)),
+        "low": literal(np.float32(grid.low)),
+        "scale": literal(grid.scale),
+        "last": literal(np.float32(grid.count - 1)),
+        "before_last": literal(np.float32(grid.count - 2)),
+        "what": "one number",
+        "range": f"{grid.low:g} to {grid.high:g}",
+        "how": "of which the nearest acts" if grid.between == "nearest" else "interpolated between two neighbours",
+        "middle": f"{middle:g}",
+        "middle_literal": literal(np.float32(middle)),
+    }
 
 
 def check_name(name: str) -> str:

@@ -15,9 +15,12 @@ from compactrl.errors import InputError
 from compactrl.exports import cortex_m
 from compactrl.exports.c import Program, comment, render
 from compactrl.exports.numbers import literal
+from compactrl.policies.policy import Policy
 from compactrl.versions import VERSION
 
 ENV = "compactrl/Quadrotor-v0"
+FAMILY = "compactrl/Quadrotor-Airframe-v0"
+"""The same, of a mass and a thrust that a policy may be for."""
 ACTIONS = 4
 STATES = (12, 13, 18)
 """Numbers of what the firmware knows: position, velocity, angular velocity, attitude (angles, quaternion or matrix)."""
@@ -93,11 +96,14 @@ def robot_of(program: Program) -> Robot | None:
     Raises:
         InputError: the firmware cannot call it at its rate.
     """
-    if program.plan.policy.env != ENV:
+    policy = program.plan.policy
+    if not _is_known(policy):
         return None
     from compactrl.envs.robots.quadrotor.options import options_of
 
     given = {name: value for name, value in program.environment.items() if name != "max_episode_steps"}
+    if policy.context is not None:
+        given["mass"], given["thrust_to_weight"] = policy.context.tolist()
     options = options_of(given)
     rate = int(options.control_rate)
     if rate != options.control_rate or rate > MAIN_LOOP or MAIN_LOOP % rate:
@@ -108,10 +114,15 @@ def robot_of(program: Program) -> Robot | None:
     return Robot(rate, options.motor_thrust, options.mass)
 
 
+def _is_known(policy: Policy) -> bool:
+    """Return whether a policy flew the simulated robot, whose mass and motors are known: of a family, its task's."""
+    return policy.env == ENV or (policy.env == FAMILY and policy.context is not None)
+
+
 def _check(program: Program) -> None:
     plan = program.plan
     observations, actions = plan.shape[0], plan.shape[-1]
-    if plan.policy.env == ENV:
+    if _is_known(plan.policy):
         if observations == WITH_VELOCITY and program.setpoints == "position":
             raise InputError(
                 "--setpoints position: the policy observes the goal's velocity (21 numbers), and such setpoints have "

@@ -77,8 +77,12 @@ def _verification(result: dict[str, Any], tolerance: float | list[float]) -> lis
     lines.append(
         f"closed loop, {loop['episodes']} episodes: Python {_mean(loop['python'])}, C {_mean(loop['c'])}; "
         f"difference {loop['difference']['mean']:.3g}, 95 % interval {low:.3g} to {high:.3g}: "
-        + ("within chance" if loop["within_interval"] else "MORE THAN CHANCE")
+        + ("no more than chance moves such a mean" if loop["within_interval"] else "MORE THAN CHANCE")
     )
+    if "closed_loop_contexts" in result:
+        rows = result["closed_loop_contexts"]
+        shown = ", ".join(f"{row['context']:.4g}: {row['c']:.5g} ({row['own_network']:.5g})" for row in rows)
+        lines.append(f"return by context, and of the network of that context alone: {shown}")
     if result.get("crazyflie"):
         lines += _flights(result["crazyflie"])
     if isinstance(result["cortex_m4"], str):

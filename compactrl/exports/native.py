@@ -63,8 +63,15 @@ class Native:
         files = [str(source.resolve() / "policy.c"), "many.c"]
         options = [*C99, "-fPIC", "-shared", f"-I{source.resolve()}"]
         run([compiler, *options, *files, "-lm", "-o", "policy.so"], scratch, f"compiling with {compiler}")
-        self._many = ctypes.CDLL(str(scratch / "policy.so")).many
+        self._library, self._name = ctypes.CDLL(str(scratch / "policy.so")), name
+        self._many = self._library.many
         self._many.restype = None
+
+    def set_context(self, context: float) -> None:
+        """Choose the task, of a policy with networks for many."""
+        set_context = getattr(self._library, f"{self._name}_set_context")
+        set_context.restype = None
+        set_context(ctypes.c_float(context))
 
     def answer(self, observations: NDArray[np.floating]) -> Answers:
         """Return actions and codes for observations (B, O), given to the C in single precision."""

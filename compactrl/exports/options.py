@@ -16,6 +16,7 @@ from compactrl.exports.tanh import TANHS
 from compactrl.exports.targets import TARGETS
 from compactrl.quantities import read_count, read_size
 
+BETWEEN = ("interpolate", "nearest")
 OUTPUTS = ("c", "onnx")
 SETPOINTS = ("full", "position")
 """What a Crazyflie's ground station sends of its goal."""
@@ -41,6 +42,12 @@ class ExportOptions:
     name: str = _option("policy", "NAME", "Prefix of the functions, a C identifier.")
     target: str = _option("generic", "NAME", "generic, cortex-m4, crazyflie or arduino.")
     architecture: str = _option("", "WIDTHS", "Of a graph hypernetwork, such as 16,8; by default the one selected.")
+    context: str = _option("", "NUMBER", "Task of the policy, of a run with a family of tasks: such as 1.5.")
+    context_grid: str = _option(
+        "", "GRID", "Lowest and highest task and how many networks in one file: such as 0,3,16."
+    )
+    context_between: str = _option("interpolate", "NAME", "Between networks of a grid: interpolate, or nearest.")
+    extrapolate: bool = _option(False, "", "Allow a context outside of the family's range.")
     max_flash: int | None = _option(None, "BYTES", "Fail over so much flash, the C library included.")
     max_ram: int | None = _option(None, "BYTES", "Fail over so much RAM, the stack included.")
     max_stack: int | None = _option(None, "BYTES", "Fail over so much stack.")
@@ -68,9 +75,29 @@ class ExportOptions:
         _one_of("--setpoints", self.setpoints, SETPOINTS)
         if self.setpoints != SETPOINTS[0] and self.target != "crazyflie":
             raise InputError(f"--setpoints {self.setpoints} is for --target crazyflie")
+        self._check_contexts()
         if self.firmware and not (self.target == "crazyflie" and self.verify):
             raise InputError(f"--firmware {self.firmware} is for --target crazyflie --verify")
         check_firmware(self.firmware)
+
+    def _check_contexts(self) -> None:
+        """Raise InputError where what is asked of tasks does not fit together."""
+        _one_of("--context-between", self.context_between, BETWEEN)
+        given = [flag_of(option) for option in ("architecture", "context", "context_grid") if getattr(self, option)]
+        if len(given) > 1:
+            raise InputError(f"give one of {' and '.join(given)}")
+        if self.extrapolate and not (self.context or self.context_grid):
+            raise InputError("--extrapolate is for --context and --context-grid: give one")
+        if not self.context_grid:
+            if self.context_between != BETWEEN[0]:
+                raise InputError(f"--context-between {self.context_between} is for --context-grid")
+            return
+        if self.target == "crazyflie":
+            raise InputError("--context-grid is not for --target crazyflie, whose controller has one policy")
+        if self.weights not in (AUTO, "float32"):
+            raise InputError(f"--weights {self.weights}: the networks of --context-grid are float32")
+        if self.optimize != "size":
+            raise InputError(f"--optimize {self.optimize}: the networks of --context-grid share the code of size")
 
     def _refuse_for_onnx(self) -> None:
         """Raise InputError where an option of the C is given for an ONNX file."""

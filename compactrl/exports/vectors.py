@@ -34,6 +34,8 @@ class Vectors(NamedTuple):
 
     observations: Singles
     actions: Singles
+    contexts: Singles | None = None
+    """(V,) that the C is told before, where it has networks for many."""
 
 
 def tolerances(action: ActionSpec) -> Floats:

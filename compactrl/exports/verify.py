@@ -49,6 +49,7 @@ int main(void)
     if ({name}_selftest() != 0) {{
         return 1;
     }}
+    {begin}
     while (fread(observation, sizeof observation, 1, stdin) == 1) {{
         {name}_step(observation, action);
         fwrite(action, sizeof action, 1, stdout);
@@ -91,22 +92,20 @@ def verify(program: Program, files: Path, starts: Starts, episodes: int) -> dict
     Raises:
         CompactrlError: no compiler is here, or the C is not the policy.
     """
-    compilers = available(*COMPILERS)
-    if not compilers:
-        raise CompactrlError(f"--verify needs a C compiler: `{NEEDS['gcc'].install}`, or clang")
+    compilers = compilers_here()
     plan = program.plan
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
         for compiler in compilers:
             compile_strictly(files, compiler, scratch)
-        natives = [_native(program, files, compiler, scratch / compiler) for compiler in compilers]
+        natives = [native_of(program, files, compiler, scratch / compiler) for compiler in compilers]
         longest = starts.spec.max_episode_steps
         stride = max(1, 2 * episodes * longest // OBSERVATIONS)
         python = roll_out(starts, plan.policy, episodes, stride=stride)
         observations = mixture(plan.policy, python.observations.astype(np.float32))
         for compiler, native in zip(compilers, natives, strict=True):
             largest = compare(program, native, observations, compiler)
-        sanitized = _sanitize(program, files, observations, natives[0], compilers[0], scratch)
+        sanitized = sanitize(program, files, observations, natives[0], compilers[0], scratch)
         twin = _twin(program, natives[0], observations, compilers[0], scratch)
         driven = roll_out(starts, natives[0], episodes, stride=longest)
     discrete = plan.action.kind == "discrete"
@@ -123,6 +122,18 @@ def verify(program: Program, files: Path, starts: Starts, episodes: int) -> dict
         exact = as_rows(plan.policy(observations))
         result["largest_difference_of_rounding"] = float(np.abs(natives[0].answer(observations).actions - exact).max())
     return result | ({"bit_equal_to_float32": twin} if twin is not None else {})
+
+
+def compilers_here() -> list[str]:
+    """Return the C compilers of this machine.
+
+    Raises:
+        CompactrlError: there is none.
+    """
+    compilers = available(*COMPILERS)
+    if not compilers:
+        raise CompactrlError(f"--verify needs a C compiler: `{NEEDS['gcc'].install}`, or clang")
+    return compilers
 
 
 def compile_strictly(files: Path, compiler: str, scratch: Path) -> None:
@@ -190,21 +201,37 @@ def _largest(difference: Floats, allowed: Floats) -> float | list[float]:
     return each
 
 
-def _native(program: Program, files: Path, compiler: str, scratch: Path) -> Native:
+def native_of(program: Program, files: Path, compiler: str, scratch: Path) -> Native:
+    """Return the files compiled for this machine."""
     plan = program.plan
     discrete = plan.action.kind == "discrete"
     return Native(files, program.name, plan.shape[0], program.action_size, discrete, compiler, scratch)
 
 
-def _sanitize(
-    program: Program, files: Path, observations: Singles, native: Native, compiler: str, scratch: Path
+def sanitize(
+    program: Program,
+    files: Path,
+    observations: Singles,
+    native: Native,
+    compiler: str,
+    scratch: Path,
+    begin: str = "",
 ) -> list[str]:
     """Run the self-test and all observations under the sanitizers.
+
+    Args:
+        program: what the files were written from.
+        files: the folder.
+        observations: (B, O)
+        native: the same without sanitizers.
+        compiler: compiles it.
+        scratch: a folder for what is built.
+        begin: a statement between the self-test and the observations.
 
     Raises:
         CompactrlError: they complain, or the actions are others than without them.
     """
-    text = STRESS.format(name=program.name, inputs=program.plan.shape[0], outputs=program.action_size)
+    text = STRESS.format(name=program.name, inputs=program.plan.shape[0], outputs=program.action_size, begin=begin)
     (scratch / "stress.c").write_text(text, encoding="utf-8")
     sources = ["stress.c", str(files.resolve() / "policy.c"), str(files.resolve() / "policy_test.c")]
     define = f"-D{program.name.upper()}_NO_MAIN"
@@ -232,7 +259,7 @@ def _twin(program: Program, native: Native, observations: Singles, compiler: str
     folder.mkdir()
     for name, text in twin.files().items():
         (folder / name).write_text(text, encoding="utf-8")
-    other = _native(twin, folder, compiler, scratch / "twin-library")
+    other = native_of(twin, folder, compiler, scratch / "twin-library")
     if not np.array_equal(native.answer(observations).actions, other.answer(observations).actions):
         raise CompactrlError("the codebook's actions are not those of the same weights as float32")
     return True

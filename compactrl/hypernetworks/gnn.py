@@ -7,11 +7,12 @@ chain, and back:
     m_v = relu(W2 relu(W1 h_u + b1) + b2)        the message of the node before, u
     h_v <- GRU(input m_v, state h_v)             (r, z = sigmoid(…); n = tanh(W m + b + r (U h + c)); h = n + z (h - n))
 
-A layer norm ends it. Both passes share all parameters. `plain_pass` is these equations and nothing else.
+A layer norm ends it. Both passes share all parameters. `plain_embed` is these equations and nothing else.
 
 The recurrence is twenty dependent steps on a few numbers. What counts is how long a library takes to begin an
 operation: numpy takes half as long as torch, and autograd doubles torch's time. So `Embed` is one operation in numpy,
-with its gradient written out; the tests compare both with `plain_pass` and autograd. On a GPU's machine it runs on the
+with its gradient written out; the tests compare both with `plain_embed` and autograd, which is also what gradients of
+that gradient go through. On a GPU's machine it runs on the
 CPU, too, since every step would be several launches. What depends only on a node's own state, U h + c, is computed
 before the loop. Biases are a last column of weights, and their inputs a column of ones.
 """
@@ -94,22 +95,34 @@ def embed(parameters: dict[str, Tensor], nodes: Floats, closed: Floats) -> Tenso
     return states
 
 
-def plain_pass(parameters: Mapping[str, Tensor], states: Tensor) -> Tensor:
-    """Return the states (S, H) of one chain after one pass of messages: the equations, a node at a time.
+def plain_pass(parameters: Mapping[str, Tensor], states: Tensor, closed: Tensor | None = None) -> Tensor:
+    """Return the states (S, …, H) of chains after one pass of messages: the equations, a node at a time.
 
-    Nothing uses it but the tests, which hold `Embed` to it. For the pass back, turn the states around.
+    For the pass back, turn the states around; chains that end earlier need closed gates (`closed_gates`).
     """
-    p = parameters
+    linear_map, p = torch.nn.functional.linear, parameters
     after = [states[0]]
-    for state in states[1:]:
-        hidden = torch.relu(p["message1_weight"] @ after[-1] + p["message1_bias"])
-        message = torch.relu(p["message2_weight"] @ hidden + p["message2_bias"])
-        input_r, input_z, input_n = (p["input_weight"] @ message + p["input_bias"]).chunk(3)
-        state_r, state_z, state_n = (p["state_weight"] @ state + p["state_bias"]).chunk(3)
-        r, z = torch.sigmoid(input_r + state_r), torch.sigmoid(input_z + state_z)
+    for step, state in enumerate(states[1:]):
+        hidden = linear_map(after[-1], p["message1_weight"], p["message1_bias"]).relu()
+        message = linear_map(hidden, p["message2_weight"], p["message2_bias"]).relu()
+        input_r, input_z, input_n = linear_map(message, p["input_weight"], p["input_bias"]).chunk(3, -1)
+        state_r, state_z, state_n = linear_map(state, p["state_weight"], p["state_bias"]).chunk(3, -1)
+        r = torch.sigmoid(input_r + state_r)
+        z = torch.sigmoid(input_z + state_z if closed is None else input_z + state_z + closed[step])
         n = torch.tanh(input_n + r * state_n)
         after.append(n + z * (state - n))
     return torch.stack(after)
+
+
+def plain_embed(parameters: Mapping[str, Tensor], nodes: Floats, closed: Floats) -> Tensor:
+    """Return what `embed` does, in operations of torch: for gradients of gradients, which it has no other way to."""
+    p, like = parameters, parameters["encoder_weight"]
+    features = torch.as_tensor(nodes, dtype=like.dtype, device=like.device).transpose(0, 1)  # (S, n, F)
+    gates = torch.as_tensor(np.ascontiguousarray(closed), dtype=like.dtype, device=like.device)
+    encoded = torch.nn.functional.linear(features, p["encoder_weight"], p["encoder_bias"])
+    last = plain_pass(p, plain_pass(p, encoded).flip(0), gates).flip(0)
+    size = (last.shape[-1],)
+    return torch.nn.functional.layer_norm(last, size, p["norm_weight"], p["norm_bias"], EPSILON).transpose(0, 1)
 
 
 def walk_layers(weights: list[Floats]) -> list[Floats]:
@@ -267,6 +280,8 @@ class Embed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, nodes: Floats, closed: Floats, *parameters: Tensor) -> Tensor:
         """Return the states (n, S, H)."""
+        ctx.save_for_backward(*parameters)
+        ctx.inputs = nodes, closed
         device = parameters[0].device
         arrays = dict(zip(NAMES, (parameter.detach().cpu().numpy() for parameter in parameters), strict=True))
 
@@ -301,6 +316,10 @@ class Embed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_out: Tensor) -> tuple[Any, ...]:
         """Return the gradients of the parameters."""
+        if torch.is_grad_enabled():  # they are to have gradients themselves
+            parameters = ctx.saved_tensors
+            states = plain_embed(dict(zip(NAMES, parameters, strict=True)), *ctx.inputs)
+            return None, None, *torch.autograd.grad(states, parameters, d_out, create_graph=True)
         features, encoded, middle, first, second, weights, state_layer, normal, scale, norm_weight, device = ctx.kept
         size, matrices = encoded.shape[-1], [np.ascontiguousarray(weight[:, :-1]) for weight in weights]
 

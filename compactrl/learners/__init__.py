@@ -10,13 +10,13 @@ import numpy as np
 
 from compactrl.learners.base import Learner, LearnerContext
 from compactrl.learners.metabatch import MetaBatchOptions, ReplayMetaBatchOptions
+from compactrl.learners.on_policy_options import MamlOptions, OnPolicyOptions, PpoOptions, TrpoOptions
 from compactrl.learners.options import (
     DdpgOptions,
     DistillOptions,
     EvolutionOptions,
     Options,
     PearlOptions,
-    PpoOptions,
     SacOptions,
     Td3Options,
 )
@@ -55,7 +55,7 @@ def _squashed_gaussian(options: SacOptions, action: ActionSpec) -> Distribution:
     return SquashedGaussian(options.log_std_low, options.log_std_high)
 
 
-def _of_deviation(options: PpoOptions, action: ActionSpec) -> Distribution:
+def _of_deviation(options: OnPolicyOptions, action: ActionSpec) -> Distribution:
     """Return what the noise, which has the standard deviation already where no state decides it, is added to."""
     if action.kind == "discrete":
         return Categorical()
@@ -72,7 +72,9 @@ LEARNERS: dict[str, Kind] = {
     "td3": Kind(Td3Options, "td3:Td3Learner"),
     "ddpg": Kind(DdpgOptions, "td3:Td3Learner"),
     "pearl": Kind(PearlOptions, "pearl:PearlLearner", _squashed_gaussian),
-    "ppo": Kind(PpoOptions, "on_policy:OnPolicyLearner", _of_deviation, MetaBatch=MetaBatchOptions),
+    "ppo": Kind(PpoOptions, "ppo:PpoLearner", _of_deviation, MetaBatch=MetaBatchOptions),
+    "trpo": Kind(TrpoOptions, "trpo:TrpoLearner", _of_deviation, MetaBatch=MetaBatchOptions),
+    "maml": Kind(MamlOptions, "maml:MamlLearner", _of_deviation, MetaBatch=MetaBatchOptions),
     "distill": Kind(DistillOptions, "distill:DistillLearner", _of_what_is_shown),
 }
 

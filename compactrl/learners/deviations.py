@@ -60,6 +60,16 @@ class Deviations:
         """(n, 1, A) of the designs that learn."""
         return self._learning["log_std"].index_select(0, self._which)[:, None]
 
+    @property
+    def learning(self) -> tuple[Tensor, Tensor]:
+        """The rows that learn (U, A), and which of them each design has, (n,)."""
+        return self._learning["log_std"], self._which
+
+    def replace(self, rows: Tensor) -> None:
+        """Put others (U, A) in the place of the rows that learn, and keep them."""
+        self._learning["log_std"] = rows
+        self.keep()
+
     def step(self, slopes: Tensor, rate: float) -> None:
         """Take a step of Adam against slopes (n, A) of a loss with respect to each design's logarithms."""
         log_std, first, second, steps = self._learning.values()

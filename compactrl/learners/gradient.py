@@ -1,4 +1,4 @@
-"""Base of learners by gradients: theta on a device, its steps of Adam, how an iteration is divided, what ships."""
+"""Base of learners by gradients: theta on a device, the steps it takes, how an iteration is divided, what ships."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from compactrl.learners.base import Learner, LearnerContext, Shipped, shipped_th
 from compactrl.learners.metabatch import MetaBatch
 from compactrl.learners.moments import identity
 from compactrl.learners.options import GradientOptions
-from compactrl.networks.adam import Adam
+from compactrl.networks.adam import Optimizer
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.policies.sharing import shared_edges
 from compactrl.types import (
@@ -71,6 +71,8 @@ class GradientLearner(Learner):
     needs_transitions = True
     takes_discrete: ClassVar[bool] = False
     """Whether it learns discrete actions."""
+    gentler: ClassVar[str] = "--actor-learning-rate or --critic-learning-rate"
+    """Options of which smaller values may help a search that diverges."""
 
     def __init__(self, context: LearnerContext) -> None:
         check(context, self.takes_discrete)
@@ -101,7 +103,7 @@ class GradientLearner(Learner):
         self.compression, self.trained, self.batch = compression, compression, batch
         self._theta = torch.as_tensor(theta, dtype=torch.float32, device=self.device).clone().requires_grad_()
         self._average = self._theta.detach().clone()
-        self._adam = Adam(self._theta, self.options.actor_learning_rate, self.options.weight_decay)
+        self._optimizer = self._new_optimizer()
         self._asked: Designs = np.zeros((self.num_parts, batch.size, compression.space.length), np.int64)
 
     # How an iteration is divided.
@@ -166,11 +168,13 @@ class GradientLearner(Learner):
 
     # Learning.
 
+    @abstractmethod
+    def _new_optimizer(self) -> Optimizer:
+        """Return what takes steps of theta, which has taken none."""
+
+    @abstractmethod
     def _anneal(self, progress: float) -> Metrics:
-        """Set the learning rate of theta for this share of the budget that is spent; return it as a metric."""
-        options = self.options
-        self._adam.rate = options.actor_learning_rate * (1 - progress * (1 - options.actor_learning_rate_decay))
-        return {"actor_learning_rate": self._adam.rate}
+        """Set the learning rates for this share of the budget that is spent; return them as metrics."""
 
     def _descend(self, loss: Tensor) -> None:
         """Take a step down a loss."""
@@ -178,13 +182,13 @@ class GradientLearner(Learner):
         self._step(gradient)
 
     def _step(self, gradient: Tensor) -> None:
-        """Take a step of Adam against a gradient (P,), and update the average that ships.
+        """Take a step of the optimiser against a gradient (P,), and update the average that ships.
 
         Polynomial-decay averaging of Shamir & Zhang, "Stochastic gradient descent for non-smooth optimization" (2013),
         with their eta = 1 / share - 1.
         """
-        self._adam.step(gradient)
-        averaged_steps = 1 + self.options.weight_averaging * (self._adam.steps - 1)
+        self._optimizer.step(gradient)
+        averaged_steps = 1 + self.options.weight_averaging * (self._optimizer.steps - 1)
         self._average.lerp_(self._theta.detach(), 1 / averaged_steps)
 
     def _finite(self, means: Means) -> Metrics:
@@ -198,8 +202,7 @@ class GradientLearner(Learner):
             if not np.isfinite(value):
                 raise CompactrlError(
                     f"{name} has become NaN or infinite: the search has diverged. What it saved before is kept, but "
-                    "going on from there leads here again: begin anew with a smaller --actor-learning-rate or "
-                    "--critic-learning-rate"
+                    f"going on from there leads here again: begin anew with a smaller {self.gentler}"
                 )
         return metrics
 
@@ -248,7 +251,7 @@ class GradientLearner(Learner):
             "settled": self.settled,
             "theta": self._theta.detach().cpu().numpy().copy(),
             "average_theta": self._average.cpu().numpy().copy(),
-            "adam": self._adam.state_dict(),
+            "adam": self._optimizer.state_dict(),
             "generator": dict(self.generator.bit_generator.state),
         }
 
@@ -259,7 +262,7 @@ class GradientLearner(Learner):
         with torch.no_grad():
             self._theta.copy_(torch.as_tensor(np.asarray(state["theta"])))
         self._average.copy_(torch.as_tensor(shipped_theta(state)))
-        self._adam.load_state_dict(state["adam"])
+        self._optimizer.load_state_dict(state["adam"])
         self.generator.bit_generator.state = state["generator"]
 
 

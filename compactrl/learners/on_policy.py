@@ -1,9 +1,9 @@
-"""On-policy learning: PPO, of one policy or of a network that writes policies for many architectures.
+"""On-policy learning: what PPO, TRPO and MAML have in common, of one policy or of a network that writes many.
 
-Schulman et al. 2017; Hegde, Huang & Sukhatme, "HyperPPO: a scalable method for finding small policies for robotic
-control" (2023), algorithm 1. In an iteration n architectures act for `n_steps` steps in every lane, lane l with the
-(l mod n)-th. Then updates follow, each with as many transitions of every architecture. Other architectures act in the
-next iteration; episodes go on. A plain network is one architecture.
+Hegde, Huang & Sukhatme, "HyperPPO: a scalable method for finding small policies for robotic control" (2023), algorithm
+1. In an iteration n architectures act for `n_steps` steps in every lane, lane l with the (l mod n)-th. Then updates
+follow, with as many transitions of every architecture. Other architectures act in the next iteration; episodes go on.
+A plain network is one architecture. Where designs are tasks, all the same goes for tasks.
 
 Nothing is mixed between architectures (section III-A): ratio, advantage and value of a transition are those of the
 architecture that acted, and the value function is told which it is. Advantages are normalised over all of an
@@ -11,9 +11,7 @@ iteration's transitions of one architecture. Two things are common to all: the n
 and the scale of rewards.
 
 What was drawn, and not the bounded action, is what ratios are about (`policies/distributions.py`). The probabilities
-it was drawn with are computed from it before the first update. The networks of policy and value are apart, and so are
-their learning rates and the limits of their gradients' norms; there is no weight of the value's loss, which would
-change nothing.
+it was drawn with are computed from it before the first update. The networks of policy and value are apart.
 
 Departures from the HyperPPO paper and its public code:
 
@@ -27,45 +25,63 @@ Departures from the HyperPPO paper and its public code:
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from compactrl.compressions.base import Compression
-from compactrl.compressions.trainable import pullback_of
 from compactrl.errors import InputError
 from compactrl.learners.base import Judgement, LearnerContext
 from compactrl.learners.critics.values import MlpValues
 from compactrl.learners.deviations import Deviations
 from compactrl.learners.gae import Flags, ReturnScale, advantages, continues
-from compactrl.learners.gradient import GradientLearner, Means, check
-from compactrl.learners.metabatch import MetaBatch
+from compactrl.learners.gradient import GradientLearner, check
 from compactrl.learners.moments import RunningMoments
-from compactrl.learners.options import PpoOptions
-from compactrl.learners.ppo import bounds_slope, clip_to_norm, surrogate, value_loss
-from compactrl.learners.samples import Samples, Shuffled, dealt, normalized
-from compactrl.networks.adam import Adam
+from compactrl.learners.on_policy_options import OnPolicyOptions
+from compactrl.learners.samples import Samples, dealt, normalized
+from compactrl.learners.surrogates import clip_to_norm, value_loss
 from compactrl.networks.perceptrons import single_threaded_torch
-from compactrl.networks.pullback import Pullback
 from compactrl.policies.distributions import FreeGaussian, Latent
-from compactrl.types import Designs, Exploration, Floats, Metrics, Normalizer, Outcomes, State, Transitions, Trials
+from compactrl.types import (
+    Designs,
+    Exploration,
+    Floats,
+    Metrics,
+    Moments,
+    Normalizer,
+    Outcomes,
+    State,
+    Transitions,
+    Trials,
+)
 
-EPSILON = 1e-5
-"""Adam's, as in the first public code of PPO."""
+
+class Estimates(NamedTuple):
+    """Of T steps in L lanes."""
+
+    rows: Floats
+    """(T, L, O + F) what the value function sees."""
+    value: Floats
+    """(T, L)"""
+    advantage: Floats
+    """(T, L)"""
+
+
 MOST_DEVIATIONS = 1 << 24
 """Numbers in a table of a vector for each architecture."""
-FASTER, SLOWER, LEAST_RATE, LARGEST_RATE = 1.5, 1 / 1.5, 0.01, 10.0
-"""How a rate that adapts is changed, and within which multiples of what was given."""
 
 
 class OnPolicyLearner(GradientLearner):
-    """Learns theta by PPO.
+    """Learns theta from the transitions of an iteration; how is its subclasses' (`_learn`).
 
     Args:
         context: see `GradientLearner`.
     """
 
-    options: PpoOptions
+    options: OnPolicyOptions
     distribution: Latent
     takes_discrete = True
     num_parts = 1
@@ -82,7 +98,7 @@ class OnPolicyLearner(GradientLearner):
         space = context.compression.design_space
         each = options.deviation == "per-architecture" and space.rows is not None
         self._deviations = Deviations(space.rows if each else None, self.actions, options.log_std_init, self.device)
-        told_size = self._searched_batch.told(self._asked[0][:1]).shape[1]
+        told_size = self._told(self._asked[0][:1]).shape[1]
         self.values = MlpValues(
             spec.observation_size + told_size,
             options.critic_hidden,
@@ -91,12 +107,8 @@ class OnPolicyLearner(GradientLearner):
             np.random.default_rng(context.seed.spawn(1)[0]),
             self.device,
         )
-        self._updates, self._adapted = 0, 1.0
+        self._updates = 0
         self._design_values: Floats = np.full(self.num_designs, np.nan)
-
-    def _begin(self, compression: Compression, batch: MetaBatch, theta: Floats) -> None:
-        super()._begin(compression, batch, theta)
-        self._adam = Adam(self._theta, self.options.actor_learning_rate, self.options.weight_decay, EPSILON)
 
     @property
     def num_steps(self) -> int:
@@ -110,13 +122,22 @@ class OnPolicyLearner(GradientLearner):
 
     def _explore(self, steps: int) -> Exploration:
         """Return the noise of the next T steps, with the deviation that no state decides in it."""
+        of_lane = np.arange(self.lanes) % self.batch.size
+        return self._noise(self.generator, (steps, self.lanes), self._acting_deviations()[of_lane])
+
+    def _noise(self, generator: np.random.Generator, shape: tuple[int, int], deviations: Floats) -> Exploration:
+        """Draw the noise of T steps in L lanes, of which each has deviations that no state decides, (L, A)."""
         if self._discrete:
-            noise = self.generator.gumbel(size=(steps, self.lanes, self.actions))
-            return Exploration(noise, np.full((steps, self.lanes, 1), np.nan), self.distribution)
-        noise = self.generator.standard_normal((steps, self.lanes, self.actions))
+            noise = generator.gumbel(size=(*shape, self.actions))
+            return Exploration(noise, np.full((*shape, 1), np.nan), self.distribution)
+        noise = generator.standard_normal((*shape, self.actions))
         if self._free:
-            noise *= self._deviations.of(self._described(self._asked[0]))[np.arange(self.lanes) % self.batch.size]
+            noise *= deviations
         return Exploration(noise, np.full(noise.shape, np.nan), self.distribution)
+
+    def _acting_deviations(self) -> Floats:
+        """Return the standard deviations (n, A) of the designs that act, which no state decides."""
+        return self._deviations.of(self._described(self._asked[0]))
 
     def _described(self, designs: Designs) -> Designs:
         """Return the designs (n, D) that learn; the settled one, once there is one."""
@@ -132,29 +153,48 @@ class OnPolicyLearner(GradientLearner):
         with single_threaded_torch():
             samples, more = self._prepared(transitions, designs, normalizer)
             more |= self._learn(samples, designs)
-        self._moments.add(outcomes.moments)
+        self._see(outcomes.moments)
         return metrics | more | {"updates": float(self._updates)}
 
-    def _anneal(self, progress: float) -> Metrics:
-        """Set the learning rates for this share of the budget that is spent; return them as metrics."""
-        options = self.options
-        share = self._adapted * (1 - progress * (1 - options.actor_learning_rate_decay))
-        self._adam.rate = share * options.actor_learning_rate
-        self.values.adam.rate = share * options.critic_learning_rate
-        return {"actor_learning_rate": self._adam.rate}
+    def _see(self, moments: Moments) -> None:
+        """Take in what was seen, for the normaliser of the next iteration."""
+        self._moments.add(moments)
 
     # What is learned from.
 
     @torch.no_grad()
     def _prepared(self, transitions: Transitions, designs: Designs, normalizer: Normalizer) -> tuple[Samples, Metrics]:
         """Return an iteration's transitions with advantages and probabilities, by architecture, and metrics."""
-        options, valid = self.options, transitions.valid
-        n = len(designs)
+        options, valid, n = self.options, transitions.valid, len(designs)
         reward = np.where(valid, transitions.reward, 0.0)
         if options.normalize_returns:
             self._scale.add(reward, transitions)
+        told = self._told(self._described(designs))
+        estimates = self._estimates(transitions, told[np.arange(self.lanes) % n], normalizer)
+        target = estimates.value + estimates.advantage
+        counts = np.maximum(dealt(valid.astype(float), n).sum(axis=1), 1.0)
+        scaled = self._scale.scale if options.normalize_returns else 1.0
+        worth = dealt(target * valid, n).sum(axis=1) / counts * scaled
+        self._design_values = worth[len(self.batch.anchors) :]
+        samples = self._samples(transitions, estimates, n)
+        self._deviations.learn(self._described(designs))
+        samples = samples._replace(behaviour=self._behaviour(samples, designs))
+        known = target[valid]
+        spread = float(known.var()) if len(known) else 0.0
+        explained = 1 - float((known - estimates.value[valid]).var()) / spread if spread > 0 else 0.0
+        metrics = {"explained_variance": explained, "value": float(known.mean())}
+        return samples, metrics
+
+    def _told(self, designs: Designs) -> Floats:
+        """Return what the value function is told of designs (n, D), (n, F)."""
+        return self._searched_batch.told(designs)
+
+    def _estimates(self, transitions: Transitions, told: Floats, normalizer: Normalizer) -> Estimates:
+        """Return values and advantages; told is what the value function is told of each lane's policy, (L, F)."""
+        options, valid = self.options, transitions.valid
+        reward = np.where(valid, transitions.reward, 0.0)
+        if options.normalize_returns:
             reward = reward / self._scale.scale
-        told = self._searched_batch.told(self._described(designs))[np.arange(self.lanes) % n]  # (L, F)
         rows = self._rows(transitions.observation, valid, told, normalizer)  # (T, L, O + F)
         value = self._values_of(rows)
         goes_on = continues(transitions)
@@ -167,31 +207,25 @@ class OnPolicyLearner(GradientLearner):
             advantages(reward, value, following, transitions.terminated, goes_on, options.gamma, options.gae_lambda),
             0.0,
         )
-        target, weight = value + advantage, valid.astype(float)
+        return Estimates(rows, value, advantage)
 
-        def by_architecture(array: Floats) -> Floats:
-            return dealt(array, n)
-
-        counts = np.maximum(by_architecture(weight).sum(axis=1), 1.0)
-        scaled = self._scale.scale if options.normalize_returns else 1.0
-        worth = by_architecture(target * weight).sum(axis=1) / counts * scaled
-        self._design_values = worth[len(self.batch.anchors) :]
-        normalized_advantage = normalized(by_architecture(advantage), by_architecture(weight))
+    def _samples(self, transitions: Transitions, estimates: Estimates, n: int) -> Samples:
+        """Return transitions by architecture, of n; what they were drawn with is not in them yet."""
+        rows, value, advantage = estimates
+        valid = transitions.valid
+        weight = valid.astype(float)
+        scaled = normalized(dealt(advantage, n), dealt(weight, n))
         latent = self.distribution.latent(np.where(valid[..., None], transitions.action, 0.0))
         shaped_rows, shaped_latent, *numbers = (
-            self._tensor(by_architecture(part).astype(np.float32)) for part in (rows, latent, target, value, weight)
+            self._tensor(dealt(part, n).astype(np.float32)) for part in (rows, latent, value + advantage, value, weight)
         )
-        outputs = self.trained.network(self._theta.detach(), designs)(self._observations(shaped_rows))
-        self._deviations.learn(self._described(designs))
-        behaviour = self._acting().likelihood(outputs, shaped_latent)[0]
-        samples = Samples(
-            shaped_rows, shaped_latent, behaviour, self._tensor(normalized_advantage.astype(np.float32)), *numbers
-        )
-        known = target[valid]
-        spread = float(known.var()) if len(known) else 0.0
-        explained = 1 - float((known - value[valid]).var()) / spread if spread > 0 else 0.0
-        metrics = {"explained_variance": explained, "value": float(known.mean())}
-        return samples, metrics
+        unknown = torch.zeros_like(numbers[0])
+        return Samples(shaped_rows, shaped_latent, unknown, self._tensor(scaled.astype(np.float32)), *numbers)
+
+    def _behaviour(self, samples: Samples, designs: Designs) -> Tensor:
+        """Return the log probabilities (n, S) of what was drawn, by the policies as they acted."""
+        outputs = self.trained.network(self._theta.detach(), designs)(self._observations(samples.rows))
+        return self._acting().likelihood(outputs, samples.latent)[0]
 
     def _rows(self, observation: Floats, valid: Flags, told: Floats, normalizer: Normalizer) -> Floats:
         """Return what value functions see (T, L, O + F); zeros where a step failed."""
@@ -212,85 +246,24 @@ class OnPolicyLearner(GradientLearner):
 
     # Updates.
 
-    @torch.no_grad()
+    @abstractmethod
     def _learn(self, samples: Samples, designs: Designs) -> Metrics:
-        """Make an iteration's updates; return metrics of where they led."""
-        options, count = self.options, samples.weight.shape[1]
-        policies, shuffled = pullback_of(self.trained, self._theta, designs), Shuffled(samples)
-        self._deviations.learn(self._described(designs))
-        metrics: Metrics = {}
-        for epoch in range(1, options.n_epochs + 1):
-            order = self._tensor(self.generator.permutation(count))
-            for places in torch.split(order, options.batch_size // len(designs)):
-                self._update(shuffled.at(places), policies)
-            if options.target_kl or epoch == options.n_epochs:
-                metrics = {**self._measured(samples, policies), "epochs": float(epoch)}
-                if options.target_kl and self._is_far(metrics["kl"]):
-                    break
-        self._deviations.keep()
-        return metrics
+        """Learn from an iteration's transitions; return metrics of where it led."""
 
-    def _update(self, batch: Samples, policies: Pullback) -> None:
-        """Make one update with a batch (n, B, …)."""
-        options = self.options
-        outputs, acting = policies(self._observations(batch.rows)), self._acting()
-        log_probability, pull = acting.likelihood(outputs, batch.latent)
-        _, slope, _ = surrogate(log_probability, batch.behaviour, batch.advantage, options.clip_range)
-        d_outputs, d_log_std = pull(slope)
-        if options.ent_coef:
-            more, d_more = acting.entropy(outputs)[1](batch.weight * (-options.ent_coef / batch.weight.numel()))
-            d_outputs, d_log_std = d_outputs + more, None if d_more is None or d_log_std is None else d_log_std + d_more
-        if options.bounds_coef and not self._discrete:
-            count = outputs.shape[0] * outputs.shape[1]
-            d_outputs[..., : self.actions] += bounds_slope(outputs[..., : self.actions], options.bounds_coef / count)
-        self._step(clip_to_norm(policies.gradient(d_outputs), options.max_grad_norm))
-        if d_log_std is not None:
-            self._deviations.step(d_log_std, self._adam.rate)
-        values = self.values(batch.rows)
-        _, slope = value_loss(values, batch.target, batch.value, batch.weight, options.clip_range_vf)
-        self.values.adam.step(clip_to_norm(self.values.gradient(slope), options.max_grad_norm))
-        self._updates += 1
+    def _batches(self, samples: Samples, designs: Designs) -> Iterator[Tensor]:
+        """Return the places (B,) of each batch of the updates that go once through an iteration's transitions."""
+        order = self._tensor(self.generator.permutation(samples.weight.shape[1]))
+        yield from torch.split(order, self.options.batch_size // len(designs))
 
-    def _measured(self, samples: Samples, policies: Pullback) -> Metrics:
-        """Return how far the policies have gone, and their losses, over all of an iteration's transitions.
+    def _improve_values(self, batch: Samples) -> None:
+        """Make one update of the value function with a batch (n, B, …)."""
+        slope = self._loss_of_values(batch)[1]
+        self.values.adam.step(clip_to_norm(self.values.gradient(slope), self.options.max_grad_norm))
 
-        The divergence is the mean of log² r / 2 (Schulman, "Approximating KL divergence", 2020, k2): of r - 1 - log r,
-        which is more usual, one transition in a thousand may be all.
-        """
-        options = self.options
-        outputs, acting = policies(self._observations(samples.rows)), self._acting()
-        log_probability = acting.likelihood(outputs, samples.latent)[0]
-        policy = surrogate(log_probability, samples.behaviour, samples.advantage, options.clip_range)
-        loss, _ = value_loss(
-            self.values(samples.rows), samples.target, samples.value, samples.weight, options.clip_range_vf
-        )
-        log_ratio, count = log_probability - samples.behaviour, samples.weight.sum()
-        kl = (log_ratio.square() * samples.weight).sum() / (2 * count)
-        clipped = (((policy.ratio - 1).abs() > options.clip_range) * samples.weight).sum() / count
-        means = Means()
-        for name, value in {
-            "kl": kl,
-            "clip_share": clipped,
-            "entropy": (acting.entropy(outputs)[0] * samples.weight).sum() / count,
-            "actor_loss": policy.loss,
-            "critic_loss": loss,
-        }.items():
-            means.add(name, value)
-        if self._free:
-            means.add("action_std", self._deviations.log_std.exp().mean())
-        return self._finite(means)
-
-    def _is_far(self, kl: float) -> bool:
-        """Return whether updates end here; where rates adapt they never do, and are changed instead."""
-        options = self.options
-        if not options.adaptive_learning_rate:
-            return kl > 1.5 * options.target_kl
-        change = SLOWER if kl > 2 * options.target_kl else FASTER if kl < options.target_kl / 2 else 1.0
-        adapted = min(max(self._adapted * change, LEAST_RATE), LARGEST_RATE)
-        self._adam.rate *= adapted / self._adapted
-        self.values.adam.rate *= adapted / self._adapted
-        self._adapted = adapted
-        return False
+    def _loss_of_values(self, samples: Samples) -> tuple[Tensor, Tensor]:
+        """Return the value function's loss, and its gradient with respect to the values."""
+        values, clip = self.values(samples.rows), self.options.clip_range_vf
+        return value_loss(values, samples.target, samples.value, samples.weight, clip)
 
     @property
     def has_learned(self) -> bool:
@@ -309,7 +282,6 @@ class OnPolicyLearner(GradientLearner):
             "values": self.values.state_dict(),
             "deviations": self._deviations.state_dict(),
             "scale": self._scale.state_dict(),
-            "adapted": self._adapted,
             "updates": self._updates,
         }
 
@@ -320,7 +292,7 @@ class OnPolicyLearner(GradientLearner):
         self.values.load_state_dict(state["values"])
         self._deviations.load_state_dict(state["deviations"])
         self._scale.load_state_dict(state["scale"])
-        self._adapted, self._updates = float(state["adapted"]), int(state["updates"])
+        self._updates = int(state["updates"])
 
 
 def check_on_policy(context: LearnerContext) -> None:
@@ -328,8 +300,6 @@ def check_on_policy(context: LearnerContext) -> None:
     options, n, lanes, spec = context.options, context.meta_batch.size, context.lanes, context.spec
     if options.deviation != "common" and spec.action.kind == "discrete":
         raise InputError(f"--deviation {options.deviation}: the actions of {spec.id} are discrete and have none")
-    if options.adaptive_learning_rate and not options.target_kl:
-        raise InputError("--adaptive-learning-rate adapts to --target-kl: give one, such as 0.01")
     rows = context.compression.design_space.rows
     if options.deviation == "per-architecture" and rows is not None and len(rows) * spec.action.size > MOST_DEVIATIONS:
         raise InputError(

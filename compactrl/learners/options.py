@@ -91,6 +91,22 @@ class EvolutionOptions(Options):
 class GradientOptions(Options):
     """What every learner by gradients takes."""
 
+    weight_averaging: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Weight averaging: the final policy is the mean over this share of the updates, about, the last "
+        "ones; 0 takes the last weights.",
+    )
+    batch_size: int = Field(
+        256, ge=1, description="Transitions per update; split among the architectures that learn together."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained: auto, cpu or cuda.")
+
+
+class AdamOptions(GradientOptions):
+    """What every learner takes whose policy is improved by Adam."""
+
     actor_learning_rate: float = Field(
         3e-4, gt=0, description="Adam's learning rate for the policy, or for the graph hypernetwork."
     )
@@ -101,21 +117,10 @@ class GradientOptions(Options):
         description="Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none."
         " A larger budget on resume raises it again.",
     )
-    weight_averaging: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="Weight averaging: the final policy is the mean over this share of the updates, about, the last "
-        "ones; 0 takes the last weights.",
-    )
     weight_decay: float = Field(0.0, ge=0, description="Weight decay of the policy, or of the graph hypernetwork.")
-    batch_size: int = Field(
-        256, ge=1, description="Transitions per update; split among the architectures that learn together."
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained: auto, cpu or cuda.")
 
 
-class ReplayOptions(GradientOptions):
+class ReplayOptions(AdamOptions):
     """What every learner from a replay buffer takes."""
 
     updates_per_step: float = Field(1.0, gt=0, description="Gradient updates per environment step.")
@@ -174,68 +179,6 @@ class OffPolicyOptions(ReplayOptions):
         description="Hindsight experience replay: share of sampled transitions relabelled with a goal reached later; "
         "by default 0.8 in environments with goals.",
     )
-
-
-class PpoOptions(GradientOptions):
-    """Options of proximal policy optimisation."""
-
-    actor_learning_rate_decay: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="Linear learning-rate decay of policy and value function: share that is left at the end of the "
-        "budget; 1 is none. A larger budget on resume raises it again.",
-    )
-    n_steps: int = Field(128, ge=1, description="Environment steps in every lane per iteration.")
-    batch_size: int = Field(
-        128, ge=1, description="Transitions per update; split among the architectures or tasks that learn together."
-    )
-    n_epochs: int = Field(5, ge=1, description="How often the updates of an iteration go through its transitions.")
-    gamma: float = Field(0.99, ge=0, lt=1, description="Discount factor per step.")
-    gae_lambda: float = Field(0.95, ge=0, le=1, description="Lambda of generalised advantage estimation.")
-    clip_range: float = Field(0.2, gt=0, lt=1, description="How far from 1 the ratio of probabilities is clipped.")
-    clip_range_vf: float = Field(
-        0.0, ge=0, description="How far from its value before the iteration a value is clipped; 0 is no clip."
-    )
-    ent_coef: float = Field(0.0, ge=0, description="Weight of the entropy in the policy's loss.")
-    bounds_coef: float = Field(
-        0.0,
-        ge=0,
-        description="Weight of a penalty on means beyond ±3, where a tanh has all but reached the bounds of actions.",
-    )
-    max_grad_norm: float = Field(
-        0.5, ge=0, description="Largest norm of the policy's gradient, and of the value function's; 0 is no limit."
-    )
-    target_kl: float = Field(
-        0.0,
-        ge=0,
-        description="KL divergence from the policy that acted, at which an iteration's updates end, or for which the "
-        "learning rate adapts; 0 is none.",
-    )
-    adaptive_learning_rate: bool = Field(
-        False,
-        description="Adapt the learning rates to --target-kl after every epoch, in place of ending the updates.",
-    )
-    normalize_observations: bool = Field(
-        True, description="Normalise observations by their running mean and standard deviation."
-    )
-    normalize_returns: bool = Field(
-        True, description="Divide rewards by the running standard deviation of discounted returns."
-    )
-    deviation: Literal["common", "per-architecture", "state"] = Field(
-        "common",
-        description="Standard deviations of actions while policies act: one vector for all, one for each architecture "
-        "or task, or outputs of the policy, which are dropped at the end.",
-    )
-    log_std_init: float = Field(0.0, description="Logarithm of the first standard deviations.")
-    critic_hidden: Hidden = Field((64, 64), description="Widths of the value function's hidden layers.")
-    critic_activation: Literal["tanh", "relu"] = Field("tanh", description="Activation of the value function.")
-    critic_learning_rate: float = Field(3e-4, gt=0, description="Adam's learning rate for the value function.")
-
-    @property
-    def default_lanes(self) -> int:
-        """Enough that a policy sees many parts of its episodes in an iteration, few enough to learn often."""
-        return 16
 
 
 class SacOptions(OffPolicyOptions):

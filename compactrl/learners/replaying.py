@@ -7,7 +7,8 @@ import warnings
 from compactrl.buffers import ReplayBuffer
 from compactrl.learners.gradient import GradientLearner
 from compactrl.learners.options import ReplayOptions
-from compactrl.types import State
+from compactrl.networks.adam import Adam
+from compactrl.types import Metrics, State
 
 
 class ReplayLearner(GradientLearner):
@@ -21,6 +22,16 @@ class ReplayLearner(GradientLearner):
     """
 
     options: ReplayOptions
+    _optimizer: Adam
+
+    def _new_optimizer(self) -> Adam:
+        return Adam(self._theta, self.options.actor_learning_rate, self.options.weight_decay)
+
+    def _anneal(self, progress: float) -> Metrics:
+        """Set the learning rate of theta for this share of the budget that is spent; return it as a metric."""
+        options = self.options
+        self._optimizer.rate = options.actor_learning_rate * (1 - progress * (1 - options.actor_learning_rate_decay))
+        return {"actor_learning_rate": self._optimizer.rate}
 
     @property
     def _steps_per_part(self) -> int:

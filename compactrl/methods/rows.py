@@ -159,6 +159,13 @@ _PPO = {
 """As practitioners have it, but in 16 lanes, with half the first deviation, and half as many epochs of half as large
 batches. Trials are in `docs/trials.md`."""
 
+_TRPO = {
+    NO_CHOICE: Choice(
+        "plain",
+        defaults={**_ON_POLICY, "hidden": (64, 64), "activation": "tanh", "initialization": "orthogonal"},
+    )
+}
+
 _HYPERPPO = {
     **_ON_POLICY,
     "steps": 20_000_000,
@@ -196,10 +203,47 @@ _TASKS = {
 is the one that all tasks are evaluated with. Trials are in `docs/trials.md`."""
 
 
+_MAML = {
+    **_TASKS,
+    "steps": 8_000_000,
+    "num_envs": 40,
+    "meta_batch": 10,
+}
+"""Of learning to adapt: an iteration has four whole episodes of each of ten tasks."""
+
+_MAML_PAPER = {
+    "meta_batch": 40,
+    "num_envs": 40,
+    "n_steps": 4000,
+    "steps": 128_000_000,
+    "gamma": 0.95,
+    "line_search_steps": 20,
+    "hyper_size": "paper",
+    "hyper_initialization": "paper",
+    "normalize_observations": False,
+}
+"""Table 9 of Keynan, Sarafian & Kraus 2021: 20 episodes of each of 40 tasks; 400 rounds of two iterations."""
+
+
 def _of_tasks(name: str, summary: str, compression: str, **defaults: Any) -> tuple[str, Method]:
     """Return a method for families of tasks."""
     choices = {"uniform": Choice(compression, "cycle", {**_TASKS, **defaults})}
-    return _gradient(name, summary, choices, learners=("ppo",), meta_batch=True, anchor_share=0.0)
+    return _gradient(name, summary, choices, learners=("ppo", "trpo"), meta_batch=True, anchor_share=0.0)
+
+
+def _maml(name: str, summary: str, compression: str, **defaults: Any) -> tuple[str, Method]:
+    """Return a method that learns to adapt to tasks of a family."""
+    choices = {"uniform": Choice(compression, "cycle", {**_MAML, **defaults})}
+    return _gradient(
+        name,
+        summary,
+        choices,
+        learners=("maml",),
+        paper=_MAML_PAPER,
+        meta_batch=True,
+        anchor_share=0.0,
+        fine_tune_share=0.0,
+    )
 
 
 _PEARL_FIXED: Mapping[str, Any] = {
@@ -318,6 +362,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _gradient("td3", "a plain network by TD3 (Fujimoto et al. 2018)", _PLAIN, learners=("td3",)),
             _gradient("ddpg", "a plain network by DDPG (Lillicrap et al. 2016)", _PLAIN, learners=("ddpg",)),
             _gradient("ppo", "a plain network by PPO (Schulman et al. 2017)", _PPO, learners=("ppo",)),
+            _gradient("trpo", "a plain network by TRPO (Schulman et al. 2015)", _TRPO, learners=("trpo",)),
             _gradient(
                 "hyperppo",
                 "a graph hypernetwork writes policies, by PPO (Hegde, Huang & Sukhatme 2023)",
@@ -339,6 +384,17 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _of_tasks(
                 "hyper-tasks",
                 "a hypernetwork writes a network for the context of each task (Keynan, Sarafian & Kraus 2021)",
+                "hyper",
+            ),
+            _maml(
+                "maml",
+                "a plain network from which a gradient step leads to any task (Finn et al. 2017)",
+                "plain-tasks",
+            ),
+            _maml("context-maml", "the same, and the network sees the task's context", "context"),
+            _maml(
+                "hyper-maml",
+                "the same, with a hypernetwork that writes the network of a context (Keynan, Sarafian & Kraus 2021)",
                 "hyper",
             ),
             _gradient(

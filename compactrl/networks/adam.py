@@ -1,9 +1,11 @@
-"""Adam on one flat vector (Kingma & Ba 2015), with a state of plain arrays.
+"""Optimisers of one flat vector, with a state of plain arrays: Adam (Kingma & Ba 2015), and steps as they are.
 
-Weight decay is added to the gradient, as in `torch.optim.Adam`.
+Adam's weight decay is added to the gradient, as in `torch.optim.Adam`.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +13,51 @@ from torch import Tensor
 from compactrl.networks.threads import in_shards
 from compactrl.networks.torch_private import adam_step
 from compactrl.types import State
+
+
+class Optimizer(Protocol):
+    """Descends on a vector (P,), changed in place."""
+
+    @property
+    def steps(self) -> Tensor:
+        """Steps so far, ()."""
+
+    def step(self, gradient: Tensor) -> None:
+        """Take one step."""
+
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit."""
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
+
+
+class Descent:
+    """Steps as they are given: who gives them has decided on their length.
+
+    Example:
+        >>> vector = torch.ones(2)
+        >>> Descent(vector).step(torch.tensor([3.0, -4.0]))
+        >>> vector.tolist()
+        [-2.0, 5.0]
+    """
+
+    def __init__(self, vector: Tensor) -> None:
+        self._vector = vector.detach()
+        self.steps = torch.zeros((), dtype=torch.float32, device=vector.device)
+
+    def step(self, gradient: Tensor) -> None:
+        """Take one step."""
+        self.steps += 1
+        self._vector.sub_(gradient)
+
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit."""
+        return {"steps": int(self.steps)}
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
+        self.steps.fill_(state["steps"])
 
 
 class Adam:

@@ -18,10 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import log, pi
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from compactrl.policies.families import CHOICE, NORMAL, Family
 from compactrl.types import Floats
 
 if TYPE_CHECKING:
@@ -71,6 +72,12 @@ class Latent(Distribution, Protocol):
     The ratio of two densities of an action is that of what was drawn, since the bound's slope is in both.
     """
 
+    family: ClassVar[Family]
+    """Of what is drawn."""
+
+    def numbers(self, outputs: Tensor) -> Tensor:
+        """Return the numbers (…, K) that decide what is drawn, as the family takes them."""
+
     def latent(self, action: Floats) -> Floats:
         """Return what actions (…, A) were drawn as, (…, A)."""
 
@@ -112,6 +119,7 @@ class Deterministic:
 class SquashedGaussian:
     """A normal distribution through a tanh; the outputs are means, then logarithms of standard deviations."""
 
+    family: ClassVar[Family] = NORMAL
     log_std_low: float = -20.0
     """The logarithms are clipped to these bounds."""
     log_std_high: float = 2.0
@@ -149,6 +157,12 @@ class SquashedGaussian:
         raw = torch.atanh(action.clamp(-inside, inside))
         mean, log_std = self._parts(outputs)
         return self._density(raw, (raw - mean) * (-log_std).exp(), log_std)
+
+    def numbers(self, outputs: Tensor) -> Tensor:
+        """Return means and logarithms of deviations (…, 2 A)."""
+        import torch
+
+        return torch.cat(self._parts(outputs), -1)
 
     def latent(self, action: Floats) -> Floats:
         """Return what actions (…, A) were before the tanh."""
@@ -211,6 +225,7 @@ def _normal(mean: Tensor, log_std: Tensor, drawn: Tensor) -> tuple[Tensor, Tenso
 class FreeGaussian:
     """A squashed normal distribution whose deviations do not depend on the state: they are beside the network."""
 
+    family: ClassVar[Family] = NORMAL
     log_std: Floats | Tensor
     """(A,) or (…, A); numpy to act with, torch to learn."""
     bounds: SquashedGaussian = SquashedGaussian()
@@ -230,11 +245,17 @@ class FreeGaussian:
 
     def sample(self, outputs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return actions (…, A) of standard normal noise (…, A), and their log probabilities (…,)."""
-        return self.bounds.sample(self._joined(outputs), noise)
+        return self.bounds.sample(self.numbers(outputs), noise)
 
     def log_probability(self, outputs: Tensor, action: Tensor) -> Tensor:
         """Return the log probabilities (…,) of actions (…, A)."""
-        return self.bounds.log_probability(self._joined(outputs), action)
+        return self.bounds.log_probability(self.numbers(outputs), action)
+
+    def numbers(self, outputs: Tensor) -> Tensor:
+        """Return means and logarithms of deviations (…, 2 A)."""
+        import torch
+
+        return torch.cat([outputs, self._log_std(outputs).expand_as(outputs)], -1)
 
     def latent(self, action: Floats) -> Floats:
         """Return what actions (…, A) were before the tanh."""
@@ -265,15 +286,12 @@ class FreeGaussian:
 
         return torch.as_tensor(self.log_std, dtype=outputs.dtype, device=outputs.device)
 
-    def _joined(self, outputs: Tensor) -> Tensor:
-        import torch
-
-        return torch.cat([outputs, self._log_std(outputs).expand_as(outputs)], -1)
-
 
 @dataclass(frozen=True)
 class Categorical:
     """Discrete actions with the softmax of the outputs as probabilities; an action is one number, A = 1."""
+
+    family: ClassVar[Family] = CHOICE
 
     def outputs(self, actions: int) -> int:
         """Return one output per choice."""
@@ -298,6 +316,10 @@ class Categorical:
     def log_probability(self, outputs: Tensor, action: Tensor) -> Tensor:
         """Return the log probabilities (…,) of actions (…, 1)."""
         return outputs.log_softmax(-1).gather(-1, action.long())[..., 0]
+
+    def numbers(self, outputs: Tensor) -> Tensor:
+        """Return the logarithms of the choices' probabilities, (…, choices)."""
+        return outputs.log_softmax(-1)
 
     def latent(self, action: Floats) -> Floats:
         """Return the numbers of the actions, as they are."""

@@ -128,6 +128,12 @@ class Run:
             self._policy = load_policy(self.path / "policy")
         return self._policy
 
+    def with_policy(self, policy: Policy) -> Run:
+        """Return this run with another policy of it in place of the one that ships: for another task, for example."""
+        run = Run(self.path)
+        run._policy = policy
+        return run
+
     @property
     def running(self) -> bool:
         """Whether a search is writing this run now."""

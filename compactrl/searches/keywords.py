@@ -16,19 +16,22 @@ class SearchKeywords(TypedDict, total=False):
     """How the policy is made small: a row of `compactrl methods`. (default: chromatic)"""
     steps: int | float | str | None
     """Budget in environment steps; re-evaluations count, but for the last one of gradient methods. (default: 20M; 3M
-    with --method ghp; 1M with --method sac, td3, ddpg or ppo; 5M with --method plain-tasks, context-tasks or
-    hyper-tasks; 500k with --method pearl or hyper-pearl; 200k with --method distill)"""
+    with --method ghp; 1M with --method sac, td3, ddpg, ppo or trpo; 5M with --method plain-tasks, context-tasks or
+    hyper-tasks; 8M with --method maml, context-maml or hyper-maml; 500k with --method pearl or hyper-pearl; 200k with
+    --method distill)"""
     seed: int | float | str | None
     """Seed of all randomness. (default: 0)"""
     hidden: int | Sequence[int] | str | None
     """Widths of the hidden layers, such as 41 or 64,64; none is a linear policy. (default: 41; 256,256 with --method
-    sac, td3 or ddpg; 64,64 with --method ppo; 64 with --method plain-tasks, context-tasks or hyper-tasks; 128,128
-    with --method pearl; 128 with --method hyper-pearl; 16,8 with --method distill)"""
+    sac, td3 or ddpg; 64,64 with --method ppo or trpo; 64 with --method plain-tasks, context-tasks, hyper-tasks, maml,
+    context-maml or hyper-maml; 128,128 with --method pearl; 128 with --method hyper-pearl; 16,8 with --method
+    distill)"""
     controller: str | None
     """What chooses the designs, such as which edges share a weight; each method has its own choices. (default:
     latent; depth-uniform with --method ghp or hyperppo)"""
     learner: str | None
-    """Algorithm that trains the weights, for methods with several. (default: evolution; sac with --method ghp)"""
+    """Algorithm that trains the weights, for methods with several. (default: evolution; sac with --method ghp; ppo
+    with --method plain-tasks, context-tasks or hyper-tasks)"""
     stop_at: float | None
     """Stop once the policy's mean return without noise, on fresh episodes, is at least this."""
     patience: float | None
@@ -49,18 +52,20 @@ class SearchKeywords(TypedDict, total=False):
     fine_tune_share: float | None
     """Last share of the budget, in which the best design stays and only its weights are trained (fine-tuning).
     (default: 0.2; 0.4 with --method masked; 0 with --method toeplitz, circulant, unstructured, linear, ghp, sac, td3,
-    ddpg, ppo, hyperppo, plain-tasks, context-tasks, hyper-tasks or distill)"""
+    ddpg, ppo, trpo, hyperppo, plain-tasks, context-tasks, hyper-tasks or distill)"""
     reevaluations: int | float | str | None
     """How often the best candidates are evaluated anew, to choose the final policy. (default: 10; 1 with --method
-    ghp, sac, td3, ddpg, plain-tasks, context-tasks, hyper-tasks, pearl, hyper-pearl or distill; 5 with --method ppo
-    or hyperppo)"""
+    ghp, sac, td3, ddpg, plain-tasks, context-tasks, hyper-tasks, maml, context-maml, hyper-maml, pearl, hyper-pearl
+    or distill; 5 with --method ppo, trpo or hyperppo)"""
     reevaluation_episodes: int | float | str | None
-    """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg, ppo,
-    hyperppo, plain-tasks, context-tasks, hyper-tasks, pearl, hyper-pearl or distill)"""
+    """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg, ppo, trpo,
+    hyperppo, plain-tasks, context-tasks, hyper-tasks, maml, context-maml, hyper-maml, pearl, hyper-pearl or
+    distill)"""
     num_envs: int | float | str | None
     """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is given, no more
     ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0; 32 with
-    --method hyperppo; 16 with --method plain-tasks, context-tasks or hyper-tasks)"""
+    --method hyperppo; 16 with --method plain-tasks, context-tasks or hyper-tasks; 40 with --method maml, context-maml
+    or hyper-maml)"""
     threads: int | float | str | None
     """Threads that step environments and that networks learn on; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None
@@ -103,7 +108,7 @@ class SearchKeywords(TypedDict, total=False):
     """Most colourings to reuse. (default: 5)"""
     initialization: Literal["xavier", "orthogonal"] | None
     """First weights: Xavier uniform, or orthogonal with a small last layer. (default: xavier; orthogonal with
-    --method ppo, plain-tasks, context-tasks or hyper-tasks)"""
+    --method ppo, trpo, plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml)"""
     widths: int | Sequence[int] | str | None
     """Widths that a policy's hidden layers may have. (default: 4,8,16,32,64,128,256,512; 4,8,16,32,64,128,256 with
     --method hyperppo)"""
@@ -146,8 +151,6 @@ class SearchKeywords(TypedDict, total=False):
     posterior_share: float | None
     """Share of a task's lanes that act with latents of the posterior; in the others, of which there is at least one,
     the prior's act. (default: 0.5)"""
-    adaptation_episodes: int | float | str | None
-    """Episodes in a new task by the prior, before its latents are inferred. (default: 2)"""
     controller_hidden: int | float | str | None
     """Width of the LSTM encoder and decoder, and of their embeddings. (default: 64)"""
     controller_learning_rate: float | None
@@ -180,8 +183,8 @@ class SearchKeywords(TypedDict, total=False):
     controller_mutations: int | float | str | None
     """Decisions in which a child differs from its parent, at most all. (default: 1)"""
     meta_batch: int | float | str | None
-    """Architectures, or tasks, that act and learn at the same time, each in an environment of its own. (default: 8; 4
-    with --method pearl or hyper-pearl)"""
+    """Architectures, or tasks, that act and learn at the same time, each in an environment of its own. (default: 8;
+    10 with --method maml, context-maml or hyper-maml; 4 with --method pearl or hyper-pearl)"""
     conditioned_critics: bool | None
     """Give the critics the policy's architecture, or its task, as an input. (default: on)"""
     resample_updates: int | float | str | None
@@ -231,6 +234,15 @@ class SearchKeywords(TypedDict, total=False):
     """Smallest standard deviation that a parameter's noise can shrink to. (default: 0.05)"""
     diagonal: bool | None
     """Adapt variances only, for many parameters (separable CMA-ES). (default: off)"""
+    weight_averaging: float | None
+    """Weight averaging: the final policy is the mean over this share of the updates, about, the last ones; 0 takes
+    the last weights. (default: 0; 0.03 with --method ghp)"""
+    batch_size: int | float | str | None
+    """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method ppo
+    or trpo; 512 with --method hyperppo, pearl or hyper-pearl; 400 with --method plain-tasks, context-tasks,
+    hyper-tasks, maml, context-maml or hyper-maml)"""
+    device: Literal["auto", "cpu", "cuda"] | None
+    """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     actor_learning_rate: float | None
     """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.003 with --method ghp;
     0.0003 with --method sac, td3, ppo, plain-tasks, context-tasks, hyper-tasks, pearl, hyper-pearl or distill; 0.001
@@ -239,17 +251,8 @@ class SearchKeywords(TypedDict, total=False):
     """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
     budget on resume raises it again. (default: 0.01; 0.1 with --method ghp; 1 with --method sac, td3, ddpg, pearl,
     hyper-pearl or distill; 0 with --method ppo, hyperppo, plain-tasks, context-tasks or hyper-tasks)"""
-    weight_averaging: float | None
-    """Weight averaging: the final policy is the mean over this share of the updates, about, the last ones; 0 takes
-    the last weights. (default: 0; 0.03 with --method ghp)"""
     weight_decay: float | None
     """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
-    batch_size: int | float | str | None
-    """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method
-    ppo; 512 with --method hyperppo, pearl or hyper-pearl; 400 with --method plain-tasks, context-tasks or
-    hyper-tasks)"""
-    device: Literal["auto", "cpu", "cuda"] | None
-    """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     updates_per_step: float | None
     """Gradient updates per environment step. (default: 0.5; 1 with --method ghp, sac, td3, ddpg or distill; 0.2 with
     --method pearl or hyper-pearl)"""
@@ -281,10 +284,12 @@ class SearchKeywords(TypedDict, total=False):
     """Environment steps with random actions before learning starts. (default: 10k; 1000 with --method ddpg; 8000 with
     --method pearl or hyper-pearl)"""
     critic_hidden: int | Sequence[int] | str | None
-    """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo, plain-tasks,
-    context-tasks or hyper-tasks; 128,128 with --method hyperppo, pearl or hyper-pearl)"""
+    """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo, trpo,
+    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml; 128,128 with --method hyperppo, pearl
+    or hyper-pearl)"""
     critic_learning_rate: float | None
-    """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg or hyperppo)"""
+    """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg, trpo, hyperppo, maml,
+    context-maml or hyper-maml)"""
     gamma: float | None
     """Discount factor per step. (default: 0.99; 0.98 with --method ddpg)"""
     hindsight: float | None
@@ -315,30 +320,21 @@ class SearchKeywords(TypedDict, total=False):
     """Use a target network of the policy too. (default: on; off with --method ddpg)"""
     action_penalty: float | None
     """Weight of the mean squared action in the policy's loss. (default: 0; 1 with --method ddpg)"""
+    adaptation_episodes: int | float | str | None
+    """Episodes in a new task before each step of adaptation to it, once the search is over. (default: 20; 2 with
+    --method pearl or hyper-pearl)"""
     n_steps: int | float | str | None
     """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo; 200 with --method
-    plain-tasks, context-tasks or hyper-tasks)"""
+    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml)"""
     n_epochs: int | float | str | None
-    """How often the updates of an iteration go through its transitions. (default: 5; 4 with --method hyperppo; 10
-    with --method plain-tasks, context-tasks or hyper-tasks)"""
+    """How often the updates of an iteration go through its transitions. (default: 5; 10 with --method trpo,
+    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml; 4 with --method hyperppo)"""
     gae_lambda: float | None
     """Lambda of generalised advantage estimation. (default: 0.95)"""
-    clip_range: float | None
-    """How far from 1 the ratio of probabilities is clipped. (default: 0.2)"""
     clip_range_vf: float | None
     """How far from its value before the iteration a value is clipped; 0 is no clip. (default: 0)"""
-    ent_coef: float | None
-    """Weight of the entropy in the policy's loss. (default: 0)"""
-    bounds_coef: float | None
-    """Weight of a penalty on means beyond ±3, where a tanh has all but reached the bounds of actions. (default: 0;
-    0.1 with --method hyperppo)"""
     max_grad_norm: float | None
     """Largest norm of the policy's gradient, and of the value function's; 0 is no limit. (default: 0.5)"""
-    target_kl: float | None
-    """KL divergence from the policy that acted, at which an iteration's updates end, or for which the learning rate
-    adapts; 0 is none. (default: 0)"""
-    adaptive_learning_rate: bool | None
-    """Adapt the learning rates to --target-kl after every epoch, in place of ending the updates. (default: off)"""
     normalize_returns: bool | None
     """Divide rewards by the running standard deviation of discounted returns. (default: on)"""
     deviation: Literal["common", "per-architecture", "state"] | None
@@ -348,6 +344,35 @@ class SearchKeywords(TypedDict, total=False):
     """Logarithm of the first standard deviations. (default: -0.7)"""
     critic_activation: Literal["tanh", "relu"] | None
     """Activation of the value function. (default: tanh; relu with --method hyperppo)"""
+    clip_range: float | None
+    """How far from 1 the ratio of probabilities is clipped. (default: 0.2)"""
+    ent_coef: float | None
+    """Weight of the entropy in the policy's loss. (default: 0)"""
+    bounds_coef: float | None
+    """Weight of a penalty on means beyond ±3, where a tanh has all but reached the bounds of actions. (default: 0;
+    0.1 with --method hyperppo)"""
+    target_kl: float | None
+    """KL divergence from the policy that acted, at which an iteration's updates end, or for which the learning rate
+    adapts; 0 is none. (default: 0)"""
+    adaptive_learning_rate: bool | None
+    """Adapt the learning rates to --target-kl after every epoch, in place of ending the updates. (default: off)"""
+    max_kl: float | None
+    """Trust region: the largest mean KL divergence of the policies before and after a step. (default: 0.01)"""
+    cg_steps: int | float | str | None
+    """Steps of conjugate gradients for the natural gradient. (default: 10)"""
+    cg_damping: float | None
+    """Damping of the natural gradient: so much is added to the diagonal of Fisher's matrix. (default: 0.1)"""
+    line_search_steps: int | float | str | None
+    """Step lengths that are tried at most, until one improves policies within the trust region. (default: 10)"""
+    line_search_decay: float | None
+    """How much shorter each step is that the line search tries. (default: 0.8)"""
+    inner_learning_rate: float | None
+    """Length of a step of adaptation, in gradients: of theta and of deviations beside it. A hypernetwork wants far
+    smaller ones than a plain network. (default: 0.1)"""
+    inner_steps: int | float | str | None
+    """Steps of adaptation to a task; each is made from an iteration of the policies before it. (default: 1)"""
+    first_order: bool | None
+    """Take what adaptation does as a shift: no gradient goes through its steps. (default: off)"""
     teacher: str | None
     """Folder of the run whose policy is imitated."""
     teacher_noise: float | None

@@ -25,7 +25,7 @@ from compactrl.runs.history import DesignHistory
 from compactrl.runs.writer import RunWriter
 from compactrl.searches.metrics import Clock, metrics_of
 from compactrl.searches.prepare import Prepared
-from compactrl.searches.shipping import Leaders, Shipping, mean_of
+from compactrl.searches.shipping import Leaders, Shipping, deployed, mean_of
 from compactrl.searches.stopping import CALLBACK, STEPS, Stopping, standard_error
 from compactrl.storage.files import write_json
 from compactrl.types import Design, Metrics, Outcomes, Size, State
@@ -259,25 +259,11 @@ class Search:
 
     def policy(self, proposed: Design) -> Policy:
         """Return the noise-free policy of theta with this design (D,), as it would ship."""
-        shipped = self.learner.ship(proposed)
-        compact, tasks = shipped.compact, self.learner.compression.tasks(shipped.design[None])
-        return Policy(
-            skeleton=compact.skeleton,
-            weights=compact.weights,
-            index=compact.index,
-            mask=compact.mask,
-            biases=compact.biases,
-            normalizer=self.learner.normalizer,
-            action=self.spec.action,
-            env=self.spec.id,
-            names=self.spec.names,
-            method=self.options.method,
-            size=shipped.size,
-            design=shipped.design,
-            container=self.learner.compression.container,
-            layout=self.spec.layout,
-            context=None if tasks is None else tasks[0],
-        ).evaluated_as(shipped.layers)
+        shipped, compression = self.learner.ship(proposed), self.learner.compression
+        tasks = compression.tasks(shipped.design[None])
+        context = None if tasks is None else tasks[0]
+        method, container = self.options.method, compression.container
+        return deployed(shipped, self.learner.normalizer, self.spec, method, container, context)
 
     def save(self) -> None:
         """Write checkpoint, policy and summary."""

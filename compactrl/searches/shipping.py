@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation import Evaluator
+from compactrl.learners.base import Shipped
 from compactrl.policies.batches import copies, tasks_of
 from compactrl.policies.files import policy_of
 from compactrl.policies.policy import Policy
-from compactrl.types import Design, Designs, Floats, Metrics, State, Trials
+from compactrl.types import Design, Designs, Floats, Metrics, Normalizer, State, Trials
 
 LEADERS = 16
 ROUNDS = ((16, 2), (4, 8))
@@ -151,6 +153,39 @@ class Shipping:
         self.leaders.load_state_dict(state["leaders"])
         self.returns = np.asarray(state["shipped_returns"])
         self.shipped = None if state["shipped"] is None else policy_of(state["shipped"])
+
+
+def deployed(
+    shipped: Shipped, normalizer: Normalizer, spec: EnvironmentSpec, method: str, container: str, context: Floats | None
+) -> Policy:
+    """Return the policy of what a learner ships.
+
+    Args:
+        shipped: its parts.
+        normalizer: of observations.
+        spec: the environment.
+        method: the search's.
+        container: how it is evaluated, see `Policy`.
+        context: (C,) the task that it is for, of a family of tasks; else None.
+    """
+    compact = shipped.compact
+    return Policy(
+        skeleton=compact.skeleton,
+        weights=compact.weights,
+        index=compact.index,
+        mask=compact.mask,
+        biases=compact.biases,
+        normalizer=normalizer,
+        action=spec.action,
+        env=spec.id,
+        names=spec.names,
+        method=method,
+        size=shipped.size,
+        design=shipped.design,
+        container=container,
+        layout=spec.layout,
+        context=context,
+    ).evaluated_as(shipped.layers)
 
 
 class Winner(NamedTuple):

@@ -1,4 +1,4 @@
-"""`python -m experiments.bench throughput|controller|evotorch|scaling|faults|compare|ghp|critics|ppo`; see `--help`."""
+"""`python -m experiments.bench NAME`: throughput, controller, scaling, compare, families and others; see `--help`."""
 
 from __future__ import annotations
 
@@ -147,6 +147,20 @@ def ppo(threads: Threads = 0, repeats: Repeats = 5, out: Out = None) -> None:
     from experiments.bench import ppo as bench
 
     bench.run(threads or cores(), repeats, out)
+
+
+@app.command()
+def families(
+    family: Annotated[list[str], typer.Option(help="Part of a family's id, may be repeated; all without.")] = [],  # noqa: B006
+    population: Count = 320,
+    threads: Threads = 0,
+    repeats: Repeats = 5,
+    out: Out = None,
+) -> None:
+    """Environment steps a second in families of tasks over the plain environments."""
+    from experiments.bench import families as bench
+
+    bench.run(family, population, threads or cores(), repeats, out)
 
 
 if __name__ == "__main__":

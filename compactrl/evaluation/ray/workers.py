@@ -219,8 +219,8 @@ class Workers:
         """Put a new worker in the place of a lost one."""
         if not self.lost:
             warnings.warn(
-                f"a worker on {slot.report['machine']} was lost: {reason}. Its lanes are rebuilt in another; no result "
-                "changes",
+                f"a worker on {slot.report['machine']} was lost: {reason}. Its lanes are rebuilt in another, from "
+                "their seeds and what they had done",
                 stacklevel=2,
             )
         self.lost += 1

@@ -2,6 +2,7 @@
 
 import re
 from functools import partial
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -243,6 +244,14 @@ def test_families_are_listed_with_what_tells_their_tasks_apart(cart):  # noqa: F
         family_id("Leanin")
     with pytest.raises(InputError, match="it is a family of tasks, --tasks HalfCheetah-Vel, which is --env compactrl/"):
         describe("HalfCheetah-Vel")
+
+
+def test_the_page_on_tasks_shows_a_family_that_can_be_searched():
+    page = Path(__file__).parents[3] / "docs/tasks.md"
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    exec(block, {"__name__": "hopper_speed"})
+    spec = describe(families()["Hopper-Speed"])
+    assert (spec.engine, spec.max_episode_steps, spec.contexts.names) == ("mujoco", 500, ("speed",))
 
 
 def test_two_tasks_of_the_hidden_point_mass_look_alike_and_need_to_be_told_apart():

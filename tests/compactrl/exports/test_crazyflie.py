@@ -10,6 +10,7 @@ import pytest
 from exporting import needs_gcc, policy_of, program_of
 
 import compactrl
+from compactrl.envs.family import families
 from compactrl.envs.registry import describe
 from compactrl.envs.robots import Quadrotor
 from compactrl.envs.robots.quadrotor import ENV, env
@@ -92,6 +93,18 @@ def test_its_thrust_is_the_simulators_and_is_held_between_its_steps(tmp_path, ra
     assert (expected < most).any()
     np.testing.assert_allclose(controller(observations), expected, atol=1e-5)
     assert f"RATE_DO_EXECUTE({rate}, " in (tmp_path / "src/controller.c").read_text(encoding="utf-8")
+
+
+def test_a_policy_for_one_airframe_of_the_family_has_its_mass_and_its_motors():
+    assert families()["Quadrotor-Airframe"] == crazyflie.FAMILY
+    program = quadrotor_program(control_rate=200)
+    plan = program.plan
+    told = replace(plan.policy, env=crazyflie.FAMILY, context=np.array([0.035, 1.7]))
+    robot = crazyflie.robot_of(replace(program, plan=replace(plan, policy=told)))
+    assert (robot.rate, robot.mass) == (200, 0.035)
+    assert robot.thrust == pytest.approx(1.7 * 0.035 * 9.81 / 4)
+    of_all = replace(plan.policy, env=crazyflie.FAMILY)
+    assert crazyflie.robot_of(replace(program, plan=replace(plan, policy=of_all))) is None
 
 
 @needs_gcc

@@ -73,6 +73,23 @@ def test_the_gradient_is_that_of_finite_differences():
     assert torch.autograd.gradcheck(lambda p: embed(layout, p, nodes, lengths), (theta,))
 
 
+def test_gradients_of_its_gradient_are_those_of_finite_differences():
+    layout, theta = parameters()
+    nodes, lengths = graph.batch(CHAINS[:2], 3, 2)
+    closed = gnn.closed_gates(lengths, nodes.shape[1])
+    torch.testing.assert_close(
+        gnn.plain_embed(layout.views(theta), nodes, closed), embed(layout, theta, nodes, lengths)
+    )
+    direction = torch.randn(theta.shape, generator=torch.Generator().manual_seed(1), dtype=theta.dtype)
+
+    def slope(vector):
+        """Along the direction, of a function that is not linear in the states."""
+        (gradient,) = torch.autograd.grad(embed(layout, vector, nodes, lengths).sin().sum(), vector, create_graph=True)
+        return gradient @ direction
+
+    assert torch.autograd.gradcheck(slope, (theta,))
+
+
 def test_padding_changes_nothing():
     layout, theta = parameters()
     nodes, lengths = graph.batch(CHAINS, 17, 12)

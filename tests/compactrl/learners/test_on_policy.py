@@ -13,7 +13,7 @@ from compactrl.errors import InputError
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.base import LearnerContext
 from compactrl.learners.metabatch import MetaBatch
-from compactrl.learners.on_policy import OnPolicyLearner
+from compactrl.learners.ppo import PpoLearner
 from compactrl.policies.skeleton import Skeleton
 from compactrl.searches.api import search
 from compactrl.searches.prepare import prepare
@@ -177,7 +177,7 @@ def test_plain_ppo_is_hyperppo_with_one_architecture_bit_for_bit():
         seed=np.random.SeedSequence(1).spawn(5)[1], distribution=prepared.learner.distribution, steps=1000,
         meta_batch=MetaBatch(1),
     )  # fmt: skip
-    one, other = prepared.learner, OnPolicyLearner(context)
+    one, other = prepared.learner, PpoLearner(context)
     for design in (np.zeros((1, 0), np.int64), np.ones((1, 1), np.int64)):
         learner = one if not design.size else other
         evaluator = LocalEvaluator(prepared.spec, 4, np.random.SeedSequence(0), threads=1)
@@ -282,7 +282,7 @@ def test_it_finds_the_best_arm_of_a_bandit(tmp_path):
         ),
         ({"env": "CartPole-v1", "deviation": "state"}, "the actions of CartPole-v1 are discrete"),
         ({"clip_range": 0}, "--clip-range 0: expected a number, above 0 and below 1"),
-        ({"method": "sac", "n_steps": 5}, "--n-steps belongs to --method ppo or hyperppo"),
+        ({"method": "sac", "n_steps": 5}, "--n-steps belongs to --method ppo, hyperppo"),
         ({**HYPER, "num_envs": 6}, "--num-envs 6 cannot be shared evenly by --meta-batch 4 architectures"),
         ({**HYPER, "num_envs": 2, "n_steps": 40}, "--meta-batch 4 is more than the 2 lanes"),
         ({**HYPER, "batch_size": 2}, "--meta-batch 4 is more than --batch-size 2"),

@@ -137,7 +137,7 @@ def options_of(method, controller, **more):
     if METHODS[method].choices[controller].needs == "colorings_from":
         options["colorings_from"] = source_of_colorings()
     hypernet = METHODS[method].choices[controller].compression == "hypernet"
-    if METHODS[method].learners[0] == "ppo":
+    if METHODS[method].learners[0] in ("ppo", "trpo", "maml"):
         options |= ON_POLICY | (HYPERNET if hypernet else TASKS if of_tasks(method) else {"hidden": (4,)})
         options.pop("population")
         return {**options, **more}

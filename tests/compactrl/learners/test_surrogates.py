@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from compactrl.learners.ppo import bounds_slope, clip_to_norm, surrogate, value_loss
+from compactrl.learners.surrogates import bounds_slope, clip_to_norm, surrogate, value_loss
 
 
 def normal(*shape, seed=0):
