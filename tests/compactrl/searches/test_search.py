@@ -139,6 +139,7 @@ def options_of(method, controller, **more):
     hypernet = METHODS[method].choices[controller].compression == "hypernet"
     if METHODS[method].learners[0] in ("ppo", "trpo", "maml"):
         options |= ON_POLICY | (HYPERNET if hypernet else TASKS if of_tasks(method) else {"hidden": (4,)})
+        options |= {"meta_batch": 2, "cg_steps": 3} if METHODS[method].learners[0] == "maml" else {}
         options.pop("population")
         return {**options, **more}
     if METHODS[method].learners[0] != "evolution":
