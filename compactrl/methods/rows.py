@@ -280,8 +280,8 @@ _PEARL_PAPER = {
     "updates_per_step": 0.4,
     "kl_weight": 0.064,
 }
-"""The public code's networks and batches, as Keynan et al. 2021 have them (table 11): half a second a gradient step. Its
-weight of the divergence is 0.1, of a sum over 16 tasks, and beside errors of five times the rewards: 0.1 · 16 / 5²."""
+"""The public code's networks and batches, as Keynan et al. 2021 have them (table 11): half a second a gradient step.
+Its weight of the divergence is 0.1, of a sum over 16 tasks, beside errors of five times the rewards: 0.1 · 16 / 5²."""
 
 _HYPER_PEARL_PAPER = {
     "hidden": (256,),
