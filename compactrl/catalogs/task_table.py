@@ -203,7 +203,8 @@ def summarize(rows: Sequence[Row]) -> dict[str, Any]:
             f"{prefix}return_interval": None if mean is None else [mean - half, mean + half],
             f"{prefix}failed": len(rows) - len(known),
         }
-    names = [key for key in rows[0] if key.endswith("_mean") and not key.endswith("return_mean")] if rows else []
+    measures = [key for key in rows[0] if key.endswith("_mean") and not key.startswith(BEFORE)] if rows else []
+    names = [key for key in measures if key != "return_mean"]
     for name in names:
         summary[name] = mean_of_known(np.array([np.nan if row[name] is None else row[name] for row in rows]))
     return summary

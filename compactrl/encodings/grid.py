@@ -41,6 +41,8 @@ class Grid:
     high: float
     count: int
     between: Between = "interpolate"
+    name: str = "context"
+    """What the number is."""
 
     @property
     def contexts(self) -> Singles:

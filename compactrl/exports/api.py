@@ -130,7 +130,7 @@ def read_grid(options: ExportOptions, family: Contexts) -> Grid:
         )
     for end in parts[:2]:
         read_context(end, family, options.extrapolate)
-    return Grid(low, high, count, "nearest" if options.context_between == "nearest" else "interpolate")
+    return Grid(low, high, count, "nearest" if options.context_between == "nearest" else "interpolate", family.names[0])
 
 
 def _of_architecture(run: Run, architecture: str, about: dict[str, Any]) -> _Known:

@@ -146,7 +146,7 @@ def grid_words(plan: GridPlan) -> dict[str, Any]:
         "scale": literal(grid.scale),
         "last": literal(np.float32(grid.count - 1)),
         "before_last": literal(np.float32(grid.count - 2)),
-        "what": "one number",
+        "what": grid.name,
         "range": f"{grid.low:g} to {grid.high:g}",
         "how": "of which the nearest acts" if grid.between == "nearest" else "interpolated between two neighbours",
         "middle": f"{middle:g}",
