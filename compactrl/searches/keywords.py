@@ -367,8 +367,8 @@ class SearchKeywords(TypedDict, total=False):
     line_search_decay: float | None
     """How much shorter each step is that the line search tries. (default: 0.8)"""
     inner_learning_rate: float | None
-    """Length of a step of adaptation, in gradients: of theta and of deviations beside it. A hypernetwork wants far
-    smaller ones than a plain network. (default: 0.1)"""
+    """Length of a step of adaptation, in gradients: of theta and of deviations beside it. The policies of a
+    hypernetwork go further than a plain network's with the same. (default: 0.1)"""
     inner_steps: int | float | str | None
     """Steps of adaptation to a task; each is made from an iteration of the policies before it. (default: 1)"""
     first_order: bool | None
