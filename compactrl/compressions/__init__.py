@@ -4,7 +4,7 @@ from compactrl.compressions.base import Compression, Options
 from compactrl.compressions.chromatic import Chromatic, ChromaticOptions, Transferred
 from compactrl.compressions.circulant import Circulant
 from compactrl.compressions.context_tasks import ContextTasks
-from compactrl.compressions.dense import Dense
+from compactrl.compressions.dense import Dense, Unstructured
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather
 from compactrl.compressions.hyper_tasks import HyperTaskOptions, HyperTasks
@@ -21,8 +21,8 @@ from compactrl.compressions.toeplitz import Toeplitz
 COMPRESSIONS: dict[str, type[Compression]] = {
     kind.name: kind
     for kind in (
-        Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet, PlainTasks,
-        ContextTasks, HyperTasks, InferredContext, InferredHyper,
+        Dense, Unstructured, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet,
+        PlainTasks, ContextTasks, HyperTasks, InferredContext, InferredHyper,
     )
 }  # fmt: skip
 
@@ -57,4 +57,5 @@ __all__ = [
     "TaskOptions",
     "Toeplitz",
     "Transferred",
+    "Unstructured",
 ]

@@ -339,7 +339,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _row(
                 "unstructured",
                 "one weight per edge",
-                {NO_CHOICE: Choice("dense", defaults={"fine_tune_share": 0.0})},
+                {NO_CHOICE: Choice("unstructured", defaults={"fine_tune_share": 0.0})},
             ),
             _row(
                 "linear",

@@ -77,6 +77,13 @@ class SearchKeywords(TypedDict, total=False):
     """Seconds after which a worker counts as hung and its work is done again elsewhere. (default: 600)"""
     checkpoint_seconds: float | None
     """Save a checkpoint at least this often, in seconds; 0 is every iteration. (default: 30)"""
+    start_from: str | None
+    """Run to begin from: its weights are clustered; its network and its normaliser are taken."""
+    output_bias: bool | None
+    """Give the output layer biases, as gradient methods do. (default: off)"""
+    activation: Literal["tanh", "relu"] | None
+    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg, pearl, hyper-pearl or
+    distill)"""
     partitions: int | float | str | None
     """Number of distinct weights (colours) that the edges share: from 1 to the number of edges. (default: 17)"""
     kept_weights: int | float | str | None
@@ -89,19 +96,12 @@ class SearchKeywords(TypedDict, total=False):
     palette_spread: float | None
     """Outermost level of the palette of weights, in standard deviations of the latent numbers; 0 follows from the
     number of colours (1.2 for 3, 2.5 for 17). (default: 0)"""
-    start_from: str | None
-    """Run to begin from: its weights are clustered; its network and its normaliser are taken."""
     palette_per_layer: bool | None
     """Give each layer --partitions weights of its own. (default: off)"""
     bias_partitions: int | float | str | None
     """Distinct biases that the units share; 0: each has its own. (default: 0)"""
-    output_bias: bool | None
-    """Give the output layer biases, as gradient methods do. (default: off)"""
     train_palette: bool | None
     """Train the shared values beside the choice of each edge, as gradient methods do by default. (default: off)"""
-    activation: Literal["tanh", "relu"] | None
-    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg, pearl, hyper-pearl or
-    distill)"""
     colorings_from: str | None
     """Run whose best colourings are reused; its weights are not."""
     top: int | float | str | None

@@ -1,4 +1,4 @@
-"""Shared weights as searches: by imitation, from another run, by SAC; what is taken over, resumed and refused."""
+"""Searches that begin from another run or imitate it, and shared weights by SAC: what is taken, resumed and refused."""
 
 import os
 import shutil
@@ -75,8 +75,29 @@ def test_evolution_begins_from_a_run_with_its_network_and_its_normaliser(tmp_pat
     assert (run.path / f"{START}.json").exists()
 
 
-def test_a_run_that_began_from_another_is_resumed_without_it(tmp_path, teacher):
-    options = {"method": "shared", "partitions": 4, "population": 4, "steps": 4000, **TOY}
+def test_unstructured_evolution_begins_with_the_very_policy_of_a_run_and_stays_near_at_first(tmp_path, teacher):
+    options = {"method": "unstructured", "start_from": str(teacher), "population": 4, "steps": 2000, **TOY}
+    begun = start(options, tmp_path / "run")
+    first, source = begun.policy(np.zeros(0, np.int64)), Run(teacher).policy
+    assert first.skeleton == source.skeleton
+    sizes = []
+    for mine, theirs in zip(first.layers, source.layers, strict=True):
+        np.testing.assert_allclose(mine.weight, theirs.weight, rtol=1e-6)
+        np.testing.assert_allclose(mine.bias, theirs.bias, rtol=1e-6)
+        sizes += [theirs.weight.ravel(), theirs.bias]
+    candidates = begun.learner.ask(np.zeros((begun.learner.num_designs, 0), np.int64)).networks.layers[0].weight
+    noise = (candidates - first.layers[0].weight).std() / np.sqrt((np.concatenate(sizes) ** 2).mean())
+    assert 0.02 < noise < 0.04
+    run = finish(begun)
+    assert run.policy.skeleton == source.skeleton
+    np.testing.assert_array_equal(run.policy.normalizer.std, source.normalizer.std)
+
+
+@pytest.mark.parametrize(
+    "method", [{"method": "shared", "partitions": 4}, {"method": "unstructured", "fine_tune_share": 0.5}], ids=str
+)
+def test_a_run_that_began_from_another_is_resumed_without_it(tmp_path, teacher, method):
+    options = {**method, "population": 4, "steps": 4000, **TOY}
     whole = search(out=tmp_path / "whole", start_from=str(teacher), **options)
     copy = shutil.copytree(teacher, tmp_path / "copy")
     begun = start({**options, "start_from": str(copy)}, tmp_path / "pieces")
@@ -104,7 +125,10 @@ def test_rounded_weights_are_trained_by_reinforcement_learning_and_ship_the_mean
         ({"env": "compactrl/PointMass-v0"}, "is a policy for compactrl/Target-v0, with 3 observations and 2 actions"),
         ({"partitions": 999}, "--partitions 999: expected between 1 and the number of the network's edges"),
         ({"start_from": "nowhere"}, "nowhere holds no run"),
-        ({"method": "toeplitz"}, "--start-from belongs to --method shared"),
+        ({"method": "toeplitz"}, "--start-from belongs to --method shared or unstructured"),
+        ({"method": "linear"}, "--start-from belongs to --method shared or unstructured"),
+        ({"method": "unstructured", "hidden": 9}, "--start-from is a policy with a network 3-6-4-2 of relu"),
+        ({"method": "unstructured", "env": "compactrl/PointMass-v0"}, "is a policy for compactrl/Target-v0, with 3"),
         ({"learner": "distill"}, "--method shared --learner distill needs a --teacher"),
     ],
     ids=str,
