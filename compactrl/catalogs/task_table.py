@@ -8,6 +8,7 @@ Where policies adapt, every task has its return before and after.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +81,16 @@ def evaluate_tasks(
     on_tasks(done, total)
     for split in wanted:
         if split not in known:
-            before = done
-            known[split] = _rows(catalog, split, episodes, threads, lambda part, b=before: on_tasks(b + part, total))
+            known[split] = _rows(catalog, split, episodes, threads, partial(_note, on_tasks, done, total))
             done += len(known[split])
             write_json(catalog.run.path / FILE, {**identity, **known})
-    table = {split: known[split] for split in wanted}
+    table: dict[str, Any] = {split: known[split] for split in wanted}
     return {**identity, **table, "summary": {split: summarize(rows) for split, rows in table.items()}}
+
+
+def _note(on_tasks: OnTasks, before: int, total: int, part: int) -> None:
+    """Say how many tasks are done: those before, and a part of those that are being evaluated."""
+    on_tasks(before + part, total)
 
 
 def table_of(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from compactrl.compressions.hypernet import Hypernet, HypernetOptions
 from compactrl.compressions.inferred_tasks import InferredContext, InferredHyper, InferredHyperOptions, InferredOptions
 from compactrl.compressions.latent import Latent
 from compactrl.compressions.masked import Masked, MaskedOptions
+from compactrl.compressions.patterned import PatternOptions
 from compactrl.compressions.plain import Plain
 from compactrl.compressions.shared import Shared
 from compactrl.compressions.shared_options import LatentOptions, SharedOptions
@@ -50,6 +51,7 @@ __all__ = [
     "MaskedOptions",
     "OfTasks",
     "Options",
+    "PatternOptions",
     "Plain",
     "PlainTasks",
     "Shared",

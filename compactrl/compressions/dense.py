@@ -5,16 +5,15 @@ Begun from a policy, theta is its numbers, in units of which a strategy's usual 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from compactrl.compressions.base import AnyOptions, Compression, Options
-from compactrl.compressions.gather import Gather
+from compactrl.compressions.base import Compression
+from compactrl.compressions.patterned import Patterned, PatternOptions
 from compactrl.compressions.starts import numbers_of, unit_for
 from compactrl.policies import patterns
-from compactrl.policies.patterns import stack
 from compactrl.policies.policy import Policy
 from compactrl.policies.skeleton import Skeleton
 from compactrl.policies.zoo import absolute
@@ -25,31 +24,25 @@ NOISE = 0.03
 is worth going on with only nearby (`docs/trials.md`)."""
 
 
-class Dense(Gather):
+class Dense(Patterned):
     """One weight per edge.
 
     Example:
-        >>> import numpy as np
-        >>> policy = Dense(Skeleton.tanh((17, 41, 6)), Options())
+        >>> policy = Dense(Skeleton.tanh((17, 41, 6)), PatternOptions())
         >>> policy.size(np.zeros(0, dtype=np.int64)).bits
         31488
     """
 
     name = "dense"
-
-    def __init__(self, skeleton: Skeleton, options: AnyOptions) -> None:
-        super().__init__(skeleton, options)
-        self.index, self.num_weights = stack(patterns.dense, self.shapes)
+    pattern = staticmethod(patterns.dense)
 
 
-class UnstructuredOptions(Options):
+class UnstructuredOptions(PatternOptions):
     """Options of unstructured policies with hidden layers."""
 
     start_from: Annotated[str, BeforeValidator(absolute)] = Field(
         "", description="Run to begin from: its weights, its network and its normaliser are taken."
     )
-    activation: Literal["tanh", "relu"] = Field("tanh", description="Of the hidden layers: tanh or relu.")
-    output_bias: bool = Field(False, description="Give the output layer biases, as gradient methods do.")
 
 
 class Unstructured(Dense):
@@ -58,17 +51,9 @@ class Unstructured(Dense):
     name = "unstructured"
     Options: ClassVar[type[UnstructuredOptions]] = UnstructuredOptions
 
-    def __init__(self, skeleton: Skeleton, options: AnyOptions) -> None:
+    def __init__(self, skeleton: Skeleton, options: PatternOptions) -> None:
         super().__init__(skeleton, options)
         self._start: Floats | None = None
-
-    @classmethod
-    def skeleton_of(cls, sizes: tuple[int, ...], options: AnyOptions | None = None) -> Skeleton:
-        """Return the skeleton of these sizes, with the activation and the output's biases that the options ask for."""
-        plain = Skeleton.tanh(sizes)
-        if not isinstance(options, UnstructuredOptions):
-            return plain
-        return Skeleton(plain.sizes, options.activation, (*plain.biased[:-1], options.output_bias))
 
     def begun_from(self, policy: Policy) -> Self:
         """Return the same compression, whose first theta is a policy's weights and biases.
@@ -88,7 +73,7 @@ class Unstructured(Dense):
 
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:  # noqa: ARG002
         """Return plain numbers: nothing was left to choose."""
-        return Dense(self.skeleton, Options()), theta * self.unit
+        return Dense(self.skeleton, PatternOptions.model_validate({})), theta * self.unit
 
     def _weights(self, theta: Any) -> Any:
         weights = super()._weights(theta)

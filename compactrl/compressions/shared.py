@@ -37,7 +37,7 @@ from compactrl.compressions.shared_options import LatentOptions, SharedOptions, 
 from compactrl.compressions.starts import numbers_of, unit_for
 from compactrl.compressions.trainable import layers_function
 from compactrl.policies.skeleton import Skeleton
-from compactrl.types import Design, Designs, Floats, Integers, Layers, Size
+from compactrl.types import Design, Designs, Floats, Integers, Size
 from controllers.base import Space
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Shared(Gather):
     """
 
     name = "shared"
+    counts_unused = True
     Options: ClassVar[type[LatentOptions]] = SharedOptions
 
     def __init__(self, skeleton: Skeleton, options: LatentOptions) -> None:
@@ -264,10 +265,6 @@ class Shared(Gather):
         if not self._own_biases and self.num_biases:
             biases = biases + (latents[self.num_edges :] - latents[self.num_edges :].detach())
         return layers_function(self.skeleton.layers(edges, biases), self.skeleton.activation)
-
-    def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
-        """Return the MLP of theta (P,), once for each of n empty designs (n, 0)."""
-        return [self.expand(theta, self.design_of(theta))] * len(designs)
 
     # What ships.
 
