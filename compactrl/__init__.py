@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from compactrl.reports.film import play
     from compactrl.reports.report import compare
     from compactrl.runs.run import Run, load
+    from compactrl.runs.shipped import zoo
     from compactrl.searches.api import resume, search
+    from compactrl.searches.studying import gradients
 
 # OpenMP's threads spin while they wait by default, which starves the threads that step environments.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -36,7 +38,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 __version__ = VERSION
 __all__ = [
     "CompactrlError", "Fit", "InputError", "Policy", "Run", "analyze", "compare", "evaluate_tasks", "export", "fit",
-    "load", "load_policy", "play", "resume", "search",
+    "gradients", "load", "load_policy", "play", "resume", "search", "zoo",
 ]  # fmt: skip
 
 
@@ -53,6 +55,8 @@ _WHERE = {
     "compare": "compactrl.reports.report",
     "analyze": "compactrl.reports.analysis",
     "play": "compactrl.reports.film",
+    "gradients": "compactrl.searches.studying",
+    "zoo": "compactrl.runs.shipped",
     "evaluate_tasks": "compactrl.catalogs.task_table",
 }
 

@@ -39,7 +39,13 @@ from experiments.searching import finished_run
 RESULTS = Path(__file__).parent / "results" / "on-policy"
 TABLE_EPISODES = 5
 SHARES = (0.9, 0.8)
-ROBOTS = {"cheetah": "HalfCheetah-v5", "walker": "Walker2d-v5", "hopper": "Hopper-v5", "ant": "Ant-v5"}
+ROBOTS: dict[str, dict[str, Any]] = {
+    "cheetah": {"env": "HalfCheetah-v5", "engine": "mujoco"},
+    "walker": {"env": "Walker2d-v5", "engine": "mujoco"},
+    "hopper": {"env": "Hopper-v5", "engine": "mujoco"},
+    "ant": {"env": "Ant-v5", "engine": "envpool"},
+}
+"""With the engine that steps each soonest, so that rows are compared on one whatever `auto` will be."""
 COMMON = 1e6
 LONG = 20e6
 ABLATION = 10e6
@@ -59,11 +65,11 @@ class Row:
 
 
 def _hyper(robot: str = "cheetah", steps: float = LONG, **options: Any) -> Row:
-    return Row({"method": "hyperppo", "env": ROBOTS[robot], **options}, steps, named=((64,), (256, 256, 256)))
+    return Row({"method": "hyperppo", **ROBOTS[robot], **options}, steps, named=((64,), (256, 256, 256)))
 
 
 def _plain(robot: str, hidden: str, steps: float, **options: Any) -> Row:
-    return Row({"method": "ppo", "env": ROBOTS[robot], "hidden": hidden, **options}, steps)
+    return Row({"method": "ppo", **ROBOTS[robot], "hidden": hidden, **options}, steps)
 
 
 RELU = {"activation": "relu"}
@@ -72,13 +78,13 @@ FOREVER: dict[str, Any] = {"steps": 10**10, "actor_learning_rate_decay": 1.0}
 """Where seconds are the budget: a rate that falls with steps has nothing to go by."""
 SCALED = {
     f"hyperppo-{lanes}-lanes": Row(
-        {"method": "hyperppo", "env": ROBOTS["cheetah"], "num_envs": lanes, **FOREVER}, seconds=SCALING_SECONDS
+        {"method": "hyperppo", **ROBOTS["cheetah"], "num_envs": lanes, **FOREVER}, seconds=SCALING_SECONDS
     )
     for lanes in (16, 64, 256)
 }
 ROWS: dict[str, Row] = {
-    **{f"ppo-{robot}": Row({"method": "ppo", "env": ROBOTS[robot]}) for robot in ("cheetah", "walker", "hopper")},
-    "ppo-cheetah-long": Row({"method": "ppo", "env": ROBOTS["cheetah"]}, 10e6),
+    **{f"ppo-{robot}": Row({"method": "ppo", **ROBOTS[robot]}) for robot in ("cheetah", "walker", "hopper")},
+    "ppo-cheetah-long": Row({"method": "ppo", **ROBOTS["cheetah"]}, 10e6),
     "hyperppo-cheetah": _hyper(),
     "ppo-256-256-256-cheetah": _plain("cheetah", "256,256,256", LONG, **RELU),
     "ppo-64-cheetah": _plain("cheetah", "64", LONG, **RELU),
@@ -93,8 +99,8 @@ ROWS: dict[str, Row] = {
     "hyperppo-uniform": _hyper(steps=ABLATION, controller="uniform"),
     "hyperppo-not-told": _hyper(steps=ABLATION, conditioned_critics=False),
     **SCALED,
-    "hyperppo-hour": Row({"method": "hyperppo", "env": ROBOTS["cheetah"], **FOREVER}, seconds=HOUR),
-    "ghp-hour": Row({"method": "ghp", "env": ROBOTS["cheetah"], **FOREVER}, seconds=HOUR),
+    "hyperppo-hour": Row({"method": "hyperppo", **ROBOTS["cheetah"], **FOREVER}, seconds=HOUR, named=((64,),)),
+    "ghp-hour": Row({"method": "ghp", **ROBOTS["cheetah"], **FOREVER}, seconds=HOUR, named=((64,),)),
 }
 GROUPS: dict[str, list[str]] = {
     "plain": ["ppo-cheetah", "ppo-walker", "ppo-hopper"],

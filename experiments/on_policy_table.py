@@ -1,13 +1,16 @@
-"""The table of learning on policy, of the results that `experiments/on_policy.py` writes."""
+"""The tables of learning on policy, of the results that `experiments/on_policy.py` writes."""
 
 from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from experiments.markdown import markdown
+from experiments.on_policy import GROUPS, ROWS, budget_of
+from experiments.on_policy_figures import FIGURE, distributions
 
 RESULTS = Path(__file__).parent / "results" / "on-policy"
 NEAR = "90% of the maximum"
@@ -58,6 +61,76 @@ def on_policy_table() -> str:
         "smallest with 90 % of it", "published",
     )  # fmt: skip
     return markdown(headings, body) if body else "No results yet: `python -m experiments.on_policy`."
+
+
+def lanes_table() -> str:
+    """Return the Markdown table of figure 5, with the figure where it is drawn: all architectures by lanes."""
+    body = []
+    for each in distributions(RESULTS):
+        steps = ", ".join(f"{steps / 1e6:.1f} M" for steps in each.steps)
+        quantiles = each.quantiles.mean(axis=0)
+        cells = [f"{quantiles[place]:.0f}" for place in (2, 5, 10, 15, 18, 20)]  # of 0 … 20, 5 % apart
+        body.append([f"{each.lanes}", steps, *cells])
+    if not body:
+        return "No results yet: `python -m experiments.on_policy scaling`."
+    headings = ("lanes", "steps, of each seed", "10 %", "25 %", "median", "75 %", "90 %", "largest")
+    drawn = (RESULTS / FIGURE).exists()
+    picture = f"\n\n![architectures by return](../experiments/results/on-policy/{FIGURE})" if drawn else ""
+    return markdown(headings, body) + picture
+
+
+def hour_table() -> str:
+    """Return the Markdown table of `hyperppo` and `ghp` with equal time: who is ahead when."""
+    both = {}
+    for name in GROUPS["hour"]:
+        path = RESULTS / f"{name}-{budget_of(ROWS[name])}.json"
+        both[name] = json.loads(path.read_text())["seeds"] if path.exists() else []
+    if not all(both.values()):
+        return "No results yet: `python -m experiments.on_policy hour`."
+    body = []
+    for minutes in MINUTES:
+        means = [statistics.mean(return_at(seed["curve"], 60 * minutes) for seed in seeds) for seeds in both.values()]
+        body.append([f"while training, after {minutes} minutes", *_compared(means)])
+    for what, pick in FINAL.items():
+        means = [statistics.mean(pick(seed) for seed in seeds) for seeds in both.values()]
+        body.append([what, *_compared(means)])
+    steps = [statistics.mean(seed["env_steps"] for seed in seeds) for seeds in both.values()]
+    counts = [len(seeds) for seeds in both.values()]
+    headings = ("return", *(f"`{ROWS[name].options['method']}`" for name in both), "ahead")
+    told = [f"{step / 1e6:.1f} M, {count} seed{'s' * (count > 1)}" for step, count in zip(steps, counts, strict=True)]
+    return markdown(headings, [*body, ["steps in an hour", *told, ""]])
+
+
+MINUTES = (2, 5, 10, 20, 40, 60)
+RECENT = 60.0
+"""Seconds before a moment of which returns are averaged."""
+FINAL: dict[str, Callable[[dict[str, Any]], float]] = {
+    "of what ships": lambda seed: float(seed["return_mean"]),
+    "mean over all architectures": lambda seed: float(seed["architectures"]["return_mean_of_all"]),
+    "best of all": lambda seed: float(seed["architectures"]["fresh"]["max"]["return_mean"]),
+    "[64]": lambda seed: float(seed["architectures"]["fresh"]["64"]["return_mean"]),
+}
+"""What is said of the ends of an hour."""
+
+
+def return_at(curve: list[list[float]], seconds: float) -> float:
+    """Return the mean return of the minute before a moment; NaN where none is known.
+
+    Args:
+        curve: (steps, seconds, return) of iterations in which episodes ended.
+        seconds: of searching.
+    """
+    known = [value for _, at, value in curve if seconds - RECENT < at <= seconds]
+    before = [value for _, at, value in curve if at <= seconds]
+    return statistics.mean(known) if known else before[-1] if before else float("nan")
+
+
+def _compared(means: list[float]) -> list[str]:
+    """Return both means and who is ahead."""
+    known = all(mean == mean for mean in means)
+    names = [ROWS[name].options["method"] for name in GROUPS["hour"]]
+    ahead = names[0] if means[0] > means[1] else names[1]
+    return [*(f"{mean:.0f}" if mean == mean else "–" for mean in means), f"`{ahead}`" if known else ""]
 
 
 def _cells(name: str, budget: str, seeds: list[dict[str, Any]]) -> list[str]:

@@ -19,7 +19,7 @@ from experiments.fit_table import fit_table
 from experiments.flight_table import flight_speed_table, flight_table
 from experiments.hypernets_table import hypernets_table
 from experiments.markdown import markdown
-from experiments.on_policy_table import on_policy_table
+from experiments.on_policy_table import hour_table, lanes_table, on_policy_table
 from experiments.returns import results_path
 
 RESULTS = Path(__file__).parent / "results"
@@ -264,6 +264,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "robots": lambda: returns_table(ROBOTS, 5_000_000),
     "hypernets": hypernets_table,
     "on-policy": on_policy_table,
+    "on-policy-scaling": lanes_table,
+    "on-policy-hour": hour_table,
     "speed": speed_table,
     "scaling": scaling_table,
     "export": export_table,

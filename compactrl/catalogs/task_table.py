@@ -73,7 +73,7 @@ def evaluate_tasks(
     if not all(len(catalog.contexts(split)) for split in wanted):
         raise InputError(f"--tasks test: {catalog.run.path} has no test tasks: its search was given --test-tasks 0")
     identity = _identity(catalog, episodes)
-    known: dict[str, list[Row]] = {key: rows for key, rows in table_of(catalog.run.path).items() if key in SPLITS}
+    known = {key: rows for key, rows in table_of(catalog.run.path).items() if key in SPLITS}
     if any(table_of(catalog.run.path).get(key) != value for key, value in identity.items()):
         known = {}
     total = sum(len(catalog.contexts(split)) for split in wanted)
@@ -81,15 +81,15 @@ def evaluate_tasks(
     on_tasks(done, total)
     for split in wanted:
         if split not in known:
-            known[split] = _rows(catalog, split, episodes, threads, partial(_report, on_tasks, done, total))
+            known[split] = _rows(catalog, split, episodes, threads, partial(_note, on_tasks, done, total))
             done += len(known[split])
-            write_json(catalog.run.path / FILE, identity | known)
+            write_json(catalog.run.path / FILE, {**identity, **known})
     table: dict[str, Any] = {split: known[split] for split in wanted}
-    return identity | table | {"summary": {split: summarize(rows) for split, rows in table.items()}}
+    return {**identity, **table, "summary": {split: summarize(rows) for split, rows in table.items()}}
 
 
-def _report(on_tasks: OnTasks, before: int, total: int, part: int) -> None:
-    """Say that so many tasks of a split are done, and those before."""
+def _note(on_tasks: OnTasks, before: int, total: int, part: int) -> None:
+    """Say how many tasks are done: those before, and a part of those that are being evaluated."""
     on_tasks(before + part, total)
 
 

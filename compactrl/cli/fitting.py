@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from compactrl.fits.api import Fit
     from compactrl.fits.options import FitOptions
 
-FIT = "Name a robot and a budget in bytes: get the best policy that fits, and its true return."
+FIT = "Name a robot and a budget: get the best policy that fits, and its true return."
 
 
 def _option(help_text: str, metavar: str = "") -> Any:
@@ -32,6 +32,21 @@ def fit(
         Optional[str],  # noqa: UP045
         _option("What the policy's tables may take, such as 1024 or 2kB; several as 256,512,1024.", "BYTES"),
     ] = None,
+    max_parameters: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("In its place: weights and biases that may be stored.", "COUNT"),
+    ] = None,
+    max_flash: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("In its place: tables, code and C library on a Cortex-M4F, such as 4kB.", "BYTES"),
+    ] = None,
+    max_instructions: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("In its place: instructions of a step on a Cortex-M4F.", "COUNT"),
+    ] = None,
+    target: Annotated[
+        str, _option("Of the export: its rules hold, with --max-flash and --max-instructions.", "NAME")
+    ] = "",
     time: Annotated[Optional[str], _option("Such as 15min or 2h; by default an hour.", "TIME")] = None,  # noqa: UP045
     steps: Annotated[
         Optional[str],  # noqa: UP045
@@ -55,14 +70,15 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Name a robot and a budget in bytes: get the best policy that fits, and its true return."""
+    """Name a robot and a budget: get the best policy that fits, and its true return."""
     from compactrl.fits.api import options_of
 
     if environment and env and environment != env:
         raise InputError(f"{environment} and --env {env}: name one environment")
     options = options_of(
         environment or env,
-        max_bytes=max_bytes,
+        limits={"bytes": max_bytes, "parameters": max_parameters, "flash": max_flash, "instructions": max_instructions},
+        target=target,
         time=time,
         steps=steps,
         stop_at=_number("--stop-at", stop_at),
@@ -96,19 +112,13 @@ def run_shown(
 def describe_fit(found: Fit, program: str) -> str:
     """Say what ships of each budget, what it is to be held against, and what to do next."""
     from compactrl.cli.sentences import compared_with, next_commands
+    from compactrl.reports.words import number
 
-    lines = []
-    for row in found.front["shipped"]:
-        low, high = row["return_interval"]
-        lines.append(
-            f"{row['return_mean']:.1f} ± {(high - low) / 2:.1f} in {row['bytes']:,} bytes (of {row['max_bytes']:,}): "
-            f"{row['candidate']}, mean of {row['episodes']} fresh episodes that no choice was based on, with its 95 % "
-            "interval"
-        )
+    lines = _shipped_lines(found)
     for teacher in found.front["candidates"]:
         if teacher["name"].startswith("teacher"):
             lines.append(
-                f"{teacher['name']}, {teacher['bytes']:,} bytes, had {teacher['return_mean']:.1f} when it was last "
+                f"{teacher['name']}, {teacher['bytes']:,} bytes, had {number(teacher['return_mean'])} when it was last "
                 "compared"
             )
     lines += compared_with(found.run)
@@ -116,6 +126,41 @@ def describe_fit(found: Fit, program: str) -> str:
         lines.append(f"stopped before its end; go on with: {program} resume {found.path}")
     lines += [f"all that was tried: {found.path / 'front.svg'}", "next:", *next_commands(found.path, program)]
     return "\n".join(lines)
+
+
+def describe_story(found: Fit, program: str) -> str:
+    """Say which stage compared whom with what return, who was left in it, and what ships."""
+    from compactrl.fits.story import story_of
+    from compactrl.reports.words import number
+
+    story = story_of(found.path)
+    lines = []
+    for stage in story.stages:
+        returns = ", ".join(f"{name} {number(mean)}" for name, mean in stage.returns.items())
+        left = f"; left: {', '.join(stage.left)}" if stage.left else ""
+        lines.append(f"{stage.title}: {returns}{left}")
+    lines += _shipped_lines(found)
+    if not found.finished:
+        lines.append(f"stopped before its end; go on with: {program} resume {found.path}")
+    return "\n".join(lines)
+
+
+def _shipped_lines(found: Fit) -> list[str]:
+    """Say what ships of each budget; a line each."""
+    from compactrl.fits.budgets import KINDS
+    from compactrl.fits.shipping import kind_of
+    from compactrl.reports.words import number
+
+    kind, lines = KINDS[kind_of(found.front)], []
+    for row in found.front["shipped"]:
+        low, high = row["return_interval"]
+        tables = "" if kind.name == "bytes" else f", tables of {row['bytes']:,} bytes"
+        lines.append(
+            f"{number(row['return_mean'])} ± {number((high - low) / 2)} in {kind.say(row[kind.name])} "
+            f"(of {row[f'max_{kind.name}']:,}){tables}: {row['candidate']}, mean of {row['episodes']} fresh episodes "
+            "that no choice was based on, with its 95 % interval"
+        )
+    return lines
 
 
 def _number(option: str, text: str | None) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -12,11 +11,10 @@ import typer
 
 from compactrl.cli.output import print_json
 from compactrl.cli.parameters import Json, whole_number
-from compactrl.errors import InputError, UnwritableError, did_you_mean, either
+from compactrl.errors import InputError, UnwritableError
 
 if TYPE_CHECKING:
     from compactrl.runs.run import Run
-    from compactrl.searches.studies import Study
 
 Runs = Annotated[
     list[Path], typer.Argument(metavar="RUN…", help="Folders of runs whose method has critics.", show_default=False)
@@ -50,10 +48,10 @@ def gradients(
     Studies made beside the search (--gradient-interval) are shown, and what there are checkpoints of is studied.
     """
     from compactrl.runs.run import load
-    from compactrl.searches.studies import summary
+    from compactrl.searches.studies import study_of, summary
     from compactrl.searches.studying import study_run
 
-    study = _study(preset, whole_number("--states", states), whole_number("--trajectories", trajectories))
+    study = study_of(preset, whole_number("--states", states), whole_number("--trajectories", trajectories))
     opened = [load(path) for path in runs]
     target = _target(plot, opened[0])
     found = {}
@@ -74,20 +72,6 @@ def gradients(
     else:
         _show(rows)
         print(f"figure in {target}", file=sys.stderr)
-
-
-def _study(preset: str, states: int | None, trajectories: int | None) -> Study:
-    """Return how critics are studied.
-
-    Raises:
-        InputError: an unknown preset.
-    """
-    from compactrl.searches.studies import PRESETS
-
-    if preset not in PRESETS:
-        raise InputError(f"--preset {preset}: expected {either(PRESETS)}.{did_you_mean(preset, PRESETS)}".rstrip("."))
-    study = PRESETS[preset]
-    return replace(study, states=states or study.states, trajectories=trajectories or study.trajectories)
 
 
 def _target(plot: Path | None, first: Run) -> Path:

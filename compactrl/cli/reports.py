@@ -46,13 +46,16 @@ def report(
     ] = False,
     every: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How often with --watch.")] = 5.0,
 ) -> None:
-    """Compare runs: return against size with intervals over seeds, as a page, or as text."""
+    """Compare runs: return against size with intervals over seeds, as a page, or as text. Of a fit, how it went."""
     if markdown + latex + as_json > 1:
         raise InputError("--markdown, --latex and --json: choose one")
     if watch:
         if markdown or latex or as_json:
             raise InputError("--watch writes a page: leave --markdown, --latex and --json out")
         _watch(runs, html or WATCH_HTML, every)
+        return
+    if len(runs) == 1 and not (markdown or latex or as_json) and (Path(runs[0]) / "fit.json").exists():
+        _tell_fit(Path(runs[0]), html)
         return
     from compactrl.reports.report import compare
 
@@ -67,6 +70,20 @@ def report(
         print_json(comparison.to_json())
     else:
         _show(comparison, html is None)
+
+
+def _tell_fit(path: Path, html: Path | None) -> None:
+    """Tell a fit's stages, and write its page."""
+    from compactrl.cli.fitting import describe_story
+    from compactrl.cli.program import program
+    from compactrl.fits.api import Fit
+
+    found = Fit(path)
+    if html is not None:
+        print(f"report in {found.save(html)}", file=sys.stderr)
+    print(describe_story(found, program()))
+    if html is None:
+        print("figures and all that was tried: --html report.html", file=sys.stderr)
 
 
 def _show(comparison: Report, without_page: bool) -> None:

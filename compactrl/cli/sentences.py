@@ -40,7 +40,7 @@ def describe_result(run: Run, program: str = "compactrl") -> str:
     failed = f"; {summary['failed']} more failed and are left out" if summary["failed"] else ""
     return "\n".join(
         (
-            f"{summary['method']} policy for {summary['env']}: {describe_sizes(summary)}",
+            f"{summary['method']} policy for {summary['env']}{_task(summary)}: {describe_sizes(summary)}",
             f"return {summary['return_mean']:.1f} ± {summary['return_std'] or 0:.1f} (mean ± standard deviation over "
             f"{summary['episodes']} fresh episodes, without noise{failed}){_measures(summary)}",
             *compared_with(run),
@@ -104,6 +104,12 @@ def next_commands(path: Path, program: str) -> list[str]:
     return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]
 
 
+def _task(values: dict[str, Any]) -> str:
+    """Say which task of a family a policy is for, where it is for one."""
+    context = values.get("context")
+    return f", task {', '.join(f'{number:g}' for number in context)}" if context else ""
+
+
 def _measures(values: dict[str, Any]) -> str:
     """Say what the environment reports beside the return: its means are `NAME_mean`."""
     means = {key.removesuffix("_mean"): value for key, value in values.items() if key.endswith("_mean")}
@@ -122,7 +128,7 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
     failed = f", {result['failed']} episodes failed and are left out" if result["failed"] else ""
     return "\n".join(
         (
-            f"{result['method']} policy for {result['env']} ({run.path}): {describe_sizes(result)}",
+            f"{result['method']} policy for {result['env']}{_task(result)} ({run.path}): {describe_sizes(result)}",
             f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
             f"{result['episodes']} fresh episodes, without noise{failed}){_measures(result)}",
             f"95 % interval of the mean: {low:.1f} to {high:.1f}",

@@ -4,13 +4,14 @@ from compactrl.compressions.base import Compression, Options
 from compactrl.compressions.chromatic import Chromatic, ChromaticOptions, Transferred
 from compactrl.compressions.circulant import Circulant
 from compactrl.compressions.context_tasks import ContextTasks
-from compactrl.compressions.dense import Dense
+from compactrl.compressions.dense import Dense, Unstructured
 from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather
 from compactrl.compressions.hyper_tasks import HyperTaskOptions, HyperTasks
 from compactrl.compressions.hypernet import Hypernet, HypernetOptions
 from compactrl.compressions.latent import Latent
 from compactrl.compressions.masked import Masked, MaskedOptions
+from compactrl.compressions.patterned import PatternOptions
 from compactrl.compressions.plain import Plain
 from compactrl.compressions.shared import Shared
 from compactrl.compressions.shared_options import LatentOptions, SharedOptions
@@ -20,8 +21,8 @@ from compactrl.compressions.toeplitz import Toeplitz
 COMPRESSIONS: dict[str, type[Compression]] = {
     kind.name: kind
     for kind in (
-        Dense, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet, PlainTasks,
-        ContextTasks, HyperTasks,
+        Dense, Unstructured, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet,
+        PlainTasks, ContextTasks, HyperTasks,
     )
 }  # fmt: skip
 
@@ -45,6 +46,7 @@ __all__ = [
     "MaskedOptions",
     "OfTasks",
     "Options",
+    "PatternOptions",
     "Plain",
     "PlainTasks",
     "Shared",
@@ -52,4 +54,5 @@ __all__ = [
     "TaskOptions",
     "Toeplitz",
     "Transferred",
+    "Unstructured",
 ]

@@ -100,6 +100,8 @@ class Compression(ABC):
     """All architectures, where designs are architectures."""
     shipped_design: Design | None = None
     """(D,) the design that ships whichever has the largest return: of tasks, whose returns are not to be compared."""
+    counts_unused: ClassVar[bool] = False
+    """Whether weights that no edge takes ship, too: a palette counts whole, as in the paper."""
     task: Floats | None = None
     """(C,) that every design is for: of a policy for one task of a family, from which a search begins or which it
     imitates."""

@@ -57,6 +57,7 @@ class Chromatic(Gather):
     """
 
     name = "chromatic"
+    counts_unused = True
     Options: ClassVar[type[ChromaticOptions]] = ChromaticOptions
 
     def __init__(self, skeleton: Skeleton, options: ChromaticOptions) -> None:

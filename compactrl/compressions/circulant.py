@@ -8,23 +8,18 @@ n = max(rows, columns) and truncate it:
 
 from __future__ import annotations
 
-from compactrl.compressions.base import Options
-from compactrl.compressions.gather import Gather
+from compactrl.compressions.patterned import Patterned
 from compactrl.policies import patterns
-from compactrl.policies.patterns import stack
-from compactrl.policies.skeleton import Skeleton
 
 
-class Circulant(Gather):
+class Circulant(Patterned):
     """One weight per wrapped diagonal.
 
     Example:
-        >>> Circulant(Skeleton.tanh((17, 41, 6)), Options()).num_weights
+        >>> from compactrl.policies.skeleton import Skeleton
+        >>> Circulant(Skeleton.tanh((17, 41, 6)), Patterned.Options()).num_weights
         82
     """
 
     name = "circulant"
-
-    def __init__(self, skeleton: Skeleton, options: Options) -> None:
-        super().__init__(skeleton, options)
-        self.index, self.num_weights = stack(patterns.circulant, self.shapes)
+    pattern = staticmethod(patterns.circulant)

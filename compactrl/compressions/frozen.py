@@ -35,6 +35,7 @@ class Frozen(Gather):
     """
 
     name = "frozen"
+    counts_unused = True
 
     def __init__(
         self,

@@ -72,13 +72,14 @@ class Gather(Compression):
         index, mask = self._map(decisions)
         return self.skeleton.layers(gather(self._weights(theta), index, mask), self._biases(theta, decisions))
 
-    def network(self, theta: Tensor, designs: Designs) -> Callable[[Tensor], Tensor]:  # noqa: ARG002  (there is one)
-        """Return the MLP of theta (P,) as a function that can be trained, where there is nothing to choose."""
-        return layers_function(self.expand(theta, NOTHING), self.skeleton.activation)
+    def network(self, theta: Tensor, designs: Designs) -> Callable[[Tensor], Tensor]:
+        """Return the MLP of theta (P,) as a function that can be trained, where a controller has nothing to choose."""
+        return layers_function(self.expand_each(theta, designs)[0], self.skeleton.activation)
 
     def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
         """Return the MLP of theta (P,), once for each of n empty designs (n, 0)."""
-        return [self.expand(theta, NOTHING)] * len(designs)
+        decided = self.design_of(theta)
+        return [self.expand(theta, NOTHING if decided is None else decided)] * len(designs)
 
     def initial(self, generator: np.random.Generator) -> Floats:
         """Draw the first theta, (P,): weights normal with standard deviation `START`, biases zero."""

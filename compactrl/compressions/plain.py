@@ -33,7 +33,9 @@ class PlainOptions(Options):
 
     activation: Literal["relu", "tanh"] = Field("relu", description="Activation of the hidden layers.")
     initialization: Literal["xavier", "orthogonal"] = Field(
-        "xavier", description="First weights: Xavier uniform, or orthogonal with a small last layer."
+        "xavier",
+        description="First weights: near zero, as evolution begins; Xavier uniform, of which the last layer may be "
+        "small; of plain networks also orthogonal with a small last layer.",
     )
 
 

@@ -34,9 +34,10 @@ from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather, gather, like
 from compactrl.compressions.levels import Levels
 from compactrl.compressions.shared_options import LatentOptions, SharedOptions, check_groups, completed
+from compactrl.compressions.starts import numbers_of, unit_for
 from compactrl.compressions.trainable import layers_function
-from compactrl.policies.skeleton import Skeleton, edges_and_biases
-from compactrl.types import Design, Designs, Floats, Integers, Layers, Size
+from compactrl.policies.skeleton import Skeleton
+from compactrl.types import Design, Designs, Floats, Integers, Size
 from controllers.base import Space
 
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ FLIPPING = 0.25
 entry whatever the weights' size and number (`docs/trials.md`)."""
 START_BIAS = 0.1
 """Largest of the first biases where they share trained values: equal ones would have no clusters."""
-USUAL_LENGTH = 2.25
-"""Of the vector of a strategy's standard deviations (PGPE's `radius`)."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,7 @@ class Shared(Gather):
     """
 
     name = "shared"
+    counts_unused = True
     Options: ClassVar[type[LatentOptions]] = SharedOptions
 
     def __init__(self, skeleton: Skeleton, options: LatentOptions) -> None:
@@ -151,13 +151,7 @@ class Shared(Gather):
         Raises:
             ValueError: the policy has another network.
         """
-        if policy.skeleton != self.skeleton:
-            raise ValueError(
-                f"--start-from is a policy with a network {_in_words(policy.skeleton)}, and this search has "
-                f"{_in_words(self.skeleton)}: leave --hidden, --activation and --output-bias out"
-            )
-        edges, biases = (part.astype(np.float64) for part in edges_and_biases(policy.layers))
-        return self._begun(edges, biases)
+        return self._begun(*numbers_of(policy, self.skeleton))
 
     def _begun(self, edges: Floats, biases: Floats) -> Self:
         begun = type(self)(self.skeleton, self._chosen)
@@ -179,7 +173,7 @@ class Shared(Gather):
             for group, palette in zip(self._edge_groups, palettes, strict=False)
         ]
         width = float(np.concatenate(widths).mean())
-        return FLIPPING * width * self.num_parameters**0.5 / USUAL_LENGTH or 1.0
+        return unit_for(FLIPPING * width, self.num_parameters)
 
     def initial(self, generator: np.random.Generator) -> Floats:
         """Return the first theta, (P,): the start's, where there is one; else next to nothing, biases zero.
@@ -272,10 +266,6 @@ class Shared(Gather):
             biases = biases + (latents[self.num_edges :] - latents[self.num_edges :].detach())
         return layers_function(self.skeleton.layers(edges, biases), self.skeleton.activation)
 
-    def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
-        """Return the MLP of theta (P,), once for each of n empty designs (n, 0)."""
-        return [self.expand(theta, self.design_of(theta))] * len(designs)
-
     # What ships.
 
     def size(self, design: Design) -> Size:  # noqa: ARG002  (the same for all)
@@ -322,8 +312,3 @@ def _cells(palette: Floats) -> Floats:
 def _for_each(palette: Any, theta: Any) -> Any:
     """Return a palette (M,) for each of N thetas, where there are N, (N, M)."""
     return palette if palette.ndim == theta.ndim else palette + like(np.zeros((len(theta), 1), np.int8), palette)
-
-
-def _in_words(skeleton: Skeleton) -> str:
-    biased = "with" if skeleton.biased[-1] else "without"
-    return f"{'-'.join(map(str, skeleton.sizes))} of {skeleton.activation}, {biased} output biases"

@@ -212,6 +212,17 @@ class OfTasks(Compression):
             return self.of_contexts(theta, self.tasks(designs))
         return [self.skeleton.layers_of_interleaved(numbers) for numbers in self._written_for(theta, designs)]
 
+    def expand_pairs(self, theta: Tensor, designs: Designs) -> Layers:
+        """Return the networks of torch thetas (n, P), each of its own design of (n, D), with a leading axis n."""
+        import torch
+
+        def one(own: Tensor, told: Tensor) -> Tensor:
+            return self.written(own, told[None])[0]
+
+        self.design_space.check(designs)
+        told = theta.new_tensor(self.scaled(self.tasks(designs)))
+        return self.skeleton.layers_of_interleaved(torch.vmap(one)(theta, told))
+
     def network(self, theta: Tensor, designs: Designs) -> Callable[[Tensor], Tensor]:
         """Return the networks of a torch theta (P,) and designs (n, D) as one function that can be trained."""
         self._check(theta, designs)

@@ -8,23 +8,18 @@ the sizes are those of "Chromatic networks" (ICLR 2020 NAS workshop), appendix D
 
 from __future__ import annotations
 
-from compactrl.compressions.base import Options
-from compactrl.compressions.gather import Gather
+from compactrl.compressions.patterned import Patterned
 from compactrl.policies import patterns
-from compactrl.policies.patterns import stack
-from compactrl.policies.skeleton import Skeleton
 
 
-class Toeplitz(Gather):
+class Toeplitz(Patterned):
     """One weight per diagonal.
 
     Example:
-        >>> Toeplitz(Skeleton.tanh((17, 41, 6)), Options()).num_weights
+        >>> from compactrl.policies.skeleton import Skeleton
+        >>> Toeplitz(Skeleton.tanh((17, 41, 6)), Patterned.Options()).num_weights
         103
     """
 
     name = "toeplitz"
-
-    def __init__(self, skeleton: Skeleton, options: Options) -> None:
-        super().__init__(skeleton, options)
-        self.index, self.num_weights = stack(patterns.toeplitz, self.shapes)
+    pattern = staticmethod(patterns.toeplitz)

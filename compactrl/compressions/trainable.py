@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from compactrl.types import Designs, Layers
+from compactrl.types import Designs, Layer, Layers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +30,17 @@ class Direct(Trainable, Protocol):
 
     def pullback(self, theta: Tensor, designs: Designs) -> Pullback:
         """Return the MLPs of theta (P,), which they follow, and designs (n, D), with their gradient."""
+
+
+@runtime_checkable
+class Paired(Trainable, Protocol):
+    """One whose designs may each have a theta of their own."""
+
+    def expand_pairs(self, theta: Tensor, designs: Designs) -> Layers:
+        """Return the MLPs of thetas (n, P), each of its own design of (n, D), with a leading axis n.
+
+        They can be differentiated any number of times.
+        """
 
 
 def pullback_of(trained: Trainable, theta: Tensor, designs: Designs) -> Pullback:
@@ -75,11 +86,6 @@ def outputs_of(networks: Sequence[Layers], activation: str, observations: Tensor
     if len(networks) == 1 or len(shapes) > 1:
         pairs = zip(networks, observations, strict=True)
         return torch.stack([layers_function(layers, activation)(rows) for layers, rows in pairs])
-    value = observations
-    for number, alike in enumerate(zip(*networks, strict=True)):
-        weight = torch.stack([layer.weight for layer in alike]).transpose(1, 2)
-        biases = [layer.bias for layer in alike if layer.bias is not None]
-        value = torch.baddbmm(torch.stack(biases)[:, None], value, weight) if biases else torch.bmm(value, weight)
-        if number < len(networks[0]) - 1:
-            value = value.relu() if activation == "relu" else value.tanh()
-    return value
+    alike = zip(*networks, strict=True)
+    stacked = tuple(Layer(*(torch.stack(parts) for parts in zip(*layers, strict=True))) for layers in alike)
+    return layers_function(stacked, activation)(observations)

@@ -68,6 +68,12 @@ class Int8(Encoding):
             for matrix, scale in zip(sharing.matrices(), self.scales, strict=True)
         ]
 
+    @property
+    def exact(self) -> bool:
+        """Whether the weights are such steps already, so that rounding changes none."""
+        pairs = zip(self.matrices(), self.sharing.matrices(), strict=True)
+        return all(np.array_equal(rounded, matrix) for rounded, matrix in pairs)
+
     def matrices(self) -> list[Singles]:
         """Return the rounded weights, (outputs, inputs) a layer."""
         return [steps * scale[:, None] for steps, scale in zip(self.steps, self.scales, strict=True)]

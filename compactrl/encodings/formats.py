@@ -85,4 +85,6 @@ def choose(name: str, sharing: Sharing) -> WeightFormat:
 
 def exact_formats(sharing: Sharing) -> list[WeightFormat]:
     """Return the formats for this policy that change no weight."""
-    return [FORMATS["float32"]] if sharing.own else [FORMATS["codebook"], FORMATS["float32"]]
+    if not sharing.own:
+        return [FORMATS["codebook"], FORMATS["float32"]]
+    return [FORMATS["float32"], *([FORMATS["int8"]] if Int8(sharing).exact else [])]

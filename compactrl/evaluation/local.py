@@ -34,6 +34,7 @@ class LocalEvaluator:
         seed: every lane's seed is spawned from it.
         threads: defaults to the machine's cores.
         blocks: how many blocks the lanes are split into, one a thread by default; a matter of speed alone.
+        alike: how many lanes, one beside the other, have the same seed.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class LocalEvaluator:
         seed: np.random.SeedSequence,
         threads: int | None = None,
         blocks: int | None = None,
+        alike: int = 1,
     ) -> None:
         self.spec = spec
         self.num_lanes = num_lanes
@@ -50,7 +52,7 @@ class LocalEvaluator:
         if not ENGINES[spec.engine].threads_help:
             threads = 1
         blocks = min(num_lanes, blocks or threads)
-        seeds = lane_seeds(seed, num_lanes).tolist()
+        seeds = lane_seeds(seed, num_lanes, alike).tolist()
         edges = np.linspace(0, num_lanes, blocks + 1).astype(int)
         threads_of_each = max(1, threads // blocks)
         self._blocks = [
@@ -131,9 +133,16 @@ class LocalEvaluator:
             standing.restore(resets[block.offset : block.offset + block.count], episodes)
 
 
-def lane_seeds(seed: np.random.SeedSequence, num_lanes: int) -> Integers:
-    """Return a seed for each lane (L,): 31 bits, which EnvPool and Gymnasium take on every platform."""
-    return (seed.generate_state(num_lanes, np.uint32) >> 1).astype(np.int64)
+def lane_seeds(seed: np.random.SeedSequence, num_lanes: int, alike: int = 1) -> Integers:
+    """Return a seed for each lane (L,): 31 bits, which EnvPool and Gymnasium take on every platform.
+
+    Args:
+        seed: what they follow from.
+        num_lanes: L
+        alike: how many lanes, one beside the other, have the same.
+    """
+    seeds = (seed.generate_state(-(-num_lanes // alike), np.uint32) >> 1).astype(np.int64)
+    return np.repeat(seeds, alike)[:num_lanes]
 
 
 def state_of(resets: Integers, episodes: Mapping[int, Episode]) -> State:

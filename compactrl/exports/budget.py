@@ -26,7 +26,8 @@ def estimate(program: Program) -> Footprint:
     """Return what a policy takes on a Cortex-M4F by arithmetic: tables exactly, code as others of its kind took."""
     plan = program.plan
     tables = plan.table_bytes + sum(table.bytes for table in action_tables(plan))
-    squashes = len(plan.shape) > 2 or bool(plan.action.squashed.any())
+    hidden = len(plan.shape) > 2 and plan.policy.activation == "tanh"
+    squashes = hidden or bool(plan.action.squashed.any())
     own = RATIONAL_TANH if squashes and program.tanh.name == "rational" else 0
     library = LIBM_TANH if squashes and program.tanh.name == "libm" else 0
     stack = 4 * sum(plan.shape) + FRAME
@@ -105,8 +106,9 @@ def _fitting(options: ExportOptions, kind: str, others: Iterable[tuple[str, Call
 def alternatives(sharing: Sharing, options: ExportOptions) -> list[tuple[str, ExportOptions]]:
     """Return what else could be asked for this policy, without loss first: its flags, and its options."""
     others = []
-    lossy = [FORMATS["int8"]] if sharing.own else []
-    for weights in [*exact_formats(sharing), *lossy]:
+    exact = exact_formats(sharing)
+    lossy = [FORMATS["int8"]] if sharing.own and FORMATS["int8"] not in exact else []
+    for weights in [*exact, *lossy]:
         for optimize in ("size", "speed"):
             for tanh in (options.tanh, *({"libm", "rational"} - {options.tanh})):
                 other = replace(options, weights=weights.name, optimize=optimize, tanh=tanh)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +14,20 @@ from compactrl.envs.modules import absolute_module
 from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError, InputError, UnwritableError
+from compactrl.fits.budgets import Sizes, budgets_of
 from compactrl.fits.candidate import STAGES
 from compactrl.fits.figure import save_figure
 from compactrl.fits.judging import Judge
 from compactrl.fits.ledger import FILE, Ledger, read_record
-from compactrl.fits.options import FitOptions, Sizes, budgets_of, check_budgets, return_of, total_of
+from compactrl.fits.options import FitOptions, check_possible, return_of, target_of, total_of
 from compactrl.fits.progress import FitProgress
 from compactrl.fits.race import Race
-from compactrl.fits.shipping import BUDGETS, front_of, ship
+from compactrl.fits.shipping import BUDGETS, front_of, kind_of, ship
 from compactrl.fits.stages import StoppedError, Watch
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.values import validated
 from compactrl.policies.policy import Policy
+from compactrl.reports.words import number
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
 from compactrl.storage.files import read_json, write_json
@@ -62,13 +64,13 @@ class Fit:
 
     @cached_property
     def runs(self) -> dict[int, Run]:
-        """Budget in bytes → what ships, which opens as a run."""
-        budgets = [row["max_bytes"] for row in self.front["shipped"]]
+        """Budget → what ships, which opens as a run."""
+        budgets = [row[f"max_{kind_of(self.front)}"] for row in self.front["shipped"]]
         return {most: Run(_place(self.path, most, budgets)) for most in budgets}
 
     @property
     def policies(self) -> dict[int, Policy]:
-        """Budget in bytes → policy."""
+        """Budget → policy."""
         return {most: run.policy for most, run in self.runs.items()}
 
     @property
@@ -91,15 +93,29 @@ class Fit:
         """Its mean return over 100 fresh episodes that no choice was based on."""
         return float(self.run.summary["return_mean"])
 
+    def save(self, path: str | Path) -> Path:
+        """Write what was tried, and what became of it, as one HTML file that needs nothing else.
+
+        Raises:
+            InputError: it cannot be written there.
+        """
+        from compactrl.fits.page import save_page
+
+        return save_page(self.path, self.front, path)
+
     def __repr__(self) -> str:
         """Show where it is, and what it came to."""
-        return f"Fit({str(self.path)!r}: {self.return_mean:.1f} in {self.bytes} bytes)"
+        return f"Fit({str(self.path)!r}: {number(self.return_mean)} in {self.bytes} bytes)"
 
 
 def fit(
     env: Environment | None = None,
     *,
     max_bytes: Sizes | None = None,
+    max_parameters: Sizes | None = None,
+    max_flash: Sizes | None = None,
+    max_instructions: Sizes | None = None,
+    target: str = "",
     time: int | float | str | None = None,
     steps: int | float | str | None = None,
     out: str | Path | None = None,
@@ -112,7 +128,7 @@ def fit(
     max_episode_steps: int = 0,
     progress: bool = False,
 ) -> Fit:
-    """Find the best policies that fit into so many bytes.
+    """Find the best policies that fit budgets, of one kind.
 
     A folder that holds a fit with the same options is gone on with; one that has ended is opened.
 
@@ -120,6 +136,12 @@ def fit(
         env: the environment, as `compactrl.search` takes one.
         max_bytes: what the tables of the policy may take: a number, a size such as "2kB", or several, which share what
             they can.
+        max_parameters: in its place, how many weights and biases may be stored.
+        max_flash: in its place, what tables, code and C library may take of a Cortex-M4F, as `compactrl export`
+            measures it with the cross-compiler.
+        max_instructions: in its place, instructions of a step on a Cortex-M4F, counted in QEMU.
+        target: of the export, whose rules the policy must meet, such as "crazyflie"; with max_flash and
+            max_instructions.
         time: seconds, or a time such as "15min"; an hour where neither time nor steps are given.
         steps: environment steps in place of a time; one of a gradient method counts as 200. The same steps give the
             same policies.
@@ -135,7 +157,7 @@ def fit(
 
     Raises:
         InputError: an option or the folder will not do; no policy fits a budget.
-        CompactrlError: nothing could be learned.
+        CompactrlError: nothing could be learned; or what measures a budget is not installed.
 
     Example:
         >>> import tempfile
@@ -143,8 +165,9 @@ def fit(
         >>> found.bytes <= 100
         True
     """
+    limits = {"bytes": max_bytes, "parameters": max_parameters, "flash": max_flash, "instructions": max_instructions}
     options = options_of(
-        env, max_bytes=max_bytes, time=time, steps=steps, stop_at=stop_at, seed=seed, env_module=env_module,
+        env, limits=limits, target=target, time=time, steps=steps, stop_at=stop_at, seed=seed, env_module=env_module,
         env_options=env_options, engine=engine, max_episode_steps=max_episode_steps,
     )  # fmt: skip
     return run_fit(options, out, threads=threads, quiet=not progress)
@@ -153,7 +176,8 @@ def fit(
 def options_of(
     env: Environment | None,
     *,
-    max_bytes: Sizes | None,
+    limits: Mapping[str, Sizes | None],
+    target: str,
     time: int | float | str | None,
     steps: int | float | str | None,
     stop_at: float | None,
@@ -163,7 +187,7 @@ def options_of(
     engine: str,
     max_episode_steps: int,
 ) -> FitOptions:
-    """Return the options of a fit as the user gave them; see `fit`.
+    """Return the options of a fit as the user gave them; see `fit`. Limits are sizes by kind, one of them given.
 
     Raises:
         InputError: one will not do.
@@ -173,24 +197,26 @@ def options_of(
     given = take(env)
     validated(SearchOptions, {"seed": seed, "max_episode_steps": max_episode_steps})
     seconds, count = total_of(time, steps)
+    kind, budgets = budgets_of(limits)
     return FitOptions(
         env=given.name,
         env_module=absolute_module(env_module),
         env_options=dict(env_options or given.options.get("env_options", {})),
         engine=str(given.options.get("engine", engine)),
         max_episode_steps=max_episode_steps,
-        budgets=budgets_of(max_bytes),
+        budgets=budgets,
         seconds=seconds,
         steps=count,
         stop_at=return_of(stop_at),
         seed=seed,
+        limit=kind.name,
+        target=target_of(target, kind),
     )
 
 
 def options_in(path: Path) -> FitOptions:
     """Return the options of a fit's folder."""
-    record = dict(read_record(path)["options"])
-    return FitOptions(budgets=tuple(record.pop("max_bytes")), **record)
+    return FitOptions.of_record(read_record(path)["options"])
 
 
 def run_fit(
@@ -204,11 +230,11 @@ def run_fit(
 
     Raises:
         InputError: the environment or the folder will not do, or no policy fits a budget.
-        CompactrlError: nothing could be learned.
+        CompactrlError: nothing could be learned; or what measures a budget is not installed.
     """
     validated(SearchOptions, {"threads": threads})
     spec = environment_of({**options.environment, "max_envs": 0})
-    check_budgets(options.budgets, spec)
+    check_possible(options, spec)
     path = Path(out) if out else _default_folder(options)
     _check_place(path)
     with contextlib.closing(_locked(path)):
@@ -220,8 +246,8 @@ def run_fit(
         judge = Judge(spec, options.seed, threads, ledger, options.total.seconds)
         search_options = {**options.environment, "threads": threads}
         race = Race(
-            path, search_options, spec, options.budgets, options.total, options.seed, options.stop_at, ledger, judge,
-            watch,
+            path, search_options, spec, options.kind, options.budgets, options.total, options.seed, options.stop_at,
+            ledger, judge, watch,
         )  # fmt: skip
         finished = True
         with FitProgress(race, watch, options, path, quiet):
@@ -241,18 +267,18 @@ def _ship(path: Path, race: Race, spec: EnvironmentSpec, options: FitOptions, le
     Raises:
         CompactrlError: there is nothing.
     """
-    totals = _totals(path)
+    totals, kind = _totals(path), options.kind
     shipped = {}
     for most in options.budgets:
         best = race.best(most)
         if best is None:
             raise CompactrlError(
-                f"{path} has no policy of at most {most} bytes yet: `compactrl resume {path}` goes on"
+                f"{path} has no policy of at most {kind.say(most)} yet: `compactrl resume {path}` goes on"
                 if not finished
-                else f"no candidate of at most {most} bytes could learn: give more --time or --steps"
+                else f"no candidate of at most {kind.say(most)} could learn: give more --time or --steps"
             )
-        shipped[most] = ship(_place(path, most, options.budgets), best, spec, *totals)
-    front = front_of(race.candidates, shipped)
+        shipped[most] = ship(_place(path, most, options.budgets), best, spec, kind, *totals)
+    front = front_of(race.candidates, shipped, kind)
     save_figure(path / PICTURE, front, options.env)
     write_json(path / FRONT, front)
     ledger.finish(finished)

@@ -28,15 +28,15 @@ class Candidate:
     """The run that its best policy is from."""
     row: Row = EVOLUTION
     """What goes on with it."""
-    bytes: int = 0
-    """Of its best policy."""
+    size: int = 0
+    """What its best policy takes of the budget."""
     mean: float = -math.inf
     """Return of its best policy, over the episodes that it was compared on."""
 
     @property
     def now(self) -> Policy:
         """What it has now."""
-        return Run(self.run if (self.run / "policy.json").exists() else self.source).policy
+        return self.row.ships(Run(self.run if (self.run / "policy.json").exists() else self.source).policy)
 
     @property
     def kept(self) -> Path:

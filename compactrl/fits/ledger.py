@@ -93,7 +93,8 @@ def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -
     """Raise InputError where a fit would go on with other options."""
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
+            other = f"with another {name}, {before[name]}" if name in before else f"without {name}"
             raise InputError(
-                f"{path} holds a fit with another {name}, {before.get(name)}: go on with the same options "
-                f"(`compactrl resume {path}`), or choose another --out"
+                f"{path} holds a fit {other}: go on with the same options (`compactrl resume {path}`), or choose "
+                "another --out"
             )

@@ -1,22 +1,24 @@
-"""Options of a fit: budgets in bytes, and of time or steps."""
+"""Options of a fit: budgets of one kind, and of time or steps."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import InputError
+from compactrl.errors import InputError, either
+from compactrl.exports.options import ExportOptions
+from compactrl.exports.taken import check_target
+from compactrl.fits.budgets import KINDS, Kind, check_tools, read_positive
 from compactrl.fits.portfolio import EVOLVERS
-from compactrl.fits.sizes import smallest
+from compactrl.fits.sizes import combinations, fitting, smallest
 from compactrl.fits.stages import Amount
-from compactrl.quantities import read_count, read_size, read_time
+from compactrl.quantities import read_count, read_time
 
 DEFAULT_SECONDS = 3600
 """An hour."""
-Sizes = int | str | Iterable[int | str]
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,20 @@ class FitOptions:
     engine: str
     max_episode_steps: int
     budgets: tuple[int, ...]
-    """In bytes, rising."""
+    """Of one kind, rising."""
     seconds: int | None
     steps: int | None
     stop_at: float | None
     seed: int
+    limit: str = "bytes"
+    """The kind of the budgets."""
+    target: str = ""
+    """Of the export, where its code is limited."""
+
+    @property
+    def kind(self) -> Kind:
+        """What is limited."""
+        return KINDS[self.limit]
 
     @property
     def total(self) -> Amount:
@@ -51,31 +62,15 @@ class FitOptions:
     def record(self) -> dict[str, Any]:
         """Return all of them, as JSON values."""
         values = {**self.environment, "seconds": self.seconds, "steps": self.steps, "stop_at": self.stop_at}
-        return {**values, "max_bytes": list(self.budgets), "seed": self.seed}
+        target = {"target": self.target} if self.target else {}
+        return {**values, f"max_{self.limit}": list(self.budgets), "seed": self.seed, **target}
 
-
-def budgets_of(max_bytes: Sizes | None) -> tuple[int, ...]:
-    """Return budgets in bytes, rising, each once.
-
-    Raises:
-        InputError: there is none, or one is no size.
-
-    Example:
-        >>> budgets_of("2kB,512"), budgets_of([256, "1KiB"]), budgets_of(300)
-        ((512, 2000), (256, 1024), (300,))
-    """
-    if max_bytes is None:
-        raise InputError("a fit needs --max-bytes: what the policy's tables may take, such as 1024, 2kB or 256,512")
-    if isinstance(max_bytes, str):
-        given: Iterable[Any] = max_bytes.split(",")
-        if "" in map(str.strip, max_bytes.split(",")):
-            raise InputError(f"--max-bytes {max_bytes}: expected sizes with commas between them, such as 256,512,2kB")
-    else:
-        given = max_bytes if isinstance(max_bytes, Iterable) else [max_bytes]
-    sizes = {_read("--max-bytes", each, read_size) for each in given}
-    if not sizes:
-        raise InputError("--max-bytes: expected a number of bytes, or several")
-    return tuple(sorted(sizes))
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> FitOptions:
+        """Return the options with this record."""
+        values = dict(record)
+        limit = next(name for name in KINDS if f"max_{name}" in values)
+        return cls(limit=limit, budgets=tuple(values.pop(f"max_{limit}")), **values)
 
 
 def total_of(time: int | float | str | None, steps: int | float | str | None) -> tuple[int | None, int | None]:
@@ -87,8 +82,8 @@ def total_of(time: int | float | str | None, steps: int | float | str | None) ->
     if time is not None and steps is not None:
         raise InputError("--time and --steps contradict each other: give one of them")
     if steps is not None:
-        return None, _read("--steps", steps, read_count)
-    return DEFAULT_SECONDS if time is None else _read("--time", time, read_time), None
+        return None, read_positive("--steps", steps, read_count)
+    return DEFAULT_SECONDS if time is None else read_positive("--time", time, read_time, "second"), None
 
 
 def return_of(stop_at: Any) -> float | None:
@@ -108,22 +103,31 @@ def return_of(stop_at: Any) -> float | None:
     return enough
 
 
-def check_budgets(budgets: Iterable[int], spec: EnvironmentSpec) -> None:
-    """Raise InputError where no policy for an environment fits a budget."""
-    least = smallest(EVOLVERS, spec)
-    for most in budgets:
-        if most < least:
-            raise InputError(
-                f"--max-bytes {most}: no policy for {spec.id} fits; the smallest possible takes {least} bytes"
-            )
+def target_of(target: str, kind: Kind) -> str:
+    """Return the target of an export, where the code is limited.
+
+    Raises:
+        InputError: there is no such target, or no code is limited.
+    """
+    if target and not kind.needs:
+        limits = either(each.option for each in KINDS.values() if each.needs)
+        raise InputError(f"--target {target} is for code: it goes with {limits}")
+    return ExportOptions(target=target).target if target else ""
 
 
-def _read(option: str, value: Any, read: Callable[[str], int]) -> int:
-    text = f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
-    try:
-        number = read(text.strip())
-    except ValueError as error:
-        raise InputError(f"{option} {value}: {error}") from error
-    if number < 1:
-        raise InputError(f"{option} {value}: expected at least 1")
-    return number
+def check_possible(options: FitOptions, spec: EnvironmentSpec) -> None:
+    """Check that each budget can be measured, and that a policy for an environment fits it.
+
+    Raises:
+        InputError: none fits, or the target takes no policy for this environment.
+        CompactrlError: what measures it is not installed.
+    """
+    kind = options.kind
+    check_tools(kind)
+    for most in options.budgets:
+        if not any(fitting(row, spec, most, True, kind) for row in EVOLVERS):
+            least = kind.say(smallest(EVOLVERS, spec, kind).size)
+            raise InputError(f"{kind.option} {most}: no policy for {spec.id} fits; the smallest possible takes {least}")
+    if options.target:
+        one = next(one for row in EVOLVERS for one in combinations(row, spec, normalized=True))
+        check_target(replace(one.policy, env=spec.id), options.target, options.env_options)

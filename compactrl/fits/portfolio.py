@@ -11,9 +11,18 @@ them run methods that need no teacher, which also serve where there are no gradi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from compactrl.encodings.rounding import rounded_to_int8
+from compactrl.policies.policy import Policy
+
+
+def as_it_is(policy: Policy) -> Policy:
+    """Return a policy."""
+    return policy
+
 
 MOST = 10**15
 """Steps of a search that ends when the fit says so."""
@@ -33,6 +42,8 @@ class Row:
     that come with it, in steps of evolution."""
     anneals: bool = False
     """Whether its learning rate falls to nothing by the end of its only grant."""
+    ships: Callable[[Policy], Policy] = as_it_is
+    """What ships of its policies."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,8 @@ class Teacher(Row):
     """Of the longest length that it must have time for; with less, evolution from nothing is ahead."""
     discrete: bool = False
     """Whether it learns discrete actions."""
+    catalog: bool = False
+    """Whether it has a policy for every architecture, those within a budget candidates each."""
 
 
 EVOLVED = {"fine_tune_share": 0.0, "reevaluations": 1, "steps": MOST}
@@ -76,8 +89,19 @@ TEACHERS = (
         share=0.2,
         least_episodes=150,
     ),
+    Teacher(
+        "catalogue",
+        {"method": "hyperppo", "widths": (4, 8, 16, 32), "max_layers": 2, "steps": MOST},
+        cost=4,
+        anneals=True,
+        share=0.1,
+        least_episodes=10_000,
+        catalog=True,
+    ),
 )
 """All that the environment and the time allow. A student begins from the best policy with its network."""
+ROUNDINGS: Mapping[str, Callable[[Policy], Policy]] = {"int8": rounded_to_int8}
+"""Ways to store a teacher's policy in fewer bytes, each a candidate that costs its episodes alone."""
 
 _STUDENT = {
     "method": "shared",
@@ -125,6 +149,8 @@ EVOLVERS = (
     Row("dense", {**EVOLVED, "method": "unstructured"}, {"hidden": ((64,), (41,), (24,), (16,), (8,), (4,), (2,))}),
 )
 """From nothing, by evolution."""
+LEAST_EPISODES = 300
+"""Of the longest length, for each in the first rung; with less, they are of the smallest budget alone."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +159,8 @@ class Shares:
 
     evolvers: float = 0.1
     """The first rung of methods that begin from nothing."""
+    beside_teachers: float = 0.05
+    """The same, where there are teachers."""
     imitation: float = 0.15
     most_imitation_seconds: float = 180.0
     """Of one student: more helps little."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from compactrl.fits.options import FitOptions
 from compactrl.fits.race import Race
 from compactrl.fits.stages import Watch
+from compactrl.reports.words import number
 from compactrl.searches.pace import duration
 from compactrl.searches.progress import Display, Look, shortened
 
@@ -26,9 +27,10 @@ class FitProgress(Display):
     def __init__(self, race: Race, watch: Watch, options: FitOptions, path: Path, quiet: bool) -> None:
         super().__init__(quiet)
         self._race, self._watch, self._options, self._total = race, watch, options, options.total
-        budgets = ", ".join(f"{most:,}" for most in options.budgets)
+        *others, last = options.budgets
+        budgets = ", ".join([*(f"{most:,}" for most in others), options.kind.say(last)])
         total = duration(self._total.value) if self._total.seconds else f"{shortened(self._total.value)} steps"
-        self.say(f"the best policy for {options.env} in {budgets} bytes, in {total}; all of it is in {path}")
+        self.say(f"the best policy for {options.env} in {budgets}, in {total}; all of it is in {path}")
 
     def look(self) -> Look:
         """Return how far the fit is."""
@@ -53,5 +55,5 @@ class FitProgress(Display):
         for most in self._options.budgets:
             best = self._race.best(most)
             if best is not None:
-                parts.append(f"{best.mean:z.1f} in {best.bytes:,} bytes")
+                parts.append(f"{number(best.mean)} in {self._options.kind.say(best.size)}")
         return "best so far " + ", ".join(parts) if parts else ""

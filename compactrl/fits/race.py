@@ -15,37 +15,38 @@ A candidate is remembered with the best policy that it had at the end of any run
 from __future__ import annotations
 
 import math
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError
+from compactrl.fits.architectures import lay_out
+from compactrl.fits.budgets import Kind
 from compactrl.fits.candidate import STAGES, Candidate
+from compactrl.fits.entrants import by_gradients, evolvers, start_of, students, teachers
 from compactrl.fits.judging import Judge, run_seed
 from compactrl.fits.ledger import Ledger
 from compactrl.fits.portfolio import (
-    AT_MOST,
     EVOLUTION,
     EVOLVERS,
     MOST,
+    ROUNDINGS,
     SHARES,
-    STEPS_A_SECOND,
     STUDENTS,
     TEACHERS,
     Row,
-    Teacher,
+    as_it_is,
 )
-from compactrl.fits.sizes import Sized, fitting
+from compactrl.fits.sizes import Sized
 from compactrl.fits.stages import Amount, StoppedError, Watch, advance, has_reached
 from compactrl.policies.files import save_policy
-from compactrl.policies.skeleton import Skeleton
-from compactrl.types import Normalizer
+from compactrl.policies.policy import Policy
+from compactrl.reports.words import number
 
 EPISODES, LAST_EPISODES, LAST_MEETING = 8, 32, 3
 """Of a comparison, of the last one, and how many meet there."""
@@ -58,7 +59,8 @@ class Race:
         path: of the fit.
         options: of every search: the environment, threads.
         spec: the environment.
-        budgets: in bytes.
+        kind: of the budgets, which says what a policy takes of them.
+        budgets: of this kind.
         total: in seconds or steps.
         seed: of the fit.
         stop_at: mean return that is enough for every budget; None to use the whole budget.
@@ -72,6 +74,7 @@ class Race:
         path: Path,
         options: dict[str, Any],
         spec: EnvironmentSpec,
+        kind: Kind,
         budgets: Sequence[int],
         total: Amount,
         seed: int,
@@ -80,12 +83,14 @@ class Race:
         judge: Judge,
         watch: Watch,
     ) -> None:
-        self._path, self._options, self._spec, self._budgets = path, options, spec, sorted(budgets)
+        self._path, self._options, self._spec = path, options, spec
+        self._kind, self._budgets = kind, sorted(budgets)
         self._total, self._seed, self._stop_at = total, seed, stop_at
         self._until = {} if stop_at is None else {"stop_at": stop_at}
         self._refusals: list[str] = []
         self._ledger, self._judge, self._watch = ledger, judge, watch
         self.candidates: dict[str, Candidate] = {}
+        self._teachers = teachers(TEACHERS, spec, total)
         self._winners: dict[int, Candidate] = {}
         self._ranking: dict[int, list[str]] = {}
 
@@ -102,13 +107,13 @@ class Race:
         return all((best := self.best(most)) and best.mean >= self._stop_at for most in self._budgets)
 
     def best(self, most: int) -> Candidate | None:
-        """Return the best candidate of at most so many bytes, so far; at the end the winner of that budget."""
+        """Return the best candidate within a budget, so far; at the end the winner of that budget."""
         if most in self._winners:
             return self._winners[most]
         if self._ranking.get(most):
             return self.candidates.get(self._ranking[most][0])
-        fitting = [one for one in self.candidates.values() if one.bytes <= most and math.isfinite(one.mean)]
-        return max(fitting, key=lambda one: (one.mean, -one.bytes), default=None)
+        fitting = [one for one in self.candidates.values() if one.size <= most and math.isfinite(one.mean)]
+        return max(fitting, key=lambda one: (one.mean, -one.size), default=None)
 
     def run(self) -> None:
         """Run the race to its end.
@@ -127,84 +132,73 @@ class Race:
 
     def _teach(self) -> None:
         """Let teachers learn by gradients, where they can and there is time for it."""
-        rows = [row for row in TEACHERS if self._by_gradients(row.discrete) and self._has_time_for(row)]
+        compared = self._ledger.known("compared: teachers")
+        rows = [row for row in self._teachers if compared is None or row.name in compared]
         for row in rows:
             self._go_on(row.name, dict(row.options), self._amount(row.share * self._total.value), row.name, row)
+        names = [row.name for row in rows if row.name in self.candidates]
+        for name, (rounding, ships) in product(tuple(names), ROUNDINGS.items()):
+            names.append(self._enter(f"{name}-{rounding}", self.candidates[name], ships))
+        for row in rows:
+            if row.catalog and row.name in self.candidates:
+                names += self._enter_architectures(self.candidates[row.name])
         if rows:
-            self._compare("teachers", [row.name for row in rows])
+            self._compare("teachers", names)
 
-    def _by_gradients(self, discrete: bool) -> bool:
-        """Return whether a gradient method takes the environment's actions, one that does `discrete` ones or not."""
-        action = self._spec.action
-        return discrete if action.kind == "discrete" else action.bounds is not None
+    def _enter(self, name: str, origin: Candidate, ships: Callable[[Policy], Policy], run: Path | None = None) -> str:
+        """Let what ships of a candidate's policy, or of another run's, be a candidate, too; return its name."""
+        place, row = run or origin.run, replace(origin.row, ships=ships)
+        self.candidates[name] = replace(origin, name=name, run=place, source=place, row=row)
+        return name
 
-    def _has_time_for(self, row: Teacher) -> bool:
-        amount = row.share * self._total.value * (STEPS_A_SECOND if self._total.seconds else 1)
-        return amount / row.cost >= row.least_episodes * self._spec.max_episode_steps
+    def _enter_architectures(self, origin: Candidate) -> list[str]:
+        """Let architectures of a hypernetwork that are within a budget be candidates; return their names."""
+        names = []
+        for rounding, ships in {"": as_it_is, **ROUNDINGS}.items():
+            key = f"architectures: {origin.name}{rounding and f'-{rounding}'}"
+            self._watch.doing = f"architectures of {origin.name}"
+            for name in self._ledger.once(key, lambda: lay_out(origin.run, self._kind, self._budgets, ships)):  # noqa: B023
+                run = origin.run.parent / name
+                names.append(self._enter(f"{name}{rounding and f'-{rounding}'}", origin, ships, run))
+        return names
 
     def _begin_evolvers(self) -> None:
         """Begin methods that need no teacher, those that fit."""
-        sized = {}
-        for most in self._budgets:
-            for row in EVOLVERS:
-                found = fitting(row, self._spec, most, normalized=True)
-                if found is not None:
-                    sized[found.name] = found
-        share = SHARES.evolvers * self._total.value
-        for name, one in sized.items():
+        found = evolvers(EVOLVERS, self._spec, self._kind, self._budgets, self._total, bool(self._teachers))
+        share = found.share * self._total.value
+        compared = self._ledger.known("compared: evolvers")
+        sized = found.sized if compared is None else [one for one in found.every if one.name in compared]
+        for one in sized:
             options = {**one.options, **self._until}
-            self._go_on(name, options, self._amount(share / len(sized)), f"{name}: rung 0", one.row)
-            if name in self.candidates and has_reached(self.candidates[name].run) and one.bytes <= self._budgets[0]:
+            self._go_on(one.name, options, self._amount(share / len(sized)), f"{one.name}: rung 0", one.row)
+            begun = self.candidates.get(one.name)
+            if begun is not None and has_reached(begun.run) and one.size <= self._budgets[0]:
                 break  # it is enough for every budget
         if sized and not self.candidates:
             raise CompactrlError(f"no method can be searched here: {self._refusals[-1]}")
-        self._compare("evolvers", list(sized))
+        self._compare("evolvers", [one.name for one in sized])
 
     def _imitate(self) -> None:
         """Begin students of the best policies that are too large for a budget."""
-        if not self._by_gradients(discrete=True):
+        if not by_gradients(self._spec, discrete=True):
             return
-        students = self._students()
-        amount = SHARES.imitation * self._total.value / max(1, len(students))
+        entering = students(STUDENTS, self.candidates, self._spec, self._kind, self._budgets)
+        amount = SHARES.imitation * self._total.value / max(1, len(entering))
         if self._total.seconds:
             amount = min(amount, SHARES.most_imitation_seconds)
-        for one, teacher in students:
+        for one, teacher in entering:
             student = f"{one.name}-student"
             activation = teacher.best.activation
             options = {**one.options, "activation": activation, "teacher": str(teacher.run), "steps": MOST}
-            start = self._start_of(one, teacher)
+            start = start_of(one, teacher, self.candidates)
             if start is not None:
                 options["start_from"] = str(start.run)
             self._go_on(student, options, self._amount(amount), student, one.row)
             known = self.candidates.pop(student, None)
             if known is not None:
                 self.candidates[one.name] = self._going_on(one, known.run)
-        if students:
-            self._compare("students", [one.name for one, _ in students])
-
-    def _students(self) -> list[tuple[Sized, Candidate]]:
-        """Return students and their teachers, once each: of a budget the best policy that it does not fit."""
-        found: dict[str, tuple[Sized, Candidate]] = {}
-        for most in self._budgets:
-            larger = [one for one in self.candidates.values() if one.bytes > most and math.isfinite(one.mean)]
-            teacher = max(larger, key=lambda one: one.mean, default=None)
-            if teacher is not None:
-                normalized = not _is_identity(teacher.best.normalizer)
-                sized = [one for row in STUDENTS if (one := fitting(row, self._spec, most, normalized))]
-                starts = {one.name: self._start_of(one, teacher) is not None for one in sized}
-                for one in sorted(sized, key=lambda one: (-starts[one.name], -one.bytes))[:AT_MOST]:
-                    found.setdefault(one.name, (one, teacher))
-        return list(found.values())
-
-    def _start_of(self, one: Sized, teacher: Candidate) -> Candidate | None:
-        """Return the best candidate whose weights a teacher's student can begin from, since it has the same network."""
-        skeleton = teacher.best.skeleton
-        sizes = (skeleton.sizes[0], *one.options["hidden"], skeleton.sizes[-1])
-        biased = (*(True for _ in one.options["hidden"]), one.options["output_bias"])
-        network = Skeleton(sizes, skeleton.activation, biased)
-        known = [each for each in self.candidates.values() if math.isfinite(each.mean)]
-        same = [each for each in known if each.best.skeleton == network]
-        return max(same, key=lambda each: each.mean, default=None)
+        if entering:
+            self._compare("students", [one.name for one, _ in entering])
 
     def _going_on(self, one: Sized, student: Path) -> Candidate:
         """Return the candidate with which evolution goes on from a student, in a run of its own."""
@@ -257,23 +251,34 @@ class Race:
         self._watch.doing = f"comparing {len(entered)} candidates"
         means = self._judge(f"compared: {key}", {**now, **before}, EPISODES)
         for name in entered:
+            if name not in means:  # a fit of an earlier version had no such candidate
+                del self.candidates[name]
+                continue
             candidate, kept = self.candidates[name], f"kept: {key}: {name}"
             mean, mean_before = means[name], means.get(f"{name}, before", -math.inf)
             if mean <= mean_before:
                 self.candidates[name] = replace(candidate, mean=mean_before)
                 continue
             if self._ledger.known(kept) is None:
-                candidate.kept.parent.mkdir(exist_ok=True)
-                save_policy(candidate.kept, now[name])
-                self._ledger.note(kept, stored_bytes(now[name]))
+                begun = time.monotonic()
+                size = self._keep(candidate, now[name])
+                self._ledger.note(kept, size, time.monotonic() - begun if self._total.seconds else 0.0)
             source = candidate.run if (candidate.run / "policy.json").exists() else candidate.source
-            self.candidates[name] = replace(candidate, mean=mean, bytes=int(self._ledger.known(kept)), source=source)
-        ordered = sorted(entered, key=lambda name: -self.candidates[name].mean)
+            self.candidates[name] = replace(candidate, mean=mean, size=int(self._ledger.known(kept)), source=source)
+        ordered = sorted(
+            (name for name in entered if name in self.candidates), key=lambda name: -self.candidates[name].mean
+        )
         self._watch.say(f"{key}: " + ", ".join(map(self._told, ordered)))
+
+    def _keep(self, candidate: Candidate, policy: Policy) -> int:
+        """Write a candidate's best policy down; return what it takes of the budget."""
+        candidate.kept.parent.mkdir(exist_ok=True)
+        save_policy(candidate.kept, policy)
+        return self._kind.size(policy)
 
     def _told(self, name: str) -> str:
         candidate = self.candidates[name]
-        return f"{name} {candidate.mean:z.1f} in {candidate.bytes:,} bytes"
+        return f"{name} {number(candidate.mean)} in {self._kind.say(candidate.size)}"
 
     def settle_for_now(self) -> None:
         """Take what untried candidates have now into account, where a stop came before any that fits was compared."""
@@ -282,9 +287,7 @@ class Race:
         untried = {name: one.now for name, one in self.candidates.items() if not math.isfinite(one.mean)}
         for name, mean in self._judge("stopped", untried, EPISODES, record=False).items():
             one = self.candidates[name]
-            one.kept.parent.mkdir(exist_ok=True)
-            save_policy(one.kept, untried[name])
-            self.candidates[name] = replace(one, mean=mean, bytes=stored_bytes(untried[name]))
+            self.candidates[name] = replace(one, mean=mean, size=self._keep(one, untried[name]))
 
     # Who goes on.
 
@@ -311,10 +314,10 @@ class Race:
                 field[most] = _better_half(ordered)
 
     def _fitting(self, most: int, among: Sequence[str] | None = None) -> list[str]:
-        """Return the candidates that fit so many bytes, the best first, of equal ones the smallest."""
-        names = [one.name for one in self.candidates.values() if one.bytes <= most]
+        """Return the candidates within a budget, the best first, of equal ones the smallest."""
+        names = [one.name for one in self.candidates.values() if one.size <= most]
         kept = [name for name in names if among is None or name in among]
-        return sorted(kept, key=lambda name: (-self.candidates[name].mean, self.candidates[name].bytes))
+        return sorted(kept, key=lambda name: (-self.candidates[name].mean, self.candidates[name].size))
 
     def _meet(self) -> None:
         """Let the best of each budget meet once more, on more and fresh episodes; the best of these wins."""
@@ -327,14 +330,10 @@ class Race:
             policies = {name: self.candidates[name].best for name in names}
             means = self._judge(f"met: {most}", policies, LAST_EPISODES)
             if means:
-                winner = max(means, key=lambda name: (means[name], -self.candidates[name].bytes))
+                winner = max(means, key=lambda name: (means[name], -self.candidates[name].size))
                 self._winners[most] = replace(self.candidates[winner], mean=means[winner])
                 smaller = winner
 
 
 def _better_half(ordered: list[str]) -> list[str]:
     return ordered[: math.ceil(len(ordered) / 2)]
-
-
-def _is_identity(normalizer: Normalizer) -> bool:
-    return not normalizer.mean.any() and bool(np.all(normalizer.std == 1))

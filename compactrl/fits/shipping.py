@@ -2,13 +2,14 @@
 
 DIR/                 the policy of the largest budget; `compactrl export | evaluate | play DIR` take it
 DIR/budgets/512/     the same of each budget, where there are several
-DIR/front.json       all candidates: bytes and return; front.svg shows it
+DIR/front.json       all candidates: size and return; front.svg shows it
 DIR/fit.json         options, decisions, what was spent
 DIR/stages/NAME/     the runs of the candidates; DIR/best/NAME.* the best policy of each
 """
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.spec import EnvironmentSpec
+from compactrl.fits.budgets import UNMEASURED, Kind
 from compactrl.fits.candidate import Candidate
 from compactrl.policies.files import save_policy
 from compactrl.runs.run import Run
@@ -28,13 +30,16 @@ FINAL_EPISODES = 100
 BUDGETS = "budgets"
 
 
-def ship(folder: Path, candidate: Candidate, spec: EnvironmentSpec, env_steps: int, seconds: float) -> dict[str, Any]:
+def ship(
+    folder: Path, candidate: Candidate, spec: EnvironmentSpec, kind: Kind, env_steps: int, seconds: float
+) -> dict[str, Any]:
     """Write a candidate's best policy as a run, with its return over fresh episodes that no choice was based on.
 
     Args:
         folder: of the run.
         candidate: that was chosen.
         spec: the environment.
+        kind: of budget; what the policy takes of it is in the summary, under its name.
         env_steps: of the whole fit.
         seconds: of the whole fit.
 
@@ -57,25 +62,34 @@ def ship(folder: Path, candidate: Candidate, spec: EnvironmentSpec, env_steps: i
     threads = int(source.config.get("threads") or 0)
     report = run.report(run.evaluate_for_summary(FINAL_EPISODES, threads))
     compared = comparisons(spec, spec.environments == 1, int(source.config["seed"]), threads, policy.context)
-    summary = {**begun, **report, **compared, "candidate": candidate.name, "finished": True}
+    summary = {**begun, **report, **compared, kind.name: candidate.size, "candidate": candidate.name}
+    summary["finished"] = True
     write_json(folder / "summary.json", summary)
     return summary
 
 
-def front_of(candidates: Mapping[str, Candidate], shipped: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+def front_of(candidates: Mapping[str, Candidate], shipped: Mapping[int, dict[str, Any]], kind: Kind) -> dict[str, Any]:
     """Return all that was tried and what ships, as JSON values; the smallest first.
 
     Args:
         candidates: by name.
-        shipped: budget in bytes → summary of what ships.
+        shipped: budget → summary of what ships.
+        kind: of budget; what a policy takes of it is in its row under the kind's name, None where nothing measures it.
     """
-    rows = [
-        {"name": one.name, "method": one.best.method, "bytes": one.bytes, "return_mean": one.mean}
-        for one in candidates.values()
-        if one.mean > -float("inf")
-    ]
-    fields = ("candidate", "bytes", "parameters", "return_mean", "return_std", "return_interval", "episodes")
+    tried = [one for one in candidates.values() if math.isfinite(one.mean)]
+    rows: list[dict[str, Any]] = []
+    for one in sorted(tried, key=lambda one: (one.size, -one.mean)):
+        policy = one.best
+        row = {"name": one.name, "method": policy.method, "bytes": stored_bytes(policy), "return_mean": one.mean}
+        rows.append({**row, kind.name: one.size if one.size < UNMEASURED else None})
+    fields = ("candidate", "bytes", "parameters", "return_mean", "return_std", "return_interval", "episodes", kind.name)
     chosen = [
-        {"max_bytes": most, **{name: summary[name] for name in fields}} for most, summary in sorted(shipped.items())
+        {f"max_{kind.name}": most, **{name: summary[name] for name in fields}}
+        for most, summary in sorted(shipped.items())
     ]
-    return {"candidates": sorted(rows, key=lambda row: (row["bytes"], -row["return_mean"])), "shipped": chosen}
+    return {"limit": kind.name, "candidates": rows, "shipped": chosen}
+
+
+def kind_of(front: Mapping[str, Any]) -> str:
+    """Return the name of the kind of budget of a front; those of before are all of bytes."""
+    return str(front.get("limit", "bytes"))

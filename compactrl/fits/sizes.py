@@ -1,12 +1,12 @@
-"""What a row's policies take in memory, known before there are any, and which of a row's combinations fits a budget.
+"""What a row's policies take of a budget, known before there are any, and which of a row's combinations fits.
 
-The bytes of a policy follow from its network and from what is shared in it (`encodings`), not from its numbers. So they
-are those of a policy with random numbers.
+What a policy takes follows from its network and from what is shared in it, not from its numbers. So it is that of a
+policy with random numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
-from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
+from compactrl.fits.budgets import Kind
 from compactrl.fits.portfolio import Row
 from compactrl.methods.settings import resolve
 from compactrl.policies.actions import ActionSpec
@@ -29,11 +29,13 @@ on it: with larger weights, single precision does not tell apart what is folded 
 
 
 class Sized(NamedTuple):
-    """A combination of a row's options, and what its policies take."""
+    """A combination of a row's options, and what its policies take of the budget."""
 
     row: Row
     options: dict[str, Any]
-    bytes: int
+    size: int
+    policy: Policy
+    """With random numbers."""
 
     @property
     def name(self) -> str:
@@ -41,30 +43,59 @@ class Sized(NamedTuple):
         return self.row.name + "".join(f"-{_short(self.options[option])}" for option in self.row.menus)
 
 
-def combinations(row: Row, spec: EnvironmentSpec, normalized: bool) -> Iterator[Sized]:
-    """Yield all of a row's combinations, in the order of its menus; those that the environment is too small for not."""
-    for values in product(*row.menus.values()):
-        options = {**row.options, **dict(zip(row.menus, values, strict=True))}
-        taken = _bytes(_frozen(options), spec.observation_size, spec.action, normalized)
-        if taken is not None:
-            yield Sized(row, options, taken)
+class Combination(NamedTuple):
+    """A combination of a row's options, and such a policy with random numbers."""
+
+    row: Row
+    options: dict[str, Any]
+    policy: Policy
+
+    def sized(self, kind: Kind) -> Sized:
+        """Return it with what its policies take of a budget."""
+        return Sized(self.row, self.options, _taken(kind, self.policy), self.policy)
 
 
-def fitting(row: Row, spec: EnvironmentSpec, most: int, normalized: bool) -> Sized | None:
-    """Return the first of a row's combinations that takes at most so many bytes; None where none does.
+def combinations(row: Row, spec: EnvironmentSpec, normalized: bool) -> Iterator[Combination]:
+    """Yield all of a row's combinations, in the order of its menus; those that the environment is too small for not.
 
     Args:
         row: of the portfolio.
         spec: the environment.
-        most: the budget, in bytes.
         normalized: whether policies will have a normaliser of observations.
     """
-    return next((sized for sized in combinations(row, spec, normalized) if sized.bytes <= most), None)
+    for values in product(*row.menus.values()):
+        options = {**row.options, **dict(zip(row.menus, values, strict=True))}
+        policy = _policy(_frozen(options), spec.observation_size, spec.action, normalized)
+        if policy is not None:
+            yield Combination(row, options, row.ships(policy))
 
 
-def smallest(rows: tuple[Row, ...], spec: EnvironmentSpec) -> int:
-    """Return the bytes of the smallest policy that any of these rows has for an environment."""
-    return min(sized.bytes for row in rows for sized in combinations(row, spec, normalized=True))
+def fitting(row: Row, spec: EnvironmentSpec, most: int, normalized: bool, kind: Kind) -> Sized | None:
+    """Return the first of a row's combinations that takes at most so much; None where none does.
+
+    Args:
+        row: of the portfolio.
+        spec: the environment.
+        most: the budget.
+        normalized: whether policies will have a normaliser of observations.
+        kind: of budget.
+    """
+    possible = (one for one in combinations(row, spec, normalized) if kind.at_least(one.policy) <= most)
+    return next((sized for one in possible if (sized := one.sized(kind)).size <= most), None)
+
+
+def smallest(rows: Iterable[Row], spec: EnvironmentSpec, kind: Kind) -> Sized:
+    """Return the combination that takes least, of all that any of these rows has for an environment."""
+    found: Sized | None = None
+    every = [(kind.at_least(one.policy), one) for row in rows for one in combinations(row, spec, normalized=True)]
+    for least, one in sorted(every, key=lambda each: each[0]):
+        if found is not None and least >= found.size:
+            break
+        sized = one.sized(kind)
+        found = sized if found is None or sized.size < found.size else found
+    if found is None:
+        raise InputError(f"no method has a policy for {spec.id}")
+    return found
 
 
 def _frozen(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -72,8 +103,15 @@ def _frozen(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 
 @cache
-def _bytes(options: tuple[tuple[str, Any], ...], observations: int, action: ActionSpec, normalized: bool) -> int | None:
-    """Return the bytes of a policy with random numbers; None where there is none of this kind."""
+def _taken(kind: Kind, policy: Policy) -> int:
+    return kind.size(policy)
+
+
+@cache
+def _policy(
+    options: tuple[tuple[str, Any], ...], observations: int, action: ActionSpec, normalized: bool
+) -> Policy | None:
+    """Return a policy with random numbers; None where there is none of this kind."""
     try:
         settings = resolve(dict(options))
         kind = COMPRESSIONS[settings.choice.compression]
@@ -91,8 +129,9 @@ def _bytes(options: tuple[tuple[str, Any], ...], observations: int, action: Acti
         normalizer = Normalizer(
             SPREAD * generator.standard_normal(observations), generator.uniform(0.5, 2, observations)
         )
-    policy = Policy(compact.skeleton, compact.weights, compact.index, compact.mask, compact.biases, normalizer, action)
-    return stored_bytes(policy)
+    size = compression.shipped_size(compact)
+    shared = (compact.index, compact.mask, compact.biases)
+    return Policy(compact.skeleton, compact.weights, *shared, normalizer, action, size=size)
 
 
 def _short(value: Any) -> str:

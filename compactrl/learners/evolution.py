@@ -12,11 +12,13 @@ It also keeps the running moments of all observations; they take effect from the
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from compactrl.compressions.base import Compression
+from compactrl.envs.spec import EnvironmentSpec
+from compactrl.errors import InputError
 from compactrl.imports.backends import any_backend
 from compactrl.imports.waiting import import_evotorch
 from compactrl.learners.base import Judgement, Learner, LearnerContext, Shipped, single
@@ -27,6 +29,7 @@ from compactrl.types import (
     Designs,
     Floats,
     Integers,
+    Layer,
     Metrics,
     Moments,
     Normalizer,
@@ -55,6 +58,7 @@ class EvolutionLearner(Learner):
             shaping see them (Song et al. 2020, appendix A.2); centred ranks are the same either way.
         seed: of the first theta and of the strategy's noise.
         normalizer: what policies see observations through from first to last; None where it follows the moments.
+        episodes: K, of each candidate, which is judged by their mean.
     """
 
     needs_transitions = False
@@ -71,10 +75,11 @@ class EvolutionLearner(Learner):
         normalize_rewards: bool,
         seed: np.random.SeedSequence,
         normalizer: Normalizer | None = None,
+        episodes: int = 1,
     ) -> None:
         initial_seed, strategy_seed, self._settling_seed = seed.spawn(3)
         self.compression = self._searched = compression
-        self._population = population
+        self._population, self._episodes = population, episodes
         self._settling_strategy = settling_strategy
         self._settling_options = options if settling_strategy == strategy else STRATEGIES[settling_strategy].Options()
         self._alive_bonus = alive_bonus
@@ -98,9 +103,11 @@ class EvolutionLearner(Learner):
         bonus = context.spec.alive_bonus if options.alive_bonus is None else options.alive_bonus
         if context.strategy is None:
             raise ValueError(f"expected options of the evolution strategy {options.es}")
+        _check_lanes(options, context.lanes, context.spec)
         learner = cls(
             context.compression, options.es, options.fine_tune_es, options.population, context.strategy, bonus,
             options.normalize_observations, options.normalize_rewards, context.seed, context.normalizer,
+            options.episodes_per_candidate,
         )  # fmt: skip
         if context.settle and options.fine_tune_es != options.es:
             _check_population(options.fine_tune_es, options.population, context.compression.num_parameters)
@@ -124,9 +131,20 @@ class EvolutionLearner(Learner):
         decided = self.compression.design_of(candidates)
         candidate_designs = designs[self.strategy.groups] if decided is None else decided  # (N, D)
         layers = single(self.compression.expand(candidates, candidate_designs))
+        if self._episodes > 1:  # all candidates' first ones, then all their second ones
+            layers = tuple(Layer(*(None if part is None else self._again(part) for part in layer)) for layer in layers)
+            candidate_designs = self._again(candidate_designs)
         networks = Stacked(layers, self.compression.skeleton.activation)
         tasks = self.compression.tasks(candidate_designs)
         return Trials(networks, self.normalizer, candidate_designs, tasks=tasks)
+
+    def _again(self, values: Any) -> Any:
+        """Return what belongs to candidates (N, …) for each of their episodes, (K · N, …)."""
+        return np.concatenate([values] * self._episodes)
+
+    def _mean(self, values: Floats) -> Floats:
+        """Return the mean (N,) over each candidate's episodes (K · N,) that did not fail; NaN where all did."""
+        return mean_by_group(values, np.tile(np.arange(self._population), self._episodes))
 
     def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:
         """Learn from the outcomes; progress is the share of the budget that is spent, in [0, 1]."""
@@ -141,18 +159,19 @@ class EvolutionLearner(Learner):
     def judge(self, outcomes: Outcomes) -> Judgement:
         """Judge each design by its candidates' mean return: rewards without the alive bonus, scores with it."""
         groups = self.strategy.groups
-        return Judgement(mean_by_group(self._rewards(outcomes), groups), mean_by_group(outcomes.returns, groups))
+        scores = self._mean(outcomes.returns)
+        return Judgement(mean_by_group(self._rewards(outcomes), groups), mean_by_group(scores, groups))
 
     def _rewards(self, outcomes: Outcomes) -> Floats:
         """Return the returns that count while training, shape (N,): without the alive bonus; NaN where one failed."""
-        return np.asarray(outcomes.returns - self._alive_bonus * outcomes.steps)
+        return self._mean(outcomes.returns - self._alive_bonus * outcomes.steps)
 
     def _objective(self, trials: Trials, outcomes: Outcomes, progress: float) -> Floats:
         """Return what the strategy maximises, shape (N,); NaN where the evaluation failed."""
         returns = self._rewards(outcomes)
         if self._normalize_rewards:
             returns = returns / self._reward_scale(returns)
-        cost = self.compression.cost(trials.designs, progress)
+        cost = self.compression.cost(trials.designs[: self._population], progress)
         if cost is None:
             return returns
         costs, beta = cost
@@ -221,6 +240,19 @@ class EvolutionLearner(Learner):
         self._moments.load_state_dict(state)
         count, total, square = state.get("return_moments", np.zeros(3))  # of earlier versions
         self._returns = seen_in(state.get("returns", {"count": count, "total": [total], "square": [square]}), 1)
+
+
+def _check_lanes(options: EvolutionOptions, lanes: int, spec: EnvironmentSpec) -> None:
+    """Raise InputError where candidates cannot begin alike."""
+    if not options.common_starts:
+        return
+    if not spec.repeats:
+        raise InputError(f"--common-starts: {spec.id} does not begin alike from the same seed")
+    if spec.environments or lanes != options.population:
+        raise InputError(
+            f"--common-starts needs an environment for each of the {options.population} candidates, beside those that "
+            f"choose what ships: leave out --num-envs {spec.environments or lanes}"
+        )
 
 
 def _check_population(strategy: str, population: int, num_parameters: int) -> None:

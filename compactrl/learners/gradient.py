@@ -83,6 +83,7 @@ class GradientLearner(Learner):
         self.device = device_of(options.device)
         self.generator = np.random.default_rng(own_seed)
         self._searched, self._searched_batch = context.compression, context.meta_batch
+        self._given_normalizer = context.normalizer
         self.settled: Design | None = None
         theta = context.compression.initial(np.random.default_rng(initial_seed))
         self._begin(context.compression, context.meta_batch, theta)
@@ -131,8 +132,8 @@ class GradientLearner(Learner):
 
     @property
     def normalizer(self) -> Normalizer:
-        """The observation normaliser; by default it changes nothing."""
-        return identity(self._searched.sizes[0])
+        """The observation normaliser: of the policy that theta begins from, which stays; else it changes nothing."""
+        return identity(self._searched.sizes[0]) if self._given_normalizer is None else self._given_normalizer
 
     def ask(self, designs: Designs) -> Trials:
         """Return this iteration's trials for the controller's designs (num_designs, D)."""
@@ -224,7 +225,7 @@ class GradientLearner(Learner):
 
     def _shipped(self, compact: Compact, design: Design) -> Shipped:
         """Return the parts of a policy with these numbers and this design (D,), with the outputs that ship."""
-        deployed = first_outputs(compact, self.actions)
+        deployed = first_outputs(compact, self.actions, self.compression.counts_unused)
         edges = shared_edges(deployed.weights, deployed.index, deployed.mask)
         layers = single(deployed.skeleton.layers(edges, deployed.biases))
         return Shipped(deployed, layers, design, self.compression.shipped_size(deployed))
@@ -291,24 +292,31 @@ def check(context: LearnerContext, takes_discrete: bool) -> None:
         )
 
 
-def first_outputs(compact: Compact, outputs: int) -> Compact:
+def first_outputs(compact: Compact, outputs: int, counts_unused: bool = True) -> Compact:
     """Return a network with only its first outputs, shared weights or not: training may need more than ship.
 
+    Args:
+        compact: the network.
+        outputs: how many.
+        counts_unused: whether it keeps shared weights that no edge takes any longer.
+
     Raises:
-        ValueError: some are to be dropped, and edges are, too, or outputs have no biases.
+        ValueError: some are to be dropped, and edges are, too.
     """
     skeleton = compact.skeleton
     if skeleton.sizes[-1] == outputs:
         return compact
-    if compact.mask is not None or not skeleton.biased[-1]:
-        raise ValueError("expected a network that keeps all its edges, with biases on its outputs")
-    inner, last = skeleton.sizes[:-1], skeleton.sizes[-1]
-    dropped = last - outputs
-    edges, biases = skeleton.num_edges - dropped * inner[-1], skeleton.num_biases - dropped
-    smaller = replace(skeleton, sizes=(*inner, outputs))
+    if compact.mask is not None:
+        raise ValueError("expected a network that keeps all its edges")
+    smaller = replace(skeleton, sizes=(*skeleton.sizes[:-1], outputs))
+    edges, biases = smaller.num_edges, compact.biases[: smaller.num_biases]
     if compact.index is None:
-        return Compact(smaller, compact.weights[:edges], None, None, compact.biases[:biases])
-    return Compact(smaller, compact.weights, compact.index[:edges], None, compact.biases[:biases])
+        return Compact(smaller, compact.weights[:edges], None, None, biases)
+    weights, index = compact.weights, compact.index[:edges]
+    if not counts_unused:
+        used, index = np.unique(index, return_inverse=True)
+        weights = weights[used]
+    return Compact(smaller, weights, index, None, biases)
 
 
 def device_of(name: str) -> torch.device:

@@ -23,8 +23,8 @@ building blocks with hypernetworks" (2021), section 4 and appendix E.3:
 2. The value function is a network that keeps learning, told the task and how far the policy has adapted
    (`--no-conditioned-critics`: the second alone); theirs fits a linear baseline to each batch. It ships with nothing.
 3. Observations go through a normaliser, which stays as it is within a round. Advantages are normalised in each task.
-4. One rate for all kinds of policies is not given: the latter adapts plain networks with 0.1 and a hypernetwork with
-   5e-5. `--inner-learning-rate` is what it is, for theta and deviations alike, and none is learned.
+4. The latter adapts plain networks with a rate of 0.1 and a hypernetwork with 5e-5. Here the default is one for all
+   policies; it is for theta and deviations alike, and is not learned.
 5. Where adaptation takes several steps, each has transitions of its own, by the policy before it.
 """
 
@@ -113,6 +113,7 @@ class MamlLearner(TrpoLearner):
 
     options: MamlOptions
     gentler = "--max-kl, --inner-learning-rate or --critic-learning-rate"
+    hint = "Give a smaller --inner-learning-rate, or more --line-search-steps"
 
     def __init__(self, context: LearnerContext) -> None:
         check_tasks(context)

@@ -109,7 +109,8 @@ class OffPolicyLearner(ReplayLearner):
     @property
     def normalizer(self) -> Normalizer:
         """The observation normaliser of the present iteration."""
-        return self._moments.normalizer if self.options.normalize_observations else super().normalizer
+        seen = self.options.normalize_observations and self._given_normalizer is None
+        return self._moments.normalizer if seen else super().normalizer
 
     def _steps_taken(self) -> int:
         return int(self._moments.count)
@@ -169,7 +170,7 @@ class OffPolicyLearner(ReplayLearner):
     def _prepared(self, drawn: Experience, shape: tuple[int, ...]) -> Experience:
         """Return rows normalised, as tensors (updates, n, rows, …)."""
         mean, std = self.normalizer
-        if self.options.normalize_observations:
+        if self.options.normalize_observations or self._given_normalizer is not None:
             drawn = drawn._replace(
                 observation=(drawn.observation - mean) / std, next_observation=(drawn.next_observation - mean) / std
             )

@@ -118,7 +118,8 @@ class OnPolicyLearner(GradientLearner):
     @property
     def normalizer(self) -> Normalizer:
         """The observation normaliser of the present iteration."""
-        return self._moments.normalizer if self.options.normalize_observations else super().normalizer
+        seen = self.options.normalize_observations and self._given_normalizer is None
+        return self._moments.normalizer if seen else super().normalizer
 
     def _explore(self, steps: int) -> Exploration:
         """Return the noise of the next T steps, with the deviation that no state decides in it."""

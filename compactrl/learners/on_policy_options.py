@@ -115,8 +115,8 @@ class MamlOptions(TrpoOptions):
     inner_learning_rate: float = Field(
         0.1,
         ge=0,
-        description="Length of a step of adaptation, in gradients: of theta and of deviations beside it. A "
-        "hypernetwork wants far smaller ones than a plain network.",
+        description="Length of a step of adaptation, in gradients: of theta and of deviations beside it. "
+        "The policies of a hypernetwork go further than a plain network's with the same.",
     )
     inner_steps: int = Field(
         1, ge=1, description="Steps of adaptation to a task; each is made from an iteration of the policies before it."

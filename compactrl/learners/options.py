@@ -51,6 +51,11 @@ class Options(BaseModel):
         return 8
 
     @property
+    def lanes_alike(self) -> int:
+        """How many lanes, one beside the other, have one seed and so begin all their episodes alike."""
+        return 1
+
+    @property
     def normalizes(self) -> bool:
         """Whether policies see observations through a normaliser of the learner's own."""
         return bool(getattr(self, "normalize_observations", False))
@@ -66,6 +71,14 @@ class EvolutionOptions(Options):
     es: str = Field("pgpe", description="Evolution strategy: " + ", ".join(STRATEGIES) + ".")
     population: int = Field(64, ge=2, description="Candidates per generation.")
     fine_tune_es: str = Field("pgpe", description="Evolution strategy of the fine-tuning, with its own defaults.")
+    episodes_per_candidate: int = Field(
+        1, ge=1, description="Episodes of each candidate, which is judged by their mean return."
+    )
+    common_starts: bool = Field(
+        False,
+        description="Let all candidates of a generation begin their episodes alike, which pays where starts differ by "
+        "more than candidates do.",
+    )
     alive_bonus: float | None = Field(
         None,
         description="Reward per step for not falling, which training leaves out so that standing still does not pay; "
@@ -80,8 +93,13 @@ class EvolutionOptions(Options):
 
     @property
     def default_lanes(self) -> int:
-        """One for each evaluation of a generation, up to a limit."""
-        return min(self.population, DEFAULT_LANES)
+        """One for each candidate of a generation, up to a limit."""
+        return self.population if self.common_starts else min(self.population, DEFAULT_LANES)
+
+    @property
+    def lanes_alike(self) -> int:
+        """How many lanes, one beside the other, have one seed: all, where candidates begin alike."""
+        return self.population if self.common_starts else 1
 
     def completed(self, spec: EnvironmentSpec) -> Self:
         """Return the options with the environment's own alive bonus, where none was given."""

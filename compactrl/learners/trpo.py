@@ -17,12 +17,15 @@ Departures from the paper:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from compactrl.learners.base import LearnerContext
 from compactrl.learners.gradient import Means
 from compactrl.learners.on_policy import OnPolicyLearner
 from compactrl.learners.on_policy_options import TrpoOptions
@@ -30,7 +33,10 @@ from compactrl.learners.samples import Samples, Shuffled
 from compactrl.learners.trust_region import Search, Transitions, step_within, weighted_mean
 from compactrl.learners.vectors import Policies
 from compactrl.networks.adam import Descent
-from compactrl.types import Designs, Metrics
+from compactrl.types import Designs, Metrics, State
+
+MANY_REFUSED = 10
+"""Steps in a row after which something is wrong."""
 
 
 class TrpoLearner(OnPolicyLearner):
@@ -42,6 +48,13 @@ class TrpoLearner(OnPolicyLearner):
 
     options: TrpoOptions
     gentler = "--max-kl or --critic-learning-rate"
+    hint: ClassVar[str] = "Give a larger --cg-damping, or more --line-search-steps"
+    """What may help where no step will do."""
+
+    def __init__(self, context: LearnerContext) -> None:
+        super().__init__(context)
+        self._refused = 0
+        """Steps in a row that were not taken."""
 
     def _new_optimizer(self) -> Descent:
         return Descent(self._theta)
@@ -95,6 +108,7 @@ class TrpoLearner(OnPolicyLearner):
         start = policies.vector(self._theta)
         step = step_within(function, start, policies.family, transitions_of(samples), self._search)
         self._updates += 1
+        self._note(step.share)
         theta, deviations = policies.parts(step.vector)
         self._step(self._theta - theta)
         if deviations is not None:
@@ -110,6 +124,16 @@ class TrpoLearner(OnPolicyLearner):
             means.add("action_std", deviations.exp().mean())
         return {**self._finite(means), "step_share": step.share}
 
+    def _note(self, share: float) -> None:
+        """Take note of the share of a step that was taken, and warn where none has been for long."""
+        self._refused = 0 if share else self._refused + 1
+        if self._refused == MANY_REFUSED:
+            warnings.warn(
+                f"none of the last {MANY_REFUSED} steps that were tried improved policies within --max-kl: theta stays "
+                f"as it is. {self.hint}",
+                stacklevel=2,
+            )
+
     def _learn_values(self, samples: Samples, designs: Designs) -> Metrics:
         """Make an iteration's updates of the value function; return metrics of it."""
         shuffled, means = Shuffled(samples), Means()
@@ -118,6 +142,15 @@ class TrpoLearner(OnPolicyLearner):
                 self._improve_values(shuffled.at(places))
         means.add("critic_loss", self._loss_of_values(samples)[0])
         return self._finite(means)
+
+    def state_dict(self) -> State:
+        """Everything needed to continue bit for bit."""
+        return {**super().state_dict(), "refused": self._refused}
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore what `state_dict` returned."""
+        super().load_state_dict(state)
+        self._refused = int(state["refused"])
 
 
 def transitions_of(samples: Samples) -> Transitions:

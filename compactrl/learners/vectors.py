@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from compactrl.compressions.base import Compression
-from compactrl.compressions.trainable import Trainable, outputs_of
+from compactrl.compressions.trainable import Paired, Trainable, layers_function, outputs_of
 from compactrl.learners.deviations import Deviations
 from compactrl.policies.distributions import FreeGaussian, Latent
 from compactrl.types import Designs
@@ -59,15 +59,17 @@ class Policies:
             vector: (Q,) of all designs, or (n, Q), one for each.
             observations: (n, B, O), normalised.
         """
-        theta = self.parts(vector)[0]
-        if vector.dim() == 1:
-            networks = self._trained.expand_each(theta, self._designs)
-        else:
-            pairs = zip(theta, self._designs[:, None], strict=True)
-            networks = [self._trained.expand_each(one, design)[0] for one, design in pairs]
         log_std, distribution = self.log_std(vector), self._distribution
         acting = distribution if log_std is None else FreeGaussian(log_std[:, None])
-        return acting.numbers(outputs_of(networks, self._activation, observations))
+        return acting.numbers(self._outputs(self.parts(vector)[0], observations))
+
+    def _outputs(self, theta: Tensor, observations: Tensor) -> Tensor:
+        """Return raw outputs (n, B, outputs) of one theta (P,), or of one for each design, (n, P)."""
+        if theta.dim() == 1:
+            return outputs_of(self._trained.expand_each(theta, self._designs), self._activation, observations)
+        if not isinstance(self._trained, Paired):
+            raise TypeError("expected a compression whose designs may each have a theta of their own")
+        return layers_function(self._trained.expand_pairs(theta, self._designs), self._activation)(observations)
 
     def log_std(self, vector: Tensor) -> Tensor | None:
         """Return the logarithms of deviations of a vector (Q,) or (n, Q), of each design, (n, A)."""

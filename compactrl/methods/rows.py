@@ -150,6 +150,29 @@ _ROUNDED_IMITATION = {
 _ON_POLICY = {**_GRADIENT, "reevaluations": 5, "log_std_init": -0.7}
 """Returns on policy may fall late in a search, and steps are less scarce: the best of five races ships."""
 
+_ROUNDED_ON_POLICY = {**_ROUNDED, **_ON_POLICY}
+
+_PATTERN_BY_GRADIENTS = {
+    "sac": {**_GRADIENT, "initialization": "xavier"},
+    "td3": {**_GRADIENT, "initialization": "xavier"},
+    "ppo": {**_ON_POLICY, "initialization": "xavier-small-output"},
+}
+"""Gradients vanish where evolution begins."""
+
+
+def _pattern(name: str, summary: str, compression: str, **fixed: Any) -> tuple[str, Method]:
+    """Return the row of a fixed pattern."""
+    choices = {NO_CHOICE: Choice(compression, defaults={"fine_tune_share": 0.0})}
+    return name, Method(
+        name,
+        summary,
+        MappingProxyType(choices),
+        MappingProxyType(fixed),
+        learners=("evolution", *_PATTERN_BY_GRADIENTS),
+        learner_defaults=MappingProxyType(_PATTERN_BY_GRADIENTS),
+    )
+
+
 _PPO = {
     NO_CHOICE: Choice(
         "plain",
@@ -183,6 +206,30 @@ _HYPERPPO = {
 }
 """Every step of the hypernetwork moves all policies: few epochs of small iterations, so that those that act are not far
 from those that learn. Trials are in `docs/trials.md`."""
+
+_HYPERPPO_PAPER = {
+    "decoder": "dense",
+    "width_features": "raw",
+    "graph_size": 16,
+    "controller": "depth-uniform",
+    "deviation": "common",
+    "num_envs": 128,
+    "meta_batch": 8,
+    "n_steps": 64,
+    "batch_size": 2048,
+    "n_epochs": 2,
+    "actor_learning_rate": 0.00295,
+    "critic_learning_rate": 0.00295,
+    "actor_learning_rate_decay": 0.0,
+    "clip_range": 0.2,
+    "clip_range_vf": 1.0,
+    "max_grad_norm": 3.5,
+    "bounds_coef": 0.0,
+    "log_std_init": 0.0,
+    "critic_hidden": (256, 256, 256),
+    "critic_activation": "tanh",
+}
+"""The public code of Hegde, Huang & Sukhatme 2023 on MuJoCo's robots; what differs is in `docs/on-policy.md`."""
 
 
 _TASKS = {
@@ -267,9 +314,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "shared",
                     "few weights, and biases, for all edges of any network; begun from a run, or imitating one",
                     MappingProxyType({"latent": Choice("shared", defaults={"fine_tune_share": 0.2})}),
-                    learners=("evolution", "distill", "sac", "td3"),
+                    learners=("evolution", "distill", "sac", "td3", "ppo"),
                     learner_defaults=MappingProxyType(
-                        {"distill": _ROUNDED_IMITATION, "sac": _ROUNDED, "td3": _ROUNDED}
+                        {"distill": _ROUNDED_IMITATION, "sac": _ROUNDED, "td3": _ROUNDED, "ppo": _ROUNDED_ON_POLICY}
                     ),
                     learner_of=MappingProxyType({"teacher": "distill"}),
                 ),
@@ -279,27 +326,14 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "few weights are kept; the mask is evolved beside them (Lenc et al. 2019)",
                 {NO_CHOICE: Choice("masked")},
             ),
-            _row(
-                "toeplitz",
-                "one weight per diagonal (Choromanski et al. 2018)",
-                {NO_CHOICE: Choice("toeplitz", defaults={"fine_tune_share": 0.0})},
-            ),
-            _row(
-                "circulant",
-                "one weight per wrapped diagonal (Song et al. 2020, appendix D)",
-                {NO_CHOICE: Choice("circulant", defaults={"fine_tune_share": 0.0})},
-            ),
+            _pattern("toeplitz", "one weight per diagonal (Choromanski et al. 2018)", "toeplitz"),
+            _pattern("circulant", "one weight per wrapped diagonal (Song et al. 2020, appendix D)", "circulant"),
             _row(
                 "unstructured",
                 "one weight per edge",
-                {NO_CHOICE: Choice("dense", defaults={"fine_tune_share": 0.0})},
+                {NO_CHOICE: Choice("unstructured", defaults={"fine_tune_share": 0.0})},
             ),
-            _row(
-                "linear",
-                "one weight per edge and no hidden layer (Mania et al. 2018)",
-                {NO_CHOICE: Choice("dense", defaults={"fine_tune_share": 0.0})},
-                hidden=(),
-            ),
+            _pattern("linear", "one weight per edge and no hidden layer (Mania et al. 2018)", "dense", hidden=()),
             _gradient(
                 "ghp",
                 "a graph hypernetwork writes policies for thousands of architectures (Hegde & Sukhatme 2022)",
@@ -328,6 +362,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     "uniform": Choice("hypernet", "cycle", _HYPERPPO),
                 },
                 learners=("ppo",),
+                paper=_HYPERPPO_PAPER,
                 meta_batch=True,
                 hidden=(),
             ),

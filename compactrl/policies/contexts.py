@@ -79,7 +79,7 @@ class Contexts:
             >>> Contexts(("mass",), (0.0,), (1.0,), Listed(((1.0,),)), Listed(((1.0,),))).words(np.array([0.25]))
             'mass 0.25'
         """
-        return ", ".join(f"{name} {value:.4g}" for name, value in zip(self.names, task, strict=True))
+        return ", ".join(f"{name} {value:.3g}" for name, value in zip(self.names, task, strict=True))
 
     def features(self, contexts: Floats) -> Floats:
         """Return contexts (n, C) as networks are told of them, -1 … 1 within the range."""

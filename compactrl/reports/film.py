@@ -6,7 +6,6 @@ Gymnasium's environment of the same id, from starts of its own.
 
 from __future__ import annotations
 
-import re
 import time
 import warnings
 from collections.abc import Callable
@@ -128,8 +127,8 @@ class _Shown:
             self._tell(f"drawing {self._title or 'the episode'}" + (f", step {step}" if step else ""))
             self._told = time.monotonic()
         taken = "" if self._seconds is None else f"   {step * self._seconds:.1f} s"
-        text = f"{self._title}   {self.task}   step {step}{taken}   return {total:.1f}"
-        frame = caption(self._stage.picture(), re.sub(" {3,}", "   ", text.strip()))
+        text = f"{self._title}   step {step}{taken}   return {total:.1f}".strip()
+        frame = caption(self._stage.picture(), f"{text}\ntask: {self.task}" if self.task else text)
         for _ in range(count):
             self._write(frame)
         self._frames += count

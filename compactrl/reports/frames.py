@@ -64,7 +64,7 @@ def pace(step_seconds: float | None, kind: str, shown_rate: float | None = None)
 
 
 def caption(picture: Image, text: str) -> Image:
-    """Return a picture with a line of text in its upper left corner, light on a dark ground."""
+    """Return a picture with a line of text, or several, in its upper left corner, light on a dark ground."""
     from PIL import Image as Pillow
     from PIL import ImageDraw
 

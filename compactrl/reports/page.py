@@ -18,6 +18,8 @@ from compactrl.reports.page_pictures import figures_of_configuration
 from compactrl.reports.style import MOST, SERIES
 
 if TYPE_CHECKING:
+    import jinja2
+
     from compactrl.reports.compare import Comparison
     from compactrl.reports.configurations import Configuration
 
@@ -51,15 +53,6 @@ def render(comparison: Comparison, refresh: int = 0) -> str:
         comparison: what to show.
         refresh: seconds after which a browser loads the page anew; 0 for never.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("compactrl.reports", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     drawing = Drawing()
     # Before the notes are read: drawing may add some.
     sections = [_section(comparison, env, drawing) for env in comparison.environments]
@@ -72,13 +65,34 @@ def render(comparison: Comparison, refresh: int = 0) -> str:
         "together": tables.aggregate_rows(aggregates.aggregate(comparison)),
         "together_headings": tables.AGGREGATE_HEADINGS,
         "together_meaning": aggregates.MEANING,
-        "light": {**LIGHT, **{f"--series-{index}": shade for index, shade in enumerate(SERIES)}},
-        "dark": {**DARK, **{f"--series-{index}": shade for index, shade in enumerate(DARK_SERIES)}},
+        **colors(),
         "runs": len(comparison.records),
         "count": len(comparison.configurations),
         "refresh": refresh,
     }
-    return environment.get_template("report.html").render(content) + "\n"
+    return environment().get_template("report.html").render(content) + "\n"
+
+
+def environment(*packages: str) -> jinja2.Environment:
+    """Return what fills templates in, those of further packages too; what comes from runs is escaped."""
+    import jinja2
+
+    loaders = [jinja2.PackageLoader(package, "templates") for package in ("compactrl.reports", *packages)]
+    return jinja2.Environment(
+        loader=jinja2.ChoiceLoader(loaders),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def colors() -> dict[str, dict[str, str]]:
+    """Return the page's variables of colours, for light and for dark."""
+    return {
+        "light": {**LIGHT, **{f"--series-{index}": shade for index, shade in enumerate(SERIES)}},
+        "dark": {**DARK, **{f"--series-{index}": shade for index, shade in enumerate(DARK_SERIES)}},
+    }
 
 
 def _section(comparison: Comparison, env: str, drawing: Drawing) -> Section:

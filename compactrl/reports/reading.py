@@ -18,6 +18,7 @@ import numpy as np
 from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.policy import Policy
+from compactrl.policies.zoo import located, ships
 from compactrl.runs.history import Trace, load_trace
 from compactrl.runs.run import Run
 from compactrl.storage.files import read_json
@@ -131,7 +132,7 @@ def find_runs(sources: Source | Iterable[Source]) -> tuple[list[Path], list[str]
     paths: dict[Path, None] = {}
     notes: list[str] = []
     for source in given:
-        path = source.path if isinstance(source, Run) else Path(source)
+        path = source.path if isinstance(source, Run) else located(source)
         places = [path] if path.exists() else [Path(place) for place in sorted(glob.glob(str(path)))]
         runs = [run for place in places for run in _runs_at(place)]
         if not runs:
@@ -177,7 +178,7 @@ def read_record(path: Path) -> Record | str:
     except CompactrlError as error:
         return str(error)
     notes: list[str] = []
-    metrics = _read_metrics(path / "metrics.jsonl", notes)
+    metrics = _read_metrics(path / "metrics.jsonl", [] if ships(path) else notes)
     summary = _read_object(path / "summary.json", notes) if (path / "summary.json").exists() else {}
     versions = _read_object(path / "versions.json", notes)
     record = Record(path, options, summary, versions, metrics, (), notes)

@@ -15,6 +15,7 @@ from compactrl.envs.given import exists_once, stand_in, take
 from compactrl.errors import CompactrlError, InputError
 from compactrl.evaluation import Evaluator
 from compactrl.methods.settings import Settings, named_values
+from compactrl.policies.zoo import ships
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
 from compactrl.searches.baselines import comparisons
@@ -85,6 +86,8 @@ def reopen(
         DamagedFileError: no checkpoint can be read.
     """
     run = Run(path)
+    if ships(run.path):
+        raise InputError(f"{path} ships in the package, where no search goes on: begin one from it with --start-from")
     changes = changes_of({"steps": steps, **changed})
     check_not_running(run)
     check_not_lost(run)

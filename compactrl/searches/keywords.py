@@ -74,6 +74,17 @@ class SearchKeywords(TypedDict, total=False):
     """Seconds after which a worker counts as hung and its work is done again elsewhere. (default: 600)"""
     checkpoint_seconds: float | None
     """Save a checkpoint at least this often, in seconds; 0 is every iteration. (default: 30)"""
+    activation: Literal["tanh", "relu"] | None
+    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg or distill)"""
+    output_bias: bool | None
+    """Give the output layer biases, as gradient methods do. (default: off)"""
+    initialization: Literal["near-zero", "xavier", "xavier-small-output", "orthogonal"] | None
+    """First weights: near zero, as evolution begins; Xavier uniform, of which the last layer may be small; of plain
+    networks also orthogonal with a small last layer. (default: near-zero; xavier with --method sac, td3, ddpg or
+    distill; orthogonal with --method ppo, trpo, plain-tasks, context-tasks, hyper-tasks, maml, context-maml or
+    hyper-maml)"""
+    start_from: str | None
+    """Run to begin from: its weights are clustered; its network and its normaliser are taken."""
     partitions: int | float | str | None
     """Number of distinct weights (colours) that the edges share: from 1 to the number of edges. (default: 17)"""
     kept_weights: int | float | str | None
@@ -86,25 +97,16 @@ class SearchKeywords(TypedDict, total=False):
     palette_spread: float | None
     """Outermost level of the palette of weights, in standard deviations of the latent numbers; 0 follows from the
     number of colours (1.2 for 3, 2.5 for 17). (default: 0)"""
-    start_from: str | None
-    """Run to begin from: its weights are clustered; its network and its normaliser are taken."""
     palette_per_layer: bool | None
     """Give each layer --partitions weights of its own. (default: off)"""
     bias_partitions: int | float | str | None
     """Distinct biases that the units share; 0: each has its own. (default: 0)"""
-    output_bias: bool | None
-    """Give the output layer biases, as gradient methods do. (default: off)"""
     train_palette: bool | None
     """Train the shared values beside the choice of each edge, as gradient methods do by default. (default: off)"""
-    activation: Literal["tanh", "relu"] | None
-    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg or distill)"""
     colorings_from: str | None
     """Run whose best colourings are reused; its weights are not."""
     top: int | float | str | None
     """Most colourings to reuse. (default: 5)"""
-    initialization: Literal["xavier", "orthogonal"] | None
-    """First weights: Xavier uniform, or orthogonal with a small last layer. (default: xavier; orthogonal with
-    --method ppo, trpo, plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml)"""
     widths: int | Sequence[int] | str | None
     """Widths that a policy's hidden layers may have. (default: 4,8,16,32,64,128,256,512; 4,8,16,32,64,128,256 with
     --method hyperppo)"""
@@ -176,6 +178,11 @@ class SearchKeywords(TypedDict, total=False):
     """Candidates per generation. (default: 64)"""
     fine_tune_es: str | None
     """Evolution strategy of the fine-tuning, with its own defaults. (default: pgpe)"""
+    episodes_per_candidate: int | float | str | None
+    """Episodes of each candidate, which is judged by their mean return. (default: 1)"""
+    common_starts: bool | None
+    """Let all candidates of a generation begin their episodes alike, which pays where starts differ by more than
+    candidates do. (default: off)"""
     alive_bonus: float | None
     """Reward per step for not falling, which training leaves out so that standing still does not pay; by default the
     environment's own. Returns shown are always true returns."""
@@ -225,17 +232,18 @@ class SearchKeywords(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     actor_learning_rate: float | None
-    """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.003 with --method ghp;
-    0.0003 with --method sac, td3, ppo, plain-tasks, context-tasks, hyper-tasks or distill; 0.001 with --method ddpg;
-    0.0005 with --method hyperppo)"""
+    """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.0003 with --method
+    toeplitz, circulant, linear, sac, td3, ppo, plain-tasks, context-tasks, hyper-tasks or distill; 0.003 with
+    --method ghp; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
     actor_learning_rate_decay: float | None
     """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
-    budget on resume raises it again. (default: 0.01; 0.1 with --method ghp; 1 with --method sac, td3, ddpg or
-    distill; 0 with --method ppo, hyperppo, plain-tasks, context-tasks or hyper-tasks)"""
+    budget on resume raises it again. (default: 0.01; 1 with --method toeplitz, circulant, linear, sac, td3, ddpg or
+    distill; 0.1 with --method ghp; 0 with --method ppo, hyperppo, plain-tasks, context-tasks or hyper-tasks)"""
     weight_decay: float | None
     """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     updates_per_step: float | None
-    """Gradient updates per environment step. (default: 0.5; 1 with --method ghp, sac, td3, ddpg or distill)"""
+    """Gradient updates per environment step. (default: 0.5; 1 with --method toeplitz, circulant, linear, ghp, sac,
+    td3, ddpg or distill)"""
     iteration_steps: int | float | str | None
     """Environment steps collected per iteration, about; updates follow. (default: 1000)"""
     buffer_size: int | float | str | None
@@ -341,8 +349,8 @@ class SearchKeywords(TypedDict, total=False):
     line_search_decay: float | None
     """How much shorter each step is that the line search tries. (default: 0.8)"""
     inner_learning_rate: float | None
-    """Length of a step of adaptation, in gradients: of theta and of deviations beside it. A hypernetwork wants far
-    smaller ones than a plain network. (default: 0.1)"""
+    """Length of a step of adaptation, in gradients: of theta and of deviations beside it. The policies of a
+    hypernetwork go further than a plain network's with the same. (default: 0.1)"""
     inner_steps: int | float | str | None
     """Steps of adaptation to a task; each is made from an iteration of the policies before it. (default: 1)"""
     first_order: bool | None

@@ -68,7 +68,8 @@ class Search:
             )
         self._sizes, self._settled_seed = prepared.compression.sizes, prepared.seeds.settled
         self.controller = _controller(prepared)
-        self.evaluator = self._evaluator(self.settings.lanes, prepared.seeds.training, "training")
+        alike = self.settings.learner.lanes_alike
+        self.evaluator = self._evaluator(self.settings.lanes, prepared.seeds.training, "training", alike)
         selector: Evaluator = Borrowed(self.evaluator)
         if not self.spec.environments:
             selector = self._evaluator(self.options.reevaluation_episodes, prepared.seeds.selecting, "selecting")
@@ -81,12 +82,12 @@ class Search:
         self.seconds = 0.0
         self.settled = self._warned_of_failures = self._called_off = False
 
-    def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str) -> Evaluator:
+    def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str, alike: int = 1) -> Evaluator:
         if self.workers is not None:
             from compactrl.evaluation.ray.evaluator import RayEvaluator
 
-            return RayEvaluator(self.spec, lanes, seed, self.workers, group)
-        return LocalEvaluator(self.spec, lanes, seed, self.options.threads or None)
+            return RayEvaluator(self.spec, lanes, seed, self.workers, group, alike)
+        return LocalEvaluator(self.spec, lanes, seed, self.options.threads or None, alike=alike)
 
     @property
     def environments(self) -> int:

@@ -53,7 +53,7 @@ def search_keywords() -> tuple[Keyword, ...]:
     """Return every option of `compactrl.search` but the environment, in the order of the command line's help."""
     fields, described = _fields(), [option for option in describe_options() if option.name != "env"]
     return tuple(
-        Keyword(option.name, _type(fields[option.name][0].annotation), _default(option.name, fields), option.help)
+        Keyword(option.name, _type_of_all(fields[option.name]), _default(option.name, fields), option.help)
         for option in described
     )
 
@@ -116,6 +116,14 @@ def _default(option: str, fields: dict[str, list[Any]]) -> Any:
         defaults += [method.fixed[option]] if option in method.fixed else []
     same = all(type(default) is type(defaults[0]) and default == defaults[0] for default in defaults)
     return defaults[0] if same and defaults[0] not in ("", {}, ()) else None
+
+
+def _type_of_all(fields: list[Any]) -> str:
+    """Return the type of an option that several parts have: words that one part takes may not be another's."""
+    kinds = [field.annotation for field in fields]
+    if any(get_origin(kind) is not Literal for kind in kinds):
+        return _type(kinds[0])
+    return _type(Literal[tuple(word for kind in kinds for word in get_args(kind))])
 
 
 def _type(annotation: Any) -> str:

@@ -6,14 +6,14 @@ Apart from `gradients.py`, which makes them and imports torch.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import InputError
+from compactrl.errors import InputError, did_you_mean, either
 
 FILE = "gradients.jsonl"
 STREAM = 0x6AD1
@@ -34,6 +34,21 @@ class Study:
 
 
 PRESETS = {"default": Study(), "paper": Study(trajectories=15)}
+
+
+def study_of(preset: str = "default", states: int | None = None, trajectories: int | None = None) -> Study:
+    """Return how critics are studied; None is the preset's.
+
+    Raises:
+        InputError: an unknown preset, or a number below 1.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"--preset {preset}: expected {either(PRESETS)}.{did_you_mean(preset, PRESETS)}".rstrip("."))
+    for option, value in (("--states", states), ("--trajectories", trajectories)):
+        if value is not None and value < 1:
+            raise InputError(f"{option} {value}: expected a whole number, at least 1")
+    study = PRESETS[preset]
+    return replace(study, states=states or study.states, trajectories=trajectories or study.trajectories)
 
 
 def check(study: Study, spec: EnvironmentSpec) -> None:

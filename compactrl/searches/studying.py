@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from compactrl.errors import InputError
 from compactrl.learners import LEARNERS
 from compactrl.learners.options import OffPolicyOptions
 from compactrl.runs.checkpoints import load_checkpoint, saved_iterations
-from compactrl.runs.run import Run
+from compactrl.runs.run import Run, load
 from compactrl.searches.prepare import prepare
 from compactrl.searches.search import OnIteration, Search
-from compactrl.searches.studies import FILE, Study, check, seed_of, studies
+from compactrl.searches.studies import FILE, Study, check, seed_of, studies, study_of, summary
 from compactrl.storage.files import write_atomically, writing
 from compactrl.types import State
 
@@ -51,6 +52,28 @@ class Studying:
                 with writing(self._path), open(self._path, "a", encoding="utf-8") as file:
                     file.write(json.dumps({**place, **found}) + "\n")
         return None if self._next is None else self._next(record, search)
+
+
+def gradients(
+    run: Run | str | Path, *, states: int | None = None, trajectories: int | None = None, preset: str = "default"
+) -> list[dict[str, Any]]:
+    """Hold the action gradients of a run's critics against returns, at each checkpoint, as `compactrl gradients` does.
+
+    Args:
+        run: of a method that has critics, or its folder.
+        states: of each study, 15 by default.
+        trajectories: from each state, 64 by default.
+        preset: `default`, or `paper`, with 15 trajectories.
+
+    Returns:
+        A row for each study: `env_steps`, means over states of the cosine between the two (`cosine_mean`, with its
+        standard error), of R² and of the split-half cosine, and the share of states above cosines.
+
+    Raises:
+        InputError: an option will not do, the run has no critics, or they cannot be studied in its environment.
+    """
+    opened = run if isinstance(run, Run) else load(run)
+    return [summary(found) for found in study_run(opened, study_of(preset, states, trajectories))]
 
 
 def study_run(run: Run, study: Study, watch: Callable[[int], None] = lambda _: None) -> list[dict[str, Any]]:

@@ -17,7 +17,9 @@ SHARED = ("env", "env_module", "env_options", "max_episode_steps", "engine")
 """Options that say what is controlled."""
 SOURCES = ("start_from", "teacher")
 """Options that name a run to take that from, the first one first."""
-METHODS = ("distill", "shared")
+STARTING = ("shared", "unstructured")
+"""Methods that may begin from a run."""
+METHODS = ("distill", *STARTING)
 """That have these options."""
 NETWORK = ("hidden", "activation", "output_bias")
 """Options that say what the network is."""
@@ -52,7 +54,7 @@ def with_network_of_start(values: Mapping[str, Any]) -> dict[str, Any]:
         InputError: there is no such run.
         CompactrlError: it has no policy yet.
     """
-    if values.get("method") != "shared" or not values.get("start_from") or all(name in values for name in NETWORK):
+    if values.get("method") not in STARTING or not values.get("start_from") or all(name in values for name in NETWORK):
         return dict(values)
     skeleton = Run(values["start_from"]).policy.skeleton
     network = {

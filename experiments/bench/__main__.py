@@ -1,7 +1,8 @@
-"""`python -m experiments.bench NAME`: throughput, controller, scaling, compare, families and others; see `--help`."""
+"""`python -m experiments.bench NAME`: throughput, controller, scaling, families, sac and others; see `--help`."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -147,6 +148,27 @@ def ppo(threads: Threads = 0, repeats: Repeats = 5, out: Out = None) -> None:
     from experiments.bench import ppo as bench
 
     bench.run(threads or cores(), repeats, out)
+
+
+@app.command()
+def sac(
+    env: Annotated[str, typer.Option(help="Environment.")] = "HalfCheetah-v5",
+    peer_python: Annotated[str, typer.Option(help="Python that has the peers; else this one.")] = sys.executable,
+    on: Annotated[list[int], typer.Option("--cores", min=1, help="Cores that each system gets, may be repeated.")] = [  # noqa: B006
+        1,
+        2,
+    ],
+    repeats: Repeats = 5,
+    warm: Annotated[int, typer.Option(min=1, help="Steps before the first repetition.")] = 2000,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of a repetition.")] = 1000,
+    out: Out = None,
+) -> None:
+    """Steps a second of plain SAC, an update each, beside Stable-Baselines3, SBX and RLtools where they are."""
+    from experiments.bench import sac as bench
+
+    if max(on) > cores():
+        raise typer.BadParameter(f"--cores {max(on)}: this process may use {cores()}")
+    bench.run(env, peer_python, on, repeats, warm, steps, out)
 
 
 @app.command()

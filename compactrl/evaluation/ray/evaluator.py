@@ -31,14 +31,21 @@ class RayEvaluator:
         seed: every lane's seed is spawned from it.
         workers: who runs the lanes.
         group: a name for these lanes among all that the workers run.
+        alike: how many lanes, one beside the other, have the same seed.
     """
 
     def __init__(
-        self, spec: EnvironmentSpec, num_lanes: int, seed: np.random.SeedSequence, workers: Workers, group: str
+        self,
+        spec: EnvironmentSpec,
+        num_lanes: int,
+        seed: np.random.SeedSequence,
+        workers: Workers,
+        group: str,
+        alike: int = 1,
     ) -> None:
         self.spec, self.num_lanes, self.group = spec, num_lanes, group
         self.resets: Integers = np.zeros(num_lanes, np.int64)
-        self._seeds = lane_seeds(seed, num_lanes)
+        self._seeds = lane_seeds(seed, num_lanes, alike)
         self._workers = workers
         self.underway = 0
         self._episodes: dict[int, tuple[Episode, ...]] = {}

@@ -52,6 +52,36 @@ def test_a_fit_says_what_ships_and_what_to_do_next_and_its_folder_is_a_run(call,
     assert call("export", "found", "--out", tmp_path / "c")[0] == 0
 
 
+def test_a_report_of_a_fit_tells_how_it_went(call, tmp_path):
+    call(*FIT, "--quiet")
+    status, out, err = call("report", "found", "--html", "page.html")
+    assert status == 0
+    assert out.splitlines()[0].startswith("methods from nothing, their first share: linear ")
+    assert "the last meeting, of at most 100 bytes: linear" in out
+    assert "in 32 bytes (of 100): linear" in out
+    assert err.strip() == "report in page.html"
+    assert "<h2>How it went</h2>" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "linear" in call("report", "found", "--markdown")[1]  # and as any run, beside others
+
+
+def test_a_policy_that_ships_is_reported_on_by_its_name(call):
+    status, out, err = call("report", "zoo:CartPole-v1/64B")
+    assert status == 0
+    assert "linear" in out
+    assert "cannot be read" not in err
+
+
+def test_a_missing_compiler_is_told_in_one_line(call, monkeypatch, tmp_path):
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    status, _, err = call("fit", "CartPole-v1", "--max-flash", "4kB")
+    assert status == 1
+    assert err == (
+        "error: --max-flash is measured with compiled code, and arm-none-eabi-gcc is not installed: apt-get install "
+        "gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_fit_that_is_stopped_ships_the_best_so_far_and_goes_on(call, monkeypatch):
     asked = iter(range(10**9))
     original = api.run_fit
@@ -89,6 +119,13 @@ def test_a_fit_that_is_stopped_ships_the_best_so_far_and_goes_on(call, monkeypat
         (("fit", "CartPole-v1", "--max-bytes", "99", "--stop-at", "high"), "--stop-at high: expected a number"),
         (("fit", "CartPole-v1", "--max-bytes", "99", "--seed", "-1"), "--seed -1: expected a whole number, at least 0"),
         (("fit", "CartPole-v1", "--max-bytes", "99", "--env-options", "{"), "--env-options {: not a JSON object"),
+        (("fit", "CartPole-v1", "--max-bytes", "9", "--max-flash", "2kB"), "a fit has one kind of budget, give one"),
+        (("fit", "CartPole-v1", "--max-parameters", "0"), "--max-parameters 0: expected at least 1"),
+        (("fit", "CartPole-v1", "--max-flash", "3furlongs"), "--max-flash 3furlongs: expected a whole number of bytes"),
+        (("fit", "CartPole-v1", "--max-bytes", "99", "--time", "0"), "--time 0: expected at least 1 second"),
+        (("fit", "CartPole-v1", "--max-bytes", "99", "--target", "arduino"), "--target arduino is for code"),
+        (("resume", "zoo:CartPole-v1/64B"), "zoo:CartPole-v1/64B ships in the package, where no search goes on"),
+        (("report", "zoo:CartPol-v1/64B"), "Did you mean 'zoo:CartPole-v1/64B'"),
         (("fit", "CartPole-v1", "--max-byte", "99"), "unknown option --max-byte. Did you mean '--max-bytes'?"),
         (("zoo", "nothing-like-it"), "no policy that ships has 'nothing-like-it' in its name"),
         (("evaluate", "zoo:CartPol-v1/64B"), "Did you mean 'zoo:CartPole-v1/64B'"),

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import compactrl
 from compactrl.cli import app as cli
 from compactrl.searches.api import search
 
@@ -44,6 +45,8 @@ def test_runs_stand_in_one_table_and_one_figure(monkeypatch, capsys, runs):
     assert found["rows"][0]["critic"] == "mlp"
     assert len(found["studies"][str(runs / "plain")][0]["cosines"]) == 3
     assert (runs / "figure.png").stat().st_size > 1000
+    in_python = compactrl.gradients(runs / "plain", states=3, trajectories=8)
+    assert in_python == [{name: row[name] for name in in_python[0]} for row in found["rows"]]
 
 
 @pytest.mark.parametrize(

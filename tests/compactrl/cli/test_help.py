@@ -99,10 +99,9 @@ def test_defaults_are_those_of_the_method(call):
 
     assert default("steps", "--method", "ghp", "-h") == "3M"
     assert default("steps", "-h", "--method=distill") == "200k"
-    assert (
-        default("steps", "-h")
-        == "20M; 3M with --method ghp; 1M with --method sac, td3, ddpg, ppo or trpo; 200k with --method distill"
-    )
+    of_all = default("steps", "-h")
+    assert of_all.startswith("20M; 3M with --method ghp; 1M with --method sac, td3, ddpg, ppo or trpo; ")
+    assert of_all.endswith("; 200k with --method distill")
     assert default("gamma", "--help", "--method", "ghp") == "0.99; 0.98 with --learner ddpg"
     assert default("gamma", "--help", "--method", "ghp", "--learner", "ddpg") == "0.98"
     assert default("sampling|controller", "--help", "--method", "ghp", "--sampling", "uniform") == "uniform"

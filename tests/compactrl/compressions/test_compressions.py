@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from compactrl.compressions import COMPRESSIONS, ChromaticOptions, Dense, Gather, Options
+from compactrl.compressions import COMPRESSIONS, ChromaticOptions, Dense, Gather, Options, PatternOptions
 from compactrl.learners.base import single
 from compactrl.policies.sharing import shared_edges
 from compactrl.policies.skeleton import Skeleton
@@ -196,7 +196,7 @@ def test_a_wrong_theta_or_design_is_refused_with_the_expected_shape(compression)
 @pytest.mark.parametrize("sizes", [(3,), (3, 0, 2), ()])
 def test_sizes_that_are_no_network_are_refused(sizes):
     with pytest.raises(ValueError, match="expected sizes \\(observation, hidden layers …, action\\)"):
-        Dense(Skeleton.tanh(sizes), Options())
+        Dense(Skeleton.tanh(sizes), PatternOptions())
 
 
 def test_options_of_another_compression_are_refused():

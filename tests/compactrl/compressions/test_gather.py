@@ -12,7 +12,7 @@ from compactrl.compressions import (
     Frozen,
     Masked,
     MaskedOptions,
-    Options,
+    PatternOptions,
     Toeplitz,
 )
 from compactrl.compressions.gather import gather
@@ -28,7 +28,7 @@ def random_theta(compression):
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_dense_weights_are_theta_in_order(sizes):
-    policy = Dense(Skeleton.tanh(sizes), Options())
+    policy = Dense(Skeleton.tanh(sizes), PatternOptions())
     theta = random_theta(policy)
     layers = policy.expand(theta, NOTHING)
     weights = np.concatenate([layer.weight.ravel() for layer in layers])
@@ -38,7 +38,7 @@ def test_dense_weights_are_theta_in_order(sizes):
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_toeplitz_equals_scipy(sizes):
-    policy = Toeplitz(Skeleton.tanh(sizes), Options())
+    policy = Toeplitz(Skeleton.tanh(sizes), PatternOptions())
     theta, start = random_theta(policy), 0
     for layer in policy.expand(theta, NOTHING):
         rows, columns = layer.weight.shape
@@ -51,7 +51,7 @@ def test_toeplitz_equals_scipy(sizes):
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_circulant_equals_the_truncated_square_of_scipy(sizes):
-    policy = Circulant(Skeleton.tanh(sizes), Options())
+    policy = Circulant(Skeleton.tanh(sizes), PatternOptions())
     theta, start = random_theta(policy), 0
     for layer in policy.expand(theta, NOTHING):
         rows, columns = layer.weight.shape
@@ -64,7 +64,10 @@ def test_circulant_equals_the_truncated_square_of_scipy(sizes):
 
 @pytest.mark.parametrize("n", [3, 8])
 def test_circulant_is_toeplitz_with_wrapped_diagonals_tied(n):
-    circulant, toeplitz = Circulant(Skeleton.tanh((n, n)), Options()), Toeplitz(Skeleton.tanh((n, n)), Options())
+    circulant, toeplitz = (
+        Circulant(Skeleton.tanh((n, n)), PatternOptions()),
+        Toeplitz(Skeleton.tanh((n, n)), PatternOptions()),
+    )
     theta = random_theta(circulant)
     tied = theta[-(np.arange(2 * n - 1) - n + 1) % n]  # diagonal i - j carries theta[(j - i) mod n]
     np.testing.assert_array_equal(circulant.expand(theta, NOTHING)[0].weight, toeplitz.expand(tied, NOTHING)[0].weight)
@@ -86,7 +89,7 @@ def test_chromatic_equals_a_loop_over_edges(sizes):
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_chromatic_with_a_colour_an_edge_is_dense(sizes):
-    dense = Dense(Skeleton.tanh(sizes), Options())
+    dense = Dense(Skeleton.tanh(sizes), PatternOptions())
     chromatic = Chromatic(Skeleton.tanh(sizes), ChromaticOptions(partitions=dense.num_edges))
     theta = random_theta(dense)
     for one, other in zip(
@@ -108,7 +111,7 @@ def test_structured_policies_are_chromatic_with_their_index_as_the_colours(sizes
 
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_a_mask_of_ones_is_dense_and_a_mask_of_zeros_is_zero(sizes):
-    dense, masked = Dense(Skeleton.tanh(sizes), Options()), Masked(Skeleton.tanh(sizes), MaskedOptions())
+    dense, masked = Dense(Skeleton.tanh(sizes), PatternOptions()), Masked(Skeleton.tanh(sizes), MaskedOptions())
     theta = random_theta(masked)
     ones = np.ones(dense.num_edges, dtype=np.int64)
     for one, kept, dropped in zip(

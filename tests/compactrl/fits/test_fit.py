@@ -12,6 +12,7 @@ from compactrl.errors import CompactrlError, InputError
 from compactrl.fits import api, race, shipping
 from compactrl.fits.api import Fit, fit, options_in, run_fit
 from compactrl.fits.portfolio import EVOLVERS, STUDENTS, TEACHERS, Row, Teacher
+from compactrl.fits.story import story_of
 from compactrl.runs.run import Run
 from compactrl.storage.files import read_json
 
@@ -119,6 +120,63 @@ def test_other_options_in_the_same_folder_are_refused(whole):
         fit(TOY, out=whole.path, **{**OPTIONS, "seed": 4})
 
 
+def test_a_teacher_is_a_candidate_in_int8_too(whole):
+    rows = {row["name"]: row for row in whole.front["candidates"]}
+    assert rows["teacher-int8"]["bytes"] < rows["teacher"]["bytes"] / 2
+    assert rows["teacher-int8"]["return_mean"] == pytest.approx(rows["teacher"]["return_mean"], rel=0.05)
+    assert not (whole.path / "stages/teacher-int8").exists()  # it is the teacher's run
+
+
+def test_a_fit_that_an_earlier_version_began_is_ended_with_the_candidates_that_it_had(whole, tmp_path):
+    copy = shutil.copytree(whole.path, tmp_path / "copy")
+    record = read_json(copy / "fit.json")
+    record["finished"] = False
+    record["steps"] = {key: value for key, value in record["steps"].items() if "teacher-int8" not in key}
+    for key in [key for key in record["steps"] if key.startswith(("compared: ", "met: "))]:
+        record["steps"][key] = {name: mean for name, mean in record["steps"][key].items() if "int8" not in name}
+    (copy / "fit.json").write_text(json.dumps(record))
+    found = fit(TOY, out=copy, **OPTIONS)
+    assert found.finished
+    assert {row["name"] for row in found.front["candidates"]} == {
+        row["name"] for row in whole.front["candidates"] if row["name"] != "teacher-int8"
+    }
+
+
+def test_the_story_has_every_comparison_and_says_who_was_left_when(whole):
+    story = story_of(whole.path)
+    names = [stage.name for stage in story.stages]
+    assert names[:3] == ["evolvers", "teachers", "students"]
+    assert names[-2:] == ["last meeting", "last meeting"]
+    assert story.total == sum(read_json(whole.path / "fit.json")["spent"].values())
+    rungs = [stage for stage in story.stages if not stage.last]
+    left = [name for stage in rungs for name in stage.left]
+    assert len(left) == len(set(left))
+    for place, stage in enumerate(rungs):
+        assert list(stage.returns.values()) == sorted(stage.returns.values(), reverse=True)
+        assert not any(name in later.returns for name in stage.left for later in rungs[place + 1 :])
+    assert {row["name"] for row in whole.front["candidates"]} == {name for stage in rungs for name in stage.returns}
+
+
+def test_a_fit_is_told_on_a_page_that_needs_nothing_else(whole, tmp_path):
+    page = whole.save(tmp_path / "fit.html").read_text(encoding="utf-8")
+    assert page == whole.save(tmp_path / "again.html").read_text(encoding="utf-8")
+    for row in whole.front["candidates"]:
+        assert f">{row['name']}</td>" in page
+    assert page.count("<svg") == 2
+    assert page.count("last meeting, of at most") == 2
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_budget_of_parameters_is_met_and_recorded(tmp_path):
+    found = fit(TOY, max_parameters=(2, 12), steps="10k", out=tmp_path / "fit", threads=1, seed=1)
+    assert [row["max_parameters"] for row in found.front["shipped"]] == [2, 12]
+    for most, run in found.runs.items():
+        assert run.policy.size.parameters == run.summary["parameters"] <= most
+    assert fit(TOY, max_parameters=(2, 12), steps="10k", out=found.path, threads=1, seed=1).front == found.front
+    with pytest.raises(InputError, match="holds a fit without max_bytes: go on with the same options"):
+        fit(TOY, max_bytes=100, steps="10k", out=found.path, seed=1)
+
+
 def test_a_return_that_is_enough_ends_it(tmp_path):
     found = fit(TOY, max_bytes=60, steps="200k", stop_at=-1000, out=tmp_path / "fit", threads=1, seed=1)
     assert found.finished
@@ -161,7 +219,11 @@ def test_a_candidate_that_cannot_go_on_is_out_and_the_others_go_on(tmp_path, mon
         ({"max_bytes": 3}, r"--max-bytes 3: no policy for compactrl/Target-v0 fits; the smallest possible takes \d+"),
         ({"max_bytes": 99, "time": "1h", "steps": 5}, "--time and --steps contradict each other"),
         ({"max_bytes": 99, "time": "soon"}, "--time soon: expected a time, such as 90s, 15min or 2h"),
-        ({"max_bytes": 99, "time": 0}, "--time 0: expected at least 1"),
+        ({"max_bytes": 99, "time": 0}, "--time 0: expected at least 1 second"),
+        ({"max_bytes": 99, "max_parameters": 9}, "--max-bytes and --max-parameters: a fit has one kind of budget"),
+        ({"max_parameters": 1}, r"--max-parameters 1: no policy .* fits; the smallest possible takes \d+ parameters"),
+        ({"max_bytes": 99, "target": "arduino"}, "--target arduino is for code: it goes with --max-flash or --max-i"),
+        ({"max_flash": 4000, "target": "arduin"}, "unknown --target 'arduin'. Did you mean 'arduino'"),
         ({"max_bytes": 99, "steps": -1}, "--steps -1: expected at least 1"),
     ],
     ids=str,

@@ -4,38 +4,44 @@ import pytest
 
 from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.registry import describe
+from compactrl.fits.budgets import KINDS
 from compactrl.fits.portfolio import EVOLVERS, STUDENTS
 from compactrl.fits.sizes import combinations, fitting, smallest
 from compactrl.searches.api import search
+
+BYTES = KINDS["bytes"]
 
 
 @pytest.mark.parametrize("most", [256, 1024])
 def test_the_first_of_the_menu_that_fits_is_taken(most):
     spec = describe("HalfCheetah-v5", "mujoco")
     for row in (*EVOLVERS, *STUDENTS):
-        sized = list(combinations(row, spec, normalized=True))
-        found = fitting(row, spec, most, normalized=True)
-        fits = [one for one in sized if one.bytes <= most]
+        sized = [one.sized(BYTES) for one in combinations(row, spec, normalized=True)]
+        found = fitting(row, spec, most, True, BYTES)
+        fits = [one for one in sized if one.size <= most]
         assert found == (fits[0] if fits else None)
-        assert all(one.bytes > most for one in sized[: sized.index(found)]) if found else True
+        assert all(one.size > most for one in sized[: sized.index(found)]) if found else True
 
 
 def test_no_policy_is_smaller_than_the_smallest():
     spec = describe("CartPole-v1")
-    assert smallest(EVOLVERS, spec) == min(one.bytes for row in EVOLVERS for one in combinations(row, spec, True))
+    for kind in (BYTES, KINDS["parameters"]):
+        every = [one.sized(kind).size for row in EVOLVERS for one in combinations(row, spec, True)]
+        assert smallest(EVOLVERS, spec, kind).size == min(every)
 
 
 def test_a_searched_policy_takes_what_was_promised(tmp_path):
     spec = describe("compactrl/Target-v0")
     for row in EVOLVERS:
-        found = fitting(row, spec, 150, normalized=True)
+        found = fitting(row, spec, 150, True, BYTES)
         options = {**found.options, "steps": 4000, "seed": 2, "threads": 1}
         run = search(spec.id, out=tmp_path / found.name, **options)
-        assert stored_bytes(run.policy) <= found.bytes
+        assert stored_bytes(run.policy) <= found.size
+        assert run.policy.size.parameters == found.policy.size.parameters
 
 
 def test_names_say_what_was_chosen():
     spec = describe("HalfCheetah-v5", "mujoco")
-    assert fitting(STUDENTS[3], spec, 1024, False).name == "shared-32-16b-16-8"
-    assert fitting(STUDENTS[2], spec, 1024, False).bytes == 856
-    assert fitting(STUDENTS[3], spec, 334, False).bytes <= 334
+    assert fitting(STUDENTS[3], spec, 1024, False, BYTES).name == "shared-32-16b-16-8"
+    assert fitting(STUDENTS[2], spec, 1024, False, BYTES).size == 856
+    assert fitting(STUDENTS[3], spec, 334, False, BYTES).size <= 334

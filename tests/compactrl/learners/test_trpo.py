@@ -172,6 +172,24 @@ def test_what_will_not_do_is_refused_in_one_line(options, says):
     assert "\n" not in str(refused.value)
 
 
+def test_where_no_step_will_do_theta_stays_and_that_is_said():
+    """Once, wherever the search was interrupted."""
+    options = {**TRPO, "n_steps": 10, "batch_size": 40, "n_epochs": 1}
+    prepared = prepare(options)
+    learner, theta = prepared.learner, prepared.learner.theta()
+    learner._note(1.0)
+    for _ in range(9):
+        learner._note(0.0)
+    other = prepare(options).learner
+    other.load_state_dict(learner.state_dict())
+    with pytest.warns(UserWarning, match="none of the last 10 steps .* theta stays as it is. Give a larger --cg-damp"):
+        other._note(0.0)
+    learner._prepared = lambda *of: (TrpoLearner._prepared(learner, *of)[0]._replace(advantage=torch.zeros(1, 40)), {})
+    with pytest.warns(UserWarning, match="none of the last 10 steps"):
+        iterated(learner, prepared, np.zeros((1, 0), np.int64), times=3)
+    np.testing.assert_array_equal(learner.theta(), theta)
+
+
 def test_steps_as_they_are_go_on_where_they_were():
     vector = torch.zeros(3)
     descent = Descent(vector)

@@ -60,12 +60,12 @@ def test_a_wrong_name_gets_the_nearest_right_one(given, message):
         ({"method": "sac", "population": 4}, "--population belongs to --method chromatic"),
         (
             {"method": "chromatic", "batch_size": 4},
-            "--batch-size belongs to --method sac, td3, ddpg, ppo, hyperppo, plain-tasks, context-tasks, hyper-tasks",
+            "--batch-size belongs to --method sac, td3, ddpg, ppo, hyperppo",
         ),
         ({"method": "ghp", "policy_delay": 4}, "--policy-delay belongs to --method td3 or ddpg, --learner td3 or ddpg"),
         (
             {"method": "chromatic", "learner": "sac"},
-            "--learner sac is for --method shared, ghp or sac; --method chromatic takes",
+            "--learner sac is for --method shared, toeplitz, circulant, linear, ghp or sac; --method",
         ),
         ({"method": "ghp", "controller": "latent"}, "--controller latent is for --method chromatic"),
     ],
@@ -203,6 +203,22 @@ def test_the_paper_s_values_for_graph_hyper_policies_are_those_of_its_code():
     assert (learner.actor_learning_rate, learner.critic_learning_rate, learner.weight_decay) == (1e-3, 3e-4, 1e-5)
     assert (learner.alpha, learner.automatic_alpha, learner.gamma, learner.tau) == (0.2, False, 0.99, 0.005)
     assert (learner.learning_starts, learner.buffer_size, settings.search.steps) == (10_000, 1_000_000, 3_000_000)
+
+
+def test_the_paper_s_values_for_hyperppo_are_those_of_its_code_on_mujoco():
+    settings = resolve({"method": "hyperppo", "preset": "paper"})
+    options, learner, batch = settings.compression, settings.learner, settings.meta_batch
+    assert (options.decoder, options.width_features, options.graph_size) == ("dense", "raw", 16)
+    assert (settings.search.controller, settings.lanes, batch.meta_batch) == ("depth-uniform", 128, 8)
+    assert (learner.n_steps, learner.batch_size, learner.n_epochs) == (64, 2048, 2)
+    assert settings.lanes * learner.n_steps == 4 * learner.batch_size
+    assert (learner.actor_learning_rate, learner.critic_learning_rate) == (0.00295, 0.00295)
+    assert (learner.actor_learning_rate_decay, learner.weight_decay, learner.weight_averaging) == (0, 0, 0)
+    assert (learner.clip_range, learner.clip_range_vf, learner.max_grad_norm) == (0.2, 1.0, 3.5)
+    assert (learner.gamma, learner.gae_lambda, learner.ent_coef, learner.bounds_coef) == (0.99, 0.95, 0, 0)
+    assert (learner.deviation, learner.log_std_init) == ("common", 0)
+    assert (learner.critic_hidden, learner.critic_activation) == ((256, 256, 256), "tanh")
+    assert (learner.normalize_observations, learner.normalize_returns, learner.target_kl) == (True, True, 0)
 
 
 def test_settings_do_not_change():

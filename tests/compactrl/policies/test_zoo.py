@@ -52,6 +52,21 @@ def test_its_policy_is_read_by_its_name():
         compactrl.load_policy(name.replace("Pole", "Pol"))
 
 
+def test_python_lists_what_the_command_line_does():
+    listed = compactrl.zoo()
+    assert [policy.name for policy in listed] == [PREFIX + name for name in names()]
+    for policy in compactrl.zoo("CARTPOLE"):
+        summary = Run(policy.name).summary
+        assert (policy.bytes, policy.return_mean) == (summary["bytes"], summary["return_mean"])
+    with pytest.raises(InputError, match="no policy that ships has 'nothing' in its name"):
+        compactrl.zoo("nothing")
+
+
+def test_its_search_does_not_go_on():
+    with pytest.raises(InputError, match="ships in the package, where no search goes on: begin one from it"):
+        compactrl.resume(PREFIX + QUICK[0])
+
+
 def test_nothing_is_written_to_the_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = sorted(FOLDER.rglob("*"))

@@ -228,6 +228,19 @@ def test_what_cannot_be_compared_is_warned_of(make_run, tmp_path, difference, ex
     assert expected in json.loads(report.to_json())["warnings"][0]
 
 
+def test_policies_for_different_tasks_of_a_family_are_not_comparable(make_run, tmp_path):
+    for name, options, context in (("slow", {}, [0.5]), ("fast", {"controller": "pointer"}, [3.0])):
+        for seed in (0, 1):
+            summary = make_run(f"{name}-{seed}", seed=seed, **options) / "summary.json"
+            told = {**json.loads(summary.read_text(encoding="utf-8")), "context": context}
+            summary.write_text(json.dumps(told), encoding="utf-8")
+    (warning,) = compare(tmp_path).warnings
+    assert "different tasks: " in warning
+    for name in ("slow-0", "slow-1"):
+        (tmp_path / name / "summary.json").write_text(summary.read_text(encoding="utf-8"), encoding="utf-8")
+    assert not compare(tmp_path).warnings
+
+
 def test_missing_seeds_are_warned_of(three_configurations):
     (three_configurations / "two-1").rename(three_configurations.parent / "gone")
     (warning,) = compare(three_configurations).warnings

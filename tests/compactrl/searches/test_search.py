@@ -135,6 +135,7 @@ def options_of(method, controller, **more):
     hypernet = METHODS[method].choices[controller].compression == "hypernet"
     if METHODS[method].learners[0] in ("ppo", "trpo", "maml"):
         options |= ON_POLICY | (HYPERNET if hypernet else TASKS if of_tasks(method) else {"hidden": (4,)})
+        options |= {"meta_batch": 2, "cg_steps": 3} if METHODS[method].learners[0] == "maml" else {}
         options.pop("population")
         return {**options, **more}
     if METHODS[method].learners[0] != "evolution":
@@ -295,6 +296,7 @@ def test_more_lanes_and_fewer_lanes_than_evaluations_resume(tmp_path):
         ("ddpg", "none", {"env": "FetchReach-v4", "max_episode_steps": 17}),
         ("sac", "none", {"env": "Hopper-v5", "max_episode_steps": 45}),
         ("ppo", "none", {"env": "CartPole-v1"}),
+        ("hyper-tasks", "uniform", {"learner": "trpo", "deviation": "per-architecture"}),
         ("ppo", "none", {"deviation": "state", "target_kl": 0.01, "adaptive_learning_rate": True}),
         ("hyperppo", "inverse-depth", {"deviation": "per-architecture", "settle": 0.4, "ent_coef": 0.01}),
         ("hyper-tasks", "uniform", {"deviation": "per-architecture", "settle": 0.4}),

@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from compactrl.cli.sentences import describe_evaluation
 from compactrl.errors import InputError
 from compactrl.exports.api import starts_of
 from compactrl.exports.rollouts import roll_out
@@ -92,7 +93,9 @@ def test_a_policy_of_one_task_is_evaluated_driven_and_filmed_in_it(run, of_one_t
     assert not np.allclose(driven.returns, left.returns)
     spread = of_one_task.evaluate(40).returns
     assert spread.mean() == pytest.approx(alone(policy, [1.0], range(200)).mean(), abs=6 * spread.std() / 40**0.5)
-    assert of_one_task.report(of_one_task.evaluate(2))["context"] == [1.0]
+    told = {**of_one_task.report(of_one_task.evaluate(2)), "evaluation_seed": 0}
+    assert told["context"] == [1.0]
+    assert "linear policy for compactrl/HiddenPointMass-v0, task 1 (" in describe_evaluation(of_one_task, told)
     env, shown = gymnasium.make(ENV), Shown()
     total, steps = film._episode(env, policy, seeds[0], shown)
     assert (total, steps) == (pytest.approx(alone(policy, [1.0], [seeds[0]])[0]), 20)

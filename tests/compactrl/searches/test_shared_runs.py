@@ -1,5 +1,6 @@
-"""Shared weights as searches: by imitation, from another run, by SAC; what is taken over, resumed and refused."""
+"""Searches that begin from another run or imitate it, and shared weights by SAC: what is taken, resumed and refused."""
 
+import dataclasses
 import os
 import shutil
 
@@ -9,6 +10,7 @@ import pytest
 from compactrl.errors import InputError
 from compactrl.runs.run import START, Run
 from compactrl.searches.api import finish, resume, search, start
+from compactrl.types import Normalizer
 
 TOY = {"threads": 1, "reevaluations": 1, "reevaluation_episodes": 2, "seed": 4}
 GRADIENT = {"iteration_steps": 160, "batch_size": 16, "updates_per_step": 0.1}
@@ -75,8 +77,29 @@ def test_evolution_begins_from_a_run_with_its_network_and_its_normaliser(tmp_pat
     assert (run.path / f"{START}.json").exists()
 
 
-def test_a_run_that_began_from_another_is_resumed_without_it(tmp_path, teacher):
-    options = {"method": "shared", "partitions": 4, "population": 4, "steps": 4000, **TOY}
+def test_unstructured_evolution_begins_with_the_very_policy_of_a_run_and_stays_near_at_first(tmp_path, teacher):
+    options = {"method": "unstructured", "start_from": str(teacher), "population": 4, "steps": 2000, **TOY}
+    begun = start(options, tmp_path / "run")
+    first, source = begun.policy(np.zeros(0, np.int64)), Run(teacher).policy
+    assert first.skeleton == source.skeleton
+    sizes = []
+    for mine, theirs in zip(first.layers, source.layers, strict=True):
+        np.testing.assert_allclose(mine.weight, theirs.weight, rtol=1e-6)
+        np.testing.assert_allclose(mine.bias, theirs.bias, rtol=1e-6)
+        sizes += [theirs.weight.ravel(), theirs.bias]
+    candidates = begun.learner.ask(np.zeros((begun.learner.num_designs, 0), np.int64)).networks.layers[0].weight
+    noise = (candidates - first.layers[0].weight).std() / np.sqrt((np.concatenate(sizes) ** 2).mean())
+    assert 0.02 < noise < 0.04
+    run = finish(begun)
+    assert run.policy.skeleton == source.skeleton
+    np.testing.assert_array_equal(run.policy.normalizer.std, source.normalizer.std)
+
+
+@pytest.mark.parametrize(
+    "method", [{"method": "shared", "partitions": 4}, {"method": "unstructured", "fine_tune_share": 0.5}], ids=str
+)
+def test_a_run_that_began_from_another_is_resumed_without_it(tmp_path, teacher, method):
+    options = {**method, "population": 4, "steps": 4000, **TOY}
     whole = search(out=tmp_path / "whole", start_from=str(teacher), **options)
     copy = shutil.copytree(teacher, tmp_path / "copy")
     begun = start({**options, "start_from": str(copy)}, tmp_path / "pieces")
@@ -86,14 +109,45 @@ def test_a_run_that_began_from_another_is_resumed_without_it(tmp_path, teacher):
     assert (pieces.path / "policy.safetensors").read_bytes() == (whole.path / "policy.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("learner", ["sac", "td3"])
-def test_rounded_weights_are_trained_by_reinforcement_learning_and_ship_the_means_alone(tmp_path, learner):
+OFF_POLICY = {**GRADIENT, "learning_starts": 100}
+ON_POLICY = {"n_steps": 10, "num_envs": 8, "batch_size": 40}
+
+
+@pytest.mark.parametrize(
+    ("learner", "more"),
+    [("sac", OFF_POLICY), ("td3", OFF_POLICY), ("ppo", ON_POLICY), ("ppo", {**ON_POLICY, "deviation": "state"})],
+    ids=["sac", "td3", "ppo", "ppo-state"],
+)
+def test_rounded_weights_are_trained_by_reinforcement_learning_and_ship_the_means_alone(tmp_path, learner, more):
     options = {"method": "shared", "learner": learner, "partitions": 4, "bias_partitions": 2, "hidden": (5,)}
-    run = search(out=tmp_path / "run", steps=600, learning_starts=100, **options, **GRADIENT, **TARGET, **TOY)
+    run = search(out=tmp_path / "run", steps=600, **options, **more, **TARGET, **TOY)
     assert run.policy.shape == (3, 5, 2)
     assert len(run.policy.weights) == 4
     edges = 3 * 5 + 5 * 2
     assert run.policy.size.bits == 32 * (4 + 2) + 2 * edges + 7
+
+
+@pytest.mark.parametrize(
+    ("learner", "more"),
+    [("td3", {**OFF_POLICY, "learning_starts": 0, "normalize_observations": True}), ("ppo", ON_POLICY)],
+    ids=["td3", "ppo"],
+)
+def test_gradients_begin_from_a_run_with_its_network_and_its_normaliser(tmp_path, teacher, learner, more):
+    """That of the run, moved here to where it matters, stays while other observations are seen."""
+    copy = shutil.copytree(teacher, tmp_path / "copy")
+    moved = dataclasses.replace(Run(copy).policy, normalizer=Normalizer(np.full(3, 0.5), np.full(3, 2.0)))
+    moved.save(copy / "policy")
+    options = {"method": "shared", "start_from": str(copy), "partitions": 50, "learner": learner, "steps": 400}
+    begun = start({**options, **more, **TOY}, tmp_path / "run")
+    trials = begun.learner.ask(np.zeros((begun.learner.num_designs, 0), np.int64))
+    np.testing.assert_array_equal(trials.normalizer.mean, moved.normalizer.mean)
+    for layer, other in zip(trials.networks.policies[0], moved.layers, strict=True):
+        np.testing.assert_allclose(layer.weight, other.weight, rtol=1e-5)
+    begun.close()
+    shutil.rmtree(tmp_path / "run")
+    run = finish(start({**options, **more, **TOY}, tmp_path / "run"))
+    np.testing.assert_array_equal(run.policy.normalizer.mean, moved.normalizer.mean)
+    np.testing.assert_array_equal(run.policy.normalizer.std, moved.normalizer.std)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +158,10 @@ def test_rounded_weights_are_trained_by_reinforcement_learning_and_ship_the_mean
         ({"env": "compactrl/PointMass-v0"}, "is a policy for compactrl/Target-v0, with 3 observations and 2 actions"),
         ({"partitions": 999}, "--partitions 999: expected between 1 and the number of the network's edges"),
         ({"start_from": "nowhere"}, "nowhere holds no run"),
-        ({"method": "toeplitz"}, "--start-from belongs to --method shared"),
+        ({"method": "toeplitz"}, "--start-from belongs to --method shared or unstructured"),
+        ({"method": "linear"}, "--start-from belongs to --method shared or unstructured"),
+        ({"method": "unstructured", "hidden": 9}, "--start-from is a policy with a network 3-6-4-2 of relu"),
+        ({"method": "unstructured", "env": "compactrl/PointMass-v0"}, "is a policy for compactrl/Target-v0, with 3"),
         ({"learner": "distill"}, "--method shared --learner distill needs a --teacher"),
     ],
     ids=str,

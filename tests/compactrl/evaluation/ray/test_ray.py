@@ -367,10 +367,21 @@ def test_work_is_taken_apart_at_the_right_places():
             np.testing.assert_array_equal(part.networks.layers[0].weight, trials.networks.layers[0].weight[[number]])
 
 
-def test_tasks_and_measures_travel_with_the_work_whole_or_taken_apart():
-    environment = {**CHEETAH, "env": "compactrl/PointMass-v0", "engine": "batched"}
+@pytest.mark.parametrize(
+    ("env", "engine", "tasks"),
+    [
+        ("compactrl/PointMass-v0", "batched", (9, 2)),
+        ("compactrl/HalfCheetah-Vel-v0", "mujoco", (9, 1)),
+        ("compactrl/HalfCheetah-Vel-v0", "mujoco", None),
+    ],
+)
+def test_tasks_and_measures_travel_with_the_work_whole_or_taken_apart(env, engine, tasks):
+    """Those of a family that are not given are drawn wherever the work is done."""
+    environment = {**CHEETAH, "env": env, "engine": engine}
     spec = spec_of(environment)
-    trials = make_trials(spec, 9)._replace(tasks=np.random.default_rng(0).normal(size=(9, 2)))
+    trials = make_trials(spec, 9)
+    if tasks is not None:
+        trials = trials._replace(tasks=np.random.default_rng(0).normal(size=tasks))
     (expected,) = in_process(environment, 4, trials)
     worker = LaneWorker(**environment)
 
@@ -384,7 +395,7 @@ def test_tasks_and_measures_travel_with_the_work_whole_or_taken_apart():
         evaluator = RayEvaluator(spec, 4, seed(), SimpleNamespace(run=way, renew=lambda: 3), "tasks")
         found = evaluator.evaluate(trials)
         assert_equal(found, expected)
-        assert found.measures.keys() == {"distance", "success"}
+        assert found.measures.keys() == set(spec.measures)
         for name, values in expected.measures.items():
             np.testing.assert_array_equal(found.measures[name], values)
     with pytest.raises(ValueError, match="expected tasks"):

@@ -1,0 +1,116 @@
+"""Who enters the race: teachers that the environment and the time allow, methods from nothing, students, their starts.
+
+All of it follows from the portfolio, the budgets, and the candidates that there are already.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from compactrl.envs.spec import EnvironmentSpec
+from compactrl.fits.budgets import Kind
+from compactrl.fits.candidate import Candidate
+from compactrl.fits.portfolio import AT_MOST, LEAST_EPISODES, SHARES, STEPS_A_SECOND, Row, Teacher
+from compactrl.fits.sizes import Sized, fitting
+from compactrl.fits.stages import Amount
+from compactrl.policies.skeleton import Skeleton
+from compactrl.types import Normalizer
+
+
+def by_gradients(spec: EnvironmentSpec, discrete: bool) -> bool:
+    """Return whether a gradient method takes an environment's actions, one that does `discrete` ones or not."""
+    return discrete if spec.action.kind == "discrete" else spec.action.bounds is not None
+
+
+def teachers(rows: Iterable[Teacher], spec: EnvironmentSpec, total: Amount) -> list[Teacher]:
+    """Return those that can learn in an environment, and have time for it."""
+    return [
+        row
+        for row in rows
+        if by_gradients(spec, row.discrete)
+        and _episodes(row.share * total.value / row.cost, spec, total) >= row.least_episodes
+    ]
+
+
+class Evolvers(NamedTuple):
+    """Methods that begin from nothing, and what their first rung gets of the budget."""
+
+    sized: list[Sized]
+    share: float
+    every: list[Sized]
+    """With those of larger budgets, where there is no time for them."""
+
+
+def evolvers(
+    rows: Sequence[Row], spec: EnvironmentSpec, kind: Kind, budgets: Sequence[int], total: Amount, taught: bool
+) -> Evolvers:
+    """Return methods that begin from nothing, for each budget as large as fits, and their share of the total.
+
+    Where that is too little time for each, there is one of each row alone, for the smallest budget that it fits: what
+    fits that fits all. Where there are teachers, evolution from nothing is behind their students so early.
+
+    Args:
+        rows: of the portfolio.
+        spec: the environment.
+        kind: of budget.
+        budgets: rising.
+        total: of the fit.
+        taught: whether there are teachers.
+    """
+    share = SHARES.beside_teachers if taught else SHARES.evolvers
+    found = [
+        one
+        for most, row in product(budgets, rows)
+        if (one := fitting(row, spec, most, normalized=True, kind=kind)) is not None
+    ]
+    every = {one.name: one for one in found}
+    if _episodes(share * total.value / max(1, len(every)), spec, total) >= LEAST_EPISODES:
+        return Evolvers(list(every.values()), share, list(every.values()))
+    smallest: dict[str, Sized] = {}
+    for one in found:
+        smallest.setdefault(one.row.name, one)
+    return Evolvers(list(smallest.values()), share, list(every.values()))
+
+
+def _episodes(amount: float, spec: EnvironmentSpec, total: Amount) -> float:
+    """Return how many of the longest episodes there is time for, about."""
+    return amount * (STEPS_A_SECOND if total.seconds else 1) / spec.max_episode_steps
+
+
+def students(
+    rows: Iterable[Row], candidates: Mapping[str, Candidate], spec: EnvironmentSpec, kind: Kind, budgets: Sequence[int]
+) -> list[tuple[Sized, Candidate]]:
+    """Return students and their teachers, once each: of a budget the best policy that it does not fit."""
+    rows = tuple(rows)
+    found: dict[str, tuple[Sized, Candidate]] = {}
+    for most in budgets:
+        larger = [one for one in candidates.values() if one.size > most and math.isfinite(one.mean)]
+        teacher = max(larger, key=lambda one: one.mean, default=None)
+        if teacher is None:
+            continue
+        normalized = not _is_identity(teacher.best.normalizer)
+        sized = [one for row in rows if (one := fitting(row, spec, most, normalized, kind))]
+        starts = {one.name: start_of(one, teacher, candidates) is not None for one in sized}
+        for one in sorted(sized, key=lambda one: (-starts[one.name], -one.size))[:AT_MOST]:
+            found.setdefault(one.name, (one, teacher))
+    return list(found.values())
+
+
+def start_of(one: Sized, teacher: Candidate, candidates: Mapping[str, Candidate]) -> Candidate | None:
+    """Return the best candidate whose weights a teacher's student can begin from, since it has the same network."""
+    skeleton = teacher.best.skeleton
+    sizes = (skeleton.sizes[0], *one.options["hidden"], skeleton.sizes[-1])
+    biased = (*(True for _ in one.options["hidden"]), one.options["output_bias"])
+    network = Skeleton(sizes, skeleton.activation, biased)
+    known = [each for each in candidates.values() if math.isfinite(each.mean)]
+    same = [each for each in known if each.best.skeleton == network]
+    return max(same, key=lambda each: each.mean, default=None)
+
+
+def _is_identity(normalizer: Normalizer) -> bool:
+    return not normalizer.mean.any() and bool(np.all(normalizer.std == 1))
