@@ -10,7 +10,9 @@ over 10 episodes of each, and the means of both.
 `learning`: HalfCheetah-FwdBack and HalfCheetah-Vel by TRPO, 100 iterations of 8000 steps, 5 seeds: a small
 hypernetwork beside context networks of about as many parameters, and of the policy's own size (Keynan, Sarafian & Kraus
 2021, section 5.3, at a smaller scale). `sizes`: HalfCheetah-Vel, policies 17-h-6 of a context, h = 4, 8, 16 and 64, by
-PPO, 3 seeds: what ships of both methods takes the same bytes. A group's name stands for its rows.
+PPO, 3 seeds: what ships of both methods takes the same bytes. `pearl`: PEARL beside hyper-PEARL in their reduced
+setting, HalfCheetah-Vel and HalfCheetah-Vel-Medium, whose test tasks lie beyond the training tasks, 3 seeds, before and
+after adaptation. A group's name stands for its rows.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ EPISODES = 10
 LANES, STEPS_OF_EPISODE, ITERATIONS = 40, 200, 100
 LEARNING = LANES * STEPS_OF_EPISODE * ITERATIONS
 SIZED = 2_000_000
+INFERRED = 500_000
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,16 @@ ROWS: dict[str, Row] = {
         for width in ("4", "8", "16", "64")
         for form in ("hyper", "context")
     },
+    **{
+        f"{method}-{family}": Row({"method": method, "tasks": name}, INFERRED, (0, 1, 2))
+        for family, name in (("vel", FAMILIES["vel"]), ("vel-medium", "HalfCheetah-Vel-Medium"))
+        for method in ("pearl", "hyper-pearl")
+    },
 }
 GROUPS: dict[str, list[str]] = {
     "learning": [f"{form}-{family}" for family in FAMILIES for form in FORMS],
     "sizes": [f"{form}-{width}" for width in ("4", "8", "16", "64") for form in ("hyper", "context")],
+    "pearl": [name for name in ROWS if "pearl" in name],
 }
 """Name → rows."""
 

@@ -293,6 +293,53 @@ def _maml(name: str, summary: str, compression: str, **defaults: Any) -> tuple[s
     )
 
 
+_PEARL_FIXED: Mapping[str, Any] = {
+    "fine_tune_share": 0.0,
+    "hindsight": None,
+    "anchor_share": 0.0,
+    "conditioned_critics": True,
+    "resample_updates": 1,
+}
+"""Every policy is for all tasks, critics are told latents, and tasks are drawn anew for every update."""
+
+_PEARL = {
+    **_GRADIENT,
+    "steps": 500_000,
+    "hidden": (128, 128),
+    "critic_hidden": (128, 128),
+    "meta_batch": 4,
+    "batch_size": 512,
+    "iteration_steps": 1600,
+    "updates_per_step": 0.2,
+    "learning_starts": 8000,
+}
+"""Small batches of small networks: some ten milliseconds of one core a gradient step."""
+
+_PEARL_PAPER = {
+    "steps": 2_000_000,
+    "hidden": (300, 300, 300),
+    "critic_hidden": (300, 300, 300),
+    "encoder_hidden": (200, 200, 200),
+    "meta_batch": 16,
+    "batch_size": 4096,
+    "num_envs": 32,
+    "iteration_steps": 6400,
+    "updates_per_step": 0.4,
+    "kl_weight": 0.064,
+}
+"""The public code's networks and batches, as Keynan et al. 2021 have them (table 11): half a second a gradient step.
+Its weight of the divergence is 0.1, of a sum over 16 tasks, beside errors of five times the rewards: 0.1 · 16 / 5²."""
+
+_HYPER_PEARL_PAPER = {
+    "hidden": (256,),
+    "hyper_size": "paper",
+    "hyper_initialization": "paper",
+    "actor_learning_rate": 1e-4,
+    "critic_learning_rate": 5e-5,
+}
+"""Keynan et al. 2021, table 11."""
+
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     dict(
         (
@@ -387,6 +434,24 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "hyper-maml",
                 "the same, with a hypernetwork that writes the network of a context (Keynan, Sarafian & Kraus 2021)",
                 "hyper",
+            ),
+            _gradient(
+                "pearl",
+                "a plain network of observation and latents that are inferred of a task (Rakelly et al. 2019)",
+                {"uniform": Choice("inferred-context", "cycle", _PEARL)},
+                learners=("pearl",),
+                paper=_PEARL_PAPER,
+                meta_batch=True,
+                **_PEARL_FIXED,
+            ),
+            _gradient(
+                "hyper-pearl",
+                "latents that are inferred of a task decide the weights of a plain network (Keynan et al. 2021)",
+                {"uniform": Choice("inferred-hyper", "cycle", {**_PEARL, "hidden": (128,)})},
+                learners=("pearl",),
+                paper={**_PEARL_PAPER, **_HYPER_PEARL_PAPER},
+                meta_batch=True,
+                **_PEARL_FIXED,
             ),
             _gradient(
                 "distill",
