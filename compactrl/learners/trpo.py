@@ -30,7 +30,7 @@ from compactrl.learners.gradient import Means
 from compactrl.learners.on_policy import OnPolicyLearner
 from compactrl.learners.on_policy_options import TrpoOptions
 from compactrl.learners.samples import Samples, Shuffled
-from compactrl.learners.trust_region import Search, Transitions, step_within, weighted_mean
+from compactrl.learners.trust_region import Region, Transitions, step_within, weighted_mean
 from compactrl.learners.vectors import Policies
 from compactrl.networks.adam import Descent
 from compactrl.types import Designs, Metrics, State
@@ -81,10 +81,10 @@ class TrpoLearner(OnPolicyLearner):
         return policies.vector(self._theta)
 
     @property
-    def _search(self) -> Search:
+    def _region(self) -> Region:
         """How a step is found."""
         options = self.options
-        return Search(
+        return Region(
             options.max_kl,
             options.cg_steps,
             options.cg_damping,
@@ -106,7 +106,7 @@ class TrpoLearner(OnPolicyLearner):
             samples: of the policies that act.
         """
         start = policies.vector(self._theta)
-        step = step_within(function, start, policies.family, transitions_of(samples), self._search)
+        step = step_within(function, start, policies.family, transitions_of(samples), self._region)
         self._updates += 1
         self._note(step.share)
         theta, deviations = policies.parts(step.vector)

@@ -46,7 +46,7 @@ class Transitions(NamedTuple):
     """(n, B) 0 of steps that failed, else 1."""
 
 
-class Search(NamedTuple):
+class Region(NamedTuple):
     """How a step is found."""
 
     max_kl: float
@@ -128,7 +128,7 @@ def fisher_product(numbers: Tensor, vector: Tensor, family: Family, weight: Tens
 
 
 def _longest(
-    function: Callable[[Tensor], Tensor], start: Tensor, family: Family, transitions: Transitions, search: Search
+    function: Callable[[Tensor], Tensor], start: Tensor, family: Family, transitions: Transitions, region: Region
 ) -> tuple[Tensor, Tensor]:
     """Return the longest step (Q,), zero where there is no way up, and the numbers (n, B, K) at its start."""
     drawn, behaviour, advantage, weight = transitions
@@ -140,16 +140,16 @@ def _longest(
     fisher = fisher_product(numbers, vector, family, weight)
 
     def damped(change: Tensor) -> Tensor:
-        return fisher(change).add_(change, alpha=search.cg_damping)
+        return fisher(change).add_(change, alpha=region.cg_damping)
 
-    direction = conjugate_gradients(damped, gradient, search.cg_steps)
+    direction = conjugate_gradients(damped, gradient, region.cg_steps)
     curvature = float(direction.dot(damped(direction)))
-    length = (2 * search.max_kl / curvature) ** 0.5 if curvature > 0 else 0.0
+    length = (2 * region.max_kl / curvature) ** 0.5 if curvature > 0 else 0.0
     return direction * length, numbers.detach()
 
 
 def step_within(
-    function: Callable[[Tensor], Tensor], vector: Tensor, family: Family, transitions: Transitions, search: Search
+    function: Callable[[Tensor], Tensor], vector: Tensor, family: Family, transitions: Transitions, region: Region
 ) -> Step:
     """Return the step from x0.
 
@@ -158,18 +158,18 @@ def step_within(
         vector: x0, (Q,).
         family: of the distributions that numbers decide.
         transitions: of x0's policies.
-        search: how the step is found.
+        region: how the step is found.
     """
     start, (drawn, behaviour, advantage, weight) = vector.detach(), transitions
-    longest, before = _longest(function, start, family, transitions, search)
+    longest, before = _longest(function, start, family, transitions, region)
     with torch.no_grad():
         base, share = mean_gain(family.density(before, drawn), behaviour, advantage, weight), 1.0
-        for _ in range(search.steps):
+        for _ in range(region.steps):
             candidate = start + share * longest
             after = function(candidate)
             gain = mean_gain(family.density(after, drawn), behaviour, advantage, weight) - base
             divergence = weighted_mean(family.divergence(before, after), weight)
-            if float(gain) > 0 and float(divergence) <= search.max_kl * (1 + ROUNDING):  # neither where it is NaN
+            if float(gain) > 0 and float(divergence) <= region.max_kl * (1 + ROUNDING):  # neither where it is NaN
                 return Step(candidate, share, gain, divergence, after)
-            share *= search.decay
+            share *= region.decay
     return Step(start, 0.0, torch.zeros_like(base), torch.zeros_like(base), before)

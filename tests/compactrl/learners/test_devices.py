@@ -23,6 +23,8 @@ SEARCHES = {
     "hyperppo-dense": {"method": "hyperppo", **SMALL, **ON_POLICY, "decoder": "dense"},
     "shared-ppo": {"method": "shared", "learner": "ppo", "hidden": 4, "partitions": 3, **ON_POLICY},
     "toeplitz-ppo": {"method": "toeplitz", "learner": "ppo", "hidden": 4, **ON_POLICY},
+    "trpo": {"method": "trpo", "hidden": 4, **ON_POLICY},
+    "trpo-discrete": {"method": "trpo", "hidden": 4, **ON_POLICY, "env": "CartPole-v1"},
     "sac": {"method": "sac", "hidden": 4, **OFF_POLICY},
     "td3": {"method": "td3", "hidden": 4, **OFF_POLICY},
     "ghp": {"method": "ghp", **SMALL, **OFF_POLICY},

@@ -152,7 +152,11 @@ def run(learner, prepared, iterations, evaluator=None):
     return told
 
 
-@pytest.mark.parametrize("more", [{}, {"method": "context-maml", "inner_steps": 2, "deviation": "state"}], ids=str)
+@pytest.mark.parametrize(
+    "more",
+    [{"conditioned_critics": False}, {"method": "context-maml", "inner_steps": 2, "deviation": "state"}],
+    ids=str,
+)
 def test_rounds_go_on_from_any_checkpoint_bit_for_bit(more):
     """Beside each learner, one that begins anew from its state before every iteration."""
     options = {**TOY, **more, "inner_learning_rate": 0.3}

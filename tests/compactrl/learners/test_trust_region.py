@@ -8,7 +8,7 @@ from compactrl.compressions import Hypernet, HypernetOptions, Plain
 from compactrl.compressions.plain import PlainOptions
 from compactrl.learners.deviations import Deviations
 from compactrl.learners.trust_region import (
-    Search,
+    Region,
     Transitions,
     conjugate_gradients,
     fisher_product,
@@ -20,7 +20,7 @@ from compactrl.policies.distributions import Categorical, FreeGaussian, Squashed
 from compactrl.policies.families import NORMAL
 from compactrl.policies.skeleton import Skeleton
 
-SEARCH = Search(max_kl=0.02, cg_steps=30, cg_damping=0.0, steps=10, decay=0.5)
+REGION = Region(max_kl=0.02, cg_steps=30, cg_damping=0.0, steps=10, decay=0.5)
 
 
 def drawn(*shape, seed=0):
@@ -108,33 +108,33 @@ def test_a_quadratic_divergence_is_as_large_as_the_trust_region():
     """Along the natural gradient, as dense algebra finds it."""
     function, transitions = linear_gaussian()
     start = torch.zeros(5).double()
-    step = step_within(function, start, NORMAL, transitions, SEARCH)
+    step = step_within(function, start, NORMAL, transitions, REGION)
     assert step.share == 1
-    assert float(step.divergence) == pytest.approx(SEARCH.max_kl, rel=1e-6)
+    assert float(step.divergence) == pytest.approx(REGION.max_kl, rel=1e-6)
     jacobian = torch.autograd.functional.jacobian(function, start)[0, :, :2]  # (B, A, Q)
     matrix = (jacobian.transpose(1, 2) @ jacobian).mean(0)
     slope = (transitions.drawn[0][:, None] @ jacobian)[:, 0] * transitions.advantage[0][:, None]
     natural = torch.linalg.solve(matrix, slope.mean(0))
     torch.testing.assert_close(step.vector / step.vector.norm(), natural / natural.norm(), rtol=1e-6, atol=1e-8)
     torch.testing.assert_close(step.numbers, function(step.vector))
-    damped = step_within(function, start, NORMAL, transitions, SEARCH._replace(cg_damping=1.0))
-    assert 0 < float(damped.divergence) < 0.8 * SEARCH.max_kl
+    damped = step_within(function, start, NORMAL, transitions, REGION._replace(cg_damping=1.0))
+    assert 0 < float(damped.divergence) < 0.8 * REGION.max_kl
 
 
 def test_the_line_search_takes_shorter_steps_and_none_that_is_worse():
     function, transitions = linear_gaussian()
     start = torch.zeros(5).double()
-    far = step_within(function, start, NORMAL, transitions, SEARCH).vector.norm()
+    far = step_within(function, start, NORMAL, transitions, REGION).vector.norm()
 
     def bent(limit):
         """The same policies, the other way round beyond a distance."""
         return lambda vector: function(vector * torch.where(vector.norm() > limit, -1.0, 1.0))
 
-    shorter = step_within(bent(0.3 * far), start, NORMAL, transitions, SEARCH)
+    shorter = step_within(bent(0.3 * far), start, NORMAL, transitions, REGION)
     assert shorter.share == 0.25
     assert float(shorter.gain) > 0
     for refused in (bent(1e-6 * far), lambda vector: function(vector) / torch.where(vector.norm() > 0, 0.0, 1.0)):
-        step = step_within(refused, start, NORMAL, transitions, SEARCH)
+        step = step_within(refused, start, NORMAL, transitions, REGION)
         assert (step.share, float(step.gain), float(step.divergence)) == (0, 0, 0)
         assert torch.equal(step.vector, start)
 
@@ -142,6 +142,6 @@ def test_the_line_search_takes_shorter_steps_and_none_that_is_worse():
 def test_without_a_slope_nothing_moves():
     function, transitions = linear_gaussian()
     none = transitions._replace(advantage=torch.zeros(1, 40).double())
-    step = step_within(function, torch.ones(5).double(), NORMAL, none, SEARCH)
+    step = step_within(function, torch.ones(5).double(), NORMAL, none, REGION)
     assert step.share == 0
     assert torch.equal(step.vector, torch.ones(5).double())

@@ -301,7 +301,7 @@ def test_more_lanes_and_fewer_lanes_than_evaluations_resume(tmp_path):
         ("ddpg", "none", {"env": "FetchReach-v4", "max_episode_steps": 17}),
         ("sac", "none", {"env": "Hopper-v5", "max_episode_steps": 45}),
         ("ppo", "none", {"env": "CartPole-v1"}),
-        ("hyper-tasks", "uniform", {"learner": "trpo", "deviation": "per-architecture"}),
+        ("hyper-tasks", "uniform", {"learner": "trpo", "deviation": "per-architecture", "settle": 0.4}),
         ("ppo", "none", {"deviation": "state", "target_kl": 0.01, "adaptive_learning_rate": True}),
         ("hyperppo", "inverse-depth", {"deviation": "per-architecture", "settle": 0.4, "ent_coef": 0.01}),
         ("hyper-tasks", "uniform", {"deviation": "per-architecture", "settle": 0.4}),
