@@ -19,6 +19,7 @@ from compactrl.errors import CompactrlError, InputError
 from compactrl.versions import VERSION
 
 if TYPE_CHECKING:
+    from compactrl.catalogs.task_table import evaluate_tasks
     from compactrl.exports import export
     from compactrl.fits.api import Fit, fit
     from compactrl.policies.files import load_policy
@@ -36,8 +37,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = VERSION
 __all__ = [
-    "CompactrlError", "Fit", "InputError", "Policy", "Run", "analyze", "compare", "export", "fit", "gradients",
-    "load", "load_policy", "play", "resume", "search", "zoo",
+    "CompactrlError", "Fit", "InputError", "Policy", "Run", "analyze", "compare", "evaluate_tasks", "export", "fit",
+    "gradients", "load", "load_policy", "play", "resume", "search", "zoo",
 ]  # fmt: skip
 
 
@@ -56,6 +57,7 @@ _WHERE = {
     "play": "compactrl.reports.film",
     "gradients": "compactrl.searches.studying",
     "zoo": "compactrl.runs.shipped",
+    "evaluate_tasks": "compactrl.catalogs.task_table",
 }
 
 

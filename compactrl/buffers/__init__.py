@@ -2,5 +2,6 @@
 
 from compactrl.buffers.hindsight import HindsightBuffer
 from compactrl.buffers.replay import Experience, ReplayBuffer
+from compactrl.buffers.tasks import TaskReplay
 
-__all__ = ["Experience", "HindsightBuffer", "ReplayBuffer"]
+__all__ = ["Experience", "HindsightBuffer", "ReplayBuffer", "TaskReplay"]

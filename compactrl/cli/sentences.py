@@ -165,7 +165,8 @@ def _split(summary: dict[str, Any], episodes: int, prefix: str = "") -> str:
     low, high = summary[f"{prefix}return_interval"]
     between = f" ± {spread:.1f} (standard deviation between tasks)" if spread is not None else ""
     failed = f"; {summary[f'{prefix}failed']} tasks failed" if summary[f"{prefix}failed"] else ""
-    measures = "" if prefix else _measures(summary)
+    after = {key: value for key, value in summary.items() if not key.startswith("before_")}
+    measures = "" if prefix else _measures(after)
     return (
         f"{count}, return {mean:.1f}{between}, 95 % interval of the mean {low:.1f} to {high:.1f} by "
         f"{episodes} episode{'s' * (episodes != 1)} of each{failed}{measures}"

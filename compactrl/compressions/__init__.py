@@ -9,6 +9,7 @@ from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather
 from compactrl.compressions.hyper_tasks import HyperTaskOptions, HyperTasks
 from compactrl.compressions.hypernet import Hypernet, HypernetOptions
+from compactrl.compressions.inferred_tasks import InferredContext, InferredHyper, InferredHyperOptions, InferredOptions
 from compactrl.compressions.latent import Latent
 from compactrl.compressions.masked import Masked, MaskedOptions
 from compactrl.compressions.patterned import PatternOptions
@@ -22,7 +23,7 @@ COMPRESSIONS: dict[str, type[Compression]] = {
     kind.name: kind
     for kind in (
         Dense, Unstructured, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet,
-        PlainTasks, ContextTasks, HyperTasks,
+        PlainTasks, ContextTasks, HyperTasks, InferredContext, InferredHyper,
     )
 }  # fmt: skip
 
@@ -40,6 +41,10 @@ __all__ = [
     "HyperTasks",
     "Hypernet",
     "HypernetOptions",
+    "InferredContext",
+    "InferredHyper",
+    "InferredHyperOptions",
+    "InferredOptions",
     "Latent",
     "LatentOptions",
     "Masked",

@@ -29,7 +29,7 @@ class ContextTasks(OfTasks):
     def __init__(self, skeleton: Skeleton, options: TaskOptions) -> None:
         super().__init__(skeleton, options)
         observation, *others = self.sizes
-        self.seeing = Plain(Skeleton.relu((observation + self.contexts.shape[1], *others)), self.base.options)
+        self.seeing = Plain(Skeleton.relu((observation + self.told_size, *others)), self.base.options)
         """The network that sees the context."""
 
     @property
@@ -55,7 +55,7 @@ class ContextTasks(OfTasks):
 
     def pullback(self, theta: Tensor, designs: Designs) -> Told:
         """Return the networks of a torch theta (P,), which they follow, and designs (n, D), with their gradient."""
-        return Told(self.seeing.pullback(theta, designs), theta.new_tensor(self.scaled(self.tasks(designs))))
+        return Told(self.seeing.pullback(theta, designs), theta.new_tensor(self.told(self.tasks(designs))))
 
 
 class Told:

@@ -16,7 +16,7 @@ Departures and choices, beside those of primary networks:
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -48,7 +48,7 @@ class HyperTasks(OfTasks):
     """A hypernetwork from contexts to plain networks; see `OfTasks`."""
 
     name = "hyper"
-    Options = HyperTaskOptions
+    Options: ClassVar[type[HyperTaskOptions]] = HyperTaskOptions
     options: HyperTaskOptions
 
     @cached_property
@@ -57,7 +57,7 @@ class HyperTasks(OfTasks):
         from compactrl.hypernetworks.primary import Primary
 
         options = self.options
-        made = Primary(self.contexts.shape[1], self.sizes, options.hyper_size, options.hyper_initialization)
+        made = Primary(self.told_size, self.sizes, options.hyper_size, options.hyper_initialization)
         return made, made.parts
 
     @property

@@ -158,6 +158,15 @@ class OfTasks(Compression):
         return self.contexts[designs[:, -1]]
 
     @property
+    def told_size(self) -> int:
+        """F, how many numbers theta is told of a task."""
+        return int(self.contexts.shape[1])
+
+    def told(self, contexts: Floats) -> Floats:
+        """Return what theta is told of tasks with these contexts (n, C), (n, F)."""
+        return self.scaled(contexts)
+
+    @property
     def test_designs(self) -> Designs:
         """The designs of the tasks that test, (n, 1)."""
         return np.arange(len(self.options.train_contexts), len(self.contexts))[:, None]
@@ -174,22 +183,25 @@ class OfTasks(Compression):
 
     @abstractmethod
     def written(self, theta: Tensor, told: Tensor) -> Tensor:
-        """Return the networks of theta (P,) for scaled contexts (n, C): [W1 | b1 | W2 | b2 | …], (n, M).
+        """Return the networks of theta (P,) that is told of n tasks (n, F): [W1 | b1 | W2 | b2 | …], (n, M).
 
         It is made of torch's own operations, which autograd can follow any number of times.
         """
 
     def of_contexts(self, theta: Any, contexts: Floats) -> list[Layers]:
         """Return the plain networks of theta (P,) for any contexts (n, C), in numpy and theta's type."""
+        return self.of_told(theta, self.told(contexts))
+
+    def of_told(self, theta: Any, told: Floats) -> list[Layers]:
+        """Return the plain networks of theta (P,) that is told this of n tasks (n, F), in numpy and theta's type."""
         import torch
 
         from compactrl.networks.perceptrons import single_threaded_torch
 
         with torch.no_grad(), single_threaded_torch():
             numbers = torch.as_tensor(theta)
-            told = torch.as_tensor(self.scaled(contexts), dtype=numbers.dtype)
             # One at a time: the last bits of a product depend on how many rows it has.
-            rows = [self.written(numbers, row[None])[0].numpy() for row in told]
+            rows = [self.written(numbers, row[None])[0].numpy() for row in torch.as_tensor(told, dtype=numbers.dtype)]
         return [self.skeleton.layers_of_interleaved(row) for row in rows]
 
     def expand(self, theta: Any, design: Any) -> Layers:
@@ -220,7 +232,7 @@ class OfTasks(Compression):
             return self.written(own, told[None])[0]
 
         self.design_space.check(designs)
-        told = theta.new_tensor(self.scaled(self.tasks(designs)))
+        told = theta.new_tensor(self.told(self.tasks(designs)))
         return self.skeleton.layers_of_interleaved(torch.vmap(one)(theta, told))
 
     def network(self, theta: Tensor, designs: Designs) -> Callable[[Tensor], Tensor]:
@@ -230,7 +242,7 @@ class OfTasks(Compression):
         return layers_function(layers, self.skeleton.activation)
 
     def _written_for(self, theta: Tensor, designs: Designs) -> Tensor:
-        return self.written(theta, theta.new_tensor(self.scaled(self.tasks(designs))))
+        return self.written(theta, theta.new_tensor(self.told(self.tasks(designs))))
 
     def _check(self, theta: Any, designs: Designs) -> None:
         if tuple(theta.shape) != (self.num_parameters,):

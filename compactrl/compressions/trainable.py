@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from compactrl.types import Designs, Layer, Layers
+from compactrl.compressions.base import Compact
+from compactrl.types import Designs, Floats, Layer, Layers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +23,23 @@ class Trainable(Protocol):
 
     def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
         """Return the MLPs of one theta (P,) and designs (n, D); their shapes may differ."""
+
+
+@runtime_checkable
+class OfLatents(Protocol):
+    """One whose policies are told their task by Z latent numbers."""
+
+    latents: int
+    """Z"""
+
+    def of_latents(self, theta: Floats, latents: Floats) -> list[Layers]:
+        """Return the MLPs of one theta (P,) and latents (n, Z)."""
+
+    def network_of(self, theta: Tensor, latents: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return the MLPs of theta (P,) and latents (n, Z): observations (n, B, O) → raw outputs (n, B, outputs)."""
+
+    def compact_of(self, theta: Floats, latents: Floats) -> Compact:
+        """Return what ships of theta (P,) with these latents (Z,)."""
 
 
 @runtime_checkable

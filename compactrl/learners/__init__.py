@@ -16,6 +16,7 @@ from compactrl.learners.options import (
     DistillOptions,
     EvolutionOptions,
     Options,
+    PearlOptions,
     SacOptions,
     Td3Options,
 )
@@ -70,6 +71,7 @@ LEARNERS: dict[str, Kind] = {
     "sac": Kind(SacOptions, "sac:SacLearner", _squashed_gaussian),
     "td3": Kind(Td3Options, "td3:Td3Learner"),
     "ddpg": Kind(DdpgOptions, "td3:Td3Learner"),
+    "pearl": Kind(PearlOptions, "pearl:PearlLearner", _squashed_gaussian),
     "ppo": Kind(PpoOptions, "ppo:PpoLearner", _of_deviation, MetaBatch=MetaBatchOptions),
     "trpo": Kind(TrpoOptions, "trpo:TrpoLearner", _of_deviation, MetaBatch=MetaBatchOptions),
     "maml": Kind(MamlOptions, "maml:MamlLearner", _of_deviation, MetaBatch=MetaBatchOptions),

@@ -45,7 +45,18 @@ from compactrl.learners.options import OffPolicyOptions
 from compactrl.learners.replaying import ReplayLearner
 from compactrl.networks.perceptrons import single_threaded_torch
 from compactrl.networks.threads import on_threads, results
-from compactrl.types import Designs, Exploration, Floats, Layers, Metrics, Normalizer, Outcomes, State, Trials
+from compactrl.types import (
+    Designs,
+    Exploration,
+    Floats,
+    Layers,
+    Metrics,
+    Normalizer,
+    Outcomes,
+    State,
+    Transitions,
+    Trials,
+)
 
 HINDSIGHT = 0.8
 """Share of relabelled transitions in environments with goals: four of five."""
@@ -78,9 +89,8 @@ class OffPolicyLearner(ReplayLearner):
         super().__init__(context)
         spec, options = context.spec, self.options
         check_off_policy(context)
-        told_size = self._searched_batch.told(self._asked[0][:1]).shape[1]
         self.threads = context.threads if self.device.type == "cpu" else 1
-        inputs = Inputs(spec.observation_size, self.actions, told_size)
+        inputs = Inputs(spec.observation_size, self.actions, self._count_told())
         self.critics: Critics = FlatCritics(
             CRITICS[options.critic].form(inputs, options),
             self._count_critics(),
@@ -97,6 +107,10 @@ class OffPolicyLearner(ReplayLearner):
 
     def _count_critics(self) -> int:
         return self.num_critics
+
+    def _count_told(self) -> int:
+        """Return F, how many numbers critics are told of a policy."""
+        return int(self._searched_batch.told(self._asked[0][:1]).shape[1])
 
     def _make_buffer(self, spec: EnvironmentSpec) -> ReplayBuffer:
         options = self.options
@@ -145,9 +159,12 @@ class OffPolicyLearner(ReplayLearner):
         """Add the transitions to the buffer and to the moments; return metrics of episodes."""
         if outcomes.transitions is None:
             raise ValueError("expected outcomes of collecting, with transitions")
-        self.buffer.add(outcomes.transitions)
+        self._remember(outcomes.transitions)
         self._moments.add(outcomes.moments)
         return self._episodes(outcomes)
+
+    def _remember(self, transitions: Transitions) -> None:
+        self.buffer.add(transitions)
 
     def _learn(self, designs: Designs, means: Means) -> Floats:
         """Make the updates of one part with its n designs; return the mean value of each design's actions, (n,)."""

@@ -210,6 +210,32 @@ class SacOptions(OffPolicyOptions):
     log_std_high: float = Field(2.0, description="Upper bound of the log standard deviation of actions.")
 
 
+class PearlOptions(SacOptions):
+    """Options of PEARL."""
+
+    encoder_hidden: Hidden = Field((128, 128), description="Widths of the context encoder's hidden layers.")
+    encoder_learning_rate: float = Field(3e-4, gt=0, description="Adam's learning rate for the context encoder.")
+    context_size: int = Field(
+        100, ge=1, description="Recent transitions of a task from which the encoder infers its latents while it learns."
+    )
+    context_window: int = Field(
+        400, ge=1, description="How many of a task's latest transitions by the prior are recent."
+    )
+    kl_weight: float = Field(
+        0.1, ge=0, description="Weight of the posterior's KL divergence from the prior in the encoder's loss."
+    )
+    posterior_share: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="Share of a task's lanes that act with latents of the posterior; in the others, of which there is "
+        "at least one, the prior's act.",
+    )
+    adaptation_episodes: int = Field(
+        2, ge=1, description="Episodes in a new task by the prior, before its latents are inferred."
+    )
+
+
 class Td3Options(OffPolicyOptions):
     """Options of TD3, of which DDPG is a setting."""
 

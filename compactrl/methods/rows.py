@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from compactrl.methods import defaults
+
 NO_CHOICE = "none"
 """The controller of a method whose design is fixed or follows from theta."""
 
@@ -71,93 +73,7 @@ def _gradient(
     return name, Method(name, summary, MappingProxyType(choices), settled, learners, goal_learner, presets, meta_batch)
 
 
-_SAMPLED = {"population": 320}
-"""Controllers without memory propose many designs per generation, so that a good one is among them."""
-
-
-_POINTER = {
-    "es": "cmaes",
-    "sigma": 0.005,
-    "learning_rate": 0.002,
-    "center_max_speed": 0.004,
-    "fine_tune_share": 0.2,
-    "controller_learning_rate": 3e-4,
-    "controller_table_learning_rate": 0.5,
-    "controller_entropy": 0.0,
-    "controller_spread": 0.6,
-    "controller_mirrored": True,
-}
-"""The weights stay in order and move slowly, so that the controller can learn which edges need larger or smaller ones.
-On HalfCheetah the paper's settings do not improve where these do (README, `chromatic-17-paper`)."""
-
-
-_GRADIENT = {"steps": 1_000_000, "fine_tune_share": 0.0, "reevaluations": 1, "reevaluation_episodes": 10}
-"""Environment steps are scarce here, and the last policy ships: it races once, at the end, beyond the budget."""
-
-
-_PLAIN = {NO_CHOICE: Choice("plain", defaults={**_GRADIENT, "hidden": (256, 256)})}
-
-
-_HYPERNET = {
-    **_GRADIENT,
-    "steps": 3_000_000,
-    "weight_decay": 1e-5,
-    "actor_learning_rate": 3e-3,
-    "actor_learning_rate_decay": 0.1,
-    "weight_averaging": 0.03,
-    "critic_huber_delta": 2.0,
-}
-"""The learning rate is larger than a plain network's, since codes and cores are larger, and it falls. The mean of the
-last updates ships, and the critics' largest errors count by size. Trials of each are in `docs/trials.md`."""
-
-_HYPERNET_PAPER = {
-    "decoder": "dense",
-    "width_features": "raw",
-    "controller": "uniform",
-    "graph_size": 16,
-    "conditioned_critics": False,
-    "anchor_share": 0.0,
-    "actor_learning_rate_decay": 1.0,
-    "weight_averaging": 0.0,
-    "critic_huber_delta": 0.0,
-    "log_std_low": -6.0,
-    "log_std_high": 0.0,
-    "resample_updates": 50,
-    "actor_learning_rate": 1e-3,
-    "iteration_steps": 50,
-}
-"""The public code of Hegde & Sukhatme 2022, as far as SAC and DDPG share it."""
-
-
-_ROUNDED = {
-    **_GRADIENT,
-    "activation": "relu",
-    "output_bias": True,
-    "train_palette": True,
-    "hidden": (32, 16),
-    "actor_learning_rate_decay": 0.01,
-}
-"""Of shared weights by gradients: rounding wants small steps in the end."""
-_ROUNDED_IMITATION = {
-    **_ROUNDED,
-    "steps": 200_000,
-    "actor_learning_rate": 2e-3,
-    "student_share": 0.5,
-    "updates_per_step": 0.5,
-}
-"""By imitation: the student wants its own states, too."""
-
-_ON_POLICY = {**_GRADIENT, "reevaluations": 5, "log_std_init": -0.7}
-"""Returns on policy may fall late in a search, and steps are less scarce: the best of five races ships."""
-
-_ROUNDED_ON_POLICY = {**_ROUNDED, **_ON_POLICY}
-
-_PATTERN_BY_GRADIENTS = {
-    "sac": {**_GRADIENT, "initialization": "xavier"},
-    "td3": {**_GRADIENT, "initialization": "xavier"},
-    "ppo": {**_ON_POLICY, "initialization": "xavier-small-output"},
-}
-"""Gradients vanish where evolution begins."""
+_PLAIN = {NO_CHOICE: Choice("plain", defaults={**defaults.GRADIENT, "hidden": (256, 256)})}
 
 
 def _pattern(name: str, summary: str, compression: str, **fixed: Any) -> tuple[str, Method]:
@@ -168,15 +84,15 @@ def _pattern(name: str, summary: str, compression: str, **fixed: Any) -> tuple[s
         summary,
         MappingProxyType(choices),
         MappingProxyType(fixed),
-        learners=("evolution", *_PATTERN_BY_GRADIENTS),
-        learner_defaults=MappingProxyType(_PATTERN_BY_GRADIENTS),
+        learners=("evolution", *defaults.PATTERN_BY_GRADIENTS),
+        learner_defaults=MappingProxyType(defaults.PATTERN_BY_GRADIENTS),
     )
 
 
 _PPO = {
     NO_CHOICE: Choice(
         "plain",
-        defaults={**_ON_POLICY, "hidden": (64, 64), "activation": "tanh", "initialization": "orthogonal"},
+        defaults={**defaults.ON_POLICY, "hidden": (64, 64), "activation": "tanh", "initialization": "orthogonal"},
     )
 }
 """As practitioners have it, but in 16 lanes, with half the first deviation, and half as many epochs of half as large
@@ -185,108 +101,26 @@ batches. Trials are in `docs/trials.md`."""
 _TRPO = {
     NO_CHOICE: Choice(
         "plain",
-        defaults={**_ON_POLICY, "hidden": (64, 64), "activation": "tanh", "initialization": "orthogonal"},
+        defaults={**defaults.ON_POLICY, "hidden": (64, 64), "activation": "tanh", "initialization": "orthogonal"},
     )
 }
 
-_HYPERPPO = {
-    **_ON_POLICY,
-    "steps": 20_000_000,
-    "widths": (4, 8, 16, 32, 64, 128, 256),
-    "num_envs": 32,
-    "anchor_share": 0.0,
-    "n_steps": 64,
-    "bounds_coef": 0.1,
-    "batch_size": 512,
-    "n_epochs": 4,
-    "actor_learning_rate": 5e-4,
-    "critic_learning_rate": 1e-3,
-    "critic_hidden": (128, 128),
-    "critic_activation": "relu",
-}
-"""Every step of the hypernetwork moves all policies: few epochs of small iterations, so that those that act are not far
-from those that learn. Trials are in `docs/trials.md`."""
 
-_HYPERPPO_PAPER = {
-    "decoder": "dense",
-    "width_features": "raw",
-    "graph_size": 16,
-    "controller": "depth-uniform",
-    "deviation": "common",
-    "num_envs": 128,
-    "meta_batch": 8,
-    "n_steps": 64,
-    "batch_size": 2048,
-    "n_epochs": 2,
-    "actor_learning_rate": 0.00295,
-    "critic_learning_rate": 0.00295,
-    "actor_learning_rate_decay": 0.0,
-    "clip_range": 0.2,
-    "clip_range_vf": 1.0,
-    "max_grad_norm": 3.5,
-    "bounds_coef": 0.0,
-    "log_std_init": 0.0,
-    "critic_hidden": (256, 256, 256),
-    "critic_activation": "tanh",
-}
-"""The public code of Hegde, Huang & Sukhatme 2023 on MuJoCo's robots; what differs is in `docs/on-policy.md`."""
-
-
-_TASKS = {
-    **_GRADIENT,
-    "steps": 5_000_000,
-    "hidden": (64,),
-    "activation": "tanh",
-    "initialization": "orthogonal",
-    "num_envs": 16,
-    "n_steps": 200,
-    "meta_batch": 8,
-    "batch_size": 400,
-    "n_epochs": 10,
-    "log_std_init": -0.7,
-    "critic_hidden": (64, 64),
-}
-"""Of many tasks: an iteration has whole episodes, of 200 steps in the usual families, and the last theta ships, which
-is the one that all tasks are evaluated with. Trials are in `docs/trials.md`."""
-
-
-_MAML = {
-    **_TASKS,
-    "steps": 8_000_000,
-    "num_envs": 40,
-    "meta_batch": 10,
-}
-"""Of learning to adapt: an iteration has four whole episodes of each of ten tasks."""
-
-_MAML_PAPER = {
-    "meta_batch": 40,
-    "num_envs": 40,
-    "n_steps": 4000,
-    "steps": 128_000_000,
-    "gamma": 0.95,
-    "line_search_steps": 20,
-    "hyper_size": "paper",
-    "hyper_initialization": "paper",
-    "normalize_observations": False,
-}
-"""Table 9 of Keynan, Sarafian & Kraus 2021: 20 episodes of each of 40 tasks; 400 rounds of two iterations."""
-
-
-def _of_tasks(name: str, summary: str, compression: str, **defaults: Any) -> tuple[str, Method]:
+def _of_tasks(name: str, summary: str, compression: str, **own: Any) -> tuple[str, Method]:
     """Return a method for families of tasks."""
-    choices = {"uniform": Choice(compression, "cycle", {**_TASKS, **defaults})}
+    choices = {"uniform": Choice(compression, "cycle", {**defaults.TASKS, **own})}
     return _gradient(name, summary, choices, learners=("ppo", "trpo"), meta_batch=True, anchor_share=0.0)
 
 
-def _maml(name: str, summary: str, compression: str, **defaults: Any) -> tuple[str, Method]:
+def _maml(name: str, summary: str, compression: str, **own: Any) -> tuple[str, Method]:
     """Return a method that learns to adapt to tasks of a family."""
-    choices = {"uniform": Choice(compression, "cycle", {**_MAML, **defaults})}
+    choices = {"uniform": Choice(compression, "cycle", {**defaults.MAML, **own})}
     return _gradient(
         name,
         summary,
         choices,
         learners=("maml",),
-        paper=_MAML_PAPER,
+        paper=defaults.MAML_PAPER,
         meta_batch=True,
         anchor_share=0.0,
         fine_tune_share=0.0,
@@ -301,10 +135,10 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "edges share a few weights; which edge takes which weight is searched (Song et al. 2020)",
                 {
                     "latent": Choice("latent", defaults={"fine_tune_share": 0.2}),
-                    "pointer": Choice("chromatic", "pointer", _POINTER),
-                    "random": Choice("chromatic", "random", _SAMPLED),
-                    "fixed": Choice("chromatic", "fixed", _SAMPLED),
-                    "evolution": Choice("chromatic", "evolution", _SAMPLED),
+                    "pointer": Choice("chromatic", "pointer", defaults.POINTER),
+                    "random": Choice("chromatic", "random", defaults.SAMPLED),
+                    "fixed": Choice("chromatic", "fixed", defaults.SAMPLED),
+                    "evolution": Choice("chromatic", "evolution", defaults.SAMPLED),
                     "transfer": Choice("transferred", "fixed", {"fine_tune_share": 0.8}, needs="colorings_from"),
                 },
             ),
@@ -316,7 +150,12 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                     MappingProxyType({"latent": Choice("shared", defaults={"fine_tune_share": 0.2})}),
                     learners=("evolution", "distill", "sac", "td3", "ppo"),
                     learner_defaults=MappingProxyType(
-                        {"distill": _ROUNDED_IMITATION, "sac": _ROUNDED, "td3": _ROUNDED, "ppo": _ROUNDED_ON_POLICY}
+                        {
+                            "distill": defaults.ROUNDED_IMITATION,
+                            "sac": defaults.ROUNDED,
+                            "td3": defaults.ROUNDED,
+                            "ppo": defaults.ROUNDED_ON_POLICY,
+                        }
                     ),
                     learner_of=MappingProxyType({"teacher": "distill"}),
                 ),
@@ -338,13 +177,13 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "ghp",
                 "a graph hypernetwork writes policies for thousands of architectures (Hegde & Sukhatme 2022)",
                 {
-                    "depth-uniform": Choice("hypernet", "stratified", _HYPERNET),
-                    "uniform": Choice("hypernet", "cycle", _HYPERNET),
-                    "pointer": Choice("hypernet", "pointer", _HYPERNET),
+                    "depth-uniform": Choice("hypernet", "stratified", defaults.HYPERNET),
+                    "uniform": Choice("hypernet", "cycle", defaults.HYPERNET),
+                    "pointer": Choice("hypernet", "pointer", defaults.HYPERNET),
                 },
                 learners=("sac", "td3", "ddpg"),
                 goal_learner="ddpg",
-                paper=_HYPERNET_PAPER,
+                paper=defaults.HYPERNET_PAPER,
                 meta_batch=True,
                 hidden=(),
             ),
@@ -357,12 +196,12 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "hyperppo",
                 "a graph hypernetwork writes policies, by PPO (Hegde, Huang & Sukhatme 2023)",
                 {
-                    "depth-uniform": Choice("hypernet", "stratified", _HYPERPPO),
-                    "inverse-depth": Choice("hypernet", "inverse-stratum", _HYPERPPO),
-                    "uniform": Choice("hypernet", "cycle", _HYPERPPO),
+                    "depth-uniform": Choice("hypernet", "stratified", defaults.HYPERPPO),
+                    "inverse-depth": Choice("hypernet", "inverse-stratum", defaults.HYPERPPO),
+                    "uniform": Choice("hypernet", "cycle", defaults.HYPERPPO),
                 },
                 learners=("ppo",),
-                paper=_HYPERPPO_PAPER,
+                paper=defaults.HYPERPPO_PAPER,
                 meta_batch=True,
                 hidden=(),
             ),
@@ -389,9 +228,27 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "hyper",
             ),
             _gradient(
+                "pearl",
+                "a plain network of observation and latents that are inferred of a task (Rakelly et al. 2019)",
+                {"uniform": Choice("inferred-context", "cycle", defaults.PEARL)},
+                learners=("pearl",),
+                paper=defaults.PEARL_PAPER,
+                meta_batch=True,
+                **defaults.PEARL_FIXED,
+            ),
+            _gradient(
+                "hyper-pearl",
+                "latents that are inferred of a task decide the weights of a plain network (Keynan et al. 2021)",
+                {"uniform": Choice("inferred-hyper", "cycle", {**defaults.PEARL, "hidden": (128,)})},
+                learners=("pearl",),
+                paper={**defaults.PEARL_PAPER, **defaults.HYPER_PEARL_PAPER},
+                meta_batch=True,
+                **defaults.PEARL_FIXED,
+            ),
+            _gradient(
                 "distill",
                 "a plain network imitates the policy of another run",
-                {NO_CHOICE: Choice("plain", defaults={**_GRADIENT, "steps": 200_000, "hidden": (16, 8)})},
+                {NO_CHOICE: Choice("plain", defaults={**defaults.GRADIENT, "steps": 200_000, "hidden": (16, 8)})},
                 learners=("distill",),
             ),
         )

@@ -17,13 +17,15 @@ class SearchKeywords(TypedDict, total=False):
     steps: int | float | str | None
     """Budget in environment steps; re-evaluations count, but for the last one of gradient methods. (default: 20M; 3M
     with --method ghp; 1M with --method sac, td3, ddpg, ppo or trpo; 5M with --method plain-tasks, context-tasks or
-    hyper-tasks; 8M with --method maml, context-maml or hyper-maml; 200k with --method distill)"""
+    hyper-tasks; 8M with --method maml, context-maml or hyper-maml; 500k with --method pearl or hyper-pearl; 200k with
+    --method distill)"""
     seed: int | float | str | None
     """Seed of all randomness. (default: 0)"""
     hidden: int | Sequence[int] | str | None
     """Widths of the hidden layers, such as 41 or 64,64; none is a linear policy. (default: 41; 256,256 with --method
     sac, td3 or ddpg; 64,64 with --method ppo or trpo; 64 with --method plain-tasks, context-tasks, hyper-tasks, maml,
-    context-maml or hyper-maml; 16,8 with --method distill)"""
+    context-maml or hyper-maml; 128,128 with --method pearl; 128 with --method hyper-pearl; 16,8 with --method
+    distill)"""
     controller: str | None
     """What chooses the designs, such as which edges share a weight; each method has its own choices. (default:
     latent; depth-uniform with --method ghp or hyperppo)"""
@@ -53,11 +55,12 @@ class SearchKeywords(TypedDict, total=False):
     ddpg, ppo, trpo, hyperppo, plain-tasks, context-tasks, hyper-tasks or distill)"""
     reevaluations: int | float | str | None
     """How often the best candidates are evaluated anew, to choose the final policy. (default: 10; 1 with --method
-    ghp, sac, td3, ddpg, plain-tasks, context-tasks, hyper-tasks, maml, context-maml, hyper-maml or distill; 5 with
-    --method ppo, trpo or hyperppo)"""
+    ghp, sac, td3, ddpg, plain-tasks, context-tasks, hyper-tasks, maml, context-maml, hyper-maml, pearl, hyper-pearl
+    or distill; 5 with --method ppo, trpo or hyperppo)"""
     reevaluation_episodes: int | float | str | None
     """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg, ppo, trpo,
-    hyperppo, plain-tasks, context-tasks, hyper-tasks, maml, context-maml, hyper-maml or distill)"""
+    hyperppo, plain-tasks, context-tasks, hyper-tasks, maml, context-maml, hyper-maml, pearl, hyper-pearl or
+    distill)"""
     num_envs: int | float | str | None
     """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is given, no more
     ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0; 32 with
@@ -75,14 +78,15 @@ class SearchKeywords(TypedDict, total=False):
     checkpoint_seconds: float | None
     """Save a checkpoint at least this often, in seconds; 0 is every iteration. (default: 30)"""
     activation: Literal["tanh", "relu"] | None
-    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg or distill)"""
+    """Of the hidden layers: tanh or relu. (default: tanh; relu with --method sac, td3, ddpg, pearl, hyper-pearl or
+    distill)"""
     output_bias: bool | None
     """Give the output layer biases, as gradient methods do. (default: off)"""
     initialization: Literal["near-zero", "xavier", "xavier-small-output", "orthogonal"] | None
     """First weights: near zero, as evolution begins; Xavier uniform, of which the last layer may be small; of plain
-    networks also orthogonal with a small last layer. (default: near-zero; xavier with --method sac, td3, ddpg or
-    distill; orthogonal with --method ppo, trpo, plain-tasks, context-tasks, hyper-tasks, maml, context-maml or
-    hyper-maml)"""
+    networks also orthogonal with a small last layer. (default: near-zero; xavier with --method sac, td3, ddpg, pearl,
+    hyper-pearl or distill; orthogonal with --method ppo, trpo, plain-tasks, context-tasks, hyper-tasks, maml,
+    context-maml or hyper-maml)"""
     start_from: str | None
     """Run to begin from: its weights are clustered; its network and its normaliser are taken."""
     partitions: int | float | str | None
@@ -134,6 +138,21 @@ class SearchKeywords(TypedDict, total=False):
     hyper_initialization: Literal["bias-hyper", "paper"] | None
     """First weights of the hypernetwork: bias-hyper, with which all tasks begin with the same network, or paper.
     (default: bias-hyper)"""
+    latent_size: int | float | str | None
+    """Latent numbers that are inferred of a task. (default: 5)"""
+    encoder_hidden: int | Sequence[int] | str | None
+    """Widths of the context encoder's hidden layers. (default: 128,128)"""
+    encoder_learning_rate: float | None
+    """Adam's learning rate for the context encoder. (default: 0.0003)"""
+    context_size: int | float | str | None
+    """Recent transitions of a task from which the encoder infers its latents while it learns. (default: 100)"""
+    context_window: int | float | str | None
+    """How many of a task's latest transitions by the prior are recent. (default: 400)"""
+    kl_weight: float | None
+    """Weight of the posterior's KL divergence from the prior in the encoder's loss. (default: 0.1)"""
+    posterior_share: float | None
+    """Share of a task's lanes that act with latents of the posterior; in the others, of which there is at least one,
+    the prior's act. (default: 0.5)"""
     controller_hidden: int | float | str | None
     """Width of the LSTM encoder and decoder, and of their embeddings. (default: 64)"""
     controller_learning_rate: float | None
@@ -167,7 +186,7 @@ class SearchKeywords(TypedDict, total=False):
     """Decisions in which a child differs from its parent, at most all. (default: 1)"""
     meta_batch: int | float | str | None
     """Architectures, or tasks, that act and learn at the same time, each in an environment of its own. (default: 8;
-    10 with --method maml, context-maml or hyper-maml)"""
+    10 with --method maml, context-maml or hyper-maml; 4 with --method pearl or hyper-pearl)"""
     conditioned_critics: bool | None
     """Give the critics the policy's architecture, or its task, as an input. (default: on)"""
     resample_updates: int | float | str | None
@@ -189,8 +208,8 @@ class SearchKeywords(TypedDict, total=False):
     normalize_rewards: bool | None
     """Divide returns by their running standard deviation; no effect where returns are ranked. (default: off)"""
     normalize_observations: bool | None
-    """Normalise observations by their running mean and standard deviation. (default: on; off with --method ghp, sac
-    or td3)"""
+    """Normalise observations by their running mean and standard deviation. (default: on; off with --method ghp, sac,
+    td3, pearl or hyper-pearl)"""
     sigma: float | None
     """Initial standard deviation of the noise on every parameter; 0 follows from --radius. (default: 0)"""
     learning_rate: float | None
@@ -227,25 +246,27 @@ class SearchKeywords(TypedDict, total=False):
     the last weights. (default: 0; 0.03 with --method ghp)"""
     batch_size: int | float | str | None
     """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method ppo
-    or trpo; 512 with --method hyperppo; 400 with --method plain-tasks, context-tasks, hyper-tasks, maml, context-maml
-    or hyper-maml)"""
+    or trpo; 512 with --method hyperppo, pearl or hyper-pearl; 400 with --method plain-tasks, context-tasks,
+    hyper-tasks, maml, context-maml or hyper-maml)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     actor_learning_rate: float | None
     """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.0003 with --method
-    toeplitz, circulant, linear, sac, td3, ppo, plain-tasks, context-tasks, hyper-tasks or distill; 0.003 with
-    --method ghp; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
+    toeplitz, circulant, linear, sac, td3, ppo, plain-tasks, context-tasks, hyper-tasks, pearl, hyper-pearl or
+    distill; 0.003 with --method ghp; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
     actor_learning_rate_decay: float | None
     """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
-    budget on resume raises it again. (default: 0.01; 1 with --method toeplitz, circulant, linear, sac, td3, ddpg or
-    distill; 0.1 with --method ghp; 0 with --method ppo, hyperppo, plain-tasks, context-tasks or hyper-tasks)"""
+    budget on resume raises it again. (default: 0.01; 1 with --method toeplitz, circulant, linear, sac, td3, ddpg,
+    pearl, hyper-pearl or distill; 0.1 with --method ghp; 0 with --method ppo, hyperppo, plain-tasks, context-tasks or
+    hyper-tasks)"""
     weight_decay: float | None
     """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     updates_per_step: float | None
     """Gradient updates per environment step. (default: 0.5; 1 with --method toeplitz, circulant, linear, ghp, sac,
-    td3, ddpg or distill)"""
+    td3, ddpg or distill; 0.2 with --method pearl or hyper-pearl)"""
     iteration_steps: int | float | str | None
-    """Environment steps collected per iteration, about; updates follow. (default: 1000)"""
+    """Environment steps collected per iteration, about; updates follow. (default: 1000; 1600 with --method pearl or
+    hyper-pearl)"""
     buffer_size: int | float | str | None
     """Transitions in the replay buffer. (default: 1M)"""
     save_replay: bool | None
@@ -268,18 +289,20 @@ class SearchKeywords(TypedDict, total=False):
     tau: float | None
     """Soft-update coefficient of the target networks (Polyak averaging). (default: 0.005)"""
     learning_starts: int | float | str | None
-    """Environment steps with random actions before learning starts. (default: 10k; 1000 with --method ddpg)"""
-    hindsight: float | None
-    """Hindsight experience replay: share of sampled transitions relabelled with a goal reached later; by default 0.8
-    in environments with goals."""
+    """Environment steps with random actions before learning starts. (default: 10k; 1000 with --method ddpg; 8000 with
+    --method pearl or hyper-pearl)"""
     critic_hidden: int | Sequence[int] | str | None
     """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo, trpo,
-    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml; 128,128 with --method hyperppo)"""
+    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml; 128,128 with --method hyperppo, pearl
+    or hyper-pearl)"""
     critic_learning_rate: float | None
     """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg, trpo, hyperppo, maml,
     context-maml or hyper-maml)"""
     gamma: float | None
     """Discount factor per step. (default: 0.99; 0.98 with --method ddpg)"""
+    hindsight: float | None
+    """Hindsight experience replay: share of sampled transitions relabelled with a goal reached later; by default 0.8
+    in environments with goals."""
     alpha: float | None
     """Entropy coefficient; the initial one with --automatic-alpha. (default: 0.2)"""
     automatic_alpha: bool | None
@@ -305,6 +328,9 @@ class SearchKeywords(TypedDict, total=False):
     """Use a target network of the policy too. (default: on; off with --method ddpg)"""
     action_penalty: float | None
     """Weight of the mean squared action in the policy's loss. (default: 0; 1 with --method ddpg)"""
+    adaptation_episodes: int | float | str | None
+    """Episodes in a new task before each step of adaptation to it, once the search is over. (default: 20; 2 with
+    --method pearl or hyper-pearl)"""
     n_steps: int | float | str | None
     """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo; 200 with --method
     plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml)"""
@@ -355,8 +381,6 @@ class SearchKeywords(TypedDict, total=False):
     """Steps of adaptation to a task; each is made from an iteration of the policies before it. (default: 1)"""
     first_order: bool | None
     """Take what adaptation does as a shift: no gradient goes through its steps. (default: off)"""
-    adaptation_episodes: int | float | str | None
-    """Episodes in a new task before each step of adaptation to it, once the search is over. (default: 20)"""
     teacher: str | None
     """Folder of the run whose policy is imitated."""
     teacher_noise: float | None

@@ -45,8 +45,8 @@ class Critics(Protocol):
     def targets(self, observation: Tensor, action: Tensor, told: Tensor) -> Tensor:
         """Return the targets' values (C, n · B)."""
 
-    def descend(self, loss: Tensor) -> None:
-        """Take a step down a loss."""
+    def descend(self, loss: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        """Take a step down a loss; return its gradients with respect to other tensors."""
 
     def follow(self, rate: float) -> None:
         """Move the targets by this share of the way to the critics."""
@@ -127,10 +127,11 @@ class FlatCritics:
         """Return the targets' values (C, n · B)."""
         return self._following(observation, action, told, learn=False)
 
-    def descend(self, loss: Tensor) -> None:
-        """Take a step of Adam down a loss."""
-        (gradient,) = torch.autograd.grad(loss, self._weights)
+    def descend(self, loss: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        """Take a step of Adam down a loss; return its gradients with respect to other tensors."""
+        gradient, *gradients = torch.autograd.grad(loss, [self._weights, *others])
         self._adam.step(gradient)
+        return tuple(gradients)
 
     def follow(self, rate: float) -> None:
         """Move the targets by this share of the way to the critics."""

@@ -101,7 +101,7 @@ def test_defaults_are_those_of_the_method(call):
     assert default("steps", "-h", "--method=distill") == "200k"
     of_all = default("steps", "-h")
     assert of_all.startswith("20M; 3M with --method ghp; 1M with --method sac, td3, ddpg, ppo or trpo; ")
-    assert of_all.endswith("; 200k with --method distill")
+    assert of_all.endswith("; 500k with --method pearl or hyper-pearl; 200k with --method distill")
     assert default("gamma", "--help", "--method", "ghp") == "0.99; 0.98 with --learner ddpg"
     assert default("gamma", "--help", "--method", "ghp", "--learner", "ddpg") == "0.98"
     assert default("sampling|controller", "--help", "--method", "ghp", "--sampling", "uniform") == "uniform"

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 
+from compactrl.compressions import COMPRESSIONS, OfTasks
 from compactrl.errors import CompactrlError, InputError
 from compactrl.learners.evolution import mean_by_group
 from compactrl.methods.rows import METHODS
@@ -44,6 +45,7 @@ FAMILIES = {
     ("sac", "none"): "a plain network by gradients",
     ("hyperppo", "depth-uniform"): "the same on policy, with scales, deviations and a value function",
     ("hyper-tasks", "uniform"): "one network for many tasks, which the lanes take turns in",
+    ("pearl", "uniform"): "policies, critics and encoder of latents, and a replay buffer of many tasks",
 }
 """Combinations that differ in what a checkpoint holds: these are interrupted after every generation, others once."""
 
@@ -99,6 +101,7 @@ HYPERNET = {
     "meta_batch": 4,
 }
 TASKS = {"env": "compactrl/HiddenPointMass-v0", "meta_batch": 4, "hidden": (4,)}
+PEARL = {**TASKS, "encoder_hidden": (8,), "context_size": 10, "latent_size": 2, "num_envs": 8, "batch_size": 16}
 ON_POLICY = {
     "steps": 1800,
     "selections": 2,
@@ -125,7 +128,8 @@ def _teacher(monkeypatch, teacher):
 
 def of_tasks(method):
     """Whether a method is for families of tasks."""
-    return method.endswith(("-tasks", "maml"))
+    compression = COMPRESSIONS[next(iter(METHODS[method].choices.values())).compression]
+    return issubclass(compression, OfTasks)
 
 
 def options_of(method, controller, **more):
@@ -143,6 +147,7 @@ def options_of(method, controller, **more):
             GRADIENT
             | ({} if method == "distill" else OFF_POLICY)
             | (HYPERNET | {"resample_updates": 4} if hypernet else {})
+            | (PEARL if METHODS[method].learners == ("pearl",) else {})
         )
         options.pop("population")
         if method != "distill":
