@@ -7,7 +7,8 @@ from critics_drawn import form_of
 
 from compactrl.buffers import Experience
 from compactrl.errors import InputError
-from compactrl.learners.critics import CRITICS, hyper, mlp, residual
+from compactrl.hypernetworks import primary
+from compactrl.learners.critics import CRITICS, mlp, residual
 from compactrl.learners.critics.base import FlatCritics
 from compactrl.learners.critics.inputs import Inputs
 from compactrl.learners.gradient import Means
