@@ -72,14 +72,15 @@ GRADIENT = {
 """The entropy keeps the noise at a size at which a policy still goes on; docs/trials.md has it without."""
 NEARBY = {
     "method": "unstructured",
-    "population": 512,
-    "num_envs": 512,
+    "population": 128,
+    "episodes_per_candidate": 6,
+    "common_starts": True,
     "learning_rate": 0.05,
     "center_max_speed": 0.1,
     "reevaluation_episodes": 64,
 }
 """Evolution that goes on with what another setting learned, `start_from`, on whole flights: from the fifth second on
-some centimetres at the goal are all that tells them apart."""
+some centimetres at the goal are all that tells candidates apart, and starts of their own would differ by more."""
 HYPERPPO = {"method": "hyperppo", "deviation": "common", "steps": 100e6}
 SETTINGS: dict[str, dict[str, Any]] = {
     "four-static": {**STATIC, **FOUR, "steps": 60e6, "max_episode_steps": 300},
@@ -91,7 +92,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "toeplitz-random": {**RANDOM, "method": "toeplitz", "hidden": "8", "steps": 200e6, "max_episode_steps": 800},
     "linear-random": {**RANDOM, "method": "linear", "steps": 200e6, "max_episode_steps": 800},
     "ppo-four-static": {**STATIC, **GRADIENT, "hidden": "4", "steps": 8e6},
-    "ppo-four-static-evolved": {**NEARBY, "start_from": "ppo-four-static", "steps": 80e6, "max_episode_steps": 1501},
+    "ppo-four-static-evolved": {**NEARBY, "start_from": "ppo-four-static", "steps": 40e6, "max_episode_steps": 1501},
     "ppo-baseline": {**MIXTURE, "method": "ppo", "hidden": "512,512", "steps": 100e6},
     "hyperppo-static": {**STATIC, **HYPERPPO},
     "hyperppo-mixture": {**MIXTURE, **HYPERPPO},
