@@ -69,7 +69,10 @@ def test_the_next_commands_can_be_copied(why, told, goes_on):
         [".venv/bin/compactrl", command, "runs/my run"] for command in ("play", "report", "export", "resume")
     ]
     assert goes_on in commands[-1]
-    assert "--architectures all" in describe_result(FakeRun(method="ghp"))
+    for option, evaluated in (("widths", "--architectures all"), ("train_contexts", "--tasks all")):
+        run = FakeRun()
+        run.config[option] = [[4]]
+        assert evaluated in describe_result(run)
 
 
 def test_a_summary_of_before_has_no_bytes_to_tell():

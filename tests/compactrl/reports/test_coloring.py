@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mutual_info_score, rand_score
 
-from compactrl.compressions import Circulant, Options, Toeplitz
+from compactrl.compressions import Circulant, Toeplitz
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import mask_index
 from compactrl.policies.skeleton import Skeleton
@@ -104,7 +104,7 @@ def test_an_unknown_structure_is_refused():
 
 
 def structured(kind):
-    compression = kind(Skeleton.tanh((3, 4, 2)), Options())
+    compression = kind(Skeleton.tanh((3, 4, 2)), kind.Options())
     theta = np.random.default_rng(0).standard_normal(compression.num_parameters)
     compact = compression.compact(theta, np.zeros(0, np.int64))
     return compression, Policy(
