@@ -1,11 +1,14 @@
 """The policies that ship in the package (`compactrl zoo`), rebuilt.
 
     python -m experiments.zoo [ENV …] [--time 2h] [--runs runs/zoo]
+    python -m experiments.zoo --run RUN --size 512B
 
 A fit for each environment finds the policies of all its sizes, in `runs/zoo/ENV`; one that was interrupted goes on, one
 that has ended is not repeated. What ships of it is copied to `compactrl/zoo/ENV/SIZE`: policy, options, versions, and
 the return over 100 fresh episodes that no choice was based on. A policy that is there already stays where the new one
-has a lower return.
+has a lower return. The second way installs what an experiment has found: HalfCheetah's of
+`python -m experiments.fit cheetah-15min --seeds 0`, the quadrotor's of
+`python -m experiments.flight ppo-four-static-evolved --seeds 2`.
 """
 
 from __future__ import annotations
@@ -60,22 +63,33 @@ def install(run: Run, folder: Path) -> bool:
     return True
 
 
+def report(run: Run, env: str, size: str) -> None:
+    """Install a run's policy under this size's name, and say what came of it."""
+    better, summary = install(run, FOLDER / env / size), run.summary
+    said = "installed" if better else "no better than what ships"
+    print(f"{env}/{size}: {summary['return_mean']:.2f} in {summary['bytes']} bytes, {said}", flush=True)
+
+
 def main(
     robots: Annotated[list[str] | None, typer.Argument(help="Environments; all by default.")] = None,
     time: Annotated[str | None, typer.Option(help="Of each fit, in place of its own.")] = None,
     runs: Annotated[Path, typer.Option(help="Where fits lie.")] = Path("runs/zoo"),
+    run: Annotated[Path | None, typer.Option(help="A finished run to install, in place of fits.")] = None,
+    size: Annotated[str, typer.Option(help="What it is to be called, such as 512B; it takes no more.")] = "",
 ) -> None:
     """Rebuild the zoo."""
+    if run is not None:
+        found = Run(run)
+        if not size or found.summary["bytes"] > bytes_of(size):
+            sys.exit(f"--size {size}: {run} takes {found.summary['bytes']} bytes")
+        report(found, found.config["env"], size)
+        return
     for robot in robots or ROBOTS:
         if robot not in ROBOTS:
             sys.exit(f"unknown environment {robot}: expected {', '.join(ROBOTS)}")
-        found = fits_of(robot, time, runs)
+        fitted = fits_of(robot, time, runs)
         for size in ROBOTS[robot]["sizes"]:
-            run = found.runs[bytes_of(size)]
-            better = install(run, FOLDER / robot / size)
-            summary = run.summary
-            said = "installed" if better else "no better than what ships"
-            print(f"{robot}/{size}: {summary['return_mean']:.1f} in {summary['bytes']} bytes, {said}", flush=True)
+            report(fitted.runs[bytes_of(size)], robot, size)
 
 
 if __name__ == "__main__":

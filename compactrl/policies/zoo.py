@@ -9,16 +9,13 @@ from compactrl.errors import InputError, did_you_mean
 
 PREFIX = "zoo:"
 FOLDER = Path(__file__).parents[1] / "zoo"
-"""ENV/SIZE, a run's folder each; written by `python -m experiments.zoo`."""
+"""ENV/SIZE, a run's folder each; written by `python -m experiments.zoo`. An environment's own name may have a slash."""
 
 
 def names() -> list[str]:
     """Return the names of all policies that ship, ENV/SIZE, those of an environment from small to large."""
-    folders = [path.parent for path in FOLDER.glob("*/*/config.json")]
-    return [
-        f"{path.parent.name}/{path.name}"
-        for path in sorted(folders, key=lambda path: (path.parent.name, bytes_of(path.name)))
-    ]
+    found = [path.parent.relative_to(FOLDER).as_posix().rsplit("/", 1) for path in FOLDER.rglob("config.json")]
+    return [f"{env}/{size}" for env, size in sorted(found, key=lambda parts: (parts[0], bytes_of(parts[1])))]
 
 
 def bytes_of(size: str) -> int:

@@ -19,8 +19,9 @@ def test_there_are_some():
 @every_one
 def test_it_takes_no_more_than_its_name_says_and_tells_no_place_of_another_machine(name):
     run = compactrl.load(PREFIX + name)
-    assert run.summary["bytes"] == stored_bytes(run.policy) <= bytes_of(name.split("/")[1])
-    assert run.policy.env == name.split("/")[0] == run.config["env"]
+    env, _, size = name.rpartition("/")
+    assert run.summary["bytes"] == stored_bytes(run.policy) <= bytes_of(size)
+    assert run.policy.env == env == run.config["env"]
     assert "/" not in "".join(str(run.config.get(option, "")) for option in ("teacher", "start_from", "env_module"))
     assert run.summary["episodes"] == 100
 
