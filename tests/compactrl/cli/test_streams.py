@@ -17,6 +17,14 @@ SAY = "from compactrl.cli import streams; import sys; streams.prepare(); print(s
 SAY += "sys.exit(streams.flushed(int(sys.argv[2])))"
 
 
+@pytest.fixture(autouse=True)
+def _hangups_are_heard():
+    """Under nohup they are ignored, and a search then ignores them, too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def say(text, status=0, stdout=subprocess.PIPE, **variables):
     """Run a command that prints a text, in a process of its own."""
     return subprocess.run(
