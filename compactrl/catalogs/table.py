@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,34 @@ def table_of(path: Path) -> dict[str, Any]:
     Raises:
         DamagedFileError: the file is something else.
     """
-    if not (path / FILE).exists():
+    return rows_in(path / FILE, "architectures", lambda table: [table.get("architectures")], COLUMNS)
+
+
+def rows_in(
+    place: Path, of: str, parts: Callable[[dict[str, Any]], list[Any]], columns: Collection[str]
+) -> dict[str, Any]:
+    """Return a table that evaluation saved; empty where there is no such file.
+
+    Args:
+        place: of the file.
+        of: what its rows are, for messages.
+        parts: which of its values are lists of rows.
+        columns: what every row has.
+
+    Raises:
+        DamagedFileError: the file is something else.
+    """
+    if not place.exists():
         return {}
     try:
-        table = read_json(path / FILE)
+        table = read_json(place)
     except DamagedFileError as error:
         raise DamagedFileError(f"{error}; move it away, and evaluate again") from error
-    rows = table.get("architectures") if isinstance(table, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.keys() >= COLUMNS for row in rows):
-        raise DamagedFileError(f"{path / FILE} is not a table of architectures: move it away, and evaluate again")
+    lists = parts(table) if isinstance(table, dict) else [None]
+    if not all(isinstance(rows, list) and all(_is_row(row, columns) for row in rows) for rows in lists):
+        raise DamagedFileError(f"{place} is not a table of {of}: move it away, and evaluate again")
     return dict(table)
+
+
+def _is_row(row: Any, columns: Collection[str]) -> bool:
+    return isinstance(row, dict) and row.keys() >= set(columns)

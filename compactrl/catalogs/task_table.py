@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from compactrl.catalogs.table import rows_in
 from compactrl.catalogs.tasks import SPLITS, Split, TaskCatalog, open_tasks
-from compactrl.errors import DamagedFileError, InputError, did_you_mean
+from compactrl.errors import InputError, did_you_mean
 from compactrl.policies.batches import copies, tasks_of
 from compactrl.policies.policy import Policy
 from compactrl.runs.evaluation import EVALUATION_STREAM, check_episodes, mean_of_known
 from compactrl.runs.run import Run
-from compactrl.storage.files import read_json, write_json
+from compactrl.storage.files import write_json
 from compactrl.types import Floats, Trials
 
 FILE = "tasks.json"
@@ -33,6 +34,8 @@ STREAM = 2
 BEFORE = "before_"
 """Of columns: before adaptation."""
 
+COLUMNS = ("context", "return_mean", "episodes")
+"""Of every row."""
 Row = dict[str, Any]
 """A task: `context`, `return_mean`, `return_std`, `episodes`, means of measures; `before_…` of each where it adapts."""
 OnTasks = Callable[[int, int], None]
@@ -99,19 +102,7 @@ def table_of(path: Path) -> dict[str, Any]:
     Raises:
         DamagedFileError: the file is something else.
     """
-    if not (path / FILE).exists():
-        return {}
-    try:
-        table = read_json(path / FILE)
-    except DamagedFileError as error:
-        raise DamagedFileError(f"{error}; move it away, and evaluate again") from error
-    splits = [table.get(split, []) for split in SPLITS] if isinstance(table, dict) else [None]
-    rows = [row for split in splits if isinstance(split, list) for row in split]
-    if not all(isinstance(split, list) for split in splits) or not all(
-        isinstance(row, dict) and row.keys() >= {"context", "return_mean", "episodes"} for row in rows
-    ):
-        raise DamagedFileError(f"{path / FILE} is not a table of tasks: move it away, and evaluate again")
-    return dict(table)
+    return rows_in(path / FILE, "tasks", lambda table: [table.get(split, []) for split in SPLITS], COLUMNS)
 
 
 def _identity(catalog: TaskCatalog, episodes: int) -> dict[str, Any]:

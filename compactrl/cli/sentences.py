@@ -274,7 +274,8 @@ def describe_play(run: Run, played: Played) -> str:
     if played.path is not None:
         lines = [f"film in {played.path}, {played.pace}", f"{lines[0]}, played in Gymnasium's {run.config['env']}"]
     summary = run.summary if (run.path / "summary.json").exists() else {}
-    if summary.get("return_mean") is not None:
+    same_task = played.context is None or played.context.tolist() == summary.get("context")
+    if summary.get("return_mean") is not None and same_task:
         lines[-1] += (
             f"; its search ended with {summary['return_mean']:.1f} ± {summary.get('return_std') or 0:.1f} over "
             f"{summary['episodes']} episodes in {run.config['engine']}"

@@ -162,6 +162,11 @@ class Compression(ABC):
         """Return the tasks (n, C) that designs (n, D) are for, which their environments get; None where for no task."""
         return None if self.task is None else np.tile(self.task, (len(designs), 1))
 
+    def task_of(self, design: Design) -> Floats | None:
+        """Return the task (C,) that a design (D,) is for; None where for no task."""
+        tasks = self.tasks(design[None])
+        return None if tasks is None else tasks[0]
+
     @property
     def described(self) -> Described | None:
         """What critics can be told of its designs; None where there is nothing."""

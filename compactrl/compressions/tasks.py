@@ -264,25 +264,9 @@ class OfTasks(Compression):
     def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
         """Freeze a task (D,): its plain network, which is trained in that task alone from here on."""
         (layers,) = self.expand_each(theta, design[None])
-        return OneTask(self.skeleton, self.base.options, self.tasks(design[None])[0]), interleaved(layers)
-
-
-class OneTask(Plain):
-    """A plain network of one task, as settling leaves it.
-
-    Args:
-        skeleton: the network's.
-        options: of plain networks.
-        context: (C,) of the task.
-    """
-
-    def __init__(self, skeleton: Skeleton, options: PlainOptions, context: Floats) -> None:
-        super().__init__(skeleton, options)
-        self._context = context
-
-    def tasks(self, designs: Designs) -> Floats:
-        """Return the context once for each of n designs (n, D), (n, C)."""
-        return np.tile(self._context, (len(designs), 1))
+        settled = Plain(self.skeleton, self.base.options)
+        settled.task = self.task_of(design)
+        return settled, interleaved(layers)
 
 
 class PlainTasks(OfTasks):

@@ -42,7 +42,8 @@ class FitProgress(Display):
         else:
             done = watch.base + (0 if search is None else min(search.underway, 10**9) * watch.cost)
             amount = f"{shortened(done)} of {shortened(total.value)} steps"
-        return Look(min(done, total.value), total.value, amount, "  ".join(filter(None, (watch.doing, self._best()))))
+        text = "  ".join(filter(None, (watch.doing, self._best())))
+        return Look(min(done, total.value), total.value, amount, text, bool(total.seconds))
 
     def show(self, now: float, end: bool = False) -> None:
         """Show how far the fit is, and what there was to say."""

@@ -212,7 +212,7 @@ class EvolutionLearner(Learner):
     def _freeze(self, theta: Floats, design: Design) -> None:
         self.settled = design
         self.compression, settled_theta = self._searched.settle(theta, design)
-        self.compression.task = self._searched.task
+        self.compression.task = self._searched.task_of(design)
         # The strategy's defaults are for unstructured policies: the edges in use get as much noise as they have there.
         usage = self._searched.usage(design[None])
         edges = self._searched.num_edges * (1.0 if usage is None else float(usage[0]))

@@ -242,7 +242,7 @@ class GradientLearner(Learner):
     def _freeze(self, design: Design) -> None:
         with single_threaded_torch():
             settled, numbers = self._searched.settle(self.theta(), design)
-        settled.task = self._searched.task
+        settled.task = self._searched.task_of(design)
         self.settled = design
         self._begin(settled, MetaBatch(), numbers)
 

@@ -40,6 +40,8 @@ class Played(NamedTuple):
     """Of each episode."""
     pace: str = ""
     """What a second of the film is, in words."""
+    context: Floats | None = None
+    """(C,) the task of the policy, where it is for one."""
 
 
 def play(
@@ -77,7 +79,7 @@ def play(
             raise
         warnings.warn(f"no film: {error}", stacklevel=2)
         evaluation = opened.evaluate(episodes)
-        return Played(None, evaluation.returns, [int(steps) for steps in evaluation.steps])
+        return Played(None, evaluation.returns, [int(steps) for steps in evaluation.steps], context=policy.context)
     try:
         seconds = step_seconds(stage.env)
         paced = pace(seconds, path.suffix.lower(), stage.env.metadata.get("render_fps"))
@@ -91,7 +93,7 @@ def play(
                 steps.append(taken)
     finally:
         stage.env.close()
-    return Played(path, returns, steps, _pace_in_words(opened.config["env"], seconds, paced))
+    return Played(path, returns, steps, _pace_in_words(opened.config["env"], seconds, paced), policy.context)
 
 
 class _Shown:

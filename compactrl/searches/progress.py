@@ -37,6 +37,8 @@ class Look(NamedTuple):
     """Both in words."""
     text: str = ""
     """What else there is to say."""
+    timed: bool = False
+    """Whether both are seconds by the clock, so that what is left is known."""
 
 
 class Display(ABC):
@@ -113,7 +115,7 @@ class Display(ABC):
         if self._pace is None or anew:
             self._pace = Pace(done, now)
         self._pace.note(done, now)
-        left = self._pace.left(look.total, now)
+        left = look.total - done if look.timed else self._pace.left(look.total, now)
         words = "measuring the time left" if math.isinf(left) else f"{duration(left)} left"
         line = "  ".join(part for part in (look.amount, "" if end else words, look.text) if part)
         if self._bar and self._task is not None:

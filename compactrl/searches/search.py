@@ -261,8 +261,7 @@ class Search:
     def policy(self, proposed: Design) -> Policy:
         """Return the noise-free policy of theta with this design (D,), as it would ship."""
         shipped, compression = self.learner.ship(proposed), self.learner.compression
-        tasks = compression.tasks(shipped.design[None])
-        context = None if tasks is None else tasks[0]
+        context = compression.task_of(shipped.design)
         method, container = self.options.method, compression.container
         return deployed(shipped, self.learner.normalizer, self.spec, method, container, context)
 

@@ -89,3 +89,6 @@ def test_a_film_is_told_of_beside_what_the_search_ended_with(tmp_path):
     ended = "; its search ended with 80.9 ± 0.0 over 100 episodes in envpool"
     assert describe_play(run, played) == f"film in film.mp4, in real time\n{told}{ended}"
     assert describe_play(run, played._replace(path=None)) == f"return 92.6, 80.0 in 64, 50 steps{ended}"
+    summary["context"] = [1.5]
+    assert describe_play(run, played._replace(context=np.array([1.5]))).endswith(ended)
+    assert "ended" not in describe_play(run, played._replace(context=np.array([2.0])))  # that was in another task

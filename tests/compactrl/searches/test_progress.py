@@ -44,6 +44,13 @@ def test_work_that_stands_still_is_not_told_again(capsys):
     ]
 
 
+def test_of_seconds_by_the_clock_is_left_what_is_left_however_late_they_are_looked_at(capsys, monkeypatch):
+    work = Work()
+    monkeypatch.setattr(work, "look", lambda: Look(10, 3600, "10 s of 1 h 0 min", timed=True))
+    work.show(work._began + 11)
+    assert capsys.readouterr().err == "10 s of 1 h 0 min  59 min 50 s left\n"
+
+
 def test_what_was_done_before_is_not_part_of_the_rate(capsys):
     work = Work()
     work.done = 800
