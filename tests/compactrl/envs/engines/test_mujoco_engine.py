@@ -12,7 +12,7 @@ from compactrl.envs.engines.base import reset_seed
 from compactrl.envs.engines.mujoco import MujocoEngine
 from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.registry import describe
-from compactrl.envs.tasks import SOONER, USUAL, load_usual
+from compactrl.envs.tasks import SOONER, USUAL
 from compactrl.errors import InputError
 from compactrl.policies.distributions import Deterministic
 from compactrl.types import Exploration
