@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import weakref
 from typing import Any
 
 import mujoco
@@ -9,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.mujoco.task import MujocoTask
-from compactrl.errors import InputError, did_you_mean
+from compactrl.errors import CompactrlError, InputError, did_you_mean
+from compactrl.machine import drawing
 from compactrl.types import Floats
 
 AZIMUTH, ELEVATION = 90.0, -15.0
@@ -28,6 +32,7 @@ class Camera:
 
     Raises:
         InputError: the task names a camera or a body that its model has not.
+        CompactrlError: nothing draws here; the message says what to do.
     """
 
     def __init__(self, task: MujocoTask, height: int, width: int) -> None:
@@ -36,7 +41,10 @@ class Camera:
         model.vis.global_.offheight = max(model.vis.global_.offheight, height)
         self._data = mujoco.MjData(model)
         self._view = _view(task)
-        self._renderer = mujoco.Renderer(model, height, width)
+        self._renderer = _renderer(model, height, width)
+        # Of what nobody closes: MuJoCo's own goodbye comes too late, when EGL has ended already.
+        self._at_exit = functools.partial(_close, weakref.ref(self))
+        atexit.register(self._at_exit)
 
     def picture(self, qpos: Floats) -> NDArray[np.uint8]:
         """Return what is seen at qpos, (height, width, 3)."""
@@ -47,7 +55,35 @@ class Camera:
 
     def close(self) -> None:
         """Give the window back, which nobody sees."""
+        atexit.unregister(self._at_exit)
         self._renderer.close()
+
+
+def _close(camera: weakref.ref[Camera]) -> None:
+    """Close a camera that is still there."""
+    if (open_still := camera()) is not None:
+        open_still.close()
+
+
+class _Renderer(mujoco.Renderer):  # type: ignore[misc]  # (MuJoCo is not followed by the type checker)
+    """MuJoCo's; where making it fails, its `__del__` does not fail as well."""
+
+    _gl_context = _mjr_context = None
+
+
+def _renderer(model: Any, height: int, width: int) -> _Renderer:
+    """Make MuJoCo's renderer with what draws here.
+
+    Raises:
+        CompactrlError: nothing does.
+    """
+    drawing.choose()
+    if hindered := drawing.hindrance():
+        raise CompactrlError(hindered)
+    try:
+        return _Renderer(model, height, width)
+    except Exception as error:
+        raise CompactrlError(drawing.failure(f"{type(error).__name__}: {error}")) from error
 
 
 def _view(task: MujocoTask) -> Any:
