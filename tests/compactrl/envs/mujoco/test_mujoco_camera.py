@@ -12,7 +12,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from mujoco_tasks import CART, Cart, cart  # noqa: F401  (a fixture)
 
-from compactrl.envs.mujoco.camera import _view
+from compactrl.envs.mujoco.view import FAR, view_of
 from compactrl.envs.robots import Minitaur
 from compactrl.errors import InputError
 from compactrl.machine import drawing
@@ -21,7 +21,7 @@ from compactrl.machine import drawing
 def viewed(monkeypatch, model=CART, **camera):
     monkeypatch.setattr(Cart, "camera", camera)
     monkeypatch.setattr(Cart, "model", model)
-    return _view(Cart())
+    return view_of(Cart())
 
 
 def test_a_camera_follows_the_body_that_the_actuators_move(monkeypatch):
@@ -30,7 +30,14 @@ def test_a_camera_follows_the_body_that_the_actuators_move(monkeypatch):
     assert view.trackbodyid == 1
     view = viewed(monkeypatch, body="pole", distance=7.0)
     assert (view.trackbodyid, view.distance) == (2, 7.0)
-    assert _view(Minitaur()).trackbodyid == 1
+    assert view_of(Minitaur()).trackbodyid == 1
+
+
+def test_a_camera_is_as_far_as_what_moves_is_large_whatever_it_moves_on(monkeypatch):
+    # The cart's lowest point and the pole's highest, around -0.1 to 1.05, are its longest side.
+    assert viewed(monkeypatch).distance == pytest.approx(FAR * 1.15)
+    ground = '<worldbody><geom type="plane" size="20 20 1"/><geom type="box" size="30 30 1" pos="0 0 -3"/>'
+    assert viewed(monkeypatch, CART.replace("<worldbody>", ground)).distance == pytest.approx(FAR * 1.15)
 
 
 def test_the_models_own_camera_is_used_where_it_tracks(monkeypatch):
