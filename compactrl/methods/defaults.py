@@ -149,6 +149,14 @@ TASKS = {
 """Of many tasks: an iteration has whole episodes, of 200 steps in the usual families, and the last theta ships, which
 is the one that all tasks are evaluated with. Trials are in `docs/trials.md`."""
 
+HYPERPPO_TASKS = {
+    **HYPERPPO,
+    "reevaluations": 1,
+    "n_steps": 200,
+    "batch_size": 800,
+}
+"""Of every architecture in every task: an iteration has whole episodes, and the last theta ships, as of `TASKS`."""
+
 MAML = {
     **TASKS,
     "steps": 8_000_000,
