@@ -151,11 +151,14 @@ is the one that all tasks are evaluated with. Trials are in `docs/trials.md`."""
 
 HYPERPPO_TASKS = {
     **HYPERPPO,
+    "steps": 5_000_000,
     "reevaluations": 1,
+    "num_envs": 16,
     "n_steps": 200,
-    "batch_size": 800,
+    "batch_size": 400,
+    "n_epochs": 10,
 }
-"""Of every architecture in every task: an iteration has whole episodes, and the last theta ships, as of `TASKS`."""
+"""Of every architecture in every task: iterations as of `TASKS`, and the last theta ships."""
 
 MAML = {
     **TASKS,

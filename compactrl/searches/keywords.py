@@ -16,9 +16,9 @@ class SearchKeywords(TypedDict, total=False):
     """How the policy is made small: a row of `compactrl methods`. (default: chromatic)"""
     steps: int | float | str | None
     """Budget in environment steps; re-evaluations count, but for the last one of gradient methods. (default: 20M; 3M
-    with --method ghp; 1M with --method sac, td3, ddpg, ppo or trpo; 5M with --method plain-tasks, context-tasks or
-    hyper-tasks; 8M with --method maml, context-maml or hyper-maml; 500k with --method pearl or hyper-pearl; 200k with
-    --method distill)"""
+    with --method ghp; 1M with --method sac, td3, ddpg, ppo or trpo; 5M with --method plain-tasks, context-tasks,
+    hyper-tasks or hyperppo-tasks; 8M with --method maml, context-maml or hyper-maml; 500k with --method pearl or
+    hyper-pearl; 200k with --method distill)"""
     seed: int | float | str | None
     """Seed of all randomness. (default: 0)"""
     hidden: int | Sequence[int] | str | None
@@ -64,7 +64,7 @@ class SearchKeywords(TypedDict, total=False):
     num_envs: int | float | str | None
     """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is given, no more
     ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0; 32 with
-    --method hyperppo or hyperppo-tasks; 16 with --method plain-tasks, context-tasks or hyper-tasks; 40 with --method
+    --method hyperppo; 16 with --method plain-tasks, context-tasks, hyper-tasks or hyperppo-tasks; 40 with --method
     maml, context-maml or hyper-maml)"""
     threads: int | float | str | None
     """Threads that step environments and that networks learn on; 0 is every core. Changes no result. (default: 0)"""
@@ -247,7 +247,7 @@ class SearchKeywords(TypedDict, total=False):
     batch_size: int | float | str | None
     """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method ppo
     or trpo; 512 with --method hyperppo, pearl or hyper-pearl; 400 with --method plain-tasks, context-tasks,
-    hyper-tasks, maml, context-maml or hyper-maml; 800 with --method hyperppo-tasks)"""
+    hyper-tasks, hyperppo-tasks, maml, context-maml or hyper-maml)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     actor_learning_rate: float | None
@@ -336,8 +336,8 @@ class SearchKeywords(TypedDict, total=False):
     plain-tasks, context-tasks, hyper-tasks, hyperppo-tasks, maml, context-maml or hyper-maml)"""
     n_epochs: int | float | str | None
     """How often the updates of an iteration go through its transitions. (default: 5; 10 with --method trpo,
-    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml; 4 with --method hyperppo or
-    hyperppo-tasks)"""
+    plain-tasks, context-tasks, hyper-tasks, hyperppo-tasks, maml, context-maml or hyper-maml; 4 with --method
+    hyperppo)"""
     gae_lambda: float | None
     """Lambda of generalised advantage estimation. (default: 0.95)"""
     clip_range_vf: float | None
