@@ -15,6 +15,8 @@ TIME = "a time, such as 90s, 15min or 2h"
 EXAMPLES = "20000, 20k, 2e6 or 1.5M"
 COUNT = f"a whole number, such as {EXAMPLES}"
 SIZE = "a whole number of bytes, such as 2000, 2kB or 64KiB"
+SMALL = 10
+"""Returns below this have hundredths."""
 _WRITTEN = re.compile(r"([+-]?)(\d[\d_]*(?:,\d{3})*\.?\d*|\.\d+)(e[+-]?\d{1,3})?\s*([a-z]*)", re.IGNORECASE)
 
 
@@ -55,6 +57,20 @@ def read_time(text: str) -> int:
         (90, 900, 5400)
     """
     return _read(text, SECONDS, TIME)
+
+
+def a_return(value: float, beside: float | None = None) -> str:
+    """Write a return, or its spread, with the digits that a return of its size has: hundredths below 10.
+
+    Args:
+        value: the return, or what stands beside one.
+        beside: the return that decides the digits, if it is another.
+
+    Example:
+        >>> a_return(5397.83), a_return(6.041), a_return(0.414, beside=6.041), a_return(8.2, beside=498.9)
+        ('5397.8', '6.04', '0.41', '8.2')
+    """
+    return f"{value:.{2 if abs(value if beside is None else beside) < SMALL else 1}f}"
 
 
 def short(number: int) -> str:

@@ -48,6 +48,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "walker2d": {"env": "Walker2d-v5", **ENVPOOL, "method": "chromatic", "partitions": 17},
     "swimmer": {"env": "Swimmer-v5", **ENVPOOL, "method": "chromatic", "partitions": 8, "hidden": "none"},
     "ant": {"env": "Ant-v5", **ENVPOOL, "method": "chromatic", "partitions": 50, "hidden": "41,41"},
+    # Arms, and our own models of robots that no library has any more, on the engine that is their default.
+    **{
+        env.removesuffix("-v0").removesuffix("-v5").lower(): {"env": env, "method": "chromatic", "partitions": 17}
+        for env in ("Reacher-v5", "Pusher-v5", "Striker-v0", "Thrower-v0", "Minitaur-v0")
+    },
 }
 
 
@@ -70,6 +75,7 @@ def measure(setting: str, seed: int, steps: int) -> dict[str, Any]:
         "seconds": round(run.summary["seconds"]),
         "return_max_ever": max(record["return_max"] for record in run.metrics),
         "curve": curve,
+        "baselines": run.summary["baselines"],
     }
 
 

@@ -43,9 +43,15 @@ LABELS = {
     "walker2d": "Walker2d-v5, `--partitions 17`",
     "swimmer": "Swimmer-v5, `--partitions 8 --hidden none`",
     "ant": "Ant-v5, `--partitions 50 --hidden 41,41`",
+    "reacher": "Reacher-v5",
+    "pusher": "Pusher-v5",
+    "striker": "Striker-v0",
+    "thrower": "Thrower-v0",
+    "minitaur": "Minitaur-v0",
 }
 ROBOTS = ("hopper", "walker2d", "swimmer", "ant")
-CHEETAH = tuple(name for name in LABELS if name not in ROBOTS)
+ARMS = ("reacher", "pusher", "striker", "thrower", "minitaur")
+CHEETAH = tuple(name for name in LABELS if name not in ROBOTS + ARMS)
 PAPER = {
     "chromatic-17-pointer": "2148 (3779)",
     "unstructured": "– (3614)",
@@ -56,6 +62,11 @@ PAPER = {
     "walker2d": "1943 (3695)",
     "swimmer": "97 (365)",
     "ant": "1047 (1440)",
+    "reacher": "-144 (-6)",
+    "pusher": "-419 (-144)",
+    "striker": "-1926 (-248)",
+    "thrower": "-1651 (-61)",
+    "minitaur": "7.12 (9.34)",
 }
 """Mean, and maximum that any worker ever saw (Song et al. 2020, tables 1 and 2, on older versions of the robots)."""
 
@@ -89,6 +100,39 @@ def returns_table(names: Sequence[str], steps: int) -> str:
     """Return the Markdown table of returns with this budget."""
     headings = ("", "weights", "biases", "bits", "mean return", "of each seed, ± over episodes", "paper: mean (max)")
     return markdown(headings, rows(names, steps))
+
+
+def arms_table(steps: int) -> str:
+    """Return the Markdown table of arms and lost robots with this budget."""
+    body = []
+    for name in ARMS:
+        path = results_path(name, steps)
+        if not path.exists():
+            continue
+        seeds: list[dict[str, Any]] = json.loads(path.read_text())["seeds"]
+        successes = [100 * row["success_mean"] for row in seeds if "success_mean" in row]
+        body.append(
+            [
+                LABELS[name],
+                f"**{statistics.mean(row['return_mean'] for row in seeds):.1f}**",
+                ", ".join(f"{row['seed']}: {row['return_mean']:.1f} ± {row['return_std']:.1f}" for row in seeds),
+                ", ".join(f"{share:.0f} %" for share in successes) or "–",
+                *(f"{seeds[0]['baselines'][what]['return_mean']:.1f}" for what in ("random", "zero")),
+                f"{statistics.median(row['seconds'] for row in seeds) / 60:.0f}",
+                PAPER[name],
+            ]
+        )
+    headings = (
+        "",
+        "mean return",
+        "of each seed, ± over episodes",
+        "success",
+        "random actions",
+        "no action",
+        "minutes a seed",
+        "paper: mean (max)",
+    )
+    return markdown(headings, body)
 
 
 def _range(values: Sequence[int]) -> str:
@@ -262,6 +306,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "cheetah": lambda: returns_table(CHEETAH, 20_000_000),
     "methods": lambda: returns_table(CHEETAH, 5_000_000),
     "robots": lambda: returns_table(ROBOTS, 5_000_000),
+    "arms": lambda: arms_table(5_000_000),
     "hypernets": hypernets_table,
     "on-policy": on_policy_table,
     "on-policy-scaling": lanes_table,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compactrl.quantities import a_return
 from compactrl.reports.words import DASH
 from compactrl.searches.pace import count, duration
 
@@ -30,6 +31,11 @@ def describe_sizes(values: dict[str, Any]) -> str:
     )
 
 
+def _mean_and_spread(result: dict[str, Any]) -> str:
+    mean = result["return_mean"]
+    return f"{a_return(mean)} ± {a_return(result.get('return_std') or 0, mean)}"
+
+
 def describe_result(run: Run, program: str = "compactrl") -> str:
     """Say what a search came to, and what to do next.
 
@@ -42,7 +48,7 @@ def describe_result(run: Run, program: str = "compactrl") -> str:
     return "\n".join(
         (
             f"{summary['method']} policy for {summary['env']}{_task(summary)}: {describe_sizes(summary)}",
-            f"return {summary['return_mean']:.1f} ± {summary['return_std'] or 0:.1f} (mean ± standard deviation over "
+            f"return {_mean_and_spread(summary)} (mean ± standard deviation over "
             f"{summary['episodes']} fresh episodes, without noise{failed}){_measures(summary)}",
             *compared_with(run),
             f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}"
@@ -60,7 +66,7 @@ def compared_with(run: Run) -> list[str]:
     names = {"random": "random actions", "zero": zero}
     known = {name: values for name, values in baselines.items() if values["return_mean"] is not None}
     parts = [
-        f"{names[name]} {values['return_mean']:.1f} (mean of {values['episodes']} episodes)"
+        f"{names[name]} {a_return(values['return_mean'])} (mean of {values['episodes']} episodes)"
         for name, values in known.items()
     ]
     if threshold is not None:
@@ -125,14 +131,14 @@ def _measures(values: dict[str, Any]) -> str:
 
 def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
     """Say what an evaluation gave."""
-    low, high = result["return_interval"]
+    (low, high), mean = result["return_interval"], result["return_mean"]
     failed = f", {result['failed']} episodes failed and are left out" if result["failed"] else ""
     return "\n".join(
         (
             f"{result['method']} policy for {result['env']}{_task(result)} ({run.path}): {describe_sizes(result)}",
-            f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
+            f"return {_mean_and_spread(result)} (mean ± standard deviation over "
             f"{result['episodes']} fresh episodes, without noise{failed}){_measures(result)}",
-            f"95 % interval of the mean: {low:.1f} to {high:.1f}",
+            f"95 % interval of the mean: {a_return(low, mean)} to {a_return(high, mean)}",
             f"the episodes follow from --seed {result['evaluation_seed']}; the search and its summary had others",
         )
     )
@@ -160,7 +166,7 @@ def describe_tasks(run: Run, table: dict[str, Any], file: Path, figures: Sequenc
         for end, word in zip(ends, ("best", "worst"), strict=False):
             row = end(known, key=lambda row: row["return_mean"])
             told = ", ".join(f"{name} {value:.4g}" for name, value in zip(table["names"], row["context"], strict=True))
-            lines.append(f"  the {word}: {told}, return {row['return_mean']:.1f}{_measures(row)}")
+            lines.append(f"  the {word}: {told}, return {a_return(row['return_mean'])}{_measures(row)}")
     drawn = f"; drawn in {figures[0]}" if figures else ""
     return "\n".join((*lines, f"every task is in {file}{drawn}"))
 
@@ -172,13 +178,13 @@ def _split(summary: dict[str, Any], episodes: int, prefix: str = "") -> str:
     if mean is None:
         return f"{count}, of which every episode failed"
     low, high = summary[f"{prefix}return_interval"]
-    between = f" ± {spread:.1f} (standard deviation between tasks)" if spread is not None else ""
+    between = f" ± {a_return(spread, mean)} (standard deviation between tasks)" if spread is not None else ""
     failed = f"; {summary[f'{prefix}failed']} tasks failed" if summary[f"{prefix}failed"] else ""
     after = {key: value for key, value in summary.items() if not key.startswith("before_")}
     measures = "" if prefix else _measures(after)
     return (
-        f"{count}, return {mean:.1f}{between}, 95 % interval of the mean {low:.1f} to {high:.1f} by "
-        f"{episodes} episode{'s' * (episodes != 1)} of each{failed}{measures}"
+        f"{count}, return {a_return(mean)}{between}, 95 % interval of the mean {a_return(low, mean)} to "
+        f"{a_return(high, mean)} by {episodes} episode{'s' * (episodes != 1)} of each{failed}{measures}"
     )
 
 
@@ -188,7 +194,7 @@ def _architecture(row: dict[str, Any] | None) -> str:
     means = {key.removesuffix("_mean"): value for key, value in row.items() if key.endswith("_mean")}
     measures = "".join(f", {name} {mean:.3g}" for name, mean in means.items() if name != "return" and mean is not None)
     widths = ", ".join(map(str, row["widths"]))
-    return f"[{widths}], {row['parameters']:,} parameters, return {row['return_mean']:.1f}{measures}"
+    return f"[{widths}], {row['parameters']:,} parameters, return {a_return(row['return_mean'])}{measures}"
 
 
 def _of_task(catalog: Catalog) -> str:
@@ -205,7 +211,7 @@ def describe_catalog(catalog: Catalog, rows: Sequence[dict[str, Any]], summary: 
     known = [row["return_mean"] for row in rows if row["return_mean"] is not None]
     lines = [
         f"{len(rows):,} architectures{_of_task(catalog)}, {rows[0]['parameters']:,} to {rows[-1]['parameters']:,} "
-        f"parameters; mean returns {min(known):.1f} to {max(known):.1f}"
+        f"parameters; mean returns {a_return(min(known))} to {a_return(max(known))}"
     ]
     if "success_mean" in rows[0]:
         succeeding = sum((row["success_mean"] or 0) >= 0.95 for row in rows)
@@ -236,7 +242,7 @@ def describe_selection(catalog: Catalog, result: dict[str, Any]) -> str:
             f"[{widths}]: {result['parameters']:,} parameters; its tables take {result['bytes']:,} bytes; lossless "
             f"memory dimension {result['memory_dimension']:,}",
             f"chosen for {result['why']}{_of_task(catalog) and f';{_of_task(catalog)}'}",
-            f"return {result['return_mean']:.1f} ± {result['return_std']:.1f} (mean ± standard deviation over "
+            f"return {_mean_and_spread(result)} (mean ± standard deviation over "
             f"{result['episodes']} fresh episodes, without noise{failed}){_measures(result)}",
             f"policy in {path / 'policy.safetensors'}; next: compactrl evaluate {path}",
         )
@@ -287,7 +293,7 @@ def _similarity(similarity: dict[str, Any]) -> list[str]:
 
 def describe_play(run: Run, played: Played) -> str:
     """Say what a policy did in the episodes that were played, and what film there is of them."""
-    returns = ", ".join(f"{value:.1f}" for value in played.returns)
+    returns = ", ".join(map(a_return, played.returns))
     steps = ", ".join(map(str, played.steps))
     lines = [f"return {returns} in {steps} steps"]
     if played.path is not None:
@@ -296,7 +302,7 @@ def describe_play(run: Run, played: Played) -> str:
     same_task = played.context is None or played.context.tolist() == summary.get("context")
     if summary.get("return_mean") is not None and same_task:
         lines[-1] += (
-            f"; its search ended with {summary['return_mean']:.1f} ± {summary.get('return_std') or 0:.1f} over "
+            f"; its search ended with {_mean_and_spread(summary)} over "
             f"{summary['episodes']} episodes in {run.config['engine']}"
         )
     return "\n".join(lines)

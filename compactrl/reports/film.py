@@ -17,6 +17,7 @@ import numpy as np
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.policy import Policy
 from compactrl.policies.zoo import ships
+from compactrl.quantities import a_return
 from compactrl.reports.camera import step_seconds
 from compactrl.reports.frames import Image, Pace, caption, check_place, film_file, pace
 from compactrl.reports.stage import CannotDrawError, Stage, with_camera
@@ -129,7 +130,7 @@ class _Shown:
             self._tell(f"drawing {self._title or 'the episode'}" + (f", step {step}" if step else ""))
             self._told = time.monotonic()
         taken = "" if self._seconds is None else f"   {step * self._seconds:.1f} s"
-        text = f"{self._title}   step {step}{taken}   return {total:.1f}".strip()
+        text = f"{self._title}   step {step}{taken}   return {a_return(total)}".strip()
         frame = caption(self._stage.picture(), f"{text}\ntask: {self.task}" if self.task else text)
         for _ in range(count):
             self._write(frame)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
+from compactrl.quantities import a_return
 from compactrl.searches.pace import Pace, duration, hours_warning
 from compactrl.searches.shipping import mean_of
 
@@ -173,9 +174,9 @@ class SearchProgress(Display):
     def note(self, record: dict[str, float], search: Search) -> None:
         """Take in an iteration; where no episode has ended in it, the return is that of the last one."""
         if math.isfinite(record["return_mean"]):
-            self._return = f"return {record['return_mean']:.1f}"
+            self._return = f"return {a_return(record['return_mean'])}"
         mean = mean_of(search.shipping.returns)
-        final = f"final policy {mean:.1f}" if math.isfinite(mean) else ""
+        final = f"final policy {a_return(mean)}" if math.isfinite(mean) else ""
         failed = f"{record['failed']:.0f} failed" if record["failed"] else ""
         parts = (self._return, final, failed, "fine-tuning" if search.settled else "")
         self._described = "  ".join(part for part in parts if part)

@@ -40,7 +40,7 @@ BASELINES = {
 def test_a_result_stands_beside_what_it_is_to_be_held_against():
     text = describe_result(FakeRun("discrete", baselines=BASELINES, reward_threshold=475.0))
     assert (
-        "to compare: random actions 22.4 (mean of 10 episodes); the first action always 9.3 (mean of 10 episodes); "
+        "to compare: random actions 22.4 (mean of 10 episodes); the first action always 9.30 (mean of 10 episodes); "
         "solved from 475 on, says the environment\n"
     ) in text
     assert "doing nothing 9.3" in describe_result(FakeRun(baselines=BASELINES, reward_threshold=None))

@@ -12,7 +12,7 @@ from compactrl.envs.engines.base import reset_seed
 from compactrl.envs.engines.mujoco import MujocoEngine
 from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.registry import describe
-from compactrl.envs.tasks import SOONER, USUAL, load_usual
+from compactrl.envs.tasks import SOONER, USUAL
 from compactrl.errors import InputError
 from compactrl.policies.distributions import Deterministic
 from compactrl.types import Exploration
@@ -55,9 +55,7 @@ def test_the_usual_tasks_do_the_same_alone_and_in_company(env):
 
 
 def test_the_usual_ids_go_to_the_engine_that_steps_them_soonest():
-    """Those that are stepped by calls of `rollout`, and take long beside them."""
     assert {env for env in USUAL if describe(env).engine == "mujoco"} == SOONER
-    assert not any(load_usual(env).fields for env in SOONER)
     assert describe("HalfCheetah-v5", "envpool").engine == "envpool"
 
 
