@@ -70,6 +70,8 @@ GRADIENT = {
     "max_episode_steps": 400,
 }
 """The entropy keeps the noise at a size at which a policy still goes on; docs/trials.md has it without."""
+MOVING = {**GRADIENT, "ent_coef": 0.003, "max_episode_steps": 800, "steps": 10e6}
+"""Goals that move pay less for noise: with the entropy of `GRADIENT` it grows without end."""
 NEARBY = {
     "method": "unstructured",
     "population": 128,
@@ -93,6 +95,23 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "linear-random": {**RANDOM, "method": "linear", "steps": 200e6, "max_episode_steps": 800},
     "ppo-four-static": {**STATIC, **GRADIENT, "hidden": "4", "steps": 8e6},
     "ppo-four-static-evolved": {**NEARBY, "start_from": "ppo-four-static", "steps": 40e6, "max_episode_steps": 1501},
+    "ppo-four-static-mixture": {
+        **MIXTURE,
+        **NEARBY,
+        "start_from": "ppo-four-static-evolved",
+        "episodes_per_candidate": 12,
+        "steps": 60e6,
+        "max_episode_steps": 1501,
+    },
+    "ppo-eight-velocity": {**VELOCITY, **MOVING, "hidden": "8"},
+    "ppo-eight-velocity-evolved": {
+        **VELOCITY,
+        **NEARBY,
+        "start_from": "ppo-eight-velocity",
+        "episodes_per_candidate": 12,
+        "steps": 60e6,
+        "max_episode_steps": 1501,
+    },
     "ppo-baseline": {**MIXTURE, "method": "ppo", "hidden": "512,512", "steps": 100e6},
     "hyperppo-static": {**STATIC, **HYPERPPO},
     "hyperppo-mixture": {**MIXTURE, **HYPERPPO},
