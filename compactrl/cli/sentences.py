@@ -90,7 +90,7 @@ def _next_commands(run: Run, program: str) -> list[str]:
         run.summary.get("stopped_by") or "", f"--steps {count(2 * run.config['steps'])}"
     )
     commands = [
-        (f"play {path}", "film it"),
+        *_film(path, run.config["env"]),
         (f"report {path} --html report.html", "figures; name more runs to compare them"),
         (f"export {path} --out {other}", "C for a robot"),
         (f"resume {path} {more}".rstrip(), "search on"),
@@ -103,10 +103,17 @@ def _next_commands(run: Run, program: str) -> list[str]:
     return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]
 
 
-def next_commands(path: Path, program: str) -> list[str]:
-    """Return the commands that are of use for any folder with a policy, with what they do."""
+def _film(folder: str, env: str) -> list[tuple[str, str]]:
+    """Return the command that films a policy, where its environment can be filmed."""
+    from compactrl.reports.stage import has_camera
+
+    return [(f"play {folder}", "film it")] if has_camera(env) else []
+
+
+def next_commands(path: Path, env: str, program: str) -> list[str]:
+    """Return the commands that are of use for any folder with a policy for an environment, with what they do."""
     folder, other = shlex.quote(str(path)), shlex.quote(f"{path.name}-c")
-    commands = [(f"export {folder} --out {other} --verify", "C for a robot"), (f"play {folder}", "film it")]
+    commands = [(f"export {folder} --out {other} --verify", "C for a robot"), *_film(folder, env)]
     width = max(len(command) for command, _ in commands)
     return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]
 

@@ -4,6 +4,7 @@ import pytest
 from evaluating import assert_equal, make_trials, outcomes_of
 from mujoco_tasks import Cart, cart  # noqa: F401
 
+from compactrl.envs import register_batched
 from compactrl.envs.given import take
 from compactrl.envs.registry import describe
 from compactrl.envs.toy_batched import PointMass
@@ -32,5 +33,7 @@ def test_a_class_of_batched_environments_names_how_it_is_registered():
     with pytest.raises(InputError) as caught:
         take(Fleet)
     assert 'register_batched("Fleet-v0", Fleet, max_episode_steps=...), and give its id' in str(caught.value)
+    with pytest.raises(InputError, match="give max_episode_steps, after how many steps an episode of Fleet-v0 is cut"):
+        register_batched("Fleet-v0", Fleet)
     with pytest.raises(InputError, match="give the id of it, 'compactrl/PointMass-v0'"):
         take(PointMass)
