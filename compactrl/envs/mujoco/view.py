@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ AZIMUTH, ELEVATION = 90.0, -15.0
 """Degrees: looking along y, across what walks along x, a little from above."""
 FAR = 2.2
 """Distance, in sizes of what moves."""
+PARTS = "name, or body, distance, azimuth, elevation"
 
 
 def view_of(task: MujocoTask) -> Any:
@@ -25,26 +28,32 @@ def view_of(task: MujocoTask) -> Any:
     """
     import mujoco
 
-    model, wanted = task.mj_model, dict(task.camera)
+    model = task.mj_model
+    if not isinstance(task.camera, Mapping):
+        raise InputError(f"{task.name}: camera is {task.camera!r}, expected a dictionary with {PARTS}")
+    wanted = dict(task.camera)
     cameras = [model.camera(number).name for number in range(model.ncam)]
     name = wanted.pop("name", "track" if "track" in cameras and not wanted else None)
     if name is not None:
         if name not in cameras:
-            raise InputError(f"{task.name}: its model has no camera '{name}'.{did_you_mean(name, cameras)}")
+            raise InputError(f"{task.name}: its model has no camera '{name}'.{did_you_mean(str(name), cameras)}")
         return cameras.index(name)
     view = mujoco.MjvCamera()
     bodies = [model.body(number).name for number in range(model.nbody)]
     body = wanted.pop("body", None)
     if body is not None and body not in bodies:
-        raise InputError(f"{task.name}: its model has no body '{body}' for the camera.{did_you_mean(body, bodies)}")
+        raise InputError(
+            f"{task.name}: its model has no body '{body}' for the camera.{did_you_mean(str(body), bodies)}"
+        )
     view.type = mujoco.mjtCamera.mjCAMERA_TRACKING
     view.trackbodyid = bodies.index(body) if body is not None else _moved(model)
-    view.distance = wanted.pop("distance", FAR * _size(model))
-    view.azimuth, view.elevation = wanted.pop("azimuth", AZIMUTH), wanted.pop("elevation", ELEVATION)
-    if wanted:
-        raise InputError(
-            f"{task.name}: camera has '{next(iter(wanted))}': expected name, or body, distance, azimuth, elevation"
-        )
+    own = {"distance": FAR * _size(model), "azimuth": AZIMUTH, "elevation": ELEVATION}
+    for part, value in {**own, **wanted}.items():
+        if part not in own:
+            raise InputError(f"{task.name}: camera has '{part}': expected {PARTS}")
+        if not isinstance(value, Real):
+            raise InputError(f"{task.name}: camera has {part} {value!r}: expected a number")
+        setattr(view, part, value)
     return view
 
 

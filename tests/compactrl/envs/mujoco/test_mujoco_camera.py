@@ -13,6 +13,7 @@ from gymnasium.utils.env_checker import check_env
 from mujoco_tasks import CART, Cart, cart  # noqa: F401  (a fixture)
 
 from compactrl.envs.mujoco.view import FAR, view_of
+from compactrl.envs.registry import describe
 from compactrl.envs.robots import Minitaur
 from compactrl.errors import InputError
 from compactrl.machine import drawing
@@ -51,12 +52,14 @@ def test_the_models_own_camera_is_used_where_it_tracks(monkeypatch):
     [
         ({"name": "side"}, "Cart: its model has no camera 'side'"),
         ({"body": "pol"}, "Cart: its model has no body 'pol' for the camera. Did you mean 'pole'"),
+        ({"distance": "far"}, "Cart: camera has distance 'far': expected a number"),
         ({"zoom": 2}, "Cart: camera has 'zoom': expected name, or body, distance, azimuth, elevation"),
     ],
 )
-def test_a_camera_that_is_not_there_is_one_line(monkeypatch, camera, said):
+def test_a_camera_that_is_not_there_is_one_line(monkeypatch, cart, camera, said):  # noqa: F811
+    monkeypatch.setattr(Cart, "camera", camera)
     with pytest.raises(InputError) as caught:
-        viewed(monkeypatch, **camera)
+        describe(cart)  # before a search begins
     assert said in str(caught.value)
 
 
