@@ -106,6 +106,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "ppo-eight-velocity-evolved": {**ALL_FLIGHTS, "start_from": "ppo-eight-velocity"},
     "ppo-sixteen-velocity": {**VELOCITY, **MOVING, "hidden": "16", "steps": 20e6},
     "ppo-sixteen-velocity-evolved": {**ALL_FLIGHTS, "start_from": "ppo-sixteen-velocity"},
+    "ppo-twenty-four-velocity": {**VELOCITY, **MOVING, "hidden": "24", "steps": 40e6},
+    "ppo-twenty-four-velocity-evolved": {**ALL_FLIGHTS, "start_from": "ppo-twenty-four-velocity"},
     "ppo-sixteen-random": {**RANDOM, **MOVING, "hidden": "16", "steps": 20e6},
     "ppo-sixteen-random-evolved": {**ALL_FLIGHTS, "start_from": "ppo-sixteen-random"},
     "ppo-baseline": {**MIXTURE, "method": "ppo", "hidden": "512,512", "steps": 100e6},
