@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from compactrl.envs.contexts import checked_contexts, tasks_for
+from compactrl.envs.mujoco import view
 from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.mujoco.task import MujocoTask
-from compactrl.envs.mujoco.view import view_of
 from compactrl.errors import InputError
 from compactrl.types import Floats
 
@@ -33,9 +33,9 @@ def try_task(env: str, task: MujocoTask) -> int:
         InputError: it raises, or gives arrays of other shapes than it must, or numbers that are not finite; or its
             contexts will not do.
     """
+    view.view_of(task)  # what will not do is said now, and not when a film is to be made
     if checked_contexts(env, task.contexts) is not None and not task.starts_with_task:
         raise InputError(f"{env} has contexts: give its start a second argument, start(self, generator, task)")
-    view_of(task)  # what will not do is said now, and not when a film is to be made
     lanes, every = TaskLanes(task, LANES), np.arange(LANES)
     low, high = (np.nan_to_num(bound, posinf=1.0, neginf=-1.0) for bound in task.action_bounds)
     action = np.tile((low + high) / 2, (LANES, 1))
