@@ -61,6 +61,8 @@ VELOCITY = {"env": ENV, "env_options": {"scenario": "mixture", "observe_goal_vel
 RANDOM = {"env": ENV, "env_options": {"scenario": "mixture", "randomise": 1.0}}
 FOUR = {"method": "unstructured", "hidden": "4", **LEVEL}
 CHROMATIC = {"method": "chromatic", "partitions": 17, "hidden": "8", **NEAR_HOVER, "radius": 1.0}
+ALIKE = {"common_starts": True, "episodes_per_candidate": 4}
+"""Starts differ more than candidates do: all of a generation begin alike."""
 GRADIENT = {
     "method": "ppo",
     "normalize_observations": False,
@@ -92,7 +94,7 @@ ALL_FLIGHTS = {**NEARBY, "episodes_per_candidate": 12, "steps": 60e6, "max_episo
 HYPERPPO = {"method": "hyperppo", "deviation": "common", "steps": 100e6}
 SETTINGS: dict[str, dict[str, Any]] = {
     "four-static": {**STATIC, **FOUR, "steps": 60e6, "max_episode_steps": 300},
-    "chromatic-static": {**STATIC, **CHROMATIC, "steps": 100e6, "max_episode_steps": 300},
+    "chromatic-static": {**STATIC, **CHROMATIC, **ALIKE, "steps": 50e6, "max_episode_steps": 300},
     "four-mixture": {**MIXTURE, **FOUR, "steps": 200e6, "max_episode_steps": 800},
     "four-velocity": {**VELOCITY, **FOUR, "steps": 200e6, "max_episode_steps": 800},
     "four-random": {**RANDOM, **FOUR, "steps": 200e6, "max_episode_steps": 800},
@@ -105,7 +107,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "ppo-eight-velocity": {**VELOCITY, **MOVING, "hidden": "8"},
     "ppo-eight-velocity-evolved": {**ALL_FLIGHTS, "start_from": "ppo-eight-velocity"},
     "ppo-sixteen-velocity": {**VELOCITY, **MOVING, "hidden": "16", "steps": 20e6},
-    "ppo-sixteen-velocity-evolved": {**ALL_FLIGHTS, "start_from": "ppo-sixteen-velocity"},
+    "ppo-sixteen-velocity-evolved": {**ALL_FLIGHTS, "start_from": "ppo-sixteen-velocity", "steps": 200e6},
     "ppo-twenty-four-velocity": {**VELOCITY, **MOVING, "hidden": "24", "steps": 40e6},
     "ppo-twenty-four-velocity-evolved": {**ALL_FLIGHTS, "start_from": "ppo-twenty-four-velocity"},
     "ppo-sixteen-random": {**RANDOM, **MOVING, "hidden": "16", "steps": 20e6},
