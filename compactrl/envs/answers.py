@@ -26,13 +26,11 @@ NUMBERS = "biuf"
 """Kinds of numpy's types that are numbers, one each."""
 
 
-LIBRARIES = tuple(
-    str(folder)
-    for folder in (
-        Path(__file__).parents[1],
-        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-        "<frozen",
-    )
+PACKAGE = str(Path(__file__).parents[1])
+LIBRARIES = (
+    PACKAGE,
+    "<frozen",
+    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
 )
 """Where code is that is not the user's: compactrl, Python itself, what is installed."""
 
@@ -72,8 +70,10 @@ def raised_in(error: BaseException, function: str = "") -> str:
     """
     frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)][1:]
     own = [frame for frame in frames if not frame[0].co_filename.startswith(LIBRARIES)]
+    if not own and function:  # what is installed may be the user's too
+        own = [frame for frame in frames if not frame[0].co_filename.startswith(PACKAGE)]
     place = f"in {function}: " if function else ""
-    for code, _ in (own or (frames if function else []))[:1]:
+    for code, _ in own[:1]:
         line = [line for other, line in frames if other.co_filename == code.co_filename][-1]
         place = f"in {function or code.co_name}, {Path(code.co_filename).name} line {line}: "
     is_read_only = isinstance(error, ValueError) and "read-only" in str(error)
