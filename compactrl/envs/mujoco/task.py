@@ -104,7 +104,7 @@ class MujocoTask:
         raise NotImplementedError
 
     def terminated(self, state: MujocoState) -> NDArray[np.bool_]:
-        """Return whether episodes have ended other than by their limit of steps, (n,); by default none has."""
+        """Return whether episodes have ended other than by their limit of steps, (n,) bool; by default none has."""
         return np.zeros(len(state.qpos), bool)
 
     def start(self, generator: np.random.Generator) -> tuple[NDArray[Any], ...]:

@@ -13,8 +13,8 @@ from compactrl.errors import FaultError
 from compactrl.searches.api import resume, search
 
 OPTIONS = {
-    "method": "linear", "population": 4, "steps": 400, "selections": 1, "selection_episodes": 2, "threads": 1, "seed": 1,
-    "checkpoint_seconds": 0,
+    "method": "linear", "population": 4, "steps": 400, "selections": 1, "selection_episodes": 2, "threads": 1,
+    "seed": 1, "checkpoint_seconds": 0,
 }  # fmt: skip
 
 
@@ -30,7 +30,7 @@ class Tank:
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,), np.float64)
         self.level, self.steps = np.zeros(num_lanes), np.zeros(num_lanes, int)
 
-    def reset(self, lanes, seeds, tasks):
+    def reset(self, lanes, seeds, tasks):  # noqa: ARG002
         self.level[lanes] = [np.random.default_rng(int(seed)).uniform() for seed in seeds]
         self.steps[lanes] = 0
         return self.level[lanes, None]
@@ -66,8 +66,8 @@ def test_a_fault_ends_a_search_which_goes_on_once_it_is_mended(tank, tmp_path):
     with pytest.raises(FaultError) as caught:
         search(tank, out=run, **OPTIONS)
     assert re.fullmatch(
-        r"the reward has shape \(\d, 1\), expected \(\d,\)\. Put the environment right, then go on with: compactrl resume "
-        + re.escape(str(run)),
+        r"the reward has shape \(\d, 1\), expected \(\d,\)\. "
+        r"Put the environment right, then go on with: compactrl resume " + re.escape(str(run)),
         str(caught.value),
     )
     assert 0 < len(lines(run)) < len(lines(tmp_path / "whole"))
@@ -82,7 +82,7 @@ def test_episodes_that_all_end_with_their_first_step_are_warned_of_once(
     tank, tmp_path, recwarn, method, last, limit, told
 ):
     Tank.last_step = last
-    options = {**OPTIONS, "method": method, "max_episode_steps": limit}
+    options = {**OPTIONS, "method": method, "max_episode_steps": limit, "steps": 60, "checkpoint_seconds": 60}
     if method == "ppo":
         del options["population"]
         options |= {"hidden": (4,), "num_envs": 4}
