@@ -14,6 +14,8 @@
 | `inverse-stratum` | the same, drawn in proportion to its rows over its number | nothing                     |
 | `none`      | empty rows, for a space without decisions                   | nothing                          |
 
+Of a product of spaces, `controller_of` gives each part a controller of its own.
+
 To add one, write a file with a subclass of `Controller` and add it to `CONTROLLERS`. Slow libraries are imported only
 when a controller that needs them is made.
 
@@ -31,6 +33,7 @@ from .cycle import CycleController, InverseStratumController, StratifiedControll
 from .evolution import EvolutionController
 from .fixed import FixedController
 from .none import NoneController
+from .product import controller_of
 from .random import RandomController
 from .reinforce import PointerController
 
@@ -49,4 +52,4 @@ CONTROLLERS: dict[str, type[Controller]] = {
 }
 """Every controller by its name."""
 
-__all__ = ["CONTROLLERS", "Ahead", "Controller", "Space"]
+__all__ = ["CONTROLLERS", "Ahead", "Controller", "Space", "controller_of"]

@@ -40,7 +40,7 @@ class CycleController(Controller):
 
     def __init__(self, space: Space, options: BaseModel, seed: np.random.SeedSequence) -> None:
         super().__init__(space, options, seed)
-        self._rows = _listed(space)
+        self._rows = space.listed(LISTED)
         strata = [] if self._rows is None else self._strata(len(self._rows))
         self._orders = [self.generator.permutation(rows) for rows in strata]
         self._next = [0] * len(strata)
@@ -126,13 +126,3 @@ class InverseStratumController(StratifiedController):
         numbers, counts = np.unique(strata, return_counts=True)
         weights = counts / numbers
         return self.generator.choice(len(numbers), size=n, p=weights / weights.sum())
-
-
-def _listed(space: Space) -> Designs | None:
-    """Return all rows of a space, (count, D), or None if there are too many."""
-    if space.rows is not None:
-        return space.rows
-    if space.count > LISTED:
-        return None
-    grids = np.indices((space.choices,) * space.length).reshape(space.length, space.count)
-    return np.ascontiguousarray(grids.T)

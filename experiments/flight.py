@@ -24,8 +24,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from compactrl.encodings.rounding import rounded_to_int8
 from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.robots.quadrotor import ENV, Quadrotor
+from compactrl.policies.policy import Policy
 from compactrl.runs.run import Run
 from compactrl.storage.files import read_json, write_json
 from compactrl.types import Floats
@@ -45,6 +47,8 @@ PILOTS: dict[str, Callable[[Quadrotor], Pilot]] = {
     "geometric, position": Geometric,
     "geometric, full state": lambda env: Geometric(env, full_state=True),
 }
+KILOBYTE = 1024
+"""What takes more flies once more as int8."""
 MEASURES = ("position_rmse", "settled_rmse", "crashed")
 
 NEAR_HOVER = {"normalize_observations": False, "population": 128, "num_envs": 128}
@@ -83,6 +87,8 @@ NEARBY = {
 }
 """Evolution that goes on with what another setting learned, `start_from`, on whole flights: from the fifth second on
 some centimetres at the goal are all that tells candidates apart, and starts of their own would differ by more."""
+ALL_FLIGHTS = {**NEARBY, "episodes_per_candidate": 12, "steps": 60e6, "max_episode_steps": 1501}
+"""The same over all scenarios, of which a candidate sees more."""
 HYPERPPO = {"method": "hyperppo", "deviation": "common", "steps": 100e6}
 SETTINGS: dict[str, dict[str, Any]] = {
     "four-static": {**STATIC, **FOUR, "steps": 60e6, "max_episode_steps": 300},
@@ -95,23 +101,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "linear-random": {**RANDOM, "method": "linear", "steps": 200e6, "max_episode_steps": 800},
     "ppo-four-static": {**STATIC, **GRADIENT, "hidden": "4", "steps": 8e6},
     "ppo-four-static-evolved": {**NEARBY, "start_from": "ppo-four-static", "steps": 40e6, "max_episode_steps": 1501},
-    "ppo-four-static-mixture": {
-        **MIXTURE,
-        **NEARBY,
-        "start_from": "ppo-four-static-evolved",
-        "episodes_per_candidate": 12,
-        "steps": 60e6,
-        "max_episode_steps": 1501,
-    },
+    "ppo-four-static-mixture": {**MIXTURE, **ALL_FLIGHTS, "start_from": "ppo-four-static-evolved"},
     "ppo-eight-velocity": {**VELOCITY, **MOVING, "hidden": "8"},
-    "ppo-eight-velocity-evolved": {
-        **VELOCITY,
-        **NEARBY,
-        "start_from": "ppo-eight-velocity",
-        "episodes_per_candidate": 12,
-        "steps": 60e6,
-        "max_episode_steps": 1501,
-    },
+    "ppo-eight-velocity-evolved": {**ALL_FLIGHTS, "start_from": "ppo-eight-velocity"},
+    "ppo-sixteen-velocity": {**VELOCITY, **MOVING, "hidden": "16", "steps": 20e6},
+    "ppo-sixteen-velocity-evolved": {**ALL_FLIGHTS, "start_from": "ppo-sixteen-velocity"},
+    "ppo-twenty-four-velocity": {**VELOCITY, **MOVING, "hidden": "24", "steps": 40e6},
+    "ppo-twenty-four-velocity-evolved": {**ALL_FLIGHTS, "start_from": "ppo-twenty-four-velocity"},
+    "ppo-sixteen-random": {**RANDOM, **MOVING, "hidden": "16", "steps": 20e6},
+    "ppo-sixteen-random-evolved": {**ALL_FLIGHTS, "start_from": "ppo-sixteen-random"},
     "ppo-baseline": {**MIXTURE, "method": "ppo", "hidden": "512,512", "steps": 100e6},
     "hyperppo-static": {**STATIC, **HYPERPPO},
     "hyperppo-mixture": {**MIXTURE, **HYPERPPO},
@@ -171,10 +169,13 @@ def fly_pilot(name: str, flights: int = FLIGHTS, seconds: float = SECONDS) -> tu
     return row, paths
 
 
-def fly_run(run: Run, name: str, flights: int = FLIGHTS) -> tuple[dict[str, Any], dict[str, Floats]]:
-    """Fly a run's policy over every scenario; as `fly_pilot`."""
+def fly_run(
+    run: Run, name: str, flights: int = FLIGHTS, policy: Policy | None = None
+) -> tuple[dict[str, Any], dict[str, Floats]]:
+    """Fly a run's policy, or what was made of it, over every scenario; as `fly_pilot`."""
+    policy = run.policy if policy is None else policy
     given = {key: value for key, value in run.config["env_options"].items() if key == "observe_goal_velocity"}
-    summary, policy = run.summary, run.policy
+    summary = run.summary
     row: dict[str, Any] = {
         "name": name,
         "kind": "policy",
@@ -287,9 +288,13 @@ def main(
     for place in sorted((RUNS / "flight").glob("*/summary.json")):
         run = Run(place.parent)
         name = place.parent.name
-        row, paths[name] = fly_run(run, name.rpartition("-")[0], flights)
+        setting = name.rpartition("-")[0]
+        row, paths[name] = fly_run(run, setting, flights)
         rows.append(row)
         print(_line(row))
+        if row["bytes"] > KILOBYTE and run.policy.sharing.own:
+            rows.append(fly_run(run, f"{setting}, int8", flights, rounded_to_int8(run.policy))[0])
+            print(_line(rows[-1]))
     flown = {(row["name"], row.get("seed")) for row in rows}
     kept = [row for row in before if row["kind"] == "policy" and (row["name"], row["seed"]) not in flown]
     write_json(RESULTS / "flights.json", {"flights": flights, "rows": rows + kept})

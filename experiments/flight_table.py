@@ -20,7 +20,10 @@ def flight_table() -> str:
     for row in json.loads(path.read_text())["rows"]:
         name, size = row["name"], "–"
         if row["kind"] == "policy":
-            name = f"`{name}`, seed {row['seed']}, {row['env_steps'] / 1e6:.1f} M steps"
+            setting, _, rounding = name.partition(", ")
+            name = (
+                f"`{setting}`{rounding and f' as {rounding}'}, seed {row['seed']}, {row['env_steps'] / 1e6:.1f} M steps"
+            )
             size = f"{row['parameters']} ({row['bytes']} B)"
         cells = [_flight(row["scenarios"][scenario]) for scenario in FLIGHTS]
         settled = f"{100 * row['scenarios']['static']['settled_rmse_mean']:.1f} cm"

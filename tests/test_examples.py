@@ -72,13 +72,16 @@ def python_of(page):
 
 def test_the_page_on_own_robots_shows_what_can_be_searched(tmp_path):
     blocks = python_of(ROOT / "docs/own-robot.md")
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     (tmp_path / "sled.xml").write_bytes((EXAMPLES / "sled.xml").read_bytes())
     (tmp_path / "robots.py").write_text("\n".join(blocks), encoding="utf-8")
-    for env, size in (("Sled-v0", 3), ("Buoy-v0", 2)):
-        lines = [
-            "import compactrl",
+    sizes = {"Sled-v0": 3, "SledTo-v0": 4, "Buoy-v0": 2}
+    lines = ["import compactrl"]
+    for env in sizes:
+        lines += [
             f"run = compactrl.search('{env}', env_module='robots', method='linear', steps=2000, out='{env}')",
             "print(run.policy.shape, run.summary['return_mean'])",
         ]
-        assert run(["-c", "\n".join(lines)], tmp_path).startswith(f"({size}, 1)")
+    printed = run(["-c", "\n".join(lines)], tmp_path).splitlines()
+    assert [line.rpartition(" ")[0] for line in printed] == [f"({size}, 1)" for size in sizes.values()]
+    assert np.isfinite([float(line.rpartition(" ")[2]) for line in printed]).all()

@@ -52,6 +52,7 @@ def select(catalog: Catalog, limit: int, by: str, max_bytes: int | None = None) 
         "limit": limit,
         "by": by,
         "why": why,
+        **({} if policy.context is None else {"context": policy.context.tolist()}),
         **{key: summary[key] for key in (*REPORTED, *_measures(summary)) if key in summary},
     }
 
@@ -145,7 +146,7 @@ def _choose(catalog: Catalog, fitting: Sequence[Widths], by: str) -> tuple[Width
 
 def _rows_of_this_checkpoint(catalog: Catalog) -> list[Row]:
     """Return the saved rows, over any number of episodes; none where the table is of another checkpoint."""
-    table = table_of(catalog.run.path)
+    table = table_of(catalog.run.path, catalog.file)
     same = table.get("checkpoint") == catalog.iteration and table.get("env_steps") == catalog.env_steps
     return list(table["architectures"]) if same else []
 
@@ -157,7 +158,8 @@ def _best(catalog: Catalog, fitting: Sequence[Widths], rows: Mapping[Widths, Row
     if missing:
         raise InputError(
             f"--by {by} needs the {by} of every architecture that fits, and {len(missing):,} of {len(fitting):,} "
-            f"have none from this checkpoint: first `compactrl evaluate {catalog.run.path} --architectures all`"
+            f"have none from this checkpoint: first `compactrl evaluate {catalog.run.path} --architectures all"
+            f"{catalog.option}`"
         )
     known = [widths for widths in fitting if rows[widths][column] is not None]
     if not known:

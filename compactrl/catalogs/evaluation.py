@@ -9,12 +9,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from compactrl.catalogs.catalog import Catalog
-from compactrl.catalogs.table import FILE, Row, table_of
+from compactrl.catalogs.table import Row, table_of
 from compactrl.errors import InputError
 from compactrl.networks.mixed import padded
 from compactrl.policies.architectures import Widths
@@ -80,7 +81,7 @@ def evaluate_all(
             rows += _evaluate(catalog, architectures[len(rows) : len(rows) + part], evaluator, episodes)
             if len(rows) == len(architectures):
                 rows.sort(key=lambda row: (row["parameters"], row["widths"]))
-            write_json(catalog.run.path / FILE, {**_identity(catalog, episodes), "architectures": rows})
+            write_json(catalog.run.path / catalog.file, {**_identity(catalog, episodes), "architectures": rows})
             on_rows(len(rows), len(architectures))
     finally:
         evaluator.close()
@@ -123,7 +124,8 @@ def _row(catalog: Catalog, widths: Widths, returns: Floats) -> Row:
 def _identity(catalog: Catalog, episodes: int) -> dict[str, Any]:
     """Return what a table is of."""
     identity = {"checkpoint": catalog.iteration, "env_steps": catalog.env_steps, "episodes": episodes}
-    return {**identity, "environments": catalog.spec.environments or None}
+    task = {} if catalog.context is None else {"context": catalog.context.tolist()}
+    return {**identity, "environments": catalog.spec.environments or None, **task}
 
 
 def _rows_to_go_on_with(catalog: Catalog, episodes: int, architectures: Sequence[Widths], part: int) -> list[Row]:
@@ -148,25 +150,25 @@ def _saved_rows(catalog: Catalog, episodes: int) -> list[Row]:
 
     Another table is not lost: it is kept aside.
     """
-    path, wanted = catalog.run.path, _identity(catalog, episodes)
-    table = table_of(path)
+    path, file, wanted = catalog.run.path, catalog.file, _identity(catalog, episodes)
+    table = table_of(path, file)
     saved = {key: table.get(key) for key in wanted}
     if table and saved != wanted:
-        aside = path / _aside(saved)
-        (path / FILE).replace(aside)
+        aside = path / _aside(file, saved)
+        (path / file).replace(aside)
         warnings.warn(
-            f"{path / FILE} was of {saved['episodes']} episodes after {saved['env_steps']} steps: it is kept as "
+            f"{path / file} was of {saved['episodes']} episodes after {saved['env_steps']} steps: it is kept as "
             f"{aside.name}",
             stacklevel=4,
         )
-        if (path / _aside(wanted)).exists():
-            (path / _aside(wanted)).replace(path / FILE)
-            table = table_of(path)
+        if (path / _aside(file, wanted)).exists():
+            (path / _aside(file, wanted)).replace(path / file)
+            table = table_of(path, file)
             saved = {key: table.get(key) for key in wanted}
     return list(table["architectures"]) if saved == wanted else []
 
 
-def _aside(identity: dict[str, Any]) -> str:
-    """Return the name under which a table is kept while another one is the run's."""
+def _aside(file: str, identity: dict[str, Any]) -> str:
+    """Return the name under which a table is kept while another one is in its file."""
     lanes = f"-{identity['environments']}-lanes" if identity["environments"] else ""
-    return f"architectures-{identity['checkpoint']}-{identity['episodes']}-episodes{lanes}.json"
+    return f"{Path(file).stem}-{identity['checkpoint']}-{identity['episodes']}-episodes{lanes}.json"

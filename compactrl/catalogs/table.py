@@ -1,4 +1,4 @@
-"""The table of all architectures of a run, as it is saved in the run: `architectures.json`."""
+"""The table of all architectures of a run, as it is saved in the run: `architectures.json`, and one for each task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 from compactrl.errors import DamagedFileError
 from compactrl.storage.files import read_json
 
-FILE = "architectures.json"
+STEM = "architectures"
+FILE = f"{STEM}.json"
+"""Where there are no tasks, or in the task that ships."""
 COLUMNS = {"widths", "parameters", "memory_dimension", "return_mean", "episodes"}
 """Of every table; and `NAME_mean` of what the environment measures, `success_mean` where success is known."""
 
@@ -17,13 +19,23 @@ Row = dict[str, Any]
 """An architecture: its `COLUMNS`, as JSON values; a mean is None where every episode failed."""
 
 
-def table_of(path: Path) -> dict[str, Any]:
+def table_of(path: Path, file: str = FILE) -> dict[str, Any]:
     """Return a run's saved table; empty where there is none.
 
     Raises:
         DamagedFileError: the file is something else.
     """
-    return rows_in(path / FILE, "architectures", lambda table: [table.get("architectures")], COLUMNS)
+    return rows_in(path / file, "architectures", lambda table: [table.get("architectures")], COLUMNS)
+
+
+def file_of(context: str = "") -> str:
+    """Return the name of a table's file; of a task that was asked for, its context as it is typed is in the name.
+
+    Example:
+        >>> file_of(), file_of("1.5")
+        ('architectures.json', 'architectures-context-1.5.json')
+    """
+    return f"{STEM}-context-{context}.json" if context else FILE
 
 
 def rows_in(

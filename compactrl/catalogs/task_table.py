@@ -1,4 +1,4 @@
-"""Every task of a run evaluated: the table is saved in the run as `tasks.json`.
+"""Every task of a run evaluated: the table is saved in the run as `tasks.json`, or with an architecture in its name.
 
 Tasks that trained and tasks that test stand apart. The returns of a task are over its own episodes; of a split the mean
 over its tasks is given, with the interval that episodes leave it: these very tasks, not the family, are what it is of.
@@ -24,7 +24,8 @@ from compactrl.runs.run import Run
 from compactrl.storage.files import write_json
 from compactrl.types import Floats, Trials
 
-FILE = "tasks.json"
+STEM = "tasks"
+FILE = f"{STEM}.json"
 EPISODES = 5
 """Of each task, by default."""
 LANES = 160
@@ -47,6 +48,7 @@ def evaluate_tasks(
     tasks: str = "all",
     episodes: int = EPISODES,
     *,
+    architecture: str | None = None,
     threads: int = 0,
     num_envs: int = 0,
     on_tasks: OnTasks = lambda *_: None,
@@ -57,13 +59,15 @@ def evaluate_tasks(
         run: a run, or its folder.
         tasks: `train`, `test` or `all`.
         episodes: of each task.
+        architecture: widths of the hidden layers, as in `16,8`, of a graph hypernetwork for tasks; by default those of
+            the policy that ships.
         threads: that step environments; 0 for every core.
         num_envs: parallel environments at most; 0 for as many as the search was given. Changes results.
         on_tasks: called with how many tasks are done, and of how many.
 
     Returns:
         The table, as JSON values: `names` of what tells a task, rows of the splits `train` and `test`, and of each a
-        summary.
+        summary; `widths` of the hidden layers, of a graph hypernetwork.
 
     Raises:
         InputError: other tasks, fewer than one episode, or a run without tasks.
@@ -71,14 +75,15 @@ def evaluate_tasks(
     if tasks not in ("all", *SPLITS):
         raise InputError(f"--tasks {tasks}: expected train, test or all.{did_you_mean(tasks, ('all', *SPLITS))}")
     check_episodes(episodes)
-    catalog = open_tasks(run if isinstance(run, Run) else Run(run), num_envs=num_envs)
+    catalog = open_tasks(run if isinstance(run, Run) else Run(run), num_envs=num_envs, architecture=architecture)
+    file = f"{stem_of(architecture)}.json"
     wanted = [split for split in SPLITS if tasks == split or (tasks == "all" and len(catalog.contexts(split)))]
     if not all(len(catalog.contexts(split)) for split in wanted):
         raise InputError(f"--tasks test: {catalog.run.path} has no test tasks: its search was given --test-tasks 0")
     identity = _identity(catalog, episodes)
-    known = {key: rows for key, rows in table_of(catalog.run.path).items() if key in SPLITS}
-    if any(table_of(catalog.run.path).get(key) != value for key, value in identity.items()):
-        known = {}
+    saved = table_of(catalog.run.path, file)
+    same = all(saved.get(key) == value for key, value in identity.items())
+    known = {key: rows for key, rows in saved.items() if key in SPLITS and same}
     total = sum(len(catalog.contexts(split)) for split in wanted)
     done = sum(len(catalog.contexts(split)) for split in wanted if split in known)
     on_tasks(done, total)
@@ -86,7 +91,7 @@ def evaluate_tasks(
         if split not in known:
             known[split] = _rows(catalog, split, episodes, threads, partial(_note, on_tasks, done, total))
             done += len(known[split])
-            write_json(catalog.run.path / FILE, {**identity, **known})
+            write_json(catalog.run.path / file, {**identity, **known})
     table: dict[str, Any] = {split: known[split] for split in wanted}
     return {**identity, **table, "summary": {split: summarize(rows) for split, rows in table.items()}}
 
@@ -96,13 +101,23 @@ def _note(on_tasks: OnTasks, before: int, total: int, part: int) -> None:
     on_tasks(before + part, total)
 
 
-def table_of(path: Path) -> dict[str, Any]:
+def stem_of(architecture: str | None) -> str:
+    """Return the name of a table's files without their endings; that of an architecture that was asked for is in it.
+
+    Example:
+        >>> stem_of(None), stem_of("16,8")
+        ('tasks', 'tasks-16-8')
+    """
+    return STEM if architecture is None else f"{STEM}-{architecture.replace(' ', '').replace(',', '-')}"
+
+
+def table_of(path: Path, file: str = FILE) -> dict[str, Any]:
     """Return a run's saved table; empty where there is none.
 
     Raises:
         DamagedFileError: the file is something else.
     """
-    return rows_in(path / FILE, "tasks", lambda table: [table.get(split, []) for split in SPLITS], COLUMNS)
+    return rows_in(path / file, "tasks", lambda table: [table.get(split, []) for split in SPLITS], COLUMNS)
 
 
 def _identity(catalog: TaskCatalog, episodes: int) -> dict[str, Any]:
@@ -113,6 +128,7 @@ def _identity(catalog: TaskCatalog, episodes: int) -> dict[str, Any]:
         "episodes": episodes,
         "environments": catalog.spec.environments or None,
         "names": list(catalog.family.names),
+        **({} if catalog.widths is None else {"widths": list(catalog.widths)}),
         "adaptation_episodes": 0 if catalog.learner is None else catalog.learner.adaptation_episodes,
     }
 

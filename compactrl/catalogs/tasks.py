@@ -11,21 +11,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from compactrl.catalogs.catalog import EARLIER
-from compactrl.compressions import COMPRESSIONS
-from compactrl.compressions.tasks import OfTasks
+from compactrl.catalogs.catalog import check_architectures, read_architecture
+from compactrl.catalogs.contexts import check_tasks, family_of, read_context
+from compactrl.catalogs.opening import needed, open_trained, whole
+from compactrl.compressions.hypernet_tasks import HypernetTasks
+from compactrl.compressions.multitask import MultiTask
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import CompactrlError, InputError, either
+from compactrl.errors import InputError
 from compactrl.learners import LEARNERS
 from compactrl.learners.adapting import Adapting
-from compactrl.learners.base import NO_DESIGN, Shipped, shipped_theta, single
-from compactrl.learners.moments import identity, seen_in
-from compactrl.methods.rows import METHODS, Method
+from compactrl.learners.base import NO_DESIGN, Shipped, single
 from compactrl.methods.settings import Settings
+from compactrl.policies.architectures import Widths
 from compactrl.policies.contexts import Contexts
 from compactrl.policies.policy import Policy
 from compactrl.policies.sharing import shared_edges
-from compactrl.runs.checkpoints import load_checkpoint
 from compactrl.runs.evaluation import EVALUATION_STREAM
 from compactrl.runs.run import Run
 from compactrl.searches.prepare import prepare, set_up
@@ -45,7 +45,9 @@ class TaskCatalog:
     run: Run
     settings: Settings
     spec: EnvironmentSpec
-    compression: OfTasks
+    compression: MultiTask
+    widths: Widths | None
+    """Of the hidden layers of all its policies; None where the run has one architecture."""
     theta: Floats
     """(P,)"""
     normalizer: Normalizer
@@ -58,9 +60,7 @@ class TaskCatalog:
     @property
     def family(self) -> Contexts:
         """What tells the tasks apart."""
-        if self.spec.contexts is None:  # the record has been changed by hand
-            raise InputError(f"{self.spec.id} has no tasks any more: use the environment of then")
-        return self.spec.contexts
+        return family_of(self.spec)
 
     def contexts(self, split: Split) -> Floats:
         """Return the contexts (n, C) of the tasks that trained, or of those that test."""
@@ -70,10 +70,13 @@ class TaskCatalog:
 
     def policies(self, contexts: Floats) -> list[Policy]:
         """Return the policies of contexts (n, C), as they are before any adaptation."""
-        compression = self.compression.for_tests(contexts)
+        compression, decisions = self.compression.for_tests(contexts), NO_DESIGN
+        if self.widths is not None and compression.architecture_space is not None:
+            decisions = compression.architecture_space.designs_of([self.widths])[0]
+        designs = compression.in_tests(np.append(decisions, 0))
         return [
             self._policy(_shipped(compression, self.theta, design, self.spec.action.size), context)
-            for design, context in zip(compression.test_designs, contexts, strict=True)
+            for design, context in zip(designs, contexts, strict=True)
         ]
 
     def adapted(self, contexts: Floats, threads: int = 0) -> list[Policy]:
@@ -114,7 +117,7 @@ class TaskCatalog:
         return deployed(shipped._replace(design=NO_DESIGN), self.normalizer, self.spec, method, container, context)
 
 
-def _shipped(compression: OfTasks, theta: Floats, design: Design, outputs: int) -> Shipped:
+def _shipped(compression: MultiTask, theta: Floats, design: Design, outputs: int) -> Shipped:
     """Return what ships of theta (P,) with a design (D,), of whose outputs only those that are actions ship."""
     from compactrl.learners.gradient import first_outputs
 
@@ -124,85 +127,49 @@ def _shipped(compression: OfTasks, theta: Floats, design: Design, outputs: int) 
     return Shipped(compact, layers, NO_DESIGN, compression.shipped_size(compact))
 
 
-def read_context(text: str, family: Contexts, extrapolate: bool = False) -> Floats:
-    """Return a context (C,) as it is typed.
-
-    Args:
-        text: a number for each that tells a task, with commas between them.
-        family: what tells its tasks apart.
-        extrapolate: whether contexts may be outside of the family's range.
-
-    Raises:
-        InputError: it is no context of the family.
-    """
-    names, parts = family.names, text.split(",")
-    try:
-        context = np.array([float(part) for part in parts])
-    except ValueError:
-        context = np.zeros(0)
-    if context.shape != (family.size,) or not np.isfinite(context).all():
-        expected = "a number" if len(names) == 1 else f"{len(names)} numbers with commas between them"
-        example = ",".join(f"{value:g}" for value in np.add(family.low, family.high) / 2)
-        raise InputError(f"--context {text}: expected {expected} for {', '.join(names)}, such as {example}")
-    for name, value, low, high in zip(names, context, family.low, family.high, strict=True):
-        if not (low <= value <= high or extrapolate):
-            raise InputError(
-                f"--context {text}: {name} {value:g} is outside of {low:g} … {high:g}, the range of this family, where "
-                "nothing is known of the policy; --extrapolate takes it nevertheless"
-            )
-    return context
-
-
-def has_tasks(run: Run) -> bool:
-    """Return whether a run's policy is one of many tasks."""
-    return "train_contexts" in run.config
-
-
-def open_tasks(run: Run, option: str = "--tasks", num_envs: int = 0) -> TaskCatalog:
+def open_tasks(run: Run, option: str = "--tasks", num_envs: int = 0, architecture: str | None = None) -> TaskCatalog:
     """Read the last checkpoint of a policy of many tasks.
 
     Args:
         run: the search's.
         option: what asks for it, for messages.
         num_envs: parallel environments at most; 0 for as many as the search was given.
+        architecture: as it is typed, of a graph hypernetwork; by default that of the policy that ships.
 
     Raises:
-        InputError: the run is of another method, or has settled on one task.
+        InputError: the run is of another method, or has settled on one task; or this is no architecture of it.
         CompactrlError: it has no checkpoint yet.
     """
-    if not has_tasks(run):
-        methods = [name for name, row in METHODS.items() if of_tasks(row)]
-        raise InputError(
-            f"{option}: {run.path} is a run of --method {run.config['method']}, whose policy is for no family of "
-            f"tasks; those of --method {either(methods)} are"
-        )
+    check_tasks(run, option)
+    if architecture is not None:
+        check_architectures(run, "--architecture")
     setup = set_up(run.config)
     settings, compression, spec = setup.settings, setup.compression, setup.spec
-    if not isinstance(compression, OfTasks):
+    if not isinstance(compression, MultiTask):
         raise TypeError(f"expected policies of tasks, got {type(compression).__name__}")
     adapts = hasattr(LEARNERS[settings.search.learner].load(), "adapt")
-    found = load_checkpoint(run.path) if adapts else load_checkpoint(run.path, only=_needed)
-    if found is None:
-        raise CompactrlError(
-            f"{run.path} has no checkpoint yet: let the search go on with `compactrl resume {run.path}`"
-        )
-    iteration, state = found
-    of_learner, env_steps = state["learner"], int(state["env_steps"])
-    if of_learner["settled"] is not None:
+    trained = open_trained(run, setup, whole if adapts else needed)
+    if trained.settled:
         raise InputError(f"{option}: {run.path} has settled on one task, and its network is for that one alone")
-    if num_envs:
-        spec = replace(spec, environments=num_envs)
-    size = spec.observation_size
-    normalizer = seen_in(of_learner, size).normalizer if settings.learner.normalizes else identity(size)
-    theta = shipped_theta(of_learner).astype(float)
-    learner = _learner(run, of_learner) if adapts else None
-    return TaskCatalog(run, settings, spec, compression, theta, normalizer, iteration, env_steps, learner)
+    return TaskCatalog(
+        run=run,
+        settings=settings,
+        spec=replace(spec, environments=num_envs) if num_envs else spec,
+        compression=compression,
+        widths=_widths(run, compression, architecture),
+        theta=trained.theta,
+        normalizer=trained.normalizer,
+        iteration=trained.iteration,
+        env_steps=trained.env_steps,
+        learner=_learner(run, trained.learner) if adapts else None,
+    )
 
 
-def _needed(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of a checkpoint that is needed where nothing adapts."""
-    learner, names = state["learner"], ("settled", "theta", "average_theta", "count", "mean", "spread", *EARLIER)
-    return {"env_steps": state["env_steps"], "learner": {name: learner[name] for name in names if name in learner}}
+def _widths(run: Run, compression: MultiTask, architecture: str | None) -> Widths | None:
+    """Return the hidden layers of the architecture that is named, or of the one that ships; None where there is one."""
+    if not isinstance(compression, HypernetTasks):
+        return None
+    return run.policy.shape[1:-1] if architecture is None else read_architecture(architecture, compression, run)
 
 
 def _learner(run: Run, state: dict[str, Any]) -> Adapting:
@@ -212,8 +179,3 @@ def _learner(run: Run, state: dict[str, Any]) -> Adapting:
     if not isinstance(learner, Adapting):
         raise TypeError(f"expected a learner that adapts, got {type(learner).__name__}")
     return learner
-
-
-def of_tasks(method: Method) -> bool:
-    """Return whether a method's policies are of many tasks."""
-    return all(issubclass(COMPRESSIONS[choice.compression], OfTasks) for choice in method.choices.values())

@@ -124,7 +124,11 @@ def describe_fit(found: Fit, program: str) -> str:
     lines += compared_with(found.run)
     if not found.finished:
         lines.append(f"stopped before its end; go on with: {program} resume {found.path}")
-    lines += [f"all that was tried: {found.path / 'front.svg'}", "next:", *next_commands(found.path, program)]
+    lines += [
+        f"all that was tried: {found.path / 'front.svg'}",
+        "next:",
+        *next_commands(found.path, found.run.config["env"], program),
+    ]
     return "\n".join(lines)
 
 

@@ -39,19 +39,36 @@ Context = Annotated[
 Extrapolate = Annotated[bool, typer.Option("--extrapolate", help="Allow a context outside of the family's range.")]
 
 
-def for_context(run: Run, context: str | None, extrapolate: bool) -> Run:
-    """Return a run with its policy for a context; the run itself where none is given.
+Architecture = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        metavar="WIDTHS", help="Of a graph hypernetwork, such as 16,8; by default the one selected.", show_default=False
+    ),
+]
+
+
+def chosen(run: Run, architecture: str | None, context: str | None, extrapolate: bool) -> Run:
+    """Return a run with its policy of an architecture, and for a context; the run itself where neither is given.
 
     Raises:
-        InputError: it is no run of a family of tasks, or this is no context of it.
+        InputError: it is no run of many architectures, or of a family of tasks, or this is none of them.
     """
+    check_extrapolate(context, extrapolate)
+    if architecture is not None:
+        from compactrl.catalogs.catalog import open_catalog
+
+        return run.with_policy(open_catalog(run, context, extrapolate).policy(architecture))
     if context is None:
-        if extrapolate:
-            raise InputError("--extrapolate is for --context: give one")
         return run
     from compactrl.catalogs.tasks import open_tasks
 
     return run.with_policy(open_tasks(run, "--context").policy(context, extrapolate))
+
+
+def check_extrapolate(context: str | None, extrapolate: bool) -> None:
+    """Raise InputError where there is no context that might be outside of a range."""
+    if extrapolate and context is None:
+        raise InputError("--extrapolate is for --context: give one")
 
 
 class Parameter(NamedTuple):

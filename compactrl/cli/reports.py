@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from compactrl.cli.output import print_json
-from compactrl.cli.parameters import Context, Extrapolate, Json, RunPath, for_context
+from compactrl.cli.parameters import Architecture, Context, Extrapolate, Json, RunPath, chosen
 from compactrl.errors import InputError
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ def play(
         typer.Option(help="File ending in .mp4 or .gif; by default play.mp4 in the run's folder.", show_default=False),
     ] = None,
     episodes: Annotated[int, typer.Option(metavar="COUNT", help="Episodes, one after the other.")] = 1,
+    architecture: Architecture = None,
     context: Context = None,
     extrapolate: Extrapolate = False,
 ) -> None:
@@ -169,8 +170,9 @@ def play(
     from compactrl.reports.film import play as film
     from compactrl.runs.run import Run
 
-    opened = for_context(Run(run), context, extrapolate)
-    if context is not None and video is None:
-        video = opened.path / f"play-{context.replace(' ', '')}.mp4"
+    opened = chosen(Run(run), architecture, context, extrapolate)
+    words = [text.replace(" ", "") for text in (architecture, context) if text is not None]
+    if words and video is None:
+        video = opened.path / f"play-{'-'.join(words)}.mp4"
     played = film(opened, video, episodes, on_episode=lambda text: print(text, file=sys.stderr, flush=True))
     print(describe_play(opened, played))

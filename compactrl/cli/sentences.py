@@ -12,6 +12,7 @@ from compactrl.reports.words import DASH
 from compactrl.searches.pace import count, duration
 
 if TYPE_CHECKING:
+    from compactrl.catalogs.catalog import Catalog
     from compactrl.reports.film import Played
     from compactrl.runs.run import Run
 
@@ -89,7 +90,7 @@ def _next_commands(run: Run, program: str) -> list[str]:
         run.summary.get("stopped_by") or "", f"--steps {count(2 * run.config['steps'])}"
     )
     commands = [
-        (f"play {path}", "film it"),
+        *_film(path, run.config["env"]),
         (f"report {path} --html report.html", "figures; name more runs to compare them"),
         (f"export {path} --out {other}", "C for a robot"),
         (f"resume {path} {more}".rstrip(), "search on"),
@@ -102,10 +103,17 @@ def _next_commands(run: Run, program: str) -> list[str]:
     return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]
 
 
-def next_commands(path: Path, program: str) -> list[str]:
-    """Return the commands that are of use for any folder with a policy, with what they do."""
+def _film(folder: str, env: str) -> list[tuple[str, str]]:
+    """Return the command that films a policy, where its environment can be filmed."""
+    from compactrl.reports.stage import has_camera
+
+    return [(f"play {folder}", "film it")] if has_camera(env) else []
+
+
+def next_commands(path: Path, env: str, program: str) -> list[str]:
+    """Return the commands that are of use for any folder with a policy for an environment, with what they do."""
     folder, other = shlex.quote(str(path)), shlex.quote(f"{path.name}-c")
-    commands = [(f"export {folder} --out {other} --verify", "C for a robot"), (f"play {folder}", "film it")]
+    commands = [(f"export {folder} --out {other} --verify", "C for a robot"), *_film(folder, env)]
     width = max(len(command) for command, _ in commands)
     return [f"  {program} {command:{width}}  # {purpose}" for command, purpose in commands]
 
@@ -143,10 +151,18 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
     )
 
 
-def describe_tasks(run: Run, table: dict[str, Any], figures: Sequence[Path]) -> str:
-    """Say what the policies of tasks came to, those that trained and those that test apart."""
-    names = ", ".join(table["names"])
-    lines = [f"{run.config['method']} policies for {run.config['env']} ({run.path}), told by {names}"]
+def describe_tasks(run: Run, table: dict[str, Any], file: Path, figures: Sequence[Path]) -> str:
+    """Say what the policies of tasks came to, those that trained and those that test apart.
+
+    Args:
+        run: of the tasks.
+        table: of them.
+        file: that the table is in.
+        figures: that it is drawn in.
+    """
+    names, widths = ", ".join(table["names"]), table.get("widths")
+    which = f"[{', '.join(map(str, widths))}] " if widths else ""
+    lines = [f"{which}{run.config['method']} policies for {run.config['env']} ({run.path}), told by {names}"]
     for split, summary in table["summary"].items():
         lines.append(f"{split}: {_split(summary, table['episodes'])}")
         if table["adaptation_episodes"]:
@@ -159,7 +175,7 @@ def describe_tasks(run: Run, table: dict[str, Any], figures: Sequence[Path]) -> 
             told = ", ".join(f"{name} {value:.4g}" for name, value in zip(table["names"], row["context"], strict=True))
             lines.append(f"  the {word}: {told}, return {a_return(row['return_mean'])}{_measures(row)}")
     drawn = f"; drawn in {figures[0]}" if figures else ""
-    return "\n".join((*lines, f"every task is in {run.path / 'tasks.json'}{drawn}"))
+    return "\n".join((*lines, f"every task is in {file}{drawn}"))
 
 
 def _split(summary: dict[str, Any], episodes: int, prefix: str = "") -> str:
@@ -188,12 +204,21 @@ def _architecture(row: dict[str, Any] | None) -> str:
     return f"[{widths}], {row['parameters']:,} parameters, return {a_return(row['return_mean'])}{measures}"
 
 
-def describe_catalog(run: Run, rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> str:
+def _of_task(catalog: Catalog) -> str:
+    """Say which task the policies of a catalogue are for, where they are for one."""
+    if not catalog.of_task:
+        return ""
+    which = "" if catalog.chosen else ", the one in the middle (--context has others)"
+    return f" in the task {catalog.of_task}{which}"
+
+
+def describe_catalog(catalog: Catalog, rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> str:
     """Say what the architectures of a graph hyper policy came to."""
+    path = catalog.run.path
     known = [row["return_mean"] for row in rows if row["return_mean"] is not None]
     lines = [
-        f"{len(rows):,} architectures, {rows[0]['parameters']:,} to {rows[-1]['parameters']:,} parameters; mean "
-        f"returns {a_return(min(known))} to {a_return(max(known))}"
+        f"{len(rows):,} architectures{_of_task(catalog)}, {rows[0]['parameters']:,} to {rows[-1]['parameters']:,} "
+        f"parameters; mean returns {a_return(min(known))} to {a_return(max(known))}"
     ]
     if "success_mean" in rows[0]:
         succeeding = sum((row["success_mean"] or 0) >= 0.95 for row in rows)
@@ -209,23 +234,24 @@ def describe_catalog(run: Run, rows: Sequence[dict[str, Any]], summary: dict[str
             "from the minimum (mean over random limits)"
         )
     lines.append(
-        f"the table is in {run.path / 'architectures.json'}; next: compactrl select {run.path} --max-parameters COUNT"
+        f"the table is in {path / catalog.file}; next: compactrl select {path} --max-parameters COUNT{catalog.option}"
     )
     return "\n".join(lines)
 
 
-def describe_selection(run: Run, result: dict[str, Any]) -> str:
+def describe_selection(catalog: Catalog, result: dict[str, Any]) -> str:
     """Say what was chosen, why, and what it does."""
+    path = catalog.run.path
     widths = ", ".join(map(str, result["widths"]))
     failed = f", {result['failed']} failed and are left out" if result["failed"] else ""
     return "\n".join(
         (
             f"[{widths}]: {result['parameters']:,} parameters; its tables take {result['bytes']:,} bytes; lossless "
             f"memory dimension {result['memory_dimension']:,}",
-            f"chosen for {result['why']}",
+            f"chosen for {result['why']}{_of_task(catalog) and f';{_of_task(catalog)}'}",
             f"return {_mean_and_spread(result)} (mean ± standard deviation over "
             f"{result['episodes']} fresh episodes, without noise{failed}){_measures(result)}",
-            f"policy in {run.path / 'policy.safetensors'}; next: compactrl evaluate {run.path}",
+            f"policy in {path / 'policy.safetensors'}; next: compactrl evaluate {path}",
         )
     )
 

@@ -9,9 +9,11 @@ from compactrl.compressions.frozen import Frozen
 from compactrl.compressions.gather import Gather
 from compactrl.compressions.hyper_tasks import HyperTaskOptions, HyperTasks
 from compactrl.compressions.hypernet import Hypernet, HypernetOptions
+from compactrl.compressions.hypernet_tasks import HypernetTaskOptions, HypernetTasks
 from compactrl.compressions.inferred_tasks import InferredContext, InferredHyper, InferredHyperOptions, InferredOptions
 from compactrl.compressions.latent import Latent
 from compactrl.compressions.masked import Masked, MaskedOptions
+from compactrl.compressions.multitask import MultiTask, MultiTaskOptions
 from compactrl.compressions.patterned import PatternOptions
 from compactrl.compressions.plain import Plain
 from compactrl.compressions.shared import Shared
@@ -23,7 +25,7 @@ COMPRESSIONS: dict[str, type[Compression]] = {
     kind.name: kind
     for kind in (
         Dense, Unstructured, Toeplitz, Circulant, Chromatic, Masked, Latent, Shared, Transferred, Plain, Hypernet,
-        PlainTasks, ContextTasks, HyperTasks, InferredContext, InferredHyper,
+        HypernetTasks, PlainTasks, ContextTasks, HyperTasks, InferredContext, InferredHyper,
     )
 }  # fmt: skip
 
@@ -41,6 +43,8 @@ __all__ = [
     "HyperTasks",
     "Hypernet",
     "HypernetOptions",
+    "HypernetTaskOptions",
+    "HypernetTasks",
     "InferredContext",
     "InferredHyper",
     "InferredHyperOptions",
@@ -49,6 +53,8 @@ __all__ = [
     "LatentOptions",
     "Masked",
     "MaskedOptions",
+    "MultiTask",
+    "MultiTaskOptions",
     "OfTasks",
     "Options",
     "PatternOptions",

@@ -99,7 +99,7 @@ class Compression(ABC):
     architecture_space: ArchitectureSpace | None = None
     """All architectures, where designs are architectures."""
     shipped_design: Design | None = None
-    """(D,) the design that ships whichever has the largest return: of tasks, whose returns are not to be compared."""
+    """(D,) the design that ships where nothing leads yet; None where there is none of itself."""
     counts_unused: ClassVar[bool] = False
     """Whether weights that no edge takes ship, too: a palette counts whole, as in the paper."""
     task: Floats | None = None
@@ -166,6 +166,10 @@ class Compression(ABC):
         """Return the task (C,) that a design (D,) is for; None where for no task."""
         tasks = self.tasks(design[None])
         return None if tasks is None else tasks[0]
+
+    def as_shipped(self, designs: Designs) -> Designs:
+        """Return designs (n, D) as they would ship: of tasks, whose returns are not to be compared, in one of them."""
+        return designs
 
     @property
     def described(self) -> Described | None:

@@ -55,7 +55,7 @@ class ContextTasks(OfTasks):
 
     def pullback(self, theta: Tensor, designs: Designs) -> Told:
         """Return the networks of a torch theta (P,), which they follow, and designs (n, D), with their gradient."""
-        return Told(self.seeing.pullback(theta, designs), theta.new_tensor(self.told(self.tasks(designs))))
+        return Told(self.seeing.pullback(theta, designs), theta.new_tensor(self.told_of(designs)))
 
 
 class Told:

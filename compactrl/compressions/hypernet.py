@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
 
-from compactrl.compressions.base import AnyOptions, Compact, Compression, Options
+from compactrl.compressions.base import AnyOptions, Options
+from compactrl.compressions.per_design import PerDesign
 from compactrl.compressions.plain import Plain, PlainOptions
 from compactrl.hypernetworks import graph
 from compactrl.networks.layout import Layout
@@ -28,14 +29,17 @@ from compactrl.policies.architectures import (
     depths_of,
     enumerate_architectures,
 )
-from compactrl.policies.skeleton import Skeleton, interleaved
-from compactrl.types import Design, Designs, Floats, Layer, Layers, Size
+from compactrl.policies.skeleton import Skeleton
+from compactrl.types import Design, Designs, Floats, Layer, Layers
 from controllers.base import Space
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from compactrl.hypernetworks.lowrank import Batch
+
+Chains = tuple[Floats, Floats, Floats]
+"""Nodes, closed gates, and what the nodes are told: see `gnn.embed`."""
 
 
 def _widths(value: Any) -> Any:
@@ -73,7 +77,7 @@ class HypernetOptions(Options):
         return widths
 
 
-class Hypernet(Compression):
+class Hypernet(PerDesign):
     """One theta for every architecture; the design, (D,), has a number per possible layer (`architectures.py`).
 
     Args:
@@ -89,8 +93,7 @@ class Hypernet(Compression):
     """
 
     name = "hypernet"
-    container: ClassVar[str] = "mixed"
-    Options = HypernetOptions
+    Options: ClassVar[type[HypernetOptions]] = HypernetOptions
     options: HypernetOptions
 
     def __init__(self, skeleton: Skeleton, options: HypernetOptions) -> None:
@@ -109,7 +112,7 @@ class Hypernet(Compression):
         )
         self.num_weights = 0  # depends on the design: see `size`
         self._decoder_arguments = (observation, outputs, max(self.widths), options.graph_size, options.rank)
-        self._last: tuple[Any, tuple[Floats, Floats, Batch]] | None = None
+        self._last: tuple[Any, tuple[Chains, Batch]] | None = None
 
     @property
     def summary(self) -> str:
@@ -129,29 +132,16 @@ class Hypernet(Compression):
 
         options = self.options
         decoder = DECODERS[options.decoder](*self._decoder_arguments)
-        return Layout(gnn.shapes(graph.FEATURES[self._kind], options.graph_size) | decoder.shapes()), decoder
+        shapes = gnn.shapes(graph.FEATURES[self._kind], options.graph_size, self.told_size)
+        return Layout(shapes | decoder.shapes()), decoder
 
     def initial(self, generator: np.random.Generator) -> Floats:
         """Draw the first theta, (P,)."""
         from compactrl.hypernetworks import gnn
 
         layout, decoder = self._parts
-        size = self.options.graph_size
-        parts = gnn.initial(generator, graph.FEATURES[self._kind], size) | decoder.initial(generator)
-        return layout.joined(parts)
-
-    def expand(self, theta: Any, design: Any) -> Layers:
-        """Return the MLP of one theta (P,) and one design (D,); `expand_each` takes several.
-
-        Numpy in gives numpy out; a torch theta gives torch, differentiable in theta. The dtype is theta's.
-
-        Raises:
-            ValueError: a wrong length of theta or of the design, or a decision out of range.
-        """
-        decisions = np.asarray(design)
-        if decisions.ndim != 1:
-            raise ValueError(f"expected one design with shape ({self.max_layers},), got {decisions.shape}")
-        return self.expand_each(theta, decisions[None])[0]
+        of_graph = gnn.initial(generator, graph.FEATURES[self._kind], self.options.graph_size, self.told_size)
+        return layout.joined(of_graph | decoder.initial(generator))
 
     def expand_each(self, theta: Any, designs: Designs) -> list[Layers]:
         """Return the MLPs of one theta (P,) and designs (n, D); their shapes differ."""
@@ -184,40 +174,40 @@ class Hypernet(Compression):
         key = (designs.tobytes(), theta.dtype, theta.device)
         if self._last is None or self._last[0] != key:  # many updates in a row have the same designs
             self._last = key, self._graphs(theta, designs)
-        nodes, closed, order = self._last[1]
+        chains, order = self._last[1]
         p = self._parts[0].views(theta)
-        return p, gnn.embed(p, nodes, closed), order
+        return p, gnn.embed(p, *chains), order
 
-    def _graphs(self, theta: Tensor, designs: Designs) -> tuple[Floats, Floats, Batch]:
-        """Return nodes, closed gates and order of these designs (n, D): the part that theta's numbers do not change."""
+    def _graphs(self, theta: Tensor, designs: Designs) -> tuple[Chains, Batch]:
+        """Return graphs and order of these designs (n, D): the part that theta's numbers do not change."""
         from compactrl.hypernetworks import gnn
         from compactrl.hypernetworks.lowrank import Batch
 
-        architectures = [self.architecture_space.widths_of(design) for design in designs]
+        architectures = [self.widths_of(design) for design in designs]
         nodes, lengths = graph.batch(architectures, self.sizes[0], self.sizes[1], self._kind)
         closed = gnn.closed_gates(lengths, nodes.shape[1])
         order = Batch(architectures, self.sizes[0], theta.dtype, theta.device)
-        return nodes, closed, order
+        return (nodes, closed, self.told_of(designs)), order
 
-    def size(self, design: Design) -> Size:
-        """Return the exact size of the network of this design (D,)."""
-        self.design_space.check(design[None])
-        return self._plain(design).size(np.zeros(0, np.int64))
+    @property
+    def told_size(self) -> int:
+        """C, how many numbers the graphs' nodes are told beside their features."""
+        return 0
 
-    def compact(self, theta: Floats, design: Design) -> Compact:
-        """Return what ships of theta (P,) with this architecture (D,): a plain network."""
-        plain, numbers = self.settle(theta, design)
-        return plain.compact(numbers, np.zeros(0, np.int64))
+    def told_of(self, designs: Designs) -> Floats:
+        """Return what the nodes of each design (n, D) are told, (n, C)."""
+        return np.zeros((len(designs), 0))
+
+    def widths_of(self, design: Design) -> Widths:
+        """Return the widths of the hidden layers of a design (D,), which come first in it."""
+        return self.architecture_space.widths_of(design[: self.max_layers])
 
     @classmethod
     def skeleton_of(cls, sizes: tuple[int, ...], options: AnyOptions | None = None) -> Skeleton:  # noqa: ARG003
         """Return ReLUs with biases on every layer, of observation and output."""
         return Skeleton.relu(sizes)
 
-    def settle(self, theta: Floats, design: Design) -> tuple[Compression, Floats]:
-        """Freeze an architecture (D,): a plain network with the weights that the hypernetwork writes for it."""
-        return self._plain(design), interleaved(self.expand(theta, design))
-
-    def _plain(self, design: Design) -> Plain:
-        sizes = (self.sizes[0], *self.architecture_space.widths_of(design), self.sizes[1])
+    def plain_of(self, design: Design) -> Plain:
+        """Return the plain network of this design (D,), as a compression of its own."""
+        sizes = (self.sizes[0], *self.widths_of(design), self.sizes[1])
         return Plain(Skeleton.relu(sizes), PlainOptions(activation="relu", initialization="xavier"))

@@ -86,13 +86,13 @@ BATCHED: dict[str, Batched] = {}
 """Every batched environment that is registered, by id."""
 
 
-def register_batched(env: str, environment: Any, max_episode_steps: int) -> None:
+def register_batched(env: str, environment: Any, max_episode_steps: int | None = None) -> None:
     """Register a class of batched environments, for the `batched` engine and as an environment of Gymnasium's.
 
     Args:
         env: the id, such as `my/Robot-v0`.
         environment: a class as `BatchedEnvironment` says.
-        max_episode_steps: the limit of an episode, in steps.
+        max_episode_steps: the limit of an episode, in steps; it must be given.
 
     Raises:
         InputError: it is no such class, or the limit is not at least 1.
@@ -101,6 +101,8 @@ def register_batched(env: str, environment: Any, max_episode_steps: int) -> None
 
     if not all(callable(getattr(environment, name, None)) for name in ("__call__", "reset", "step")):
         raise InputError(f"register_batched: expected a class with the methods reset and step, got {environment!r}")
+    if max_episode_steps is None:
+        raise InputError(f"register_batched: give max_episode_steps, after how many steps an episode of {env} is cut")
     if not (isinstance(max_episode_steps, int) and max_episode_steps >= 1):
         raise InputError(
             f"register_batched: max_episode_steps is {max_episode_steps!r}, expected a whole number of at least 1"

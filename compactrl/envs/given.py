@@ -1,6 +1,7 @@
 """Environments given in Python: a class, a function that makes one, or a made one.
 
-Each is registered with Gymnasium under a name that says where it is from, and is then an environment like any other:
+Each is registered, a class of MuJoCo tasks as one, all else with Gymnasium, under a name that says where it is from,
+and is then an environment like any other:
 
 - `robots:Robot`: what the module `robots` has under this name. Any process that can import it finds it by its name;
   `--env robots:Robot` does, and a run's record.
@@ -18,17 +19,19 @@ import importlib.util
 import inspect
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from compactrl.envs.batched import BATCHED
 from compactrl.envs.modules import load_module
+from compactrl.envs.mujoco.task import TASKS, MujocoTask, register
 from compactrl.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     import gymnasium
 
-    Environment = str | type[gymnasium.Env] | Callable[..., gymnasium.Env] | gymnasium.Env
+    Environment = str | type[gymnasium.Env] | type[MujocoTask] | Callable[..., gymnasium.Env] | gymnasium.Env
     """What a search takes: an id, a class, a function that makes one, or a made one."""
 
 MAIN, LOCAL = "__main__", "local/"
@@ -94,7 +97,9 @@ def stand_in(recorded: str, environment: Any, options: Mapping[str, Any]) -> Giv
     if not recorded.startswith(LOCAL) and _is_found(recorded):
         raise InputError(f"env={given.name} is another environment than the run's, which was begun in {recorded}")
     find(given.name)
-    _register(recorded, _maker(given.name, {**given.options.get("env_options", {})}))
+    options_of_it = {**given.options.get("env_options", {})}
+    plain = given.name in _KNOWN and not options_of_it
+    _register(recorded, _KNOWN[given.name] if plain else _maker(given.name, options_of_it))
     if exists_once(given.name):
         _ONCE.add(recorded)
     return given
@@ -247,12 +252,42 @@ def _makers_in(module: str) -> list[str]:
 
 
 def _register(name: str, make: Any) -> None:
-    """Register what makes an environment; what had the name before is no longer found."""
+    """Register what makes an environment; what had the name before is no longer found.
+
+    Raises:
+        InputError: it makes many lanes at once, or is a task that will not do.
+    """
     import gymnasium
 
+    _refuse_batched(make)
     gymnasium.registry.pop(name, None)
-    gymnasium.register(name, make)
+    TASKS.pop(name, None)
+    if isinstance(make, type) and issubclass(make, MujocoTask):
+        register(name, make)
+    else:
+        gymnasium.register(name, make)
     _KNOWN[name] = make
+
+
+def _refuse_batched(make: Any) -> None:
+    """Raise InputError for a class of batched environments: only whoever registers it says how long episodes are."""
+    if not isinstance(make, type) or "num_lanes" not in _parameters(make):
+        return
+    known = next((env for env, batched in BATCHED.items() if batched.make is make), "")
+    if known:
+        raise InputError(f"{make.__name__} is a class of batched environments: give the id of it, {known!r}")
+    raise InputError(
+        f"{make.__name__} is a class of batched environments: register it, by compactrl.envs.register_batched("
+        f'"{make.__name__}-v0", {make.__name__}, max_episode_steps=...), and give its id'
+    )
+
+
+def _parameters(make: Any) -> Collection[str]:
+    """Return the names of what a class is made with, where Python knows them."""
+    try:
+        return inspect.signature(make).parameters
+    except (TypeError, ValueError):  # written in C
+        return ()
 
 
 def _maker(env: str, options: Mapping[str, Any]) -> Callable[..., Any]:

@@ -76,8 +76,8 @@ def _known_of(run: Run, options: ExportOptions) -> _Known:
     """Return the policy that a run ships; or what its last checkpoint gives for an architecture or contexts."""
     versions = run.path / "versions.json"
     about = {"run_versions": read_json(versions) if versions.exists() else {}}
-    if options.architecture:
-        return _of_architecture(run, options.architecture, about)
+    if options.architecture and not options.context_grid:
+        return _of_architecture(run, options, about)
     if options.context or options.context_grid:
         return _of_contexts(run, options, about)
     return _Known(run.policy, Origin(hashes_of_files(run.path), manifest=about))
@@ -85,11 +85,14 @@ def _known_of(run: Run, options: ExportOptions) -> _Known:
 
 def _of_contexts(run: Run, options: ExportOptions, about: dict[str, Any]) -> _Known:
     """Return the policy of a context, or those of a grid of contexts."""
-    from compactrl.catalogs.tasks import open_tasks, read_context
+    from compactrl.catalogs.contexts import read_context
+    from compactrl.catalogs.tasks import open_tasks
 
     option = "--context" if options.context else "--context-grid"
-    catalog = open_tasks(run, option)
+    catalog = open_tasks(run, option, architecture=options.architecture or None)
     about = {**about, "checkpoint": catalog.iteration, "env_steps": catalog.env_steps}
+    if catalog.widths is not None:
+        about["architecture"] = list(catalog.widths)
     where = f"of checkpoint {catalog.iteration}"
     if options.context:
         context = read_context(options.context, catalog.family, options.extrapolate)
@@ -113,7 +116,7 @@ def read_grid(options: ExportOptions, family: Contexts) -> Grid:
     Raises:
         InputError: it is none, or the family's tasks are told by more than one number.
     """
-    from compactrl.catalogs.tasks import read_context
+    from compactrl.catalogs.contexts import read_context
 
     text, parts = options.context_grid, options.context_grid.split(",")
     if family.size != 1:
@@ -133,15 +136,20 @@ def read_grid(options: ExportOptions, family: Contexts) -> Grid:
     return Grid(low, high, count, "nearest" if options.context_between == "nearest" else "interpolate", family.names[0])
 
 
-def _of_architecture(run: Run, architecture: str, about: dict[str, Any]) -> _Known:
-    """Return the policy of an architecture."""
+def _of_architecture(run: Run, options: ExportOptions, about: dict[str, Any]) -> _Known:
+    """Return the policy of an architecture, for a context where one is given."""
     from compactrl.catalogs.catalog import open_catalog
+    from compactrl.catalogs.contexts import family_of
 
-    catalog = open_catalog(run)
-    policy = catalog.policy(architecture)
+    catalog = open_catalog(run, options.context or None, options.extrapolate)
+    policy = catalog.policy(options.architecture)
     widths = list(policy.shape[1:-1])
     about |= {"architecture": widths, "checkpoint": catalog.iteration, "env_steps": catalog.env_steps}
-    words = f"architecture {','.join(map(str, widths))} of checkpoint {catalog.iteration}"
+    if policy.context is not None:
+        names = family_of(catalog.spec).names
+        about["context"] = dict(zip(names, policy.context.tolist(), strict=True))
+    task = f"{catalog.of_task}, " if catalog.of_task else ""
+    words = f"{task}architecture {','.join(map(str, widths))} of checkpoint {catalog.iteration}"
     return _Known(policy, Origin(hashes_of(policy), words, about))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from compactrl.exports.assemble import Exported
 from compactrl.exports.targets import TARGETS
+from compactrl.exports.verify import ROUNDING
 
 FLIGHT = ("position_rmse_mean", "crashed_mean")
 """What is told of a Crazyflie's flights beside the return."""
@@ -72,13 +73,7 @@ def _verification(result: dict[str, Any], tolerance: float | list[float]) -> lis
         lines.append(
             f"rounding the weights to int8 changes an action by up to {result['largest_difference_of_rounding']:.2g}"
         )
-    loop = result["closed_loop"]
-    low, high = loop["difference"]["interval"]
-    lines.append(
-        f"closed loop, {loop['episodes']} episodes: Python {_mean(loop['python'])}, C {_mean(loop['c'])}; "
-        f"difference {loop['difference']['mean']:.3g}, 95 % interval {low:.3g} to {high:.3g}: "
-        + ("no more than chance moves such a mean" if loop["within_interval"] else "MORE THAN CHANCE")
-    )
+    lines.append(closed_loop(result["closed_loop"]))
     if "closed_loop_contexts" in result:
         rows = result["closed_loop_contexts"]
         shown = ", ".join(f"{row['context']:.4g}: {row['c']:.5g} ({row['own_network']:.5g})" for row in rows)
@@ -102,6 +97,22 @@ def _flights(result: dict[str, Any]) -> list[str]:
         f"(Python {errors[1]:.2f} cm), crashes {crashes[0]:.0f} % (Python {crashes[1]:.0f} %); thrust differs by at "
         f"most {result['largest_difference'] / 2:.1e} of full"
     ]
+
+
+def closed_loop(loop: dict[str, Any]) -> str:
+    """Say how the C did beside Python, by `ClosedLoop.report`."""
+    low, high = loop["difference"]["interval"]
+    if not loop["within_interval"]:
+        judged = "MORE THAN CHANCE"
+    elif low - ROUNDING <= 0 <= high + ROUNDING:
+        judged = "no more than chance moves such a mean"
+    else:
+        below, above = loop["python"]["interval"]
+        judged = f"not chance, and negligible beside the ± {(above - below) / 2:.3g} of such a mean"
+    return (
+        f"closed loop, {loop['episodes']} episodes: Python {_mean(loop['python'])}, C {_mean(loop['c'])}; "
+        f"difference {loop['difference']['mean']:.3g}, 95 % interval {low:.3g} to {high:.3g}: {judged}"
+    )
 
 
 def _mean(entry: dict[str, Any]) -> str:

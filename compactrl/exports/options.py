@@ -83,7 +83,7 @@ class ExportOptions:
     def _check_contexts(self) -> None:
         """Raise InputError where what is asked of tasks does not fit together."""
         _one_of("--context-between", self.context_between, BETWEEN)
-        given = [flag_of(option) for option in ("architecture", "context", "context_grid") if getattr(self, option)]
+        given = [flag_of(option) for option in ("context", "context_grid") if getattr(self, option)]
         if len(given) > 1:
             raise InputError(f"give one of {' and '.join(given)}")
         if self.extrapolate and not (self.context or self.context_grid):

@@ -39,6 +39,8 @@ OBSERVATIONS = 10_000
 SANITIZE = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SPREAD = 3.0
 """Random observations are this many standard deviations wide."""
+ROUNDING = 1e-9
+"""Mean returns that differ by no more than this are the same."""
 
 STRESS = """
 #include "policy.h"
@@ -76,7 +78,7 @@ class ClosedLoop(NamedTuple):
             "python": _mean(self.python),
             "c": _mean(self.c),
             "difference": {"mean": mean, "interval": [mean - half, mean + half]},
-            "within_interval": bool(abs(mean) <= allowed + 1e-9),
+            "within_interval": bool(abs(mean) <= allowed + ROUNDING),
         }
 
 

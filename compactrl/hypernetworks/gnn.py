@@ -1,8 +1,9 @@
 """The gated graph network that reads an MLP's chain: one pass of messages forward, one backward.
 
 Zhang et al., "Graph hypernetworks for neural architecture search" (2018), with one round (T = 1) as in the public
-code of Hegde & Sukhatme 2022. Every node starts as a linear encoding of its features. Then messages go along the
-chain, and back:
+code of Hegde & Sukhatme 2022. Every node starts as a linear encoding of its features, and of what all nodes of its MLP
+are told, if anything: the context of a task (`compressions/hypernet_tasks.py`). Then messages go along the chain, and
+back:
 
     m_v = relu(W2 relu(W1 h_u + b1) + b2)        the message of the node before, u
     h_v <- GRU(input m_v, state h_v)             (r, z = sigmoid(…); n = tanh(W m + b + r (U h + c)); h = n + z (h - n))
@@ -29,10 +30,13 @@ from torch import Tensor
 from compactrl.networks.layout import linear
 from compactrl.types import Floats, Integers
 
-NAMES = tuple(
-    f"{layer}_{part}"
-    for layer in ("encoder", "message1", "message2", "input", "state", "norm")
-    for part in ("weight", "bias")
+NAMES = (
+    *(
+        f"{layer}_{part}"
+        for layer in ("encoder", "message1", "message2", "input", "state", "norm")
+        for part in ("weight", "bias")
+    ),
+    "told_weight",
 )
 EPSILON = 1e-5
 """Of the layer norm, torch's own."""
@@ -40,8 +44,8 @@ CLOSED = 1e4
 """Added to the update gate of padding: z is exactly 1, the node keeps its state, and no gradient flows."""
 
 
-def shapes(features: int, size: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the network's parameters, for F features and states of H numbers."""
+def shapes(features: int, size: int, told: int = 0) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the network's parameters, for F features, states of H numbers, and C that nodes are told."""
     return {
         "encoder_weight": (size, features),
         "encoder_bias": (size,),
@@ -55,12 +59,14 @@ def shapes(features: int, size: int) -> dict[str, tuple[int, ...]]:
         "state_bias": (3 * size,),
         "norm_weight": (size,),
         "norm_bias": (size,),
+        "told_weight": (size, told),
     }
 
 
-def initial(generator: np.random.Generator, features: int, size: int) -> dict[str, Floats]:
-    """Draw the first parameters, as torch's layers do."""
+def initial(generator: np.random.Generator, features: int, size: int, told: int = 0) -> dict[str, Floats]:
+    """Draw the first parameters, as torch's layers do; what nodes are told changes nothing at first."""
     drawn: dict[str, Floats] = {"norm_weight": np.ones(size), "norm_bias": np.zeros(size)}
+    drawn["told_weight"] = np.zeros((size, told))
     for name, outputs, inputs in (
         ("encoder", size, features),
         ("message1", size, size),
@@ -83,15 +89,18 @@ def closed_gates(lengths: Integers, steps: int) -> Floats:
     return np.where(changes, 0.0, CLOSED)[::-1, :, None]
 
 
-def embed(parameters: dict[str, Tensor], nodes: Floats, closed: Floats) -> Tensor:
+def embed(parameters: Mapping[str, Tensor], nodes: Floats, closed: Floats, told: Floats | None = None) -> Tensor:
     """Return the nodes' states after both passes, (n, S, H), where the parameters are and of their dtype.
 
     Args:
         parameters: by the names of `shapes`.
         nodes: features (n, S, F), padded at the end.
         closed: of `closed_gates`.
+        told: what all nodes of a chain are told, (n, C); None where C is 0.
     """
-    states: Tensor = Embed.apply(nodes, closed, *(parameters[name] for name in NAMES))  # type: ignore[no-untyped-call]
+    told = np.zeros((len(nodes), 0)) if told is None else told
+    given = (parameters[name] for name in NAMES)
+    states: Tensor = Embed.apply(nodes, closed, told, *given)  # type: ignore[no-untyped-call]
     return states
 
 
@@ -114,12 +123,13 @@ def plain_pass(parameters: Mapping[str, Tensor], states: Tensor, closed: Tensor 
     return torch.stack(after)
 
 
-def plain_embed(parameters: Mapping[str, Tensor], nodes: Floats, closed: Floats) -> Tensor:
+def plain_embed(parameters: Mapping[str, Tensor], nodes: Floats, closed: Floats, told: Floats) -> Tensor:
     """Return what `embed` does, in operations of torch: for gradients of gradients, which it has no other way to."""
     p, like = parameters, parameters["encoder_weight"]
     features = torch.as_tensor(nodes, dtype=like.dtype, device=like.device).transpose(0, 1)  # (S, n, F)
     gates = torch.as_tensor(np.ascontiguousarray(closed), dtype=like.dtype, device=like.device)
     encoded = torch.nn.functional.linear(features, p["encoder_weight"], p["encoder_bias"])
+    encoded = encoded + torch.as_tensor(told, dtype=like.dtype, device=like.device) @ p["told_weight"].t()
     last = plain_pass(p, plain_pass(p, encoded).flip(0), gates).flip(0)
     size = (last.shape[-1],)
     return torch.nn.functional.layer_norm(last, size, p["norm_weight"], p["norm_bias"], EPSILON).transpose(0, 1)
@@ -278,10 +288,10 @@ class Embed(torch.autograd.Function):
     """Both passes and the layer norm, with the gradient of the parameters."""
 
     @staticmethod
-    def forward(ctx: Any, nodes: Floats, closed: Floats, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, nodes: Floats, closed: Floats, told: Floats, *parameters: Tensor) -> Tensor:
         """Return the states (n, S, H)."""
         ctx.save_for_backward(*parameters)
-        ctx.inputs = nodes, closed
+        ctx.inputs = nodes, closed, told
         device = parameters[0].device
         arrays = dict(zip(NAMES, (parameter.detach().cpu().numpy() for parameter in parameters), strict=True))
 
@@ -297,6 +307,7 @@ class Embed(torch.autograd.Function):
             return own
 
         encoded, layers = features @ layer("encoder").T, walk_layers(weights)
+        encoded += told.astype(encoded.dtype) @ arrays["told_weight"].T
         first = Walk(layers, encoded[0], encoded[1:], gates(encoded[1:]))
         middle = np.concatenate([encoded[:1], first.states])
         turned = middle[-2::-1]
@@ -319,7 +330,7 @@ class Embed(torch.autograd.Function):
         if torch.is_grad_enabled():  # they are to have gradients themselves
             parameters = ctx.saved_tensors
             states = plain_embed(dict(zip(NAMES, parameters, strict=True)), *ctx.inputs)
-            return None, None, *torch.autograd.grad(states, parameters, d_out, create_graph=True)
+            return None, None, None, *torch.autograd.grad(states, parameters, d_out, create_graph=True)
         features, encoded, middle, first, second, weights, state_layer, normal, scale, norm_weight, device = ctx.kept
         size, matrices = encoded.shape[-1], [np.ascontiguousarray(weight[:, :-1]) for weight in weights]
 
@@ -343,9 +354,10 @@ class Embed(torch.autograd.Function):
         d_state_layer_first, d_along = through_gates(encoded[1:], of_first.gates)
         d_encoded = np.concatenate([(d_middle[0] + of_first.start)[None], of_first.states + d_along])
 
+        d_told = d_encoded.sum(axis=0).T @ ctx.inputs[2].astype(d_encoded.dtype)
         d_encoder = d_encoded.reshape(-1, size).T @ features.reshape(-1, features.shape[-1])
         d_walks = [one + other for one, other in zip(of_second.weights, of_first.weights, strict=True)]
         d_layers = [d_encoder, *d_walks, d_state_layer + d_state_layer_first]
         in_order = [part for layer in d_layers for part in (layer[:, :-1], layer[:, -1])]
-        gradients = (*in_order, *d_norm)
-        return None, None, *(torch.as_tensor(np.ascontiguousarray(part), device=device) for part in gradients)
+        gradients = (*in_order, *d_norm, d_told)
+        return None, None, None, *(torch.as_tensor(np.ascontiguousarray(part), device=device) for part in gradients)

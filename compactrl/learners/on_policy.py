@@ -96,8 +96,8 @@ class OnPolicyLearner(GradientLearner):
         self._discrete = spec.action.kind == "discrete"
         self._free = isinstance(self.distribution, FreeGaussian)
         space = context.compression.design_space
-        each = options.deviation == "per-architecture" and space.rows is not None
-        self._deviations = Deviations(space.rows if each else None, self.actions, options.log_std_init, self.device)
+        each = space.listed(MOST_DEVIATIONS) if options.deviation == "per-architecture" and space.length else None
+        self._deviations = Deviations(each, self.actions, options.log_std_init, self.device)
         told_size = self._told(self._asked[0][:1]).shape[1]
         self.values = MlpValues(
             spec.observation_size + told_size,
@@ -301,10 +301,10 @@ def check_on_policy(context: LearnerContext) -> None:
     options, n, lanes, spec = context.options, context.meta_batch.size, context.lanes, context.spec
     if options.deviation != "common" and spec.action.kind == "discrete":
         raise InputError(f"--deviation {options.deviation}: the actions of {spec.id} are discrete and have none")
-    rows = context.compression.design_space.rows
-    if options.deviation == "per-architecture" and rows is not None and len(rows) * spec.action.size > MOST_DEVIATIONS:
+    designs = context.compression.design_space.count
+    if options.deviation == "per-architecture" and designs * spec.action.size > MOST_DEVIATIONS:
         raise InputError(
-            f"--deviation per-architecture: {len(rows):,} architectures or tasks with {spec.action.size} actions are "
+            f"--deviation per-architecture: {designs:,} architectures or tasks with {spec.action.size} actions are "
             "too many to keep a vector of each; give --deviation common, or fewer --widths"
         )
     if n <= lanes and lanes % n:

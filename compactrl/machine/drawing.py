@@ -1,15 +1,19 @@
 """What MuJoCo draws with: EGL (a GPU, or Mesa's software), OSMesa, or a window on a screen (`glfw`).
 
 MuJoCo and Gymnasium read `MUJOCO_GL` for that. Where the user has not set it, what is there without a screen is chosen.
+MuJoCo reads it once, as it is imported, which whoever simulates does long before anything is drawn: `choose` holds for
+a MuJoCo that is imported already too.
 """
 
 from __future__ import annotations
 
 import ctypes.util
+import functools
+import importlib
 import os
 import subprocess
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 VARIABLE = "MUJOCO_GL"
 OFF = ("disable", "disabled", "off", "false", "0")
@@ -40,7 +44,7 @@ LIBRARIES = {
 """By the value of `MUJOCO_GL`, in order of preference."""
 INSTALL = LIBRARIES["egl"].install
 CURES = ", or ".join(f"`{library.install}`" for library in LIBRARIES.values())
-NOTHING = f"drawing without a screen needs EGL or OSMesa, and neither is there: {CURES}"
+NOTHING = f"drawing without a screen needs EGL or OSMesa, and neither is there: {CURES}; {VARIABLE} says which"
 
 
 def chosen() -> str:
@@ -50,24 +54,34 @@ def chosen() -> str:
 
 
 def choose() -> None:
-    """Tell MuJoCo what to draw with, unless the user has, or nothing is there.
+    """Tell MuJoCo and Gymnasium what to draw with, unless the user has, or nothing is there.
 
-    To be called before MuJoCo is imported: its own renderer keeps to what it finds then.
+    To be called before something is drawn, whether MuJoCo is imported yet or not.
     """
-    if not os.environ.get(VARIABLE) and chosen():
-        os.environ[VARIABLE] = chosen()
+    name = chosen()
+    if name and not os.environ.get(VARIABLE):
+        os.environ[VARIABLE] = name
+    contexts = sys.modules.get("mujoco.rendering.classic.gl_context")  # where its renderer looks
+    if contexts is not None and name in (*LIBRARIES, "glfw"):
+        contexts.GLContext = functools.partial(_context, name)  # type: ignore[attr-defined]
+
+
+def _context(name: str, width: int, height: int) -> Any:
+    """Return a context of MuJoCo's; where making it fails, its `__del__` does not fail as well."""
+    kind = importlib.import_module(f"mujoco.{name}").GLContext
+    return type(kind.__name__, (kind,), {"_context": None})(width, height)
 
 
 def has_screen() -> bool:
-    """Return whether there is one to open a window on."""
-    return any(os.environ.get(name) for name in SCREENS)
+    """Return whether there is one to open a window on; other systems than Linux do not tell by a variable."""
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in SCREENS)
 
 
 def hindrance() -> str:
     """Return why MuJoCo cannot draw here and what to do, as far as that shows without trying; or nothing."""
     said = os.environ.get(VARIABLE, "").strip().lower()
     if not said:
-        return "" if chosen() else NOTHING
+        return "" if chosen() or has_screen() else NOTHING
     instead = _instead_of(said)
     if said in OFF:
         return f"{VARIABLE}={said} turns drawing off: {instead}"
@@ -112,9 +126,14 @@ def trial() -> str:
 def failure(error: str) -> str:
     """Say that drawing failed with a library that is there."""
     name = chosen()
+    if not name:
+        return f"a window did not draw ({error}), and {VARIABLE} names nothing else: `{INSTALL}`"
     if name not in LIBRARIES:
         return f"{VARIABLE}={name} did not draw ({error}): {_instead_of(name)}"
-    return f"{LIBRARIES[name].title} is there, and did not draw ({error}): Mesa's software draws anywhere, `{INSTALL}`"
+    return (
+        f"{LIBRARIES[name].title} is there ({VARIABLE}={name}), and did not draw ({error}): Mesa's software draws "
+        f"anywhere, `{INSTALL}`"
+    )
 
 
 def is_mujocos(error: BaseException) -> bool:

@@ -85,7 +85,7 @@ def _all_of(*names: str) -> str:
 
 def _drawing() -> str:
     """Return what MuJoCo draws with here, tried, or nothing."""
-    return "" if drawing.trial() else drawing.chosen()
+    return "" if drawing.trial() else drawing.chosen() or "glfw"
 
 
 NEEDS = {

@@ -149,6 +149,17 @@ TASKS = {
 """Of many tasks: an iteration has whole episodes, of 200 steps in the usual families, and the last theta ships, which
 is the one that all tasks are evaluated with. Trials are in `docs/trials.md`."""
 
+HYPERPPO_TASKS = {
+    **HYPERPPO,
+    "steps": 5_000_000,
+    "reevaluations": 1,
+    "num_envs": 16,
+    "n_steps": 200,
+    "batch_size": 400,
+    "n_epochs": 10,
+}
+"""Of every architecture in every task: iterations as of `TASKS`, and the last theta ships."""
+
 MAML = {
     **TASKS,
     "steps": 8_000_000,

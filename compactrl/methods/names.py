@@ -55,6 +55,10 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 """Other name → name. The command line takes them, and its help shows none of them."""
 
 
+COMMANDS: Mapping[str, str] = MappingProxyType({"quiet": "progress=False, the default, shows nothing"})
+"""Option of commands alone → what Python has in its place."""
+
+
 def current_name(option: str) -> str:
     """Return an option's name of today, of a name or of a flag without its dashes; other words as they are.
 
@@ -71,7 +75,7 @@ def current(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options by their names of today.
 
     Raises:
-        InputError: one is given by two names, with different values.
+        InputError: one is given by two names, with different values; or is an option of commands alone.
 
     Example:
         >>> current({"lanes": 8, "seed": 1})
@@ -80,6 +84,8 @@ def current(options: Mapping[str, Any]) -> dict[str, Any]:
     named: dict[str, Any] = {}
     first: dict[str, str] = {}
     for given, value in options.items():
+        if given in COMMANDS:
+            raise InputError(f"{flag_of(given)} is an option of commands; in Python, {COMMANDS[given]}")
         name = ALIASES.get(given, given)
         if name in named and named[name] != value:
             flags = " and ".join(map(flag_of, (first[name], given)))

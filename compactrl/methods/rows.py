@@ -216,6 +216,19 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "a hypernetwork writes a network for the context of each task (Keynan, Sarafian & Kraus 2021)",
                 "hyper",
             ),
+            _gradient(
+                "hyperppo-tasks",
+                "a graph hypernetwork reads a context, too: a policy for every architecture in every task",
+                {
+                    "depth-uniform": Choice("hypernet-tasks", "stratified", defaults.HYPERPPO_TASKS),
+                    "inverse-depth": Choice("hypernet-tasks", "inverse-stratum", defaults.HYPERPPO_TASKS),
+                    "uniform": Choice("hypernet-tasks", "cycle", defaults.HYPERPPO_TASKS),
+                },
+                learners=("ppo",),
+                meta_batch=True,
+                hidden=(),
+                anchor_share=0.0,
+            ),
             _maml(
                 "maml",
                 "a plain network from which a gradient step leads to any task (Finn et al. 2017)",

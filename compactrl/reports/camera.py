@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from compactrl.envs.mujoco.view import box_around
 from compactrl.types import Floats
 
 CAMERA_OPTIONS = frozenset({"camera_id", "camera_name", "default_camera_config"})
@@ -123,10 +124,7 @@ def _box(model: Any, data: Any, root: Root | None) -> tuple[Floats, Floats]:
         shown &= model.body_rootid[model.geom_bodyid] == model.body_rootid[root.body]
     if not shown.any():
         return np.full(3, -1.0), np.full(3, 1.0)
-    turns = data.geom_xmat[shown].reshape(-1, 3, 3)
-    middles = data.geom_xpos[shown] + np.einsum("gij,gj->gi", turns, model.geom_aabb[shown, :3])
-    halves = np.einsum("gij,gj->gi", np.abs(turns), model.geom_aabb[shown, 3:])
-    return (middles - halves).min(axis=0), (middles + halves).max(axis=0)
+    return box_around(model, data, shown)
 
 
 def _stay() -> None:

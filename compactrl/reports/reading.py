@@ -106,7 +106,10 @@ class Record:
 
     @cached_property
     def architectures(self) -> list[dict[str, Any]]:
-        """Tables of all architectures of a graph hypernetwork, by environment steps; none for other methods."""
+        """Tables of all architectures of a graph hypernetwork, by environment steps; none for other methods.
+
+        Of tasks they are those in the task that ships.
+        """
         tables = []
         for path in sorted(self.path.glob("architectures*.json")):
             try:
@@ -116,8 +119,15 @@ class Record:
             except (CompactrlError, KeyError, TypeError) as error:
                 self.notes.append(f"{path} is no table of architectures: {error}")
                 continue
+            if "context" in table and not self._ships_in(table["context"]):
+                continue
             tables.append({"env_steps": self.summary.get("env_steps", 0), **table})
         return sorted(tables, key=lambda table: float(table["env_steps"] or 0))
+
+    def _ships_in(self, context: list[float]) -> bool:
+        """Return whether the final policy is for this task."""
+        own = None if self.policy is None else self.policy.context
+        return own is not None and own.tolist() == context
 
 
 def find_runs(sources: Source | Iterable[Source]) -> tuple[list[Path], list[str]]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from compactrl.envs.batched import BATCHED
 from compactrl.errors import CompactrlError, did_you_mean
 from compactrl.machine import drawing
 from compactrl.machine.needs import NEEDS
@@ -37,6 +38,17 @@ class Stage(NamedTuple):
         """Return what the camera sees, (height, width, 3)."""
         self.follow()
         return even(self.env.render())
+
+
+def has_camera(env: str) -> bool:
+    """Return whether an environment can be filmed, as far as its class tells; where nobody knows that, it may be."""
+    import gymnasium
+
+    batched, spec = BATCHED.get(env), gymnasium.registry.get(env)
+    if batched is not None:
+        return not isinstance(batched.make, type) or hasattr(batched.make, "render")
+    modes = getattr(getattr(spec, "entry_point", None), "metadata", {}).get("render_modes")
+    return modes is None or "rgb_array" in modes
 
 
 def with_camera(run: Run) -> Stage:
@@ -94,6 +106,8 @@ def _why_not_drawn(name: str, error: Exception) -> str:
     need = _need_of(name)
     if need is not None and isinstance(error, (gymnasium.error.DependencyNotInstalled, ImportError)):
         return f"it is drawn with {need.name}, which is not installed: `{need.install}`"
+    if isinstance(error, NotImplementedError) and str(error):
+        return str(error)  # whoever has no camera says so
     if "render_mode" in str(error) or isinstance(error, NotImplementedError):
         return 'it has no camera: it would need the render mode "rgb_array", and a render() that returns an image'
     hindered = drawing.hindrance() if drawing.is_mujocos(error) else ""

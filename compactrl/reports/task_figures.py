@@ -47,8 +47,8 @@ def task_figure(table: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def save_task_figure(folder: Path, table: Mapping[str, Any]) -> list[Path]:
-    """Write `tasks.svg` and `tasks.png` in a folder; returns their paths, none where nothing can be drawn here.
+def save_task_figure(folder: Path, table: Mapping[str, Any], stem: str = "tasks") -> list[Path]:
+    """Write `STEM.svg` and `STEM.png` in a folder; returns their paths, none where nothing can be drawn here.
 
     Raises:
         UnwritableError: a file cannot be written.
@@ -58,7 +58,7 @@ def save_task_figure(folder: Path, table: Mapping[str, Any]) -> list[Path]:
     except ImportError as error:
         warnings.warn(f"no plot: {error}", stacklevel=2)
         return []
-    targets = [folder / "tasks.svg", folder / "tasks.png"]
+    targets = [folder / f"{stem}.{kind}" for kind in ("svg", "png")]
     for target in targets:
         try:
             figure.savefig(target, dpi=SHOWN_DPI)

@@ -160,8 +160,8 @@ def search(
     """Search for a compact policy and return its run.
 
     Args:
-        env: the environment: an id; a class of Gymnasium's, or a function that makes one, called with `env_options` as
-            keyword arguments; or a made one. All else is given by name.
+        env: the environment: an id; a class of Gymnasium's or of `MujocoTask`'s, or a function that makes one of
+            Gymnasium's, called with `env_options` as keyword arguments; or a made one. All else is given by name.
         out: the run's directory; by default a new one under runs/.
         callback: called after every generation with its metrics (those of metrics.jsonl, and what would ship so far as
             `shipped_return_mean`, NaN before the first re-evaluation). Where it returns False the search ends: the

@@ -16,9 +16,9 @@ class SearchKeywords(TypedDict, total=False):
     """How the policy is made small: a row of `compactrl methods`. (default: chromatic)"""
     steps: int | float | str | None
     """Budget in environment steps; re-evaluations count, but for the last one of gradient methods. (default: 20M; 3M
-    with --method ghp; 1M with --method sac, td3, ddpg, ppo or trpo; 5M with --method plain-tasks, context-tasks or
-    hyper-tasks; 8M with --method maml, context-maml or hyper-maml; 500k with --method pearl or hyper-pearl; 200k with
-    --method distill)"""
+    with --method ghp; 1M with --method sac, td3, ddpg, ppo or trpo; 5M with --method plain-tasks, context-tasks,
+    hyper-tasks or hyperppo-tasks; 8M with --method maml, context-maml or hyper-maml; 500k with --method pearl or
+    hyper-pearl; 200k with --method distill)"""
     seed: int | float | str | None
     """Seed of all randomness. (default: 0)"""
     hidden: int | Sequence[int] | str | None
@@ -28,7 +28,7 @@ class SearchKeywords(TypedDict, total=False):
     distill)"""
     controller: str | None
     """What chooses the designs, such as which edges share a weight; each method has its own choices. (default:
-    latent; depth-uniform with --method ghp or hyperppo)"""
+    latent; depth-uniform with --method ghp, hyperppo or hyperppo-tasks)"""
     learner: str | None
     """Algorithm that trains the weights, for methods with several. (default: evolution; sac with --method ghp; ppo
     with --method plain-tasks, context-tasks or hyper-tasks)"""
@@ -52,20 +52,20 @@ class SearchKeywords(TypedDict, total=False):
     fine_tune_share: float | None
     """Last share of the budget, in which the best design stays and only its weights are trained (fine-tuning).
     (default: 0.2; 0.4 with --method masked; 0 with --method toeplitz, circulant, unstructured, linear, ghp, sac, td3,
-    ddpg, ppo, trpo, hyperppo, plain-tasks, context-tasks, hyper-tasks or distill)"""
+    ddpg, ppo, trpo, hyperppo, plain-tasks, context-tasks, hyper-tasks, hyperppo-tasks or distill)"""
     reevaluations: int | float | str | None
     """How often the best candidates are evaluated anew, to choose the final policy. (default: 10; 1 with --method
-    ghp, sac, td3, ddpg, plain-tasks, context-tasks, hyper-tasks, maml, context-maml, hyper-maml, pearl, hyper-pearl
-    or distill; 5 with --method ppo, trpo or hyperppo)"""
+    ghp, sac, td3, ddpg, plain-tasks, context-tasks, hyper-tasks, hyperppo-tasks, maml, context-maml, hyper-maml,
+    pearl, hyper-pearl or distill; 5 with --method ppo, trpo or hyperppo)"""
     reevaluation_episodes: int | float | str | None
     """Fresh episodes per finalist in a re-evaluation. (default: 32; 10 with --method ghp, sac, td3, ddpg, ppo, trpo,
-    hyperppo, plain-tasks, context-tasks, hyper-tasks, maml, context-maml, hyper-maml, pearl, hyper-pearl or
-    distill)"""
+    hyperppo, plain-tasks, context-tasks, hyper-tasks, hyperppo-tasks, maml, context-maml, hyper-maml, pearl,
+    hyper-pearl or distill)"""
     num_envs: int | float | str | None
     """Parallel environments; 0 is one per candidate, at most 160 (gradient methods: 8). Where it is given, no more
     ever exist at a time: re-evaluations and the final evaluation share them. Changes results. (default: 0; 32 with
-    --method hyperppo; 16 with --method plain-tasks, context-tasks or hyper-tasks; 40 with --method maml, context-maml
-    or hyper-maml)"""
+    --method hyperppo; 16 with --method plain-tasks, context-tasks, hyper-tasks or hyperppo-tasks; 40 with --method
+    maml, context-maml or hyper-maml)"""
     threads: int | float | str | None
     """Threads that step environments and that networks learn on; 0 is every core. Changes no result. (default: 0)"""
     workers: int | float | str | None
@@ -113,7 +113,7 @@ class SearchKeywords(TypedDict, total=False):
     """Most colourings to reuse. (default: 5)"""
     widths: int | Sequence[int] | str | None
     """Widths that a policy's hidden layers may have. (default: 4,8,16,32,64,128,256,512; 4,8,16,32,64,128,256 with
-    --method hyperppo)"""
+    --method hyperppo or hyperppo-tasks)"""
     max_layers: int | float | str | None
     """Largest number of hidden layers of a policy. (default: 4)"""
     decoder: Literal["bilinear", "dense"] | None
@@ -126,9 +126,6 @@ class SearchKeywords(TypedDict, total=False):
     """Code length of the bilinear decoder. (default: 32)"""
     graph_size: int | float | str | None
     """Width of a graph node's hidden state; 16 in the paper's public code. (default: 32)"""
-    anchor_share: float | None
-    """Share of every meta-batch that is one fixed architecture, from whose experience all learn: two layers of the
-    largest width up to 256. 0 is none. (default: 0.5; 0 with --method hyperppo)"""
     train_tasks: int | float | str | None
     """Tasks that are trained in; a family of fewer has just those. (default: 100)"""
     test_tasks: int | float | str | None
@@ -189,6 +186,9 @@ class SearchKeywords(TypedDict, total=False):
     10 with --method maml, context-maml or hyper-maml; 4 with --method pearl or hyper-pearl)"""
     conditioned_critics: bool | None
     """Give the critics the policy's architecture, or its task, as an input. (default: on)"""
+    anchor_share: float | None
+    """Share of every meta-batch that is one fixed architecture, from whose experience all learn: two layers of the
+    largest width up to 256. 0 is none. (default: 0.5; 0 with --method hyperppo)"""
     resample_updates: int | float | str | None
     """Updates after which other architectures are sampled, about. (default: 8)"""
     es: str | None
@@ -247,18 +247,18 @@ class SearchKeywords(TypedDict, total=False):
     batch_size: int | float | str | None
     """Transitions per update; split among the architectures that learn together. (default: 256; 128 with --method ppo
     or trpo; 512 with --method hyperppo, pearl or hyper-pearl; 400 with --method plain-tasks, context-tasks,
-    hyper-tasks, maml, context-maml or hyper-maml)"""
+    hyper-tasks, hyperppo-tasks, maml, context-maml or hyper-maml)"""
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     actor_learning_rate: float | None
     """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.0003 with --method
     toeplitz, circulant, linear, sac, td3, ppo, plain-tasks, context-tasks, hyper-tasks, pearl, hyper-pearl or
-    distill; 0.003 with --method ghp; 0.001 with --method ddpg; 0.0005 with --method hyperppo)"""
+    distill; 0.003 with --method ghp; 0.001 with --method ddpg; 0.0005 with --method hyperppo or hyperppo-tasks)"""
     actor_learning_rate_decay: float | None
     """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
     budget on resume raises it again. (default: 0.01; 1 with --method toeplitz, circulant, linear, sac, td3, ddpg,
-    pearl, hyper-pearl or distill; 0.1 with --method ghp; 0 with --method ppo, hyperppo, plain-tasks, context-tasks or
-    hyper-tasks)"""
+    pearl, hyper-pearl or distill; 0.1 with --method ghp; 0 with --method ppo, hyperppo, plain-tasks, context-tasks,
+    hyper-tasks or hyperppo-tasks)"""
     weight_decay: float | None
     """Weight decay of the policy, or of the graph hypernetwork. (default: 0; 1e-05 with --method ghp)"""
     updates_per_step: float | None
@@ -293,11 +293,11 @@ class SearchKeywords(TypedDict, total=False):
     --method pearl or hyper-pearl)"""
     critic_hidden: int | Sequence[int] | str | None
     """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo, trpo,
-    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml; 128,128 with --method hyperppo, pearl
-    or hyper-pearl)"""
+    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml; 128,128 with --method hyperppo,
+    hyperppo-tasks, pearl or hyper-pearl)"""
     critic_learning_rate: float | None
-    """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg, trpo, hyperppo, maml,
-    context-maml or hyper-maml)"""
+    """Adam's learning rate for the critics. (default: 0.0003; 0.001 with --method ddpg, trpo, hyperppo,
+    hyperppo-tasks, maml, context-maml or hyper-maml)"""
     gamma: float | None
     """Discount factor per step. (default: 0.99; 0.98 with --method ddpg)"""
     hindsight: float | None
@@ -333,10 +333,11 @@ class SearchKeywords(TypedDict, total=False):
     --method pearl or hyper-pearl)"""
     n_steps: int | float | str | None
     """Environment steps in every lane per iteration. (default: 128; 64 with --method hyperppo; 200 with --method
-    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml)"""
+    plain-tasks, context-tasks, hyper-tasks, hyperppo-tasks, maml, context-maml or hyper-maml)"""
     n_epochs: int | float | str | None
     """How often the updates of an iteration go through its transitions. (default: 5; 10 with --method trpo,
-    plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml; 4 with --method hyperppo)"""
+    plain-tasks, context-tasks, hyper-tasks, hyperppo-tasks, maml, context-maml or hyper-maml; 4 with --method
+    hyperppo)"""
     gae_lambda: float | None
     """Lambda of generalised advantage estimation. (default: 0.95)"""
     clip_range_vf: float | None
@@ -351,14 +352,14 @@ class SearchKeywords(TypedDict, total=False):
     log_std_init: float | None
     """Logarithm of the first standard deviations. (default: -0.7)"""
     critic_activation: Literal["tanh", "relu"] | None
-    """Activation of the value function. (default: tanh; relu with --method hyperppo)"""
+    """Activation of the value function. (default: tanh; relu with --method hyperppo or hyperppo-tasks)"""
     clip_range: float | None
     """How far from 1 the ratio of probabilities is clipped. (default: 0.2)"""
     ent_coef: float | None
     """Weight of the entropy in the policy's loss. (default: 0)"""
     bounds_coef: float | None
     """Weight of a penalty on means beyond ±3, where a tanh has all but reached the bounds of actions. (default: 0;
-    0.1 with --method hyperppo)"""
+    0.1 with --method hyperppo or hyperppo-tasks)"""
     target_kl: float | None
     """KL divergence from the policy that acted, at which an iteration's updates end, or for which the learning rate
     adapts; 0 is none. (default: 0)"""

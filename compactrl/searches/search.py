@@ -29,8 +29,8 @@ from compactrl.searches.prepare import Prepared
 from compactrl.searches.shipping import Leaders, Shipping, deployed, mean_of
 from compactrl.searches.stopping import CALLBACK, STEPS, Stopping, standard_error
 from compactrl.storage.files import write_json
-from compactrl.types import Design, Metrics, Outcomes, Size, State
-from controllers import CONTROLLERS, Ahead, Controller, Space
+from compactrl.types import Design, Designs, Floats, Metrics, Outcomes, Size, State
+from controllers import CONTROLLERS, Ahead, Controller, Space, controller_of
 
 if TYPE_CHECKING:
     from compactrl.evaluation.ray.workers import Workers
@@ -161,11 +161,17 @@ class Search:
         clock.lap("seconds_strategy")
         metrics |= self.controller.feedback(designs, judgement.rewards)
         clock.lap("seconds_controller")
-        self.shipping.leaders.note(designs, judgement.scores)
+        self._note_leaders(designs, judgement.scores)
         self.iteration += 1
         self.env_steps += int(outcomes.steps.sum())
         leader = self.history.note(self.iteration, self.env_steps, designs, judgement.scores, self.learner.design)
         return outcomes, leader, metrics
+
+    def _note_leaders(self, designs: Designs, scores: Floats) -> None:
+        """Note the scores (n,) of designs (n, D) as they would ship; one in another task comes after all others."""
+        shipped = self.learner.compression.as_shipped(designs)
+        compared = (shipped == designs).all(axis=1) | np.isnan(scores)
+        self.shipping.leaders.note(shipped, np.where(compared, scores, -np.inf))
 
     def _record(self, metrics: Metrics, clock: Clock, failed: int) -> dict[str, float]:
         """Return an iteration's line of metrics.jsonl."""
@@ -249,10 +255,13 @@ class Search:
 
     def _candidates(self) -> list[Policy]:
         """Return the policies that race for what ships, with the current weights."""
-        if (only := self.learner.compression.shipped_design) is not None:
-            return [self.policy(only)]
-        designs = self.shipping.candidates(self.controller.space.length, self.controller.propose)
+        designs = self.shipping.candidates(self.controller.space.length, self._unled)
         return [self.policy(design) for design in designs]
+
+    def _unled(self, n: int) -> Designs:
+        """Return designs (at most n, D) that race where nothing leads yet."""
+        first = self.learner.compression.shipped_design
+        return self.learner.compression.as_shipped(self.controller.propose(n)) if first is None else first[None]
 
     def _select(self) -> Metrics:
         """Let the leading designs race for what ships, and show the rules of stopping what came of it."""
@@ -297,11 +306,10 @@ class Search:
         leaders = self.shipping.leaders.designs
         if self.shipping.shipped is not None:
             return self.shipping.shipped
-        if (only := self.learner.compression.shipped_design) is not None:
-            return self.policy(only)
         if not self.controller.space.length:
             return self.policy(NO_DESIGN)
-        return self.policy(leaders[0]) if len(leaders) else None
+        first = self.learner.compression.shipped_design if not len(leaders) else leaders[0]
+        return None if first is None else self.policy(first)
 
     def summary(self) -> dict[str, Any]:
         """Return result, sizes and progress so far, as JSON values; `api.finish` sets `finished`."""
@@ -372,5 +380,6 @@ class Search:
 def _controller(prepared: Prepared) -> Controller | Ahead:
     """Return the controller; one that learns nothing samples the next designs while the current ones are evaluated."""
     settings, space = prepared.settings, prepared.compression.space
-    controller = CONTROLLERS[settings.choice.controller](space, settings.controller, prepared.seeds.controller)
-    return Ahead(controller) if space.length and not controller.learns else controller
+    kind = CONTROLLERS[settings.choice.controller]
+    controller = controller_of(kind, space, settings.controller, prepared.seeds.controller)
+    return Ahead(controller) if space.length and not kind.learns else controller

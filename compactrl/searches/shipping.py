@@ -35,8 +35,11 @@ class Leaders:
         self.rewards: Floats = np.zeros(0)
 
     def note(self, designs: Designs, rewards: Floats) -> None:
-        """Take in an iteration's designs (n, D) and rewards (n,); failed ones (NaN) are left out."""
-        valid = np.isfinite(rewards)
+        """Take in an iteration's designs (n, D) and rewards (n,), minus infinity of one that comes after all others.
+
+        Failed ones (NaN) are left out.
+        """
+        valid = rewards < np.inf
         designs = np.concatenate([designs[valid], self.designs])
         rewards = np.concatenate([rewards[valid], self.rewards])
         best = np.argsort(-rewards, kind="stable")[: 4 * LEADERS]
@@ -85,7 +88,7 @@ class Shipping:
 
         Args:
             length: D, decisions of a design that a controller proposes now.
-            propose: the controller, asked where nothing leads yet.
+            propose: what gives designs where nothing leads yet.
         """
         designs = list(self.leaders.designs)
         if self.shipped is not None and self.shipped.design.shape == (length,):

@@ -35,6 +35,7 @@ def test_everything_flies_over_every_scenario(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(flight, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(flight, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(flight, "SECONDS", 0.2)
+    monkeypatch.setattr(flight, "KILOBYTE", 100)
     monkeypatch.setattr(flight, "PILOTS", {"PID cascade": Cascade})
     monkeypatch.setattr(flight.fly_pilot, "__defaults__", (2, 0.2))
     monkeypatch.setattr(flight.fly, "__defaults__", (0.2,))
@@ -42,6 +43,7 @@ def test_everything_flies_over_every_scenario(tmp_path, monkeypatch, capsys):
     told = capsys.readouterr().out
     assert told.startswith("PID cascade: static ")
     assert "linear: static " in told
+    assert "linear, int8: static " in told
     assert (tmp_path / "results/paths.png").exists()
     row, paths = flight.fly_run(run, "linear", 2)
     assert row["trained_on"] == "static"

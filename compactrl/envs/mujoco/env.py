@@ -29,6 +29,8 @@ class TaskEnvironment(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not
         options: of the task.
     """
 
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012  (each has its own as well)
+
     def __init__(
         self,
         task: type[MujocoTask],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from compactrl.errors import InputError
+from compactrl.machine import drawing
 
 
 def load_model(model: Any, folder: Path, task: str, change: Callable[[Any], None] | None = None) -> Any:
@@ -24,7 +25,10 @@ def load_model(model: Any, folder: Path, task: str, change: Callable[[Any], None
     Raises:
         InputError: it does not compile, or a lane's state would not be all that decides what happens.
     """
-    import mujoco
+    try:
+        import mujoco
+    except Exception as error:  # it reads MUJOCO_GL as it is imported, and loads what that names
+        raise InputError(f"{task}: MuJoCo cannot be imported: {drawing.hindrance() or error}") from error
 
     if not isinstance(model, (str, Path)) or not str(model).strip():
         raise InputError(f"{task}: model is {model!r}, expected an MJCF file, such as model = 'robot.xml'")

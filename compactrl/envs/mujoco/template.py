@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 import re
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from compactrl.envs.mujoco.model import load_model
 from compactrl.errors import InputError
@@ -14,9 +17,15 @@ from compactrl.errors import InputError
 STEP, EPISODE = 0.02, 10.0
 """Seconds of a step of the environment, about, and of an episode."""
 NOISE = 0.05
-"""Of a start: every position and velocity lies within this of the pose that the model gives."""
+"""Of a start: every velocity, and every position of a hinge or slide, lies within this of the pose that the model
+gives. What is free keeps its place and its turn: it would begin in the floor, or with a quaternion that is none."""
 MOST = 30
 """So many names of each kind are listed."""
+ENDS = """
+    # Without this, every episode has {steps} steps:
+    # def terminated(self, state):
+    #     return np.abs(state.qpos[:, {joint}]) > 1.0  # (n,) bool
+"""
 FALLEN = 0.5
 """What has a free joint has fallen below this part of its height at the start."""
 
@@ -42,7 +51,7 @@ def task_source(model: Path, folder: Path) -> tuple[str, str]:
     frame_skip = max(1, round(STEP / compiled.opt.timestep))
     steps = max(1, round(EPISODE / (frame_skip * compiled.opt.timestep)))
     head = _described(compiled, model.name)
-    body = _moves(compiled) or _stays(compiled)
+    body = (_moves(compiled) or _stays(compiled)).replace("{steps}", str(steps))
     text = f'''"""{head}
 
     compactrl search --env-module MODULE --env {name}-v0
@@ -144,21 +153,73 @@ def _pose(model: Any) -> str:
 
 
 def _start(model: Any) -> str:
-    return f"""    def start(self, generator):
+    """Return a start: the model's pose with noise, but for what is free."""
+    import mujoco
+
+    kinds = mujoco.mjtJoint
+    single = np.isin(model.jnt_type, (kinds.mjJNT_HINGE, kinds.mjJNT_SLIDE))
+    if single.all():
+        return f"""    def start(self, generator):
         noise = generator.uniform(-{NOISE}, {NOISE}, self.mj_model.nq + self.mj_model.nv)
         return {_pose(model)} + noise[: self.mj_model.nq], noise[self.mj_model.nq :]
 """
-
-
-def _observe(model: Any, positions: str) -> str:
-    parts = [positions, "state.qvel", *(["state.sensordata"] if model.nsensordata else [])]
-    return f"""    def observe(self, state):
-        return np.concatenate([{", ".join(parts)}], axis=1)
+    moved = "".join(
+        f"        qpos[{part}] += generator.uniform(-{NOISE}, {NOISE}, {length})\n"
+        for part, length in _runs(model.jnt_qposadr[single], model.nq)
+    )
+    return f"""    def start(self, generator):
+        qpos = {_pose(model)}.copy()  # what is free begins in its place, and not in the floor
+{moved}        return qpos, generator.uniform(-{NOISE}, {NOISE}, self.mj_model.nv)
 """
 
 
+def _runs(numbers: Any, size: int) -> Iterator[tuple[str, int]]:
+    """Yield slices of an array of this size, as text, that have these numbers in their order, and how long each is.
+
+    Example:
+        >>> list(_runs([0, 1, 4], 5)), list(_runs(range(5), 5))
+        ([(':2', 2), ('4:', 1)], [(':', 5)])
+    """
+    wanted = np.zeros(size + 2, np.int8)  # nothing before and nothing after
+    wanted[np.asarray(numbers, int) + 1] = 1
+    edges = np.diff(wanted)
+    for first, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+        yield f"{first or ''}:{end if end < size else ''}", int(end - first)
+
+
+def _observe(model: Any, level: int = 0) -> str:
+    """Return what is observed: positions, velocities and sensors, but for where it is along the first axes, `level`."""
+    left = np.setdiff1d(np.arange(model.nsensordata), _places(model, level))
+    parts = [f"state.qpos[:, {level}:]" if level else "state.qpos", "state.qvel"]
+    for part, length in _runs(left, model.nsensordata):
+        parts.append("state.sensordata" if length == model.nsensordata else f"state.sensordata[:, {part}]")
+    why = (
+        f"        # Without its place along {'x and y' if level == 2 else 'x'}: that is nothing to walk by.\n"
+        if level
+        else ""
+    )
+    return f"""    def observe(self, state):
+{why}        seen = [{", ".join(parts)}]
+        return np.concatenate(seen, axis=1)
+"""
+
+
+def _places(model: Any, axes: int) -> list[int]:
+    """Return which numbers of `sensordata` say where something is along the world's first axes, x, or x and y."""
+    import mujoco
+
+    kinds = mujoco.mjtSensor
+    return [
+        int(model.sensor_adr[number]) + axis
+        for number in range(model.nsensor)
+        if model.sensor_type[number] == kinds.mjSENS_SUBTREECOM
+        or (model.sensor_type[number] == kinds.mjSENS_FRAMEPOS and model.sensor_reftype[number] == 0)
+        for axis in range(axes)
+    ]
+
+
 def _moves(model: Any) -> str:
-    """Return the functions of a robot that moves along x: reward for the way, until it falls; nothing of any other."""
+    """Return the functions of a robot that goes along x: reward for the way, until it falls; nothing of any other."""
     import mujoco
 
     first, acted = model.joint(0), set(model.actuator_trnid[:, 0].tolist())
@@ -166,7 +227,7 @@ def _moves(model: Any) -> str:
     planar = first.type[0] == mujoco.mjtJoint.mjJNT_SLIDE and abs(first.axis[0]) == 1 and 0 not in acted
     if not (free or planar):
         return ""
-    worth, fallen = "forward", ""
+    worth, fallen = "forward", ENDS.replace("{joint}", "1")
     if free:
         height = float(model.key_qpos[0][2] if model.nkey else model.qpos0[2])
         worth = "1.0 + forward"
@@ -174,8 +235,9 @@ def _moves(model: Any) -> str:
     def terminated(self, state):
         return state.qpos[:, 2] < {FALLEN * height:.3g}  # m: it has fallen
 """
-    return f"""{_observe(model, f"state.qpos[:, {2 if free else 1}:]")}
+    return f"""{_observe(model, 2 if free else 1)}
     def reward(self, before, after, action):
+        # To go along x: what it is to do instead is yours to write.
         forward = (after.qpos[:, 0] - before.qpos[:, 0]) / self.dt  # m/s along x
         return {worth} - 0.01 * np.square(action).sum(axis=1)
 {fallen}
@@ -184,10 +246,10 @@ def _moves(model: Any) -> str:
 
 def _stays(model: Any) -> str:
     """Return the functions of a robot that stays where it is: reward for being in the model's own pose, at rest."""
-    return f"""{_observe(model, "state.qpos")}
+    return f"""{_observe(model)}
     def reward(self, before, after, action):
         # To keep its pose, at rest: what it is to do instead is yours to write.
         away = np.square(after.qpos - {_pose(model)}).sum(axis=1)
         return -away - 0.01 * np.square(after.qvel).sum(axis=1) - 0.01 * np.square(action).sum(axis=1)
-
+{ENDS.replace("{joint}", "0")}
 {_start(model)}"""

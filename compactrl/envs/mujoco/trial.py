@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from compactrl.envs.answers import AnswerError
 from compactrl.envs.contexts import checked_contexts, tasks_for
+from compactrl.envs.mujoco import view
 from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.mujoco.task import MujocoTask
 from compactrl.envs.probe import global_random_state_kept
@@ -45,6 +46,7 @@ def try_task(env: str, task: MujocoTask) -> Tried:
         InputError: it raises, or gives arrays of other shapes than it must, or numbers that are not finite; or its
             contexts will not do.
     """
+    view.view_of(task)  # what will not do is said now, and not when a film is to be made
     if checked_contexts(env, task.contexts) is not None and not task.starts_with_task:
         raise InputError(f"{env} has contexts: give its start a second argument, start(self, generator, task)")
     if any(getattr(type(task), name) is getattr(MujocoTask, name) for name in ("observe", "reward")):

@@ -75,7 +75,9 @@ def _begin(ray: Any, count: int) -> dict[str, str | None]:
     """Begin a Ray of our own; return the environment variables as they were."""
     cores = len(os.sched_getaffinity(0))
     if count > cores:
-        warnings.warn(f"{count} workers share {cores} cores: more than one a core are no faster", stacklevel=4)
+        warnings.warn(
+            f"{count} workers share {cores} core{'s' * (cores != 1)}: more than one a core are no faster", stacklevel=4
+        )
     wanted = {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # its servers listen on loopback (`private.loopback`)
         "RAY_AUTH_TOKEN": _token(),

@@ -436,3 +436,42 @@ def test_what_is_not_for_this_run_is_told(call, run, command, expected):  # noqa
     status, out, error = call(*command)
     assert (status, out) == (2, "")
     assert expected in error
+
+
+BOTH = [
+    "--method", "hyperppo-tasks", "--tasks", "HiddenPointMass", "--widths", "4,8", "--max-layers", "2", "--rank", "4",
+    "--graph-size", "8", "--meta-batch", "4", "--num-envs", "8", "--n-steps", "20", "--batch-size", "40", "--n-epochs",
+    "1", "--critic-hidden", "8", "--steps", "800", "--reevaluation-episodes", "2", "--threads", "1",
+]  # fmt: skip
+
+
+def test_an_architecture_is_selected_for_a_task(call, tmp_path):
+    status, out, _ = call("search", *BOTH, "--out", "run")
+    assert status == 0
+    assert "evaluate run --architectures all" in out
+    assert "evaluate run --tasks all" in out
+    status, out, _ = call("evaluate", "run", "--architectures", "all", "--episodes", "2")
+    assert (status, "in the task x -1, the one in the middle (--context has others)" in out) == (0, True)
+    status, _, error = call("select", "run", "--max-bytes", "512", "--context", "0.5")
+    assert (status, "first `compactrl evaluate run --architectures all --context 0.5`" in error) == (2, True)
+    status, out, _ = call("evaluate", "run", "--architectures", "all", "--context", "0.5", "--episodes", "2")
+    assert "6 architectures in the task x 0.5, 30 to 130 parameters" in out
+    assert "next: compactrl select run --max-parameters COUNT --context 0.5" in out
+    status, out, _ = call("select", "run", "--max-bytes", "512", "--context", "0.5")
+    assert (status, "in the task x 0.5\n" in out) == (0, True)
+    assert Run(tmp_path / "run").policy.context.tolist() == [0.5]
+    assert call("evaluate", "run", "--architecture", "8", "--context", "1", "--episodes", "2")[0] == 0
+    status, out, _ = call("evaluate", "run", "--tasks", "test", "--architecture", "8,4", "--episodes", "2")
+    assert (status, out.startswith("[8, 4] hyperppo-tasks policies")) == (0, True)
+    assert "tasks-8-4.json" in out
+    for command, expected in (
+        (["evaluate", "--architectures", "all", "--context", "2"], "--context 2: x 2 is outside of -1 … 1"),
+        (["evaluate", "--architectures", "all", "--extrapolate"], "--extrapolate is for --context: give one"),
+        (["evaluate", "--architectures", "all", "--architecture", "4"], "leave it out with --architectures"),
+        (["evaluate", "--tasks", "all", "--context", "1"], "leave it out with --tasks"),
+        (["select", "--max-bytes", "512", "--extrapolate"], "--extrapolate is for --context: give one"),
+    ):
+        name, *options = command
+        status, out, error = call(name, "run", *options)
+        assert (status, out, len(error.splitlines())) == (2, "", 1)
+        assert expected in error

@@ -20,6 +20,19 @@ ARM = """<mujoco><worldbody><body><joint name="shoulder" axis="0 1 0"/><geom siz
 <keyframe><key qpos="0.5"/></keyframe></mujoco>"""
 
 
+HOPPER = """<mujoco><worldbody><body name="trunk" pos="{x} 0 1">
+<joint name="x" type="slide" axis="1 0 0"/><joint name="z" type="slide" axis="0 0 1"/><geom size=".1"/>
+<body pos="0 0 -.3"><joint name="knee" axis="0 1 0"/><geom size=".05" pos="0 0 -.2"/><site name="foot"/></body>
+</body></worldbody><actuator><motor joint="knee"/></actuator><sensor><jointpos joint="knee"/>
+<subtreecom body="trunk"/><framepos objtype="site" objname="foot"/><framelinvel objtype="site" objname="foot"/></sensor>
+</mujoco>"""
+GRIPPER = """<mujoco><worldbody><geom type="plane" size="1 1 1"/>
+<body pos="0 0 .5"><joint name="lift" type="slide" axis="0 0 1"/><geom size=".05"/></body>
+<body pos=".3 0 .05"><freejoint/><geom type="box" size=".05 .05 .05"/></body>
+<body pos="-.3 0 .5"><joint name="turn" axis="0 1 0"/><geom size=".05"/></body></worldbody>
+<actuator><motor joint="lift"/></actuator></mujoco>"""
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     known, modules = set(TASKS), set(sys.modules)
@@ -59,6 +72,30 @@ def test_what_is_written_can_be_searched(folder, name, model, env, size, start):
     assert max(map(len, source.splitlines())) <= 120
     seen = TASKS[env].make().start(np.random.default_rng(0))[0]
     assert abs(seen[2 if start == 0.75 else 0] - start) <= 0.05
+
+
+def test_where_along_x_it_begins_is_nothing_that_a_robot_sees(folder):
+    seen = []
+    for name, x in (("here", 0), ("there", 5)):
+        (folder / f"{name}.xml").write_text(HOPPER.format(x=x), encoding="utf-8")
+        call(f"{name}.xml")
+        env = f"{name.title()}-v0"
+        assert describe(env).observation_size == 2 + 3 + 1 + 2 + 2 + 3
+        made = gymnasium.make(env)
+        seen.append([made.reset(seed=1)[0], made.step(np.ones(1))[0]])
+    np.testing.assert_allclose(seen[0], seen[1], atol=1e-12)
+
+
+def test_what_is_free_begins_where_the_model_has_it(folder):
+    (folder / "gripper.xml").write_text(GRIPPER, encoding="utf-8")
+    call("gripper.xml")
+    describe("Gripper-v0")
+    task = TASKS["Gripper-v0"].make()
+    starts = np.array([task.start(np.random.default_rng(seed))[0] for seed in range(5)])
+    np.testing.assert_array_equal(starts[:, 1:8], np.tile(task.init_qpos[1:8], (5, 1)))
+    moved = np.abs(starts - task.init_qpos)[:, [0, 8]]
+    assert (moved > 0).all()
+    assert (moved <= 0.05).all()
 
 
 @pytest.mark.parametrize(

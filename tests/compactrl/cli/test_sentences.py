@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from compactrl.cli.sentences import describe_play, describe_result, describe_sizes
+from compactrl.cli.sentences import describe_play, describe_result, describe_sizes, next_commands
+from compactrl.envs.registry import describe
 from compactrl.reports.film import Played
 
 SIZES = {"weights": 3, "biases": 4, "parameters": 7, "compression": 0.7, "bits": 264}
@@ -25,6 +26,7 @@ class FakeRun:
 
     def __init__(self, kind="box", method="linear", **summary):
         self.path, self.config = Path("runs/my run"), {"method": method, "steps": 20_000_000, "stop_at": 480.0}
+        self.config["env"] = "Robot-v0"
         self.policy = SimpleNamespace(action=SimpleNamespace(kind=kind))
         self.summary = {
             **SIZES, "method": method, "env": "Robot-v0", "env_steps": 1234, "seconds": 5.0, "return_mean": 499.0,
@@ -73,6 +75,15 @@ def test_the_next_commands_can_be_copied(why, told, goes_on):
         run = FakeRun()
         run.config[option] = [[4]]
         assert evaluated in describe_result(run)
+
+
+def test_what_has_no_camera_is_not_to_be_filmed():
+    run = FakeRun()
+    for env, filmed in (("compactrl/PointMass-v0", False), ("compactrl/Quadrotor-v0", True), ("Hopper-v5", True)):
+        run.config["env"] = env
+        describe(env)
+        assert ("# film it" in describe_result(run)) == filmed
+        assert (" play " in "".join(next_commands(Path("runs/fit"), env, "compactrl"))) == filmed
 
 
 def test_a_summary_of_before_has_no_bytes_to_tell():

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from compactrl.compressions import COMPRESSIONS, OfTasks, Plain
+from compactrl.compressions.multitask import different, nearest_to_middle
 from compactrl.compressions.plain import PlainOptions
-from compactrl.compressions.tasks import different, nearest_to_middle
 from compactrl.compressions.trainable import pullback_of
 from compactrl.learners.base import single
 from compactrl.networks.affine import cut

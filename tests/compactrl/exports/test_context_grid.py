@@ -124,7 +124,6 @@ def test_contexts_of_vectors_are_on_networks_and_between_them():
     ("options", "message"),
     [
         ({"context_grid": "0,3,16", "context": "1"}, "give one of --context and --context-grid"),
-        ({"context": "1", "architecture": "8"}, "give one of --architecture and --context"),
         ({"context_grid": "0,3,16", "weights": "int8"}, "--weights int8: the networks of --context-grid are float32"),
         ({"context_grid": "0,3,16", "optimize": "speed"}, "--optimize speed: the networks of --context-grid share"),
         ({"context_grid": "0,3,16", "target": "crazyflie"}, "--context-grid is not for --target crazyflie"),

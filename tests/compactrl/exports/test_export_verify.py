@@ -14,7 +14,7 @@ from compactrl.errors import CompactrlError, InputError
 from compactrl.exports import cortex_m, export, verify
 from compactrl.exports.api import starts_of
 from compactrl.exports.assemble import check_decided
-from compactrl.exports.describe import describe_export
+from compactrl.exports.describe import closed_loop, describe_export
 from compactrl.exports.folder import write_files
 from compactrl.exports.native import Native
 from compactrl.exports.rollouts import roll_out
@@ -206,6 +206,20 @@ def test_intervals_and_what_is_within_them():
     assert same["within_interval"]
     worse = verify.ClosedLoop(np.array([10.0, 10.1, 9.9]), np.array([1.0, 1.1, 0.9])).report()
     assert not worse["within_interval"]
+
+
+@pytest.mark.parametrize(
+    ("c", "said"),
+    [
+        ([10.0, 11.0, 12.0], "no more than chance moves such a mean"),
+        ([10.1, 10.9, 12.1], "no more than chance moves such a mean"),
+        ([10.001, 11.001, 12.001], "not chance, and negligible beside the ± 1.13 of such a mean"),  # 1.96 / sqrt(3)
+        ([12.0, 13.0, 14.0], "MORE THAN CHANCE"),
+    ],
+)
+def test_a_closed_loop_is_called_what_its_intervals_say(c, said):
+    loop = verify.ClosedLoop(np.array([10.0, 11.0, 12.0]), np.array(c)).report()
+    assert closed_loop(loop).endswith(f": {said}")
 
 
 @needs_cortex_m

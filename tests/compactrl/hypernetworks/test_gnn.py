@@ -78,7 +78,7 @@ def test_gradients_of_its_gradient_are_those_of_finite_differences():
     nodes, lengths = graph.batch(CHAINS[:2], 3, 2)
     closed = gnn.closed_gates(lengths, nodes.shape[1])
     torch.testing.assert_close(
-        gnn.plain_embed(layout.views(theta), nodes, closed), embed(layout, theta, nodes, lengths)
+        gnn.plain_embed(layout.views(theta), nodes, closed, np.zeros((2, 0))), embed(layout, theta, nodes, lengths)
     )
     direction = torch.randn(theta.shape, generator=torch.Generator().manual_seed(1), dtype=theta.dtype)
 
@@ -88,6 +88,45 @@ def test_gradients_of_its_gradient_are_those_of_finite_differences():
         return gradient @ direction
 
     assert torch.autograd.gradcheck(slope, (theta,))
+
+
+TOLD = np.array([[0.3, -1.0], [0.0, 0.7], [-0.5, 0.2]])
+"""Two numbers that the nodes of each of `CHAINS` are told."""
+
+
+def told_parameters(told):
+    """Parameters of which those of what is told are these, (SIZE, 2)."""
+    drawn = gnn.initial(np.random.default_rng(0), 5, SIZE, told=2)
+    layout = Layout(gnn.shapes(5, SIZE, told=2))
+    return layout, torch.tensor(layout.joined(drawn | {"told_weight": told}), requires_grad=True)
+
+
+def test_what_nodes_are_told_is_a_bias_of_their_encoding():
+    """Chain by chain, of a network that is told nothing and has another bias; the gradient is autograd's."""
+    layout, theta = told_parameters(np.random.default_rng(1).standard_normal((SIZE, 2)))
+    nodes, lengths = graph.batch(CHAINS, 17, 12)
+    closed, p = gnn.closed_gates(lengths, nodes.shape[1]), layout.views(theta)
+    states = gnn.embed(p, nodes, closed, TOLD)
+    torch.testing.assert_close(gnn.plain_embed(p, nodes, closed, TOLD), states)
+    factors = torch.randn(states.shape, generator=torch.Generator().manual_seed(0), dtype=states.dtype)
+    total = torch.zeros((), dtype=states.dtype)
+    for number, (widths, length) in enumerate(zip(CHAINS, lengths, strict=True)):
+        biased = dict(p, encoder_bias=p["encoder_bias"] + p["told_weight"] @ torch.tensor(TOLD[number]))
+        expected = plain_states(biased, torch.tensor(graph.chain(widths, 17, 12)))
+        torch.testing.assert_close(states[number, :length], expected)
+        total = total + (expected * factors[number, :length]).sum()
+    written_out = sum(
+        (chain[:length] * of[:length]).sum() for chain, of, length in zip(states, factors, lengths, strict=True)
+    )
+    torch.testing.assert_close(torch.autograd.grad(written_out, theta)[0], torch.autograd.grad(total, theta)[0])
+
+
+def test_what_weighs_nothing_is_as_if_it_were_not_told():
+    layout, theta = told_parameters(np.zeros((SIZE, 2)))
+    deaf, alone = parameters()
+    nodes, lengths = graph.batch(CHAINS, 17, 12)
+    told = gnn.embed(layout.views(theta), nodes, gnn.closed_gates(lengths, nodes.shape[1]), TOLD)
+    np.testing.assert_array_equal(told.detach(), embed(deaf, alone, nodes, lengths).detach())
 
 
 def test_padding_changes_nothing():

@@ -144,7 +144,7 @@ def test_it_finds_the_best_arm_of_a_bandit(tmp_path):
         ({"cg_damping": -1}, "--cg-damping -1: expected a number, at least 0"),
         ({"line_search_decay": 1}, "--line-search-decay 1: expected a number, above 0 and below 1"),
         ({"actor_learning_rate": 1e-3}, "--actor-learning-rate belongs to"),
-        ({"clip_range": 0.2}, "--clip-range belongs to --method ppo or hyperppo"),
+        ({"clip_range": 0.2}, "--clip-range belongs to --method ppo, hyperppo or hyperppo-tasks"),
         ({"method": "ppo", "max_kl": 0.1}, "--max-kl belongs to"),
         ({"batch_size": 50}, "--batch-size 50 does not divide the 120 transitions of an iteration"),
     ],

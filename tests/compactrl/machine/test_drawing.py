@@ -1,6 +1,8 @@
 """What MuJoCo draws with: chosen, or said by the user, and what hinders it."""
 
 import os
+import sys
+import types
 
 import pytest
 
@@ -37,6 +39,7 @@ def machine(monkeypatch):
         ),
         (["egl"], "glfw", "", "needs a screen, and there is none: unset it, or set MUJOCO_GL=egl"),
         (["egl"], "glfw", ":0", ""),
+        ([], "", ":0", ""),
         ([], "glfw", "", "needs a screen, and there is none: unset it, and `apt-get install libegl1"),
         (["egl"], "off", "", "MUJOCO_GL=off turns drawing off: unset it, or set MUJOCO_GL=egl"),
         (["osmesa"], "vulkan", "", "is not known: expected egl, osmesa or glfw; unset it, or set MUJOCO_GL=osmesa"),
@@ -61,12 +64,31 @@ def test_the_users_choice_stays_and_without_one_egl_comes_first(machine):
     assert os.environ["MUJOCO_GL"] == ""
 
 
+def test_a_mujoco_that_is_imported_already_draws_with_the_choice_too(machine, monkeypatch):
+    taken = types.SimpleNamespace(GLContext="glfw")
+    monkeypatch.setitem(sys.modules, "mujoco.rendering.classic.gl_context", taken)
+    made = []
+
+    class Context:
+        def __init__(self, *size):
+            made.append(size)
+
+    monkeypatch.setitem(sys.modules, "mujoco.osmesa", types.SimpleNamespace(GLContext=Context))
+    machine([], "", ":0")
+    drawing.choose()
+    assert taken.GLContext == "glfw"  # nothing else is there
+    machine(["osmesa"])
+    drawing.choose()
+    assert isinstance(taken.GLContext(7, 8), Context)
+    assert made == [(7, 8)]
+
+
 def test_a_library_that_is_there_and_does_not_draw_says_so(machine, monkeypatch):
     machine(["egl"])
     monkeypatch.setattr(drawing, "PROBE", "raise ImportError('Cannot initialize a EGL device display.')")
     assert drawing.trial() == (
-        "EGL is there, and did not draw (ImportError: Cannot initialize a EGL device display.): Mesa's software draws "
-        "anywhere, `apt-get install libegl1 libgl1-mesa-dri`"
+        "EGL is there (MUJOCO_GL=egl), and did not draw (ImportError: Cannot initialize a EGL device display.): Mesa's "
+        "software draws anywhere, `apt-get install libegl1 libgl1-mesa-dri`"
     )
 
 

@@ -31,6 +31,7 @@ every_combination = pytest.mark.parametrize(("method", "controller"), COMBINATIO
         ({"method": "ghp", "learner": "sacc"}, "unknown --learner 'sacc'. Did you mean 'sac'?"),
         ({"preset": "papper"}, "unknown --preset 'papper'. Did you mean 'paper'?"),
         ({"controller": "pointr"}, "unknown --controller 'pointr'. Did you mean 'pointer'? --method chromatic takes"),
+        ({"quiet": True}, "--quiet is an option of commands; in Python, progress=False, the default, shows nothing"),
         ({"partition": 17}, "unknown option --partition. Did you mean '--partitions'"),
         ({"populaton": 17}, "Did you mean '--population'"),
         ({"reevaluation_episode": 17}, "unknown option --reevaluation-episode. Did you mean '--reevaluation-episodes'"),

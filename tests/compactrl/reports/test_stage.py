@@ -47,6 +47,12 @@ def test_robots_of_another_package_name_it(run, monkeypatch):
         with_camera(run)
 
 
+def test_a_batched_environment_without_a_camera_names_what_it_lacks(run):
+    run.config.update(env="compactrl/PointMass-v0", engine="batched")
+    with pytest.raises(CannotDrawError, match=r"has no camera: its class has no method render\(lane\)"):
+        with_camera(run)
+
+
 def test_an_environment_that_is_not_what_the_policy_is_for_is_not_shown(run):
     run.config["env"] = "Hopper-v5"
     with pytest.raises(CannotDrawError, match="has 11 observations, and the policy is for 4, as the envpool engine"):

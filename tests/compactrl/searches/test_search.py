@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 
-from compactrl.compressions import COMPRESSIONS, OfTasks
+from compactrl.compressions import COMPRESSIONS, Hypernet, MultiTask
 from compactrl.errors import CompactrlError, InputError
 from compactrl.learners.evolution import mean_by_group
 from compactrl.methods.rows import METHODS
@@ -45,6 +45,7 @@ FAMILIES = {
     ("sac", "none"): "a plain network by gradients",
     ("hyperppo", "depth-uniform"): "the same on policy, with scales, deviations and a value function",
     ("hyper-tasks", "uniform"): "one network for many tasks, which the lanes take turns in",
+    ("hyperppo-tasks", "depth-uniform"): "one network for architectures and tasks, and a controller of each",
     ("pearl", "uniform"): "policies, critics and encoder of latents, and a replay buffer of many tasks",
 }
 """Combinations that differ in what a checkpoint holds: these are interrupted after every generation, others once."""
@@ -100,7 +101,8 @@ HYPERNET = {
     "graph_size": 8,
     "meta_batch": 4,
 }
-TASKS = {"env": "compactrl/HiddenPointMass-v0", "meta_batch": 4, "hidden": (4,)}
+FAMILY = {"env": "compactrl/HiddenPointMass-v0", "meta_batch": 4}
+TASKS = {**FAMILY, "hidden": (4,)}
 PEARL = {**TASKS, "encoder_hidden": (8,), "context_size": 10, "latent_size": 2, "num_envs": 8, "batch_size": 16}
 ON_POLICY = {
     "steps": 1800,
@@ -126,19 +128,22 @@ def _teacher(monkeypatch, teacher):
     monkeypatch.setitem(GRADIENT, "teacher", str(teacher))
 
 
+def compression_of(method):
+    return COMPRESSIONS[next(iter(METHODS[method].choices.values())).compression]
+
+
 def of_tasks(method):
     """Whether a method is for families of tasks."""
-    compression = COMPRESSIONS[next(iter(METHODS[method].choices.values())).compression]
-    return issubclass(compression, OfTasks)
+    return issubclass(compression_of(method), MultiTask)
 
 
 def options_of(method, controller, **more):
     options = {**TINY, "method": method, "controller": controller}
     if METHODS[method].choices[controller].needs == "colorings_from":
         options["colorings_from"] = source_of_colorings()
-    hypernet = METHODS[method].choices[controller].compression == "hypernet"
+    hypernet = issubclass(compression_of(method), Hypernet)
     if METHODS[method].learners[0] in ("ppo", "trpo", "maml"):
-        options |= ON_POLICY | (HYPERNET if hypernet else TASKS if of_tasks(method) else {"hidden": (4,)})
+        options |= ON_POLICY | (FAMILY if of_tasks(method) else {}) | (HYPERNET if hypernet else {"hidden": (4,)})
         options |= {"meta_batch": 2, "cg_steps": 3} if METHODS[method].learners[0] == "maml" else {}
         options.pop("population")
         return {**options, **more}
@@ -238,7 +243,7 @@ def test_a_search_leaves_a_whole_run(method, controller):
 
     assert run.policy(np.zeros(run.policy.shape[0])).shape == (2,)
     if of_tasks(method):
-        assert run.policy.shape == (4, 4, 2)
+        assert run.policy.shape == (4, 4, 2) or issubclass(compression_of(method), Hypernet)
         assert run.policy.context.tolist() in ([-1.0], [1.0])
     elif not METHODS[method].meta_batch:
         assert run.policy.shape == ((3, 2) if method == "linear" else (3, 4, 2))
@@ -305,6 +310,7 @@ def test_more_lanes_and_fewer_lanes_than_evaluations_resume(tmp_path):
         ("ppo", "none", {"deviation": "state", "target_kl": 0.01, "adaptive_learning_rate": True}),
         ("hyperppo", "inverse-depth", {"deviation": "per-architecture", "settle": 0.4, "ent_coef": 0.01}),
         ("hyper-tasks", "uniform", {"deviation": "per-architecture", "settle": 0.4}),
+        ("hyperppo-tasks", "inverse-depth", {"deviation": "per-architecture", "settle": 0.4}),
     ],
     ids=str,
 )
