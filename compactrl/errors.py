@@ -21,6 +21,13 @@ class InputError(CompactrlError):
     exit_status: ClassVar[int] = 2
 
 
+class FaultError(InputError):
+    """The code of an environment is wrong, whoever acts in it: it returned an array of another shape, or nothing.
+
+    That ends a search. What goes wrong with some policies alone, as a simulation that diverges, is a failed episode.
+    """
+
+
 class DamagedFileError(CompactrlError):
     """A run file that is truncated, altered, foreign or not what its name says."""
 

@@ -1,31 +1,88 @@
-"""What environments may answer, checked in words: numbers, flags, observations, and what reset and step return.
+"""What environments may answer, checked in words: numbers, flags, observations, and what their functions return.
 
-Whatever they do wrong is a failed episode with its reason, which is kept and shown; so is what they raise, `sys.exit()`
-included. Only the user's own Ctrl-C ends the process.
+Whatever Gymnasium's environments do wrong is a failed episode with its reason, which is kept and shown; so is what any
+environment raises, `sys.exit()` included. Where functions answer for many lanes at once, arrays of another shape or
+type are a fault of the code (`FaultError`), which ends a search. Else only the user's own Ctrl-C does.
 """
 
 from __future__ import annotations
 
 import inspect
 import signal
+import sysconfig
 import threading
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from compactrl.errors import CompactrlError, FaultError
 from compactrl.types import Floats
 
 NUMBERS = "biuf"
 """Kinds of numpy's types that are numbers, one each."""
 
 
+PACKAGE = str(Path(__file__).parents[1])
+LIBRARIES = (
+    PACKAGE,
+    "<frozen",
+    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+)
+"""Where code is that is not the user's: compactrl, Python itself, what is installed."""
+
+
 class AnswerError(Exception):
     """An environment answered what nothing can be made of; the message says what was expected."""
 
 
+class RaisedError(AnswerError):
+    """A function of the user's raised; the message says which one, where, and what."""
+
+
+def asked(environment: Any, function: str, *given: Any) -> Any:
+    """Return what a function of an environment, which its user wrote, returns.
+
+    Raises:
+        RaisedError: it raised.
+        FaultError: it returned nothing.
+    """
+    try:
+        returned = getattr(environment, function)(*given)
+    except (CompactrlError, AnswerError):  # say what is wrong already
+        raise
+    except BaseException as error:
+        raise RaisedError(raised_in(error, function)) from error
+    if returned is None:
+        raise FaultError(f"{function} returned None: is its return missing?")
+    return returned
+
+
+def raised_in(error: BaseException, function: str = "") -> str:
+    """Say what was raised in a function of the user's, and where; raises the user's own Ctrl-C again.
+
+    Args:
+        error: as it is caught by who has called the function.
+        function: its name; else it is that of the first function that is the user's.
+    """
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)][1:]
+    own = [frame for frame in frames if not frame[0].co_filename.startswith(LIBRARIES)]
+    if not own and function:  # what is installed may be the user's too
+        own = [frame for frame in frames if not frame[0].co_filename.startswith(PACKAGE)]
+    place = f"in {function}: " if function else ""
+    for code, _ in own[:1]:
+        line = [line for other, line in frames if other.co_filename == code.co_filename][-1]
+        place = f"in {function or code.co_name}, {Path(code.co_filename).name} line {line}: "
+    is_read_only = isinstance(error, ValueError) and "read-only" in str(error)
+    remedy = ": what a function is given is never written to; change a copy, such as state.qpos.copy()"
+    return f"{place}{raised(error)}{remedy * is_read_only}"
+
+
 def reason_of(error: BaseException) -> str:
-    """Say why an episode failed, of what was raised in it; raises the user's own Ctrl-C again.
+    """Say why an episode failed, of what was raised in it; raises the user's own Ctrl-C, and faults, again.
 
     Example:
         >>> reason_of(SystemExit("no link"))
@@ -35,8 +92,8 @@ def reason_of(error: BaseException) -> str:
 
 
 def raised(error: BaseException) -> str:
-    """Say in one line what was raised; raises the user's own Ctrl-C again."""
-    if isinstance(error, KeyboardInterrupt) and _is_by_user():
+    """Say in one line what was raised; raises the user's own Ctrl-C, and faults, again."""
+    if isinstance(error, FaultError) or (isinstance(error, KeyboardInterrupt) and _is_by_user()):
         raise error
     text = " ".join(str(error).split())
     return type(error).__name__ + (f": {text}" if text else "")
@@ -123,10 +180,7 @@ def flag(what: str, value: Any) -> bool:
 
 def _one(value: Any) -> Any:
     """Return the only number of a value; None where it has none, or several."""
-    try:
-        array = np.asarray(value)
-    except ValueError:  # lists of different lengths
-        return None
+    array = _array(value)
     return array.item() if array.size == 1 and array.dtype.kind in NUMBERS else None
 
 
@@ -136,10 +190,7 @@ def numbers(observation: Any, size: int) -> Floats:
     Raises:
         AnswerError: it is none, or of another size.
     """
-    try:
-        array = np.asarray(observation)
-    except ValueError:
-        array = np.array(None)
+    array = _array(observation)
     if array.dtype.kind not in NUMBERS:
         raise AnswerError(f"the environment's observation is {_described(observation)}: expected {size} numbers")
     if array.size != size:
@@ -148,6 +199,50 @@ def numbers(observation: Any, size: int) -> Floats:
             "its observation_space has"
         )
     return array.astype(np.float64).ravel()
+
+
+def array_of(what: str, values: Any, shape: tuple[int, ...], dtype: Any, hint: str = "") -> NDArray[Any]:
+    """Return what a function answered for many lanes as an array of this shape and type.
+
+    Raises:
+        FaultError: it has another shape, or is not of numbers.
+    """
+    array = numeric(what, values)
+    if array.shape != shape:
+        raise FaultError(f"{what} has shape {array.shape}, expected {shape}{hint}")
+    return array.astype(dtype, copy=False)
+
+
+def numeric(what: str, values: Any) -> NDArray[Any]:
+    """Return an array of numbers of any shape.
+
+    Raises:
+        FaultError: it is none.
+    """
+    array = _array(values)
+    if array.dtype.kind not in NUMBERS:
+        raise FaultError(f"{what} is {_described(values)}: expected numbers")
+    return array
+
+
+def flags_of(what: str, values: Any, shape: tuple[int, ...], example: str) -> NDArray[np.bool_]:
+    """Return what a function answered for many lanes as an array of bool; numbers are none, not even 0 and 1.
+
+    Raises:
+        FaultError: it is something else.
+    """
+    array = _array(values)
+    if array.dtype != bool:
+        raise FaultError(f"{what} is of the type {array.dtype}: expected bool, such as {example}")
+    return array_of(what, array, shape, bool)
+
+
+def _array(values: Any) -> NDArray[Any]:
+    """Return anything as an array; of no numbers where it is none, such as lists of different lengths."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return np.array(None)
 
 
 def _described(value: Any) -> str:

@@ -25,8 +25,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.answers import NUMBERS, AnswerError
-from compactrl.errors import InputError
+from compactrl.envs.answers import array_of, asked, flags_of
+from compactrl.errors import FaultError, InputError
 from compactrl.types import Floats, Integers
 
 Step = (
@@ -40,7 +40,8 @@ class BatchedEnvironment(Protocol):
     """Environments of one kind, stepped together; made with the number of lanes, and options by name.
 
     Episodes have no limit of steps here: whoever steps them counts. A lane whose simulation has failed returns NaN;
-    what is raised fails the episodes of all lanes of the call. It may have a method `close`, called at the end.
+    what is raised fails the episodes of all lanes of the call; arrays of another shape or type end the search. It may
+    have a method `close`, called at the end.
     """
 
     observation_space: Any
@@ -103,7 +104,9 @@ def register_batched(env: str, environment: Any, max_episode_steps: int | None =
     if max_episode_steps is None:
         raise InputError(f"register_batched: give max_episode_steps, after how many steps an episode of {env} is cut")
     if not (isinstance(max_episode_steps, int) and max_episode_steps >= 1):
-        raise InputError(f"register_batched: max_episode_steps is {max_episode_steps!r}, expected at least 1")
+        raise InputError(
+            f"register_batched: max_episode_steps is {max_episode_steps!r}, expected a whole number of at least 1"
+        )
     gymnasium.register(
         env,
         "compactrl.envs.one_lane:OneLane",
@@ -113,16 +116,70 @@ def register_batched(env: str, environment: Any, max_episode_steps: int | None =
     BATCHED[env] = Batched(environment, max_episode_steps)
 
 
-def parts_of(returned: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_], Mapping[str, NDArray[Any]]]:
-    """Return what a step returned as four parts.
+class CheckedLanes:
+    """Lanes of a batched environment, whose answers are checked.
 
-    Raises:
-        AnswerError: it is something else.
+    Args:
+        environment: of a user's class.
+        measures: that it is to report.
     """
-    if not isinstance(returned, tuple) or len(returned) not in (3, 4):
-        raise AnswerError("step returned something else than (observation, reward, terminated) and perhaps measures")
-    observation, reward, terminated = returned[:3]
-    return observation, reward, terminated, returned[3] if len(returned) == 4 else {}
+
+    def __init__(self, environment: BatchedEnvironment, measures: tuple[str, ...] = ()) -> None:
+        self._environment, self._measures = environment, measures
+        space = environment.observation_space
+        self._size, self._type = int(space.shape[0]), space.dtype
+
+    def reset(self, lanes: Integers, seeds: Integers, tasks: Floats | None) -> NDArray[Any]:
+        """See `BatchedEnvironment`.
+
+        Raises:
+            RaisedError: it raised.
+            FaultError: it returned something else than observations (n, O).
+        """
+        return self._observed(asked(self._environment, "reset", lanes, seeds, tasks), len(lanes))
+
+    def step(
+        self, lanes: Integers, actions: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_], Mapping[str, NDArray[Any]]]:
+        """See `BatchedEnvironment`; measures as they were returned, for `measured`.
+
+        Raises:
+            RaisedError: it raised.
+            FaultError: it returned something else than these parts.
+        """
+        returned, one = asked(self._environment, "step", lanes, actions), (len(lanes),)
+        if not isinstance(returned, tuple) or len(returned) not in (3, 4):
+            raise FaultError("step returned something else than (observation, reward, terminated) and perhaps measures")
+        observation, reward, terminated = returned[:3]
+        return (
+            self._observed(observation, len(lanes)),
+            array_of("the reward", reward, one, np.float64),
+            flags_of("what has terminated", terminated, one, "height < 0.2"),
+            returned[3] if len(returned) == 4 else {},
+        )
+
+    def measured(self, measures: Mapping[str, NDArray[Any]], count: int) -> dict[str, Floats]:
+        """Return the measures that the environment names, (n,) each.
+
+        Raises:
+            FaultError: one is missing, or has another shape.
+        """
+        for name in self._measures:
+            if name not in measures:
+                raise FaultError(
+                    f"the measure '{name}' is named in the environment's metadata, and step returns "
+                    f"{', '.join(map(repr, measures)) or 'none'}"
+                )
+        return {
+            name: array_of(f"the measure '{name}'", measures[name], (count,), np.float64) for name in self._measures
+        }
+
+    def _observed(self, observation: Any, count: int) -> NDArray[Any]:
+        return array_of("the observation", observation, (count, self._size), self._type, ROWS)
+
+
+ROWS = ": one row a lane, which np.stack([…], axis=1) makes of columns"
+"""What is said of observations of another shape."""
 
 
 def close(environment: BatchedEnvironment) -> None:
@@ -130,19 +187,3 @@ def close(environment: BatchedEnvironment) -> None:
     method = getattr(environment, "close", None)
     if method is not None:
         method()
-
-
-def checked(what: str, values: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Return an array of this shape and type.
-
-    Raises:
-        AnswerError: it has another shape, or is not of numbers.
-    """
-    array = np.asarray(values)
-    if array.shape == shape and array.dtype == dtype:
-        return array
-    if array.dtype.kind not in NUMBERS:
-        raise AnswerError(f"{what} is of the type {array.dtype}: expected numbers")
-    if array.shape != shape:
-        raise AnswerError(f"{what} has shape {array.shape}, expected {shape}")
-    return array.astype(dtype, copy=False)

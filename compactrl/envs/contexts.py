@@ -6,6 +6,7 @@ else it is a test task that the episode's seed decides, so that a family is also
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ TRIED = 8
 """So many tasks are drawn from a family's samplers as it is described."""
 ROUNDING = 1e-9
 """A sampler may leave the range by so much of its width."""
+EXTRAPOLATE = "extrapolate"
+"""Option of a reset whose task may be outside of the family's range."""
 
 
 def own_task(contexts: Contexts, generator: np.random.Generator) -> Floats:
@@ -62,6 +65,40 @@ def given_tasks(env: str, contexts: Contexts, tasks: Any, count: int) -> Floats:
         shown = f"{rows.ravel().tolist()}" if rows.size <= TRIED else f"of shape {rows.shape}"
         raise InputError(f"{env}: a task is {_words(contexts)}, and what was given is {shown}")
     return rows.astype(np.float64)
+
+
+def reset_tasks(env: str, contexts: Contexts | None, options: Mapping[str, Any] | None) -> Floats | None:
+    """Return the task (1, C) of a Gymnasium reset, which is in its options; None where there is none.
+
+    Raises:
+        InputError: it is none of the family's, or outside of its range where `extrapolate` is not among the options.
+    """
+    given = (options or {}).get("task")
+    if given is None:
+        return None
+    if contexts is None:
+        return np.asarray(given, np.float64)[None]
+    tasks = given_tasks(env, contexts, np.asarray(given)[None], 1)
+    if not (options or {}).get(EXTRAPOLATE):
+        for name, value, low, high in zip(contexts.names, tasks[0], contexts.low, contexts.high, strict=True):
+            if _outside(value, low, high):
+                raise InputError(
+                    f"{env}: the task's {name} {value:g} is outside of {low:g} … {high:g}, the range of this family: "
+                    f'reset(options={{"task": …, "{EXTRAPOLATE}": True}}) allows that'
+                )
+    return tasks
+
+
+def reset_options(contexts: Contexts | None, task: Any) -> dict[str, Any]:
+    """Return the options of a Gymnasium reset for a task (C,) that somebody has chosen, outside of the range or not."""
+    beyond = contexts is not None and any(map(_outside, task, contexts.low, contexts.high))
+    return {"task": task, EXTRAPOLATE: True} if beyond else {"task": task}
+
+
+def _outside(value: float, low: float, high: float) -> bool:
+    """Return whether a number of a task is outside of its family's range, by more than rounding."""
+    slack = ROUNDING * (high - low)
+    return not low - slack <= value <= high + slack
 
 
 def _words(contexts: Contexts) -> str:

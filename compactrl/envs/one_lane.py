@@ -8,11 +8,12 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.batched import checked, close, parts_of
-from compactrl.envs.contexts import tasks_for
+from compactrl.envs.batched import CheckedLanes, close
+from compactrl.envs.contexts import reset_tasks, tasks_for
 from compactrl.types import Floats
 
 LANE = np.zeros(1, np.int64)
+LANE.flags.writeable = False
 
 
 class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followed by the type checker)
@@ -28,6 +29,7 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
 
     def __init__(self, batched: Any, render_mode: str | None = None, **options: Any) -> None:
         self._lane = batched(1, **options)
+        self._answers = CheckedLanes(self._lane)
         self.render_mode = render_mode if hasattr(self._lane, "render") else None
         self.observation_space, self.action_space = self._lane.observation_space, self._lane.action_space
         self.metadata = {"render_modes": [], **getattr(self._lane, "metadata", {})}
@@ -42,17 +44,17 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
         super().reset(seed=seed)
         if seed is None:
             seed = int(self.np_random.integers(2**31))
-        task = (options or {}).get("task")
-        tasks = tasks_for(self._lane, np.array([seed]), None if task is None else np.asarray(task)[None])
+        given = reset_tasks(type(self._lane).__name__, self.contexts, options)
+        tasks = tasks_for(self._lane, np.array([seed]), given)
         self._tasks = tasks
-        return self._flat(self._lane.reset(LANE, np.array([seed]), tasks)), self._told()
+        return self._answers.reset(LANE, np.array([seed]), tasks)[0], self._told()
 
     def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
         """Take an action."""
-        actions = np.asarray(action, self.action_space.dtype)[None]
-        observation, reward, terminated, measures = parts_of(self._lane.step(LANE, actions))
+        actions = np.array(action, self.action_space.dtype)[None]  # (a copy, which the class may write to)
+        observation, reward, terminated, measures = self._answers.step(LANE, actions)
         info = {name: float(values[0]) for name, values in measures.items()}
-        return self._flat(observation), float(reward[0]), bool(terminated[0]), False, {**info, **self._told()}
+        return observation[0], float(reward[0]), bool(terminated[0]), False, {**info, **self._told()}
 
     def _told(self) -> dict[str, Any]:
         """Return the task of a family, for `info`, which users keep."""
@@ -72,8 +74,3 @@ class OneLane(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not followe
     def close(self) -> None:
         """Close it, where that is something to do."""
         close(self._lane)
-
-    def _flat(self, observation: Any) -> NDArray[Any]:
-        space = self.observation_space
-        flat: NDArray[Any] = checked("the observation", observation, (1, *space.shape), space.dtype)[0]
-        return flat

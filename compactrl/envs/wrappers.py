@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.spaces.utils import flatten, flatten_space
 
 from compactrl.envs.answers import AnswerError, begun, number, stepped, takes_seed
-from compactrl.envs.contexts import given_tasks, own_task
+from compactrl.envs.contexts import EXTRAPOLATE, own_task, reset_tasks
 from compactrl.envs.only_one import Shared
 from compactrl.policies.contexts import Contexts
 from compactrl.types import Floats
@@ -117,14 +117,13 @@ class TaskFamily(gymnasium.Wrapper):  # type: ignore[misc]
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         """Begin an episode."""
         left = dict(options or {})
-        task = left.pop("task", None)
+        given = reset_tasks(self._name(), self.contexts, left)
+        for name in ("task", EXTRAPOLATE):
+            left.pop(name, None)
         observation, info = self.env.reset(seed=seed, options=left or None)
         if seed is not None:
             self._generator = np.random.default_rng(seed)
-        if task is None:
-            self._tasks = own_task(self.contexts, self._generator)[None]
-        else:
-            self._tasks = given_tasks(self._name(), self.contexts, np.asarray(task)[None], 1)
+        self._tasks = own_task(self.contexts, self._generator)[None] if given is None else given
         return observation, {**info, "task": self._tasks[0].copy()}
 
     def step(self, action: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.engines.base import lends
-from compactrl.evaluation.failures import DIVERGED, HUGE, NO_ACTION, diverged
+from compactrl.evaluation.failures import HUGE, NO_ACTION, reasons_of
 from compactrl.evaluation.results import Results
 from compactrl.evaluation.sharing import Requests, Share
 from compactrl.evaluation.sums import Sums, moments_of
@@ -203,9 +203,8 @@ class Block:
 
     def _note_failures(self, observation: Floats, reward: NDArray[Any], errors: dict[int, str]) -> NDArray[np.bool_]:
         """Record why lanes failed; returns which of the answers did, shape (n,)."""
-        failed = diverged(observation, reward)
-        reasons = dict.fromkeys(np.flatnonzero(failed).tolist(), DIVERGED) | errors
-        for position, reason in reasons.items():
+        failed = np.zeros(len(reward), bool)
+        for position, reason in (reasons_of(observation, reward) | errors).items():
             failed[position] = True
             self._results.failures[int(self._trial[self._sent[position]])] = reason
         return failed

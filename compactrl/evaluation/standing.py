@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.evaluation.failures import DIVERGED, HUGE, NO_ACTION, diverged
+from compactrl.evaluation.failures import DIVERGED, HUGE, NO_ACTION, reasons_of
 from compactrl.evaluation.lanes import check_tasks
 from compactrl.networks.batched import normalize_into
 from compactrl.networks.forward import network
@@ -230,10 +230,12 @@ class Standing:
 
     def _failed(self, answer: Answer, lanes: Integers, collected: Collected) -> NDArray[np.bool_]:
         """Record why lanes failed; returns which did, (n,)."""
-        failed = diverged(answer.observation, answer.reward)
+        failed = np.zeros(len(lanes), bool)
+        reasons = reasons_of(answer.observation, answer.reward)
         if answer.achieved is not None:
-            failed |= ~(np.abs(answer.achieved).max(axis=1) < HUGE)
-        for position, reason in (dict.fromkeys(np.flatnonzero(failed).tolist(), DIVERGED) | answer.errors).items():
+            lost = np.flatnonzero(~(np.abs(answer.achieved).max(axis=1) < HUGE))
+            reasons = dict.fromkeys(lost.tolist(), DIVERGED) | reasons
+        for position, reason in (reasons | answer.errors).items():
             failed[position] = True
             collected.failures[int(self._block.offset + lanes[position])] = reason
         return failed

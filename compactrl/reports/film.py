@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from compactrl.envs.contexts import reset_options
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.policy import Policy
 from compactrl.policies.zoo import ships
@@ -141,7 +142,7 @@ def _episode(env: Any, policy: Policy, seed: int, shown: _Shown) -> tuple[float,
     """Play one episode into a film; return its return and its steps."""
     contexts = env.get_wrapper_attr("contexts") if env.has_wrapper_attr("contexts") else None
     task = policy.task_in(contexts)
-    observation, info = env.reset(seed=seed, options=None if task is None else {"task": task})
+    observation, info = env.reset(seed=seed, options=None if task is None else reset_options(contexts, task))
     if contexts is not None and "task" in info:
         shown.task = contexts.words(info["task"])
     total, steps, ended = 0.0, 0, False

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from compactrl.errors import CompactrlError, InputError, UnwritableError
+from compactrl.errors import CompactrlError, FaultError, InputError, UnwritableError
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
 from compactrl.runs import checkpoints
@@ -80,16 +80,21 @@ class RunWriter:
 
     @contextlib.contextmanager
     def resumable(self) -> Iterator[None]:
-        """Say how to go on where the disk refuses what a search writes.
+        """Say how to go on where the disk refuses what a search writes, and where the user's own code is wrong.
 
         Raises:
             CompactrlError: a file of the run cannot be written.
+            FaultError: an environment has a fault.
         """
         try:
             yield
         except UnwritableError as error:
             raise CompactrlError(
                 f"{error}. What was saved last is good: then go on with `compactrl resume {self.path}`"
+            ) from error
+        except FaultError as error:
+            raise FaultError(
+                f"{error}. Put the environment right, then go on with: compactrl resume {self.path}"
             ) from error
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.engines import ENGINES
+from compactrl.envs.notices import warn_once
 from compactrl.errors import CompactrlError
 from compactrl.evaluation import Borrowed, Evaluator, run_trials
 from compactrl.evaluation.local import LocalEvaluator
@@ -62,8 +63,8 @@ class Search:
         if not self.spec.repeats:
             warnings.warn(
                 f"{self.spec.id} does not do the same for the same seed and actions: two searches with one --seed will "
-                "differ. It draws random numbers that reset(seed=...) does not decide, such as np.random's or random's "
-                "own; draw from self.np_random instead",
+                "differ. It draws random numbers that the seed does not decide, such as np.random's or random's own; "
+                f"draw from {ENGINES[self.spec.engine].draws_from} instead",
                 stacklevel=2,
             )
         self._sizes, self._settled_seed = prepared.compression.sizes, prepared.seeds.settled
@@ -154,6 +155,7 @@ class Search:
         outcomes = run_trials(self.evaluator, trials)
         clock.lap("seconds_evaluate")
         self._check_failures(outcomes)
+        self._warn_of_short_episodes(outcomes)
         metrics = self.learner.tell(trials, outcomes, self.progress)
         judgement = self.learner.judge(outcomes)
         clock.lap("seconds_strategy")
@@ -210,6 +212,19 @@ class Search:
                 stacklevel=4,
             )
         self._warned_of_failures = True
+
+    def _warn_of_short_episodes(self, outcomes: Outcomes) -> None:
+        """Warn where all episodes of an iteration lasted one step, though more are allowed."""
+        seen, sound = outcomes.transitions, np.isfinite(outcomes.returns)
+        if seen is not None:
+            short = bool(seen.valid.any()) and bool((seen.terminated | seen.truncated)[seen.valid].all())
+        else:
+            short = bool(sound.any()) and bool((outcomes.steps[sound] == 1).all())
+        if short and self.spec.max_episode_steps > 1:
+            warn_once(
+                f"every episode of {self.spec.id} ends with its first step: look at what ends episodes, such as "
+                "terminated, and at how they start"
+            )
 
     @property
     def _will_settle(self) -> bool:

@@ -29,6 +29,8 @@ class EngineKind(NamedTuple):
     """Whether more threads step its environments faster: not where Python's lock lets one step at a time."""
     twin: str = ""
     """An engine that knows most of the same environments, seeds every reset, and is imported faster."""
+    draws_from: str = "self.np_random"
+    """What its environments are to draw random numbers from, so that a seed decides them."""
     sooner: frozenset[str] = frozenset()
     """Environments that other engines know too, and this one steps sooner: `auto` takes it for them."""
 
@@ -64,8 +66,21 @@ ENGINES: dict[str, EngineKind] = {
     kind.name: kind
     for kind in (
         EngineKind("envpool", "envpool", "Pendulum-v1", threads_help=True, twin="gymnasium"),
-        EngineKind("batched", "numpy", "compactrl/PointMass-v0", threads_help=False),
-        EngineKind("mujoco", "mujoco", "InvertedPendulum-v5", threads_help=True, sooner=SOONER),
+        EngineKind(
+            "batched",
+            "numpy",
+            "compactrl/PointMass-v0",
+            threads_help=False,
+            draws_from="generators of the seeds that reset is given",
+        ),
+        EngineKind(
+            "mujoco",
+            "mujoco",
+            "InvertedPendulum-v5",
+            threads_help=True,
+            sooner=SOONER,
+            draws_from="the generator that start is given",
+        ),
         EngineKind("gymnasium", "gymnasium", "Pendulum-v1", threads_help=False),
     )
 }

@@ -1,20 +1,22 @@
 """The batched engine: environments that step all lanes in one call on arrays (`compactrl.envs.batched`).
 
 Every reset is seeded, by the lane's seed and its count of resets (`reset_seed`). Episodes are cut by counting steps.
-What an environment raises, or returns in another shape, fails the episodes of all lanes of that call: it cannot be told
-whose doing it was.
+What an environment raises fails the episodes of all lanes of that call: it cannot be told whose doing it was. What it
+returns in another shape or type ends the search.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.answers import raised, reason_of
-from compactrl.envs.batched import BATCHED, BatchedEnvironment, checked, close, parts_of
+from compactrl.envs.answers import raised_in, reason_of
+from compactrl.envs.batched import BATCHED, BatchedEnvironment, CheckedLanes, close
+from compactrl.envs.batched_trial import LANES, try_batched
 from compactrl.envs.contexts import checked_contexts, tasks_for
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.spec import EnvironmentSpec, action_spec, lower_is_better, measure_names
@@ -40,23 +42,26 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     limit = max_episode_steps or options.get("max_episode_steps") or BATCHED[env].max_episode_steps
     options = {**options, "max_episode_steps": limit}
     try:
-        made = _make(env, 1, options)
+        made = _make(env, LANES, options)
         space, action = made.observation_space, made.action_space
-        close(made)
     except InputError:
         raise  # it says itself what will not do
     except BaseException as error:
-        raise InputError(f"{env} cannot be made: {raised(error)}") from error
+        raise InputError(f"{env} cannot be made: {raised_in(error)}") from error
     if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
         raise InputError(f"{env} has observations {space}: a batched environment needs a flat Box")
     metadata = getattr(made, "metadata", {})
     measures = measure_names(env, metadata.get("measures", ()))
-    return EnvironmentSpec(
+    spec = EnvironmentSpec(
         env, "batched", int(space.shape[0]), action_spec(env, action), limit, options, None, measures,
         names=tuple(getattr(made, "observation_names", ())),
         lower_is_better=lower_is_better(env, metadata.get("lower_is_better", ()), measures),
         contexts=checked_contexts(env, getattr(made, "contexts", None)),
     )  # fmt: skip
+    try:
+        return replace(spec, repeats=try_batched(env, made, measures))
+    finally:
+        close(made)
 
 
 def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> BatchedEngine:  # noqa: ARG001  (it is one call)
@@ -84,8 +89,7 @@ class BatchedEngine(DeferredEngine):
         self, environment: BatchedEnvironment, seeds: list[int], max_episode_steps: int, measures: tuple[str, ...] = ()
     ) -> None:
         self._environment, self._seeds, self._limit, self._measures = environment, seeds, max_episode_steps, measures
-        space = environment.observation_space
-        self._size, self._observation_type = int(space.shape[0]), space.dtype
+        self._checked, self._size = CheckedLanes(environment, measures), int(environment.observation_space.shape[0])
         self._action_type = environment.action_space.dtype
         self._resets, self._steps = np.zeros(len(seeds), np.int64), np.zeros(len(seeds), np.int64)
 
@@ -114,29 +118,19 @@ class BatchedEngine(DeferredEngine):
         self._steps[lanes] = 0
         seeds = np.array([reset_seed(self._seeds[lane], int(self._resets[lane])) for lane in lanes])
         tasks = tasks_for(self._environment, seeds, tasks)
-        answer.observation[positions] = self._observed(self._environment.reset(lanes, seeds, tasks), len(lanes))
+        answer.observation[positions] = self._checked.reset(lanes, seeds, tasks)
 
     def _step(self, answer: Answer, positions: Integers, lanes: Integers, actions: NDArray[Any]) -> None:
         self._steps[lanes] += 1
-        count, one = len(lanes), (len(lanes),)
-        observation, reward, terminated, measures = parts_of(self._environment.step(lanes, actions))
-        answer.observation[positions] = self._observed(observation, count)
-        answer.reward[positions] = checked("the reward", reward, one, np.float64)
-        ended = checked("what has terminated", terminated, one, bool)
+        observation, answer.reward[positions], ended, measures = self._checked.step(lanes, actions)
+        answer.observation[positions] = observation
         done = ended | (self._steps[lanes] >= self._limit)
         answer.done[positions] = done
         if answer.terminated is not None:
             answer.terminated[positions] = ended
         if done.any():
-            for name in self._measures:
-                if name not in measures:
-                    raise KeyError(
-                        f"the measure '{name}' is named in the environment's metadata, and step returns none"
-                    )
-                answer.measures[name][positions] = checked(f"the measure '{name}'", measures[name], one, np.float64)
-
-    def _observed(self, observation: Any, count: int) -> NDArray[Any]:
-        return checked("the observation", observation, (count, self._size), self._observation_type)
+            for name, values in self._checked.measured(measures, len(lanes)).items():
+                answer.measures[name][positions] = values
 
     def close(self) -> None:
         """See `Engine`."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.envs.answers import numbers, raised, reason_of
-from compactrl.envs.contexts import checked_contexts
+from compactrl.envs.contexts import checked_contexts, reset_options
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.given import find
 from compactrl.envs.goals import goal_of, has_goals
@@ -229,6 +229,7 @@ class GymnasiumEngine(DeferredEngine):
         self._resets = [0] * len(seeds)
         self._size = int(np.prod(self._envs[0].observation_space.shape))
         self._goal_size = getattr(self._envs[0], "goal_size", 0)
+        self._contexts = _contexts(self._envs[0])
         self._named = measure_names(env, self._envs[0].metadata.get("measures", ()))
         self._measures = measure_names(env, self._named, reported=success)
         self._warned = SUCCESS in self._measures
@@ -246,7 +247,7 @@ class GymnasiumEngine(DeferredEngine):
             try:
                 if restart[position]:
                     self._resets[lane] += 1
-                    given = {} if tasks is None else {"options": {"task": tasks[position]}}
+                    given = {} if tasks is None else {"options": reset_options(self._contexts, tasks[position])}
                     seen, _ = self._envs[lane].reset(seed=reset_seed(self._seeds[lane], self._resets[lane]), **given)
                 else:
                     action = actions[position] if actions is not None else None

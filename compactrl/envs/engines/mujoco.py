@@ -1,8 +1,8 @@
 """The MuJoCo engine: tasks of a model and four functions (`compactrl.envs.mujoco.task`), the usual ones included.
 
 Every reset is seeded, by the lane's seed and its count of resets (`reset_seed`). Episodes are cut by counting steps.
-What MuJoCo warns of fails the episode of the lane that it is about; what a task raises, or returns in another shape,
-those of all lanes of that call.
+What MuJoCo warns of fails the episode of the lane that it is about; what a task raises, those of all lanes of that
+call. What it returns in another shape or type ends the search.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.envs.answers import raised_in, reason_of
 from compactrl.envs.contexts import tasks_for
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.mujoco.lanes import Held, TaskLanes
@@ -40,13 +41,13 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     limit = max_episode_steps or options.get("max_episode_steps") or _kind(env).episode_steps
     options = {**options, "max_episode_steps": limit}
     task = _made(env, options)
-    size = try_task(env, task)
+    tried = try_task(env, task)
     low, high = task.action_bounds
     measures = measure_names(env, task.measures)
     return EnvironmentSpec(
-        env, "mujoco", size, ActionSpec("box", tuple(map(float, low)), tuple(map(float, high))), limit, options,
+        env, "mujoco", tried.width, ActionSpec("box", tuple(map(float, low)), tuple(map(float, high))), limit, options,
         measures=measures, lower_is_better=lower_is_better(env, task.lower_is_better, measures),
-        contexts=task.contexts,
+        repeats=tried.repeats, contexts=task.contexts,
     )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def _made(env: str, options: dict[str, Any]) -> MujocoTask:
     except CompactrlError:
         raise
     except Exception as error:
-        raise InputError(f"{env} cannot be made: {type(error).__name__}: {error}") from error
+        raise InputError(f"{env} cannot be made: {raised_in(error)}") from error
 
 
 class MujocoEngine(DeferredEngine):
@@ -130,9 +131,9 @@ class MujocoEngine(DeferredEngine):
         self._steps[lanes] += 1
         try:
             return self._stepped(lanes, actions)
-        except Exception as error:
+        except BaseException as error:
             answer = Answer.blank(len(lanes), self._size, self._task.measures)
-            answer.errors.update(dict.fromkeys(range(len(lanes)), _reason(error)))
+            answer.errors.update(dict.fromkeys(range(len(lanes)), reason_of(error)))
             return answer
 
     def _stepped(self, lanes: Integers, actions: NDArray[Any]) -> Answer:
@@ -166,12 +167,8 @@ def _try(answer: Answer, positions: Integers, call: Callable[[], None]) -> None:
     """Do something for the lanes at these positions; what it raises is a reason that is kept and shown."""
     try:
         call()
-    except Exception as error:
-        answer.errors.update(dict.fromkeys(positions.tolist(), _reason(error)))
-
-
-def _reason(error: Exception) -> str:
-    return f"the environment raised {type(error).__name__}: {error}"
+    except BaseException as error:
+        answer.errors.update(dict.fromkeys(positions.tolist(), reason_of(error)))
 
 
 def _own(values: NDArray[Any]) -> NDArray[Any]:

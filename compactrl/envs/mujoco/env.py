@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.contexts import tasks_for
+from compactrl.envs.contexts import reset_tasks, tasks_for
 from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.mujoco.task import MujocoTask
 from compactrl.envs.mujoco.trial import try_task
@@ -42,7 +42,7 @@ class TaskEnvironment(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not
         if render_mode not in (None, "rgb_array"):
             raise InputError(f"render_mode is {render_mode!r}: a MujocoTask draws rgb_array")
         self._task = task(**options)
-        self._lane = TaskLanes(self._task, 1, try_task(self._task.name, self._task))
+        self._lane = TaskLanes(self._task, 1, try_task(self._task.name, self._task).width)
         low, high = self._task.action_bounds
         self.action_space = gymnasium.spaces.Box(low, high, dtype=np.float64)
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (self._lane.width,), np.float64)
@@ -60,8 +60,7 @@ class TaskEnvironment(gymnasium.Env):  # type: ignore[misc]  # (Gymnasium is not
         super().reset(seed=seed)
         if seed is None:
             seed = int(self.np_random.integers(2**31))
-        given = (options or {}).get("task")
-        tasks = tasks_for(self._task, np.array([seed]), None if given is None else np.asarray(given)[None])
+        tasks = tasks_for(self._task, np.array([seed]), reset_tasks(self._task.name, self.contexts, options))
         self._tasks = tasks
         if warning := self._lane.begin(0, np.random.default_rng(seed), None if tasks is None else tasks[0]):
             raise RuntimeError(f"MuJoCo, as the episode began: {warning}")

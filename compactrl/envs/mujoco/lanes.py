@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.batched import checked
+from compactrl.envs.answers import AnswerError, array_of, asked, flags_of, numeric
+from compactrl.envs.batched import ROWS
 from compactrl.envs.mujoco.physics import Physics, Rollouts, Singly
-from compactrl.envs.mujoco.state import Arrays, MujocoState
+from compactrl.envs.mujoco.state import Arrays, MujocoState, shown
 from compactrl.envs.mujoco.task import MujocoTask
-from compactrl.errors import InputError, did_you_mean
+from compactrl.errors import FaultError, InputError, did_you_mean
 from compactrl.types import Floats, Integers
 
 
@@ -66,6 +68,9 @@ class TaskLanes:
             for _ in range(2)
         )
         self._ctrl, self._memory = np.zeros((count, model.nu)), np.zeros((count, task.memory))
+        # What tasks see of these, made once.
+        self._shown_now, self._shown_next = self._now.shown(), self._next.shown()
+        self._shown_ctrl, self._shown_memory = shown(self._ctrl), shown(self._memory)
         self.width = width
 
     def begin(self, lane: int, generator: np.random.Generator, task: Floats | None = None) -> str:
@@ -75,12 +80,15 @@ class TaskLanes:
             a warning of MuJoCo's, or nothing.
 
         Raises:
-            ValueError: what the task says of a start has another shape, or is not finite.
+            RaisedError: the task raised.
+            FaultError: what it says of a start has another shape.
+            AnswerError: it is not finite.
         """
-        start = self.task.start(generator) if task is None else self.task.start(generator, task)  # type: ignore[call-arg]
+        start = asked(self.task, "start", generator, *(() if task is None else (task,)))
         model, remembers = self.task.mj_model, bool(self.task.memory)
         if not isinstance(start, tuple) or len(start) != 2 + remembers:
-            raise ValueError(f"start returned {_kind(start)}, expected qpos and qvel{' and memory' * remembers}")
+            memory = f" and memory (memory = {self.task.memory})" if remembers else ""
+            raise FaultError(f"start returned {_kind(start)}, expected qpos and qvel{memory}")
         qpos = _sound("start's qpos", start[0], model.nq)
         qvel = _sound("start's qvel", start[1], model.nv)
         self._memory[lane] = _sound("start's memory", start[2], self.task.memory) if remembers else 0.0
@@ -93,33 +101,44 @@ class TaskLanes:
 
     def look(self, lanes: Integers) -> Floats:
         """Return what is seen of lanes (n,) as they are, (n, O)."""
-        return self._observed(self._state(self._now.rows(lanes), self._ctrl[lanes], self._memory[lanes]))
+        arrays, ctrl, memory = self._now.rows(lanes).shown(), shown(self._ctrl[lanes]), shown(self._memory[lanes])
+        return self._observed(self._state(arrays, ctrl, memory))
 
     def step(self, lanes: Integers, actions: NDArray[Any]) -> Stepped:
         """Step lanes (n,), each once, by actions (n, A).
 
         Raises:
-            ValueError: what the task says has another shape than it must have.
+            RaisedError: the task raised.
+            FaultError: what it says has another shape or type than it must have.
         """
         count, everyone = len(lanes), len(lanes) == self.count
-        now, after, ctrl = self._now, self._next, self._ctrl
+        now, after, seen_now, seen_after = self._now, self._next, self._shown_now, self._shown_next
+        ctrl, memory = self._shown_ctrl, self._shown_memory
         if not everyone:
-            now, after, ctrl = now.rows(lanes), after.rows(slice(count)), ctrl[lanes]
-        before = self._state(now, ctrl, self._memory[lanes] if self.task.memory else self._memory)
-        # Rows must lie in memory as they do alone: sums along them are taken in that order.
-        action = np.ascontiguousarray(actions, np.float64)
-        control = checked("the control", self.task.control(before, action), (count, self._ctrl.shape[1]), np.float64)
-        warnings = self._physics.step(now.state, control, after)
-        state = self._state(after, control, self._memory[:0])
+            now, after, seen_after = now.rows(lanes), after.rows(slice(count)), seen_after.rows(slice(count))
+            seen_now, ctrl = now.shown(), shown(ctrl[lanes])
         if self.task.memory:
+            memory = shown(self._memory[lanes])
+        before = self._state(seen_now, ctrl, memory)
+        # Rows must lie in memory as they do alone: sums along them are taken in that order.
+        action, task = shown(np.ascontiguousarray(actions, np.float64)), self.task
+        control = array_of(
+            "the control", asked(task, "control", before, action), (count, self._ctrl.shape[1]), np.float64
+        )
+        warnings = self._physics.step(now.state, control, after)
+        state = self._state(seen_after, shown(control), self._shown_memory[:0])
+        if task.memory:
             state.memory = before.memory  # until it is known
-            state.memory = checked(
-                "the memory", self.task.remember(before, state, action), before.memory.shape, np.float64
+            memory = array_of(
+                "the memory", asked(task, "remember", before, state, action), before.memory.shape, np.float64
             )
-            self._memory[lanes] = state.memory
+            state.memory = shown(memory)
+            self._memory[lanes] = memory
         observation = self._observed(state)
-        reward = checked("the reward", self.task.reward(before, state, action), (count,), np.float64)
-        terminated = checked("what has terminated", self.task.terminated(state), (count,), bool)
+        reward = array_of("the reward", asked(task, "reward", before, state, action), (count,), np.float64)
+        terminated = flags_of(
+            "what has terminated", asked(task, "terminated", state), (count,), "state.qpos[:, 0] < 0.2"
+        )
         self._ctrl[lanes] = control
         self._take(lanes, after, everyone)
         return Stepped(observation, reward, terminated, state, warnings)
@@ -137,6 +156,7 @@ class TaskLanes:
         """Make of what lanes came to what they are."""
         if everyone:
             self._now, self._next = self._next, self._now
+            self._shown_now, self._shown_next = self._shown_next, self._shown_now
             return
         self._now.state[lanes] = after.state
         if after.sensordata.shape[1]:
@@ -148,28 +168,33 @@ class TaskLanes:
         """Return the task's measures, name → (n,).
 
         Raises:
-            KeyError: one is missing.
-            ValueError: one has another shape.
+            RaisedError: the task raised.
+            FaultError: one is missing, or has another shape.
         """
-        found, one = self.task.measure(state), (len(state.qpos),)
+        found, one = asked(self.task, "measure", state), (len(state.qpos),)
+        if not isinstance(found, Mapping):
+            raise FaultError(f"measure returned {_kind(found)}, expected a dictionary of the task's measures")
         for name in self.task.measures:
             if name not in found:
-                raise KeyError(f"the measure '{name}' is named in the task's measures, and measure returns none")
-        return {name: checked(f"the measure '{name}'", found[name], one, np.float64) for name in self.task.measures}
+                raise FaultError(
+                    f"the measure '{name}' is named in the task's measures, and measure returns "
+                    f"{', '.join(map(repr, found)) or 'none'}"
+                )
+        return {name: array_of(f"the measure '{name}'", found[name], one, np.float64) for name in self.task.measures}
 
     def _state(self, arrays: Arrays, ctrl: Floats, memory: Floats) -> MujocoState:
         return MujocoState(arrays, self._physics.parts, ctrl, memory)
 
     def _observed(self, state: MujocoState) -> Floats:
         """Return what the task sees, as wide as ever; (n, O)."""
-        seen = np.asarray(self.task.observe(state), np.float64)
+        seen = numeric("the observation", asked(self.task, "observe", state)).astype(np.float64, copy=False)
         count = len(state.qpos)
         if seen.ndim != 2 or len(seen) != count or not seen.shape[1]:
-            raise ValueError(f"the observation has shape {seen.shape}, expected ({count}, O): a row a lane")
+            raise FaultError(f"the observation has shape {seen.shape}, expected ({count}, O){ROWS}")
         if self.width is None:
             self.width = seen.shape[1]
         if seen.shape[1] != self.width:
-            raise ValueError(f"the observation changed its width from {self.width} to {seen.shape[1]} numbers")
+            raise FaultError(f"the observation changed its width from {self.width} to {seen.shape[1]} numbers")
         return seen
 
 
@@ -188,10 +213,15 @@ def _field_shapes(task: MujocoTask) -> dict[str, tuple[int, ...]]:
 
 
 def _sound(what: str, values: Any, size: int) -> Floats:
-    """Return finite numbers (size,)."""
-    array = checked(what, values, (size,), np.float64)
+    """Return finite numbers (size,).
+
+    Raises:
+        FaultError: there are not so many.
+        AnswerError: they are not finite.
+    """
+    array = array_of(what, values, (size,), np.float64)
     if not np.isfinite(array).all():
-        raise ValueError(f"{what} is not finite: {array}")
+        raise AnswerError(f"{what} is not finite: {array}")
     return array
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from compactrl.types import Floats
 
 
@@ -22,12 +24,26 @@ class Arrays(NamedTuple):
         fields = {name: values[lanes] for name, values in self.fields.items()}
         return Arrays(self.state[lanes], self.sensordata[lanes], fields)
 
+    def shown(self) -> Arrays:
+        """Return views that cannot be written to: physics goes on from what tasks see."""
+        fields = {name: shown(values) for name, values in self.fields.items()}
+        return Arrays(shown(self.state), shown(self.sensordata), fields)
+
+
+def shown(values: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that cannot be written to: itself or a view."""
+    if not values.flags.writeable:
+        return values
+    view = values.view()
+    view.setflags(write=False)
+    return view
+
 
 class MujocoState:
-    """The simulations of n lanes, by MuJoCo's names; a task's `fields` are attributes of it too.
+    """The simulations of n lanes, by MuJoCo's names; a task's `fields` are attributes of it too. All are read-only.
 
     Args:
-        arrays: what physics has made of the lanes.
+        arrays: what physics has made of the lanes, as it is `shown`.
         parts: where each part is in a row of state.
         ctrl: see below.
         memory: see below.

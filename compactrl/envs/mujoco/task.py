@@ -45,9 +45,9 @@ __all__ = ["TASKS", "MujocoState", "MujocoTask", "register"]
 class MujocoTask:
     """A model, what a policy sees of it, and what it is rewarded for; options are arguments of `__init__`.
 
-    What `observe`, `reward`, `terminated`, `control`, `remember` and `measure` get has a row a lane, (n, …), and is to
-    be left as it is. They see positions and velocities as they are now; `sensordata` and `fields` are what MuJoCo
-    computed in the last of its steps before it moved on, as Gymnasium's environments see them.
+    What `observe`, `reward`, `terminated`, `control`, `remember` and `measure` get has a row a lane, (n, …), and is
+    read-only. They see positions and velocities as they are now; `sensordata` and `fields` are what MuJoCo computed in
+    the last of its steps before it moved on, as Gymnasium's environments see them.
     """
 
     model: Any = ""
@@ -74,7 +74,7 @@ class MujocoTask:
     def __init__(self) -> None:
         self.name = type(self).__name__
         if not (isinstance(self.frame_skip, int) and self.frame_skip >= 1):
-            raise InputError(f"{self.name}: frame_skip is {self.frame_skip!r}, expected at least 1")
+            raise InputError(f"{self.name}: frame_skip is {self.frame_skip!r}, expected a whole number of at least 1")
         self.mj_model = load_model(self.model, _folder(type(self)), self.name, self.change_model)
         self.init_qpos: Floats = self.mj_model.qpos0.copy()
         self.init_qvel: Floats = np.zeros(self.mj_model.nv)
@@ -104,7 +104,7 @@ class MujocoTask:
         raise NotImplementedError
 
     def terminated(self, state: MujocoState) -> NDArray[np.bool_]:
-        """Return whether episodes have ended other than by their limit of steps, (n,); by default none has."""
+        """Return whether episodes have ended other than by their limit of steps, (n,) bool; by default none has."""
         return np.zeros(len(state.qpos), bool)
 
     def start(self, generator: np.random.Generator) -> tuple[NDArray[Any], ...]:
@@ -170,7 +170,9 @@ def register(env: str, task: type[MujocoTask]) -> None:
     if not (isinstance(task, type) and issubclass(task, MujocoTask)):
         raise InputError(f"register: expected a subclass of MujocoTask for {env}, got {task!r}")
     if not (isinstance(task.episode_steps, int) and task.episode_steps >= 1):
-        raise InputError(f"{task.__name__}: episode_steps is {task.episode_steps!r}, expected at least 1")
+        raise InputError(
+            f"{task.__name__}: episode_steps is {task.episode_steps!r}, expected a whole number of at least 1"
+        )
     known = TASKS.get(env)
     if known is None and env in gymnasium.registry:
         raise InputError(f"register: {env} is an environment of Gymnasium's already: give your task another id")

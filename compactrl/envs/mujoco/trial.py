@@ -1,4 +1,5 @@
-"""What a MuJoCo task is tried with as it is described: a start and two steps in a few lanes, in which shapes must hold.
+"""What a MuJoCo task is tried with as it is described: a start and two steps in a few lanes, in which shapes must
+hold, and all that again, which must be the same.
 
 A simulation costs nothing and harms nobody, so that what would fail every episode of a search is said before it.
 """
@@ -6,15 +7,18 @@ A simulation costs nothing and harms nobody, so that what would fail every episo
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from compactrl.envs.answers import AnswerError
 from compactrl.envs.contexts import checked_contexts, tasks_for
 from compactrl.envs.mujoco import view
 from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.mujoco.task import MujocoTask
-from compactrl.errors import InputError
+from compactrl.envs.probe import global_random_state_kept
+from compactrl.errors import FaultError, InputError
 from compactrl.types import Floats
 
 LANES, STEPS = 3, 2
@@ -22,8 +26,17 @@ DEEP = 0.1
 """A start is inside a collision where bodies overlap by more than this part of the model's mean size."""
 
 
-def try_task(env: str, task: MujocoTask) -> int:
-    """Try a task out; returns O, the width of its observations.
+class Tried(NamedTuple):
+    """What came of trying a task out."""
+
+    width: int
+    """O, of its observations."""
+    repeats: bool
+    """Whether it did the same again, from the same seeds and by the same actions."""
+
+
+def try_task(env: str, task: MujocoTask) -> Tried:
+    """Try a task out, twice.
 
     Args:
         env: its id.
@@ -36,33 +49,45 @@ def try_task(env: str, task: MujocoTask) -> int:
     view.view_of(task)  # what will not do is said now, and not when a film is to be made
     if checked_contexts(env, task.contexts) is not None and not task.starts_with_task:
         raise InputError(f"{env} has contexts: give its start a second argument, start(self, generator, task)")
+    if any(getattr(type(task), name) is getattr(MujocoTask, name) for name in ("observe", "reward")):
+        raise InputError(f"{env} lacks a function: {task.name} needs observe and reward")
+    try:
+        with global_random_state_kept():
+            seen = _run(env, task)
+            again = _run(env, task, warns=False)
+    except (AnswerError, FaultError) as error:
+        raise InputError(f"{env}: {error}") from error
+    same = all(np.array_equal(*pair, equal_nan=True) for pair in zip(seen, again, strict=True))
+    return Tried(int(seen[0].shape[1]), same)
+
+
+def _run(env: str, task: MujocoTask, warns: bool = True) -> list[NDArray[Any]]:
+    """Begin an episode in every lane and take a few steps, at rest; return what was seen, first observations (n, O).
+
+    Raises:
+        InputError: MuJoCo warns, or numbers are not finite.
+    """
     lanes, every = TaskLanes(task, LANES), np.arange(LANES)
     low, high = (np.nan_to_num(bound, posinf=1.0, neginf=-1.0) for bound in task.action_bounds)
     action = np.tile((low + high) / 2, (LANES, 1))
-    free = True
-    try:
-        for lane in every:
-            own = tasks_for(task, np.array([lane]), None)
-            if warning := lanes.begin(int(lane), np.random.default_rng(int(lane)), None if own is None else own[0]):
-                raise InputError(f"{env} begins with a warning of MuJoCo's: {warning}")
-            free = free and not _warn_of_overlap(env, task, lanes.qpos(int(lane)))  # once will do
-        observation = lanes.look(every)
-        _finite(env, "observe", observation)
-        # Not always all of them: what is wrong with some shapes shows only then.
-        for chosen in (every, every[:1], every)[:STEPS]:
-            stepped = lanes.step(chosen, action[: len(chosen)])
-            for warning in stepped.warnings.values():
-                raise InputError(f"{env} diverges as it begins, at rest: MuJoCo says: {warning}")
-            _finite(env, "observe", stepped.observation)
-            _finite(env, "reward", stepped.reward)
-            lanes.measure(stepped.state)
-    except InputError:
-        raise
-    except NotImplementedError as error:
-        raise InputError(f"{env} lacks a function: {task.name} needs observe and reward") from error
-    except Exception as error:
-        raise InputError(f"{env} cannot be stepped: {type(error).__name__}: {error}") from error
-    return int(observation.shape[1])
+    for lane in every:
+        own = tasks_for(task, np.array([lane]), None)
+        if warning := lanes.begin(int(lane), np.random.default_rng(int(lane)), None if own is None else own[0]):
+            raise InputError(f"{env} begins with a warning of MuJoCo's: {warning}")
+        warns = warns and not _warn_of_overlap(env, task, lanes.qpos(int(lane)))  # once will do
+    held = lanes.held(every)
+    seen: list[NDArray[Any]] = [lanes.look(every).copy(), held.arrays.state, held.memory]
+    _finite(env, "observe", seen[0])
+    # Not always all of them: what is wrong with some shapes shows only then.
+    for chosen in (every, every[:1], every)[:STEPS]:
+        stepped = lanes.step(chosen, action[: len(chosen)])
+        for warning in stepped.warnings.values():
+            raise InputError(f"{env} diverges as it begins, at rest: MuJoCo says: {warning}")
+        _finite(env, "observe", stepped.observation)
+        _finite(env, "reward", stepped.reward)
+        lanes.measure(stepped.state)
+        seen += [stepped.observation.copy(), stepped.reward.copy(), stepped.terminated.copy()]
+    return seen
 
 
 def _finite(env: str, what: str, values: Any) -> None:

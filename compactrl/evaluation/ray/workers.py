@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from compactrl.errors import CompactrlError, InputError
+from compactrl.errors import CompactrlError, FaultError, InputError
 from compactrl.evaluation.ray import private
 from compactrl.evaluation.ray.cluster import connect, cpus, ray_errors_as_messages, reason_of, shut_down, unlike
 from compactrl.evaluation.ray.last_words import LastWords
@@ -193,7 +193,8 @@ class Workers:
                 yield assignment.work, answer
                 return
             except RayTaskError as error:  # the worker lives: making the environment raised, or our own code
-                raise CompactrlError(f"a worker on {slot.report['machine']} failed: {reason_of(error)}") from error
+                kind = FaultError if isinstance(error.cause, FaultError) else CompactrlError
+                raise kind(f"a worker on {slot.report['machine']} failed: {reason_of(error)}") from error
             except (RayActorError, WorkerCrashedError, OutOfMemoryError) as error:
                 reason = reason_of(error)
         self._replace(slot, reason)

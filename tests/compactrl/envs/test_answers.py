@@ -1,15 +1,18 @@
 """What environments answer and raise: taken where it is one number, and else refused in words."""
 
+import json
+import re
 import signal
+from pathlib import Path
 
 import gymnasium
 import numpy as np
 import pytest
 from evaluating import make_trials, outcomes_of
 
-from compactrl.envs.answers import AnswerError, flag, number, numbers, reason_of, stepped
+from compactrl.envs.answers import AnswerError, RaisedError, asked, flag, number, numbers, reason_of, stepped
 from compactrl.envs.registry import describe
-from compactrl.errors import InputError
+from compactrl.errors import FaultError, InputError
 from compactrl.searches.api import search
 
 BOX = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float64)
@@ -190,3 +193,45 @@ def test_success_that_is_not_named_is_told_once_in_a_search(env, tmp_path, recwa
         told = [str(each.message) for each in recwarn if "does not name it" in str(each.message)]
         assert len(told) == 1
         recwarn.clear()
+
+
+class Functions:
+    """What a user may have written."""
+
+    def deep(self, values):
+        return np.clip(self.helper(values), 0, 1)
+
+    def helper(self, values):
+        return json.loads(values)  # (raises in a library, called from here)
+
+    def leaves(self):
+        raise SystemExit("no link")
+
+    def forgets(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "said"),
+    [
+        ("deep", ("{",), r"in deep, test_answers.py line (\d+): JSONDecodeError: Expecting property name"),
+        ("leaves", (), r"in leaves, test_answers.py line (\d+): SystemExit: no link$"),
+        ("deep", (), r"in deep: TypeError: Functions.deep\(\) missing 1"),
+        ("gone", (), r"in gone: AttributeError: 'Functions' object has no attribute 'gone'"),
+    ],
+)
+def test_what_a_function_raises_is_told_with_the_last_line_of_its_file(function, given, said):
+    with pytest.raises(RaisedError) as caught:
+        asked(Functions(), function, *given)
+    found = re.match(said, reason_of(caught.value))
+    assert found
+    source = Path(__file__).read_text(encoding="utf-8").splitlines()
+    for line in found.groups():
+        assert re.search(r"json.loads|raise SystemExit\(", source[int(line) - 1])
+
+
+def test_nothing_returned_is_a_fault_which_is_no_reason_of_an_episode():
+    with pytest.raises(FaultError, match=r"^forgets returned None: is its return missing\?$") as caught:
+        asked(Functions(), "forgets")
+    with pytest.raises(FaultError):
+        reason_of(caught.value)

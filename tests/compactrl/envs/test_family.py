@@ -203,8 +203,9 @@ def test_families_that_cannot_be_registered(given, said):
 @pytest.mark.parametrize(
     ("reward", "said"),
     [
-        (lambda context, before, after: 0, "cannot be stepped: TypeError: "),  # noqa: ARG005
-        (lambda context, before, after, action: after.xpos, "the state has no 'xpos': it has qpos"),  # noqa: ARG005
+        (lambda context, before, after: 0, ": in reward: TypeError: "),  # noqa: ARG005
+        (lambda context, before, after, action: after.qpos[9], "Leaning-v0: in reward, test_family.py line "),  # noqa: ARG005
+        (lambda context, before, after, action: after.xpos, "AttributeError: the state has no 'xpos': it has qpos"),  # noqa: ARG005
         (lambda context, before, after, action: context, "the reward has shape (3, 1), expected (3,)"),  # noqa: ARG005
         (lambda context, before, after, action: np.log(-1 - context[:, 0]), "reward gives NaN or infinite"),  # noqa: ARG005
     ],
@@ -233,6 +234,28 @@ def test_tasks_that_are_none_are_refused_in_a_line(env, bad):
     register_tasks(ENV, "CartPole-v1", balanced, LEAN)
     with pytest.raises(InputError, match=r"a task is \(\w+\), one number, and what was given is"):
         gymnasium.make(env).reset(options={"task": bad})
+
+
+@pytest.mark.parametrize(
+    ("env", "inside", "outside"),
+    [("compactrl/HiddenPointMass-v0", 0.5, 1.5), ("compactrl/HalfCheetah-Vel-v0", 3.0, 3.1), (ENV, 1.0, -1.5)],
+)
+def test_tasks_outside_of_the_range_are_refused_unless_that_is_asked_for(env, inside, outside):
+    register_tasks(ENV, "CartPole-v1", balanced, LEAN)
+    made = gymnasium.make(env)
+    assert made.reset(options={"task": [inside]})[1]["task"] == [inside]
+    with pytest.raises(InputError, match=rf"the task's \w+ {outside:g} is outside of .* the range of this family"):
+        made.reset(options={"task": [outside]})
+    assert made.reset(options={"task": [outside], "extrapolate": True})[1]["task"] == [outside]
+
+
+def test_trials_may_have_tasks_outside_of_the_range():
+    """As somebody chose them, with --extrapolate; on every engine."""
+    spec = describe("compactrl/HiddenPointMass-v0")
+    trials = make_trials(spec, 4)._replace(tasks=np.array([[-3.0], [0.5], [1.0], [2.0]]))
+    found = outcomes_of(spec, 2, trials)
+    assert not found.failures
+    assert_equal(outcomes_of(describe(spec.id, "gymnasium"), 2, trials), found)
 
 
 def test_families_are_listed_with_what_tells_their_tasks_apart(cart):  # noqa: F811

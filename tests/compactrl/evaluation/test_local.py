@@ -149,8 +149,8 @@ def faulty(fault, after=5, chance=1.0, limit=20):
 
 REASONS = {
     "raise": "the environment raised RuntimeError: the toy failed on purpose after 5 steps",
-    "nan": "NaN, infinite or huge numbers",
-    "huge": "NaN, infinite or huge numbers",
+    "nan": "NaN, infinite or huge observations",
+    "huge": "NaN, infinite or huge observations",
     "size": "changed its observation size from 3 to 5",
 }
 

@@ -11,7 +11,7 @@ from compactrl.envs import register_batched
 from compactrl.envs.batched import BATCHED
 from compactrl.envs.engines.batched import BatchedEngine
 from compactrl.envs.registry import describe
-from compactrl.errors import InputError
+from compactrl.errors import FaultError, InputError
 
 BOX = gymnasium.spaces.Box
 
@@ -23,9 +23,9 @@ class Walk:
     observation_space = BOX(-np.inf, np.inf, (3,), np.float32)
     action_space = BOX(-1.0, 1.0, (2,), np.float32)
 
-    def __init__(self, num_lanes, fault="none", ending=0.05):
+    def __init__(self, num_lanes, fault="none", ending=0.05, after=0):
         self.generators, self.fault, self.ending = [None] * num_lanes, fault, ending
-        self.place = np.zeros((num_lanes, 3))
+        self.place, self.left = np.zeros((num_lanes, 3)), after
 
     def reset(self, lanes, seeds, tasks):
         for lane, seed in zip(lanes, seeds, strict=True):
@@ -35,6 +35,7 @@ class Walk:
 
     def step(self, lanes, actions):
         assert actions.dtype == np.float32
+        self.left -= 1
         drawn = np.stack([self.generators[lane].standard_normal(4) for lane in lanes])
         self.place[lanes] += 0.1 * drawn[:, :3]
         self.place[lanes, :2] += actions
@@ -45,10 +46,22 @@ class Walk:
             raise RuntimeError("it went too far")
         if self.fault == "nan":
             reward[bad] = np.nan
-        if self.fault == "shape":
+        if self.left >= 0:
+            pass
+        elif self.fault == "shape":
             reward = reward[:, None]
-        if self.fault == "measure":
+        elif self.fault == "measure":
             return self.look(lanes), reward, ended
+        elif self.fault == "none returned":
+            return None
+        elif self.fault == "columns":
+            return self.look(lanes).T, reward, ended
+        elif self.fault == "ints":
+            ended = ended.astype(int)
+        elif self.fault == "two":
+            return self.look(lanes), reward
+        elif self.fault == "lost":
+            return self.look(lanes) * np.nan, reward, ended, {"place": reward}
         return self.look(lanes), reward, ended, {"place": self.place[lanes, 0].copy()}
 
     def look(self, lanes):
@@ -146,22 +159,75 @@ def test_a_lane_that_fails_alone_disturbs_no_other(walk):
     assert 0 < failed.sum() < 15
     np.testing.assert_array_equal(found.returns[~failed], sound.returns[~failed])
     np.testing.assert_array_equal(np.isnan(found.measures["place"]), failed)
-    assert all("diverged" in reason for reason in found.failures.values())
+    assert all("the environment's reward is nan" in reason for reason in found.failures.values())
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        ("raise", "the environment raised RuntimeError: it went too far"),
-        ("shape", r"the reward has shape \(\d, 1\), expected \(\d,\)"),
-        ("measure", "the measure 'place' is named in the environment's metadata"),
-    ],
-)
-def test_what_is_wrong_with_a_call_fails_its_trials_with_the_reason(walk, fault, reason):
-    spec = describe(walk, kwargs={"fault": fault})
+@pytest.mark.parametrize("engine", ["batched", "gymnasium"])
+def test_what_a_call_raises_fails_its_trials_with_the_reason_and_its_place(walk, engine):
+    spec = describe(walk, engine, kwargs={"fault": "raise"})
     found = outcomes_of(spec, 5, make_trials(spec, 15))
     assert found.failures
-    assert all(re.search(reason, said) for said in found.failures.values())
+    said = r"^in step, test_batched_engine.py line \d+: RuntimeError: it went too far$"
+    assert all(re.search(said, reason) for reason in found.failures.values())
+
+
+FAULTS = {
+    "shape": r"the reward has shape \((\d), 1\), expected \(\1,\)",
+    "measure": "the measure 'place' is named in the environment's metadata, and step returns none",
+    "none returned": r"step returned None: is its return missing\?",
+    "columns": r"the observation has shape \(3, (\d)\), expected \(\1, 3\): one row a lane, which np.stack",
+    "ints": "what has terminated is of the type int64: expected bool, such as height < 0.2",
+    "two": r"step returned something else than \(observation, reward, terminated\)",
+}
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "lost"])
+def test_faults_are_told_as_an_environment_is_described(walk, fault):
+    said = {**FAULTS, "lost": "the observation is NaN or infinite as an episode begins"}[fault]
+    with pytest.raises(InputError, match=f"^Walk-v0: {said}"):
+        describe(walk, kwargs={"fault": fault})
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_that_come_later_end_what_runs(walk, fault):
+    """Also as an environment of Gymnasium's, where nobody asks for measures before an episode ends."""
+    engines = ["batched"] if fault == "measure" else ["batched", "gymnasium"]
+    for engine in engines:
+        spec = describe(walk, engine, kwargs={"fault": fault, "after": 9})
+        with pytest.raises(FaultError, match=f"^{FAULTS[fault]}"):
+            outcomes_of(spec, 5, make_trials(spec, 15))
+
+
+@pytest.mark.parametrize("how", ["seeds", "global", "in steps"])
+def test_randomness_that_no_seed_decides_is_noticed_and_no_state_is_touched(walk, monkeypatch, how):
+    def reset(self, lanes, seeds, tasks):
+        seen = begin(self, lanes, seeds, tasks)
+        if how == "in steps":
+            self.generators = [GENERATOR] * len(self.generators)
+        return seen + np.random.uniform(size=seen.shape).astype(np.float32) if how == "global" else seen
+
+    begin, before = Walk.reset, np.random.get_state()[1].copy()
+    monkeypatch.setattr(Walk, "reset", reset)
+    assert describe(walk).repeats == (how == "seeds")
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+GENERATOR = np.random.default_rng(0)
+
+
+def test_discrete_actions_are_tried_too(walk, monkeypatch):
+    space = gymnasium.spaces.Discrete(3, start=5)
+    taken = []
+
+    def step(self, lanes, actions):
+        taken.append(actions)
+        return self.look(lanes), np.zeros(len(lanes)), np.zeros(len(lanes), bool), {"place": np.zeros(len(lanes))}
+
+    monkeypatch.setattr(Walk, "action_space", space)
+    monkeypatch.setattr(Walk, "step", step)
+    assert describe(walk).action.choices == 3
+    assert taken
+    assert all(action.dtype == space.dtype and (action == 5).all() for action in taken)
 
 
 def test_options_that_will_not_do_are_one_line(walk):
@@ -169,8 +235,9 @@ def test_options_that_will_not_do_are_one_line(walk):
         describe(walk, kwargs={"wind": 3})
     with pytest.raises(InputError, match="expected a class with the methods reset and step"):
         register_batched("Other-v0", int, 5)
-    with pytest.raises(InputError, match="max_episode_steps is 0"):
-        register_batched("Other-v0", Walk, 0)
+    for wrong in (0, 2.5):
+        with pytest.raises(InputError, match=f"max_episode_steps is {wrong}, expected a whole number of at least 1"):
+            register_batched("Other-v0", Walk, wrong)
     assert "Other-v0" not in BATCHED
 
 

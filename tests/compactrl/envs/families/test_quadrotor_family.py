@@ -63,7 +63,9 @@ def test_what_the_task_decides_is_no_option(option):
 
 def test_a_quadrotor_that_cannot_rise_is_refused():
     env = gymnasium.make(ENV)
-    with pytest.raises(InputError, match=re.escape("0.03 kg with motors that push 0.9 times its weight cannot rise")):
+    with pytest.raises(InputError, match=re.escape("thrust_to_weight 0.9 is outside of 1.5 … 2.5, the range of this")):
         env.reset(options={"task": [0.03, 0.9]})
+    with pytest.raises(InputError, match=re.escape("0.03 kg with motors that push 0.9 times its weight cannot rise")):
+        env.reset(options={"task": [0.03, 0.9], "extrapolate": True})
     with pytest.raises(InputError, match=r"a task is \(mass, thrust_to_weight\), 2 numbers, and what was given is"):
         env.reset(options={"task": [0.03]})

@@ -1,5 +1,6 @@
 """MuJoCo tasks: what is wrong with one is a line before a search begins, and what they are told is what they see."""
 
+import random
 import re
 
 import gymnasium
@@ -9,6 +10,7 @@ import pytest
 from mujoco_tasks import CART, Cart, cart  # noqa: F401
 
 from compactrl.envs import MujocoTask, register
+from compactrl.envs.answers import RaisedError
 from compactrl.envs.mujoco.lanes import TaskLanes
 from compactrl.envs.mujoco.task import TASKS
 from compactrl.envs.registry import describe
@@ -112,28 +114,46 @@ def test_models_that_are_missing_or_still_or_idle(cart, monkeypatch, tmp_path): 
         ({"reward": lambda *given: given[2].qpos[:, 0] / 0.0}, "reward gives NaN or infinite numbers"),
         ({"observe": lambda _, state: state.qpos[0]}, "the observation has shape (2,), expected (3, O)"),
         ({"observe": lambda _, state: state.qpos.T[:, :1]}, "the observation has shape (2, 1), expected (3, O)"),
-        ({"observe": lambda _, state: state.xpos}, "the state has no 'xpos'"),
+        ({"observe": lambda _, state: list(state.qpos.T)}, "(2, 3), expected (3, O): one row a lane, which np.stack"),
+        ({"observe": lambda *_: None}, "Cart-v0: observe returned None: is its return missing?"),
+        ({"observe": lambda *_: "hello"}, "Cart-v0: the observation is 'hello': expected numbers"),
+        (
+            {"observe": lambda *_: [[1.0], [1.0, 2.0], []]},
+            "the observation is [[1.0], [1.0, 2.0], []]: expected numbers",
+        ),
+        ({"observe": lambda _, state: state.xpos}, "test_mujoco_task.py line "),
+        ({"observe": lambda _, state: state.xpos}, ": AttributeError: the state has no 'xpos'"),
+        ({"reward": lambda _: 0.0}, "Cart-v0: in reward: TypeError: "),
         (
             {"observe": lambda _, state: np.tile(state.qpos, 1 + int(state.time[0] > 0))},
             "changed its width from 2 to 4",
         ),
         ({"terminated": lambda _, state: state.qpos > 1}, "what has terminated has shape (3, 2), expected (3,)"),
+        (
+            {"terminated": lambda _, state: state.qpos[:, 0]},
+            "is of the type float64: expected bool, such as state.qpos",
+        ),
+        ({"terminated": lambda *_: [0, 0, 1]}, "is of the type int64: expected bool, such as state.qpos[:, 0] < 0.2"),
         ({"control": lambda *given: given[2][:, :1]}, "the control has shape (3, 1), expected (3, 2)"),
         ({"remember": lambda *_: 0.0}, "the memory has shape (), expected (3, 2)"),
         (
             {"measure": lambda *_: {}},
             "the measure 'lean' is named in the task's measures, and measure returns none",
         ),
+        ({"measure": lambda *_: {"leen": 0, "x": 0}}, "task's measures, and measure returns 'leen', 'x'"),
+        ({"measure": lambda *_: 3.0}, "measure returned float, expected a dictionary"),
         (
             {"start": lambda *_: (np.zeros(2), np.zeros(2))},
-            "start returned 2 values, expected qpos and qvel and memory",
+            "start returned 2 values, expected qpos and qvel and memory (memory = 2)",
         ),
         (
             {"start": lambda *_: (np.zeros(3), np.zeros(2), np.zeros(2))},
             "start's qpos has shape (3,), expected (2,)",
         ),
         ({"start": lambda *_: (np.zeros(2), np.full(2, np.nan), np.zeros(2))}, "start's qvel is not finite"),
-        ({"frame_skip": 0}, "Cart: frame_skip is 0, expected at least 1"),
+        ({"frame_skip": 0}, "Cart: frame_skip is 0, expected a whole number of at least 1"),
+        ({"frame_skip": 2.5}, "Cart: frame_skip is 2.5, expected a whole number of at least 1"),
+        ({"__init__": lambda _: {}["gain"]}, "Cart-v0 cannot be made: in <lambda>, test_mujoco_task.py line "),
         ({"observe": MujocoTask.observe}, "Cart-v0 lacks a function: Cart needs observe and reward"),
     ],
 )
@@ -141,6 +161,55 @@ def test_models_that_are_missing_or_still_or_idle(cart, monkeypatch, tmp_path): 
 def test_functions_that_will_not_do(cart, monkeypatch, what, said):  # noqa: F811
     changed(monkeypatch, **what)
     assert said in line_of(cart)
+
+
+WRITES = {
+    "observe": lambda _, state: np.clip(state.qvel, -0.1, 0.1, out=state.qvel),
+    "reward": lambda _, before, after, action: np.multiply(action, 0, out=action)[:, 0],  # noqa: ARG005
+    "control": lambda _, state, action: np.negative(state.ctrl, out=state.ctrl) + action,
+    "remember": lambda _, before, after, action: np.add(before.memory, action, out=before.memory),  # noqa: ARG005
+    "terminated": lambda _, state: np.negative(state.xpos, out=state.xpos)[:, 0, 0] > 1,
+    "measure": lambda _, state: {"lean": np.negative(state.sensordata, out=state.sensordata)[:, 0]},
+}
+
+
+@pytest.mark.parametrize("function", WRITES)
+def test_what_tasks_are_given_cannot_be_written_to(cart, monkeypatch, function):  # noqa: F811
+    """In a call of some lanes as in one of all."""
+    changed(monkeypatch, **{function: WRITES[function]})
+    said = line_of(cart, kwargs={"fields": ("xpos",)})
+    assert re.search(
+        rf"in {function}, test_mujoco_task.py line \d+: ValueError: .* is read-only: .* change a copy", said
+    )
+    monkeypatch.undo()
+    task = Cart(fields=("xpos",))
+    lanes, every = TaskLanes(task, 3), np.arange(3)
+    for lane in every:
+        lanes.begin(int(lane), np.random.default_rng(lane))
+    monkeypatch.setattr(Cart, function, WRITES[function])
+    for chosen in (every, every[1:]):
+        with pytest.raises(RaisedError, match="read-only"):
+            lanes.measure(lanes.step(chosen, np.ones((len(chosen), 2))).state)
+
+
+NOISE = np.random.default_rng(5)
+
+
+@pytest.mark.parametrize(
+    ("what", "repeats"),
+    [
+        ({}, True),
+        ({"start": lambda *_: (np.random.uniform(-0.1, 0.1, 2), np.zeros(2), np.zeros(2))}, False),
+        ({"start": lambda *_: (np.zeros(2), np.zeros(2), np.full(2, random.random()))}, False),
+        ({"observe": lambda _, state: state.qpos + NOISE.normal(size=state.qpos.shape)}, False),
+    ],
+)
+def test_randomness_that_no_seed_decides_is_noticed_and_no_state_is_touched(cart, monkeypatch, what, repeats):  # noqa: F811
+    changed(monkeypatch, **what)
+    before = np.random.get_state()[1].copy(), random.getstate()
+    assert describe(cart).repeats == repeats
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0])
+    assert random.getstate() == before[1]
 
 
 def test_options_and_fields_that_will_not_do(cart):  # noqa: F811
@@ -174,7 +243,7 @@ def test_names_are_taken_once(cart):  # noqa: F811
     with pytest.raises(InputError, match=r"register: 'a b' is no id"):
         register("a b", Other)
     Other.episode_steps = 0
-    with pytest.raises(InputError, match=r"Other: episode_steps is 0, expected at least 1"):
+    with pytest.raises(InputError, match=r"Other: episode_steps is 0, expected a whole number of at least 1"):
         register("Robot-v0", Other)
     assert TASKS.keys() & {"a b", "Robot-v0"} == set()
 

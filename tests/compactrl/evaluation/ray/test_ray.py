@@ -19,7 +19,7 @@ from evaluating import assert_equal, make_trials
 
 from compactrl.envs.modules import load_module, module_folder
 from compactrl.envs.registry import describe
-from compactrl.errors import CompactrlError, InputError
+from compactrl.errors import CompactrlError, FaultError, InputError
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.evaluation.ray import cluster
 from compactrl.evaluation.ray.evaluator import RayEvaluator
@@ -297,6 +297,48 @@ class Poison(gymnasium.Env):
 
 gymnasium.register("Poison-v0", Poison, max_episode_steps=3)
 '''
+
+
+FAULTY = """
+import gymnasium, numpy as np
+import compactrl.envs
+
+class Faulty:
+    metadata, sound_steps = {}, 12
+    observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float64)
+    action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float64)
+
+    def __init__(self, num_lanes):
+        pass
+
+    def reset(self, lanes, seeds, tasks):
+        return np.zeros((len(lanes), 2))
+
+    def step(self, lanes, actions):
+        Faulty.sound_steps -= 1
+        shape = (len(lanes),) if Faulty.sound_steps > 0 else (len(lanes), 1)
+        return np.zeros((len(lanes), 2)), np.zeros(shape), np.zeros(len(lanes), bool)
+
+compactrl.envs.register_batched("FaultyTank-v0", Faulty, max_episode_steps=9)
+"""
+
+
+def test_a_fault_of_the_code_comes_back_from_a_worker_as_one(tmp_path, monkeypatch, alone):  # noqa: ARG001
+    """With a Ray of its own, which alone wraps what workers raise: that takes some seconds."""
+    (tmp_path / "faulty_tank.py").write_text(FAULTY, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    load_module("faulty_tank")
+    environment = {
+        "env": "FaultyTank-v0", "engine": "batched", "max_episode_steps": 0, "env_options": {},
+        "env_module": "faulty_tank", "module_folder": module_folder("faulty_tank"),
+    }  # fmt: skip
+    spec, made = spec_of(environment), Workers(environment, 1)
+    said = r"^a worker on \S+ failed: the reward has shape \(2, 1\), expected \(2,\)$"
+    try:
+        with pytest.raises(FaultError, match=said):
+            RayEvaluator(spec, 2, seed(), made, "faulty").evaluate(make_trials(spec, 4))
+    finally:
+        made.close()
 
 
 def test_an_evaluation_that_kills_or_hangs_its_workers_is_left_out_and_the_rest_is_the_same(
