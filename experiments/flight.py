@@ -61,7 +61,7 @@ VELOCITY = {"env": ENV, "env_options": {"scenario": "mixture", "observe_goal_vel
 RANDOM = {"env": ENV, "env_options": {"scenario": "mixture", "randomise": 1.0}}
 FOUR = {"method": "unstructured", "hidden": "4", **LEVEL}
 CHROMATIC = {"method": "chromatic", "partitions": 17, "hidden": "8", **NEAR_HOVER, "radius": 1.0}
-ALIKE = {"common_starts": True, "episodes_per_candidate": 4}
+ALIKE = {"num_envs": 0, "common_starts": True, "episodes_per_candidate": 4}
 """Starts differ more than candidates do: all of a generation begin alike."""
 GRADIENT = {
     "method": "ppo",

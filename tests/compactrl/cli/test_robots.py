@@ -39,11 +39,12 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path
+    own = {module for module in set(sys.modules) - modules if module.startswith(("walking", "running", "own_arm"))}
     for env in set(TASKS) - known:
-        del TASKS[env], gymnasium.registry[env]
-    for module in set(sys.modules) - modules:
-        if module.startswith(("walking", "running", "own_arm")):
-            del sys.modules[module]
+        if TASKS[env].make.__module__ in own:  # families of the package may have been registered meanwhile
+            del TASKS[env], gymnasium.registry[env]
+    for module in own:
+        del sys.modules[module]
 
 
 def call(*arguments):
