@@ -70,7 +70,8 @@ def a_return(value: float, beside: float | None = None) -> str:
         >>> a_return(5397.83), a_return(6.041), a_return(0.414, beside=6.041), a_return(8.2, beside=498.9)
         ('5397.8', '6.04', '0.41', '8.2')
     """
-    return f"{value:.{2 if abs(value if beside is None else beside) < SMALL else 1}f}"
+    small = round(abs(value if beside is None else beside), 2) < SMALL
+    return f"{round(value, 2 if small else 1) + 0.0:.{2 if small else 1}f}"  # (-0.0 + 0.0 is 0.0)
 
 
 def short(number: int) -> str:

@@ -306,8 +306,9 @@ def describe_play(run: Run, played: Played) -> str:
     if played.path is not None:
         lines = [f"film in {played.path}, {played.pace}", f"{lines[0]}, played in Gymnasium's {run.config['env']}"]
     summary = run.summary if (run.path / "summary.json").exists() else {}
-    same_task = played.context is None or played.context.tolist() == summary.get("context")
-    if summary.get("return_mean") is not None and same_task:
+    same = played.context is None or played.context.tolist() == summary.get("context")
+    same = same and summary.get("parameters") == run.policy.size.parameters  # or it is another architecture's
+    if summary.get("return_mean") is not None and same:
         lines[-1] += (
             f"; its search ended with {_mean_and_spread(summary)} over "
             f"{summary['episodes']} episodes in {run.config['engine']}"

@@ -8,6 +8,7 @@ type are a fault of the code (`FaultError`), which ends a search. Else only the 
 from __future__ import annotations
 
 import inspect
+import os
 import signal
 import sysconfig
 import threading
@@ -26,11 +27,11 @@ NUMBERS = "biuf"
 """Kinds of numpy's types that are numbers, one each."""
 
 
-PACKAGE = str(Path(__file__).parents[1])
+PACKAGE = str(Path(__file__).parents[1]) + os.sep
 LIBRARIES = (
     PACKAGE,
     "<frozen",
-    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")),
 )
 """Where code is that is not the user's: compactrl, Python itself, what is installed."""
 

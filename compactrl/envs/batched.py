@@ -151,11 +151,16 @@ class CheckedLanes:
         if not isinstance(returned, tuple) or len(returned) not in (3, 4):
             raise FaultError("step returned something else than (observation, reward, terminated) and perhaps measures")
         observation, reward, terminated = returned[:3]
+        measures = returned[3] if len(returned) == 4 else {}
+        if not isinstance(measures, Mapping):
+            raise FaultError(
+                f"step returned {type(measures).__name__} for its measures, expected a dictionary: name → (n,)"
+            )
         return (
             self._observed(observation, len(lanes)),
             array_of("the reward", reward, one, np.float64),
             flags_of("what has terminated", terminated, one, "height < 0.2"),
-            returned[3] if len(returned) == 4 else {},
+            measures,
         )
 
     def measured(self, measures: Mapping[str, NDArray[Any]], count: int) -> dict[str, Floats]:

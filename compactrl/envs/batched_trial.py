@@ -15,7 +15,7 @@ from compactrl.envs.answers import AnswerError
 from compactrl.envs.batched import BatchedEnvironment, CheckedLanes
 from compactrl.envs.contexts import tasks_for
 from compactrl.envs.probe import global_random_state_kept
-from compactrl.errors import FaultError, InputError
+from compactrl.errors import FaultError
 
 LANES = 2
 
@@ -29,7 +29,7 @@ def try_batched(env: str, made: BatchedEnvironment, measures: tuple[str, ...]) -
         measures: that it names.
 
     Raises:
-        InputError: it raises, gives arrays of other shapes or types than it must, or no finite number.
+        FaultError: it raises, gives arrays of other shapes or types than it must, or no finite number.
     """
     lanes, actions = CheckedLanes(made, measures), _idle(made.action_space)
     try:
@@ -37,10 +37,10 @@ def try_batched(env: str, made: BatchedEnvironment, measures: tuple[str, ...]) -
             seen = _run(made, lanes, actions)
             again = _run(made, lanes, actions)
     except (AnswerError, FaultError) as error:
-        raise InputError(f"{env}: {error}") from error
+        raise FaultError(f"{env}: {error}") from error
     for what, values in seen:
         if not np.isfinite(values).any():
-            raise InputError(f"{env}: {what} is NaN or infinite as an episode begins: {values.ravel()[:8]}")
+            raise FaultError(f"{env}: {what} is NaN or infinite as an episode begins: {values.ravel()[:8]}")
     return all(np.array_equal(one[1], other[1], equal_nan=True) for one, other in zip(seen, again, strict=True))
 
 

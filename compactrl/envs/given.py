@@ -271,11 +271,15 @@ def _register(name: str, make: Any) -> None:
 
 def _refuse_batched(make: Any) -> None:
     """Raise InputError for a class of batched environments: only whoever registers it says how long episodes are."""
-    if not isinstance(make, type) or "num_lanes" not in _parameters(make):
+    import gymnasium
+
+    if not isinstance(make, type) or issubclass(make, (gymnasium.Env, MujocoTask)):
         return
     known = next((env for env, batched in BATCHED.items() if batched.make is make), "")
     if known:
         raise InputError(f"{make.__name__} is a class of batched environments: give the id of it, {known!r}")
+    if "num_lanes" not in _parameters(make):
+        return
     raise InputError(
         f"{make.__name__} is a class of batched environments: register it, by compactrl.envs.register_batched("
         f'"{make.__name__}-v0", {make.__name__}, max_episode_steps=...), and give its id'

@@ -18,7 +18,7 @@ from compactrl.envs.family import families
 from compactrl.envs.given import find
 from compactrl.envs.modules import load_module
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import InputError, did_you_mean
+from compactrl.errors import FaultError, InputError, did_you_mean
 
 
 def environment_of(options: Mapping[str, Any]) -> EnvironmentSpec:
@@ -72,6 +72,8 @@ def _described(kind: EngineKind, env: str, max_episode_steps: int, options: dict
     """
     try:
         return kind.describe(env, max_episode_steps, options)
+    except FaultError:
+        raise  # whichever engine steps it
     except InputError as error:
         other = _taking(kind, env, max_episode_steps, options) if options else ""
         if not other:

@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import CompactrlError
+from compactrl.errors import CompactrlError, FaultError
 from compactrl.fits.ledger import Ledger
 from compactrl.policies.policy import Policy
 from compactrl.runs.evaluation import run_episodes
@@ -66,6 +66,8 @@ class Judge:
         for name, policy in policies.items():
             try:
                 found = run_episodes(policy, self._spec, episodes, seed_of(self._seed, key), self._threads)
+            except FaultError:
+                raise
             except CompactrlError:  # every episode failed
                 means[name] = None
                 continue

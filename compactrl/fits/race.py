@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import CompactrlError
+from compactrl.errors import CompactrlError, FaultError
 from compactrl.fits.architectures import lay_out
 from compactrl.fits.budgets import Kind
 from compactrl.fits.candidate import STAGES, Candidate
@@ -230,6 +230,8 @@ class Race:
         except StoppedError:
             if (run / "policy.json").exists():
                 self.candidates.setdefault(name, Candidate(name, run, options, run, row))
+            raise
+        except FaultError:  # of the user's code, whoever is in the race
             raise
         except CompactrlError as error:
             warnings.warn(f"{name} is out of the race: {error}", stacklevel=2)

@@ -136,7 +136,7 @@ def _run(search: Search, watch: Watch, enough: Callable[[], bool], path: Path) -
     """Run a search until it has had enough, saved; interrupted, raise."""
     watch.search = search
     try:
-        with search.writer.resumable(), np.errstate(over="ignore", invalid="ignore"):
+        with search.writer.resumable(path.parents[1]), np.errstate(over="ignore", invalid="ignore"):
             search.run(should_stop=lambda: watch.should_stop() or enough())
     except BaseException:
         search.close()

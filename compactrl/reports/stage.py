@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,7 +47,8 @@ def has_camera(env: str) -> bool:
     batched, spec = BATCHED.get(env), gymnasium.registry.get(env)
     if batched is not None:
         return not isinstance(batched.make, type) or hasattr(batched.make, "render")
-    modes = getattr(getattr(spec, "entry_point", None), "metadata", {}).get("render_modes")
+    metadata = getattr(getattr(spec, "entry_point", None), "metadata", None)
+    modes = metadata.get("render_modes") if isinstance(metadata, Mapping) else None
     return modes is None or "rgb_array" in modes
 
 

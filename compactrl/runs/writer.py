@@ -79,8 +79,11 @@ class RunWriter:
         write_json(self.path / "config.json", {"format": DIRECTORY_FORMAT, "options": options})
 
     @contextlib.contextmanager
-    def resumable(self) -> Iterator[None]:
+    def resumable(self, path: Path | None = None) -> Iterator[None]:
         """Say how to go on where the disk refuses what a search writes, and where the user's own code is wrong.
+
+        Args:
+            path: what is to be resumed; by default this run.
 
         Raises:
             CompactrlError: a file of the run cannot be written.
@@ -90,11 +93,11 @@ class RunWriter:
             yield
         except UnwritableError as error:
             raise CompactrlError(
-                f"{error}. What was saved last is good: then go on with `compactrl resume {self.path}`"
+                f"{error}. What was saved last is good: then go on with `compactrl resume {path or self.path}`"
             ) from error
         except FaultError as error:
             raise FaultError(
-                f"{error}. Put the environment right, then go on with: compactrl resume {self.path}"
+                f"{error}. Put the environment right, then go on with: compactrl resume {path or self.path}"
             ) from error
 
     def close(self) -> None:

@@ -217,7 +217,8 @@ class Search:
         """Warn where all episodes of an iteration lasted one step, though more are allowed."""
         seen, sound = outcomes.transitions, np.isfinite(outcomes.returns)
         if seen is not None:
-            short = bool(seen.valid.any()) and bool((seen.terminated | seen.truncated)[seen.valid].all())
+            over = (seen.terminated | seen.truncated)[seen.valid]
+            short = len(seen.valid) > 1 and bool(over.size) and bool(over.all())
         else:
             short = bool(sound.any()) and bool((outcomes.steps[sound] == 1).all())
         if short and self.spec.max_episode_steps > 1:
@@ -359,6 +360,9 @@ class Search:
         self.controller.load_state_dict(state["controller"])
         self.evaluator.load_state_dict(state["evaluator"])
         self.shipping.load_state_dict(state)
+        leaders = self.shipping.leaders.designs
+        if len(leaders) and not np.array_equal(self.learner.compression.as_shipped(leaders), leaders):
+            self.shipping.leaders.clear()  # an earlier version's, of tasks whose policies do not ship
         if "history" in state:  # earlier versions had no traces
             self.history.load_state_dict(state["history"])
         if "stopping" in state:  # earlier versions had no rules

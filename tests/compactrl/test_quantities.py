@@ -2,7 +2,7 @@
 
 import pytest
 
-from compactrl.quantities import read_count, read_size, short
+from compactrl.quantities import a_return, read_count, read_size, short
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,10 @@ def test_what_is_no_size_is_refused_with_examples(text):
 def test_what_is_written_shortly_is_read_as_the_same(number):
     assert read_count(short(number)) == number
     assert len(short(number)) <= len(str(number))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(9.999, "10.0"), (9.994, "9.99"), (-0.001, "0.00"), (-9.996, "-10.0"), (1234.56, "1234.6")]
+)
+def test_digits_of_a_return_go_by_what_it_is_rounded_to(value, text):
+    assert a_return(value) == text

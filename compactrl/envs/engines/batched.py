@@ -37,15 +37,25 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
     """See `EngineKind`."""
     if env not in ids():
         return None
-    import gymnasium
-
     limit = max_episode_steps or options.get("max_episode_steps") or BATCHED[env].max_episode_steps
     options = {**options, "max_episode_steps": limit}
     try:
         made = _make(env, LANES, options)
-        space, action = made.observation_space, made.action_space
     except InputError:
         raise  # it says itself what will not do
+    except BaseException as error:
+        raise InputError(f"{env} cannot be made: {raised_in(error)}") from error
+    try:
+        return _described(env, made, limit, options)
+    finally:
+        close(made)
+
+
+def _described(env: str, made: BatchedEnvironment, limit: int, options: dict[str, Any]) -> EnvironmentSpec:
+    import gymnasium
+
+    try:
+        space, action = made.observation_space, made.action_space
     except BaseException as error:
         raise InputError(f"{env} cannot be made: {raised_in(error)}") from error
     if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
@@ -58,10 +68,7 @@ def describe(env: str, max_episode_steps: int, options: dict[str, Any]) -> Envir
         lower_is_better=lower_is_better(env, metadata.get("lower_is_better", ()), measures),
         contexts=checked_contexts(env, getattr(made, "contexts", None)),
     )  # fmt: skip
-    try:
-        return replace(spec, repeats=try_batched(env, made, measures))
-    finally:
-        close(made)
+    return replace(spec, repeats=try_batched(env, made, measures))
 
 
 def make(spec: EnvironmentSpec, seeds: list[int], threads: int) -> BatchedEngine:  # noqa: ARG001  (it is one call)

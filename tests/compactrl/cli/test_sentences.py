@@ -91,8 +91,10 @@ def test_a_summary_of_before_has_no_bytes_to_tell():
 
 
 def test_a_film_is_told_of_beside_what_the_search_ended_with(tmp_path):
-    summary = {"return_mean": 80.94, "return_std": None, "episodes": 100}
-    run = SimpleNamespace(path=tmp_path, summary=summary, config={"env": "Hopper-v5", "engine": "envpool"})
+    summary = {"return_mean": 80.94, "return_std": None, "episodes": 100, "parameters": 52}
+    policy = SimpleNamespace(size=SimpleNamespace(parameters=52))
+    config = {"env": "Hopper-v5", "engine": "envpool"}
+    run = SimpleNamespace(path=tmp_path, summary=summary, config=config, policy=policy)
     played = Played(Path("film.mp4"), np.array([92.61, 80.0]), [64, 50], "in real time")
     told = "return 92.6, 80.0 in 64, 50 steps, played in Gymnasium's Hopper-v5"
     assert describe_play(run, played) == f"film in film.mp4, in real time\n{told}"  # it has no summary yet
@@ -103,3 +105,5 @@ def test_a_film_is_told_of_beside_what_the_search_ended_with(tmp_path):
     summary["context"] = [1.5]
     assert describe_play(run, played._replace(context=np.array([1.5]))).endswith(ended)
     assert "ended" not in describe_play(run, played._replace(context=np.array([2.0])))  # that was in another task
+    policy.size.parameters = 7
+    assert "ended" not in describe_play(run, played)  # that was of another architecture

@@ -1,5 +1,6 @@
 """Classes given in Python that are none of Gymnasium's: MuJoCo tasks, and batched environments."""
 
+import gymnasium
 import pytest
 from evaluating import assert_equal, make_trials, outcomes_of
 from mujoco_tasks import Cart, cart  # noqa: F401
@@ -37,3 +38,11 @@ def test_a_class_of_batched_environments_names_how_it_is_registered():
         register_batched("Fleet-v0", Fleet)
     with pytest.raises(InputError, match="give the id of it, 'compactrl/PointMass-v0'"):
         take(PointMass)
+
+
+def test_gymnasium_s_own_classes_may_have_lanes_of_their_own():
+    class Highway(gymnasium.Env):
+        def __init__(self, num_lanes=3):
+            self.observation_space = self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (num_lanes,))
+
+    assert take(Highway).name.endswith("Highway") or "Highway-" in take(Highway).name

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 import compactrl
-from compactrl.errors import CompactrlError, InputError
+from compactrl.errors import CompactrlError, FaultError, InputError
 from compactrl.fits import api, race, shipping
 from compactrl.fits.api import Fit, fit, options_in, run_fit
 from compactrl.fits.portfolio import EVOLVERS, STUDENTS, TEACHERS, Row, Teacher
@@ -63,6 +63,17 @@ def test_every_budget_gets_a_policy_that_fits_and_opens_as_a_run(whole):
     assert whole.run.path == whole.path
     assert (whole.bytes, whole.return_mean) == (whole.run.summary["bytes"], whole.run.summary["return_mean"])
     assert compactrl.load(whole.path).policy.env == TOY
+
+
+@pytest.mark.parametrize("place", ["race.advance", "judging.run_episodes"])
+def test_a_fault_of_the_environment_s_code_ends_a_fit_and_leaves_no_mark(tmp_path, monkeypatch, place):
+    def wrong(*_, **__):
+        raise FaultError("the reward has another shape")
+
+    monkeypatch.setattr(f"compactrl.fits.{place}", wrong)
+    with pytest.raises(FaultError):
+        fit(TOY, out=tmp_path / "fit", **{**OPTIONS, "steps": 4000})
+    assert "failed" not in (tmp_path / "fit/fit.json").read_text(encoding="utf-8")
 
 
 def test_the_return_that_is_quoted_is_of_episodes_that_no_choice_was_based_on(whole):

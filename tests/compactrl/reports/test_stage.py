@@ -3,9 +3,10 @@
 import os
 import sys
 
+import gymnasium
 import pytest
 
-from compactrl.reports.stage import CannotDrawError, with_camera
+from compactrl.reports.stage import CannotDrawError, has_camera, with_camera
 from compactrl.searches.api import search
 
 TINY = {
@@ -57,3 +58,11 @@ def test_an_environment_that_is_not_what_the_policy_is_for_is_not_shown(run):
     run.config["env"] = "Hopper-v5"
     with pytest.raises(CannotDrawError, match="has 11 observations, and the policy is for 4, as the envpool engine"):
         with_camera(run)
+
+
+@pytest.mark.parametrize("metadata", [property(lambda _: {}), None, {"render_modes": ["rgb_array"]}])
+def test_whose_class_tells_nothing_may_have_a_camera(metadata, monkeypatch):
+    entry = type("Entry", (), {"metadata": metadata})
+    spec = gymnasium.envs.registration.EnvSpec("Entry-v0", entry_point=entry)
+    monkeypatch.setitem(gymnasium.registry, "Entry-v0", spec)
+    assert has_camera("Entry-v0")

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from compactrl.envs import register_batched
-from compactrl.envs.batched import BATCHED
+from compactrl.envs.batched import BATCHED, CheckedLanes
+from compactrl.envs.toy_batched import PointMass
 from compactrl.errors import FaultError
-from compactrl.searches.api import resume, search
+from compactrl.searches.api import resume, search, start
 
 OPTIONS = {
     "method": "linear", "population": 4, "steps": 400, "selections": 1, "selection_episodes": 2, "threads": 1,
@@ -74,6 +75,29 @@ def test_a_fault_ends_a_search_which_goes_on_once_it_is_mended(tank, tmp_path):
     Tank.sound_steps = 10**9
     resume(run)
     assert lines(run) == lines(tmp_path / "whole")
+
+
+def test_measures_that_are_no_dictionary_are_a_fault():
+    made = PointMass(2)
+    made.step = lambda lanes, actions: (*PointMass.step(made, lanes, actions)[:3], None)
+    lanes = CheckedLanes(made)
+    lanes.reset(np.arange(2), np.arange(2), None)
+    with pytest.raises(FaultError, match="step returned NoneType for its measures, expected a dictionary"):
+        lanes.step(np.arange(2), np.zeros((2, 2)))
+
+
+def test_leaders_of_tasks_whose_policies_do_not_ship_are_forgotten(tmp_path):
+    """As checkpoints of earlier versions have them."""
+    options = {"env": "compactrl/HiddenPointMass-v0", "method": "plain-tasks", "hidden": (4,), "steps": 400, "seed": 1}
+    first, again = (start({**options, "threads": 1}, tmp_path / name) for name in ("first", "again"))
+    shipped = first.learner.compression.shipped_design
+    first.shipping.leaders.note(np.array([shipped, 1 - shipped]), np.array([1.0, 2.0]))
+    again.load_state_dict(first.state_dict())
+    assert not len(again.shipping.leaders.designs)
+    first.shipping.leaders.clear()
+    first.shipping.leaders.note(shipped[None], np.array([1.0]))
+    again.load_state_dict(first.state_dict())
+    assert again.shipping.leaders.designs.tolist() == [shipped.tolist()]
 
 
 @pytest.mark.parametrize("method", ["linear", "ppo"])
