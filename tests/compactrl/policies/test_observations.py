@@ -15,6 +15,7 @@ from compactrl.policies.actions import ActionSpec
 from compactrl.policies.observations import layout_from, layout_text, rows_of
 from compactrl.policies.policy import Policy
 from compactrl.policies.skeleton import Skeleton
+from compactrl.quantities import a_return
 from compactrl.runs.run import Run
 from compactrl.searches.api import search
 from compactrl.types import Normalizer
@@ -211,4 +212,4 @@ def test_notebooks_show_policies_and_runs(run):
     assert repr(run.policy) == "Policy(test_observations:Shelf, linear, 5-2, 10 parameters)"
     shown = run._repr_html_()
     assert "over 100 fresh episodes)" in shown
-    assert f"{run.summary['return_mean']:.1f} ± " in shown
+    assert f"{a_return(run.summary['return_mean'])} ± " in shown
