@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 """Letter after a count → what it stands for; M is a million, B a billion."""
@@ -72,6 +74,17 @@ def a_return(value: float, beside: float | None = None) -> str:
     """
     small = round(abs(value if beside is None else beside), 2) < SMALL
     return f"{round(value, 2 if small else 1) + 0.0:.{2 if small else 1}f}"  # (-0.0 + 0.0 is 0.0)
+
+
+def mean_and_spread(result: Mapping[str, Any]) -> str:
+    """Write the mean return of a summary and its standard deviation, both with the mean's digits.
+
+    Example:
+        >>> mean_and_spread({"return_mean": 6.041, "return_std": 0.414}), mean_and_spread({"return_mean": 80.94})
+        ('6.04 ± 0.41', '80.9 ± 0.0')
+    """
+    mean = result["return_mean"]
+    return f"{a_return(mean)} ± {a_return(result.get('return_std') or 0.0, mean)}"
 
 
 def short(number: int) -> str:

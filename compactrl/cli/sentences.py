@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactrl.quantities import a_return
+from compactrl.quantities import a_return, mean_and_spread
 from compactrl.reports.words import DASH
 from compactrl.searches.pace import count, duration
 
@@ -31,11 +31,6 @@ def describe_sizes(values: dict[str, Any]) -> str:
     )
 
 
-def _mean_and_spread(result: dict[str, Any]) -> str:
-    mean = result["return_mean"]
-    return f"{a_return(mean)} ± {a_return(result.get('return_std') or 0, mean)}"
-
-
 def describe_result(run: Run, program: str = "compactrl") -> str:
     """Say what a search came to, and what to do next.
 
@@ -48,7 +43,7 @@ def describe_result(run: Run, program: str = "compactrl") -> str:
     return "\n".join(
         (
             f"{summary['method']} policy for {summary['env']}{_task(summary)}: {describe_sizes(summary)}",
-            f"return {_mean_and_spread(summary)} (mean ± standard deviation over "
+            f"return {mean_and_spread(summary)} (mean ± standard deviation over "
             f"{summary['episodes']} fresh episodes, without noise{failed}){_measures(summary)}",
             *compared_with(run),
             f"found in {summary['env_steps']:,} environment steps and {duration(summary['seconds'])}"
@@ -143,7 +138,7 @@ def describe_evaluation(run: Run, result: dict[str, Any]) -> str:
     return "\n".join(
         (
             f"{result['method']} policy for {result['env']}{_task(result)} ({run.path}): {describe_sizes(result)}",
-            f"return {_mean_and_spread(result)} (mean ± standard deviation over "
+            f"return {mean_and_spread(result)} (mean ± standard deviation over "
             f"{result['episodes']} fresh episodes, without noise{failed}){_measures(result)}",
             f"95 % interval of the mean: {a_return(low, mean)} to {a_return(high, mean)}",
             f"the episodes follow from --seed {result['evaluation_seed']}; the search and its summary had others",
@@ -249,7 +244,7 @@ def describe_selection(catalog: Catalog, result: dict[str, Any]) -> str:
             f"[{widths}]: {result['parameters']:,} parameters; its tables take {result['bytes']:,} bytes; lossless "
             f"memory dimension {result['memory_dimension']:,}",
             f"chosen for {result['why']}{_of_task(catalog) and f';{_of_task(catalog)}'}",
-            f"return {_mean_and_spread(result)} (mean ± standard deviation over "
+            f"return {mean_and_spread(result)} (mean ± standard deviation over "
             f"{result['episodes']} fresh episodes, without noise{failed}){_measures(result)}",
             f"policy in {path / 'policy.safetensors'}; next: compactrl evaluate {path}",
         )
@@ -310,7 +305,7 @@ def describe_play(run: Run, played: Played) -> str:
     same = same and summary.get("parameters") == run.policy.size.parameters  # or it is another architecture's
     if summary.get("return_mean") is not None and same:
         lines[-1] += (
-            f"; its search ended with {_mean_and_spread(summary)} over "
+            f"; its search ended with {mean_and_spread(summary)} over "
             f"{summary['episodes']} episodes in {run.config['engine']}"
         )
     return "\n".join(lines)

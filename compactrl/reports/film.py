@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from compactrl.envs.answers import AnswerError
 from compactrl.envs.contexts import reset_options
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.policy import Policy
@@ -154,6 +155,8 @@ def _episode(env: Any, policy: Policy, seed: int, shown: _Shown) -> tuple[float,
             observation, reward, terminated, truncated, _ = env.step(
                 int(action) if discrete else action.astype(env.action_space.dtype)
             )
+        except (CompactrlError, AnswerError) as error:  # says where it is, and of what
+            raise CompactrlError(f"step {steps + 1}: {error}") from error
         except Exception as error:
             raise CompactrlError(
                 f"the environment raised {type(error).__name__} at step {steps + 1}: {error}"

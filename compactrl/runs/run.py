@@ -28,7 +28,7 @@ from compactrl.policies.files import load_policy
 from compactrl.policies.html import card
 from compactrl.policies.policy import Policy
 from compactrl.policies.zoo import located
-from compactrl.quantities import a_return
+from compactrl.quantities import mean_and_spread
 from compactrl.runs.evaluation import Evaluation, Watch, check_episodes, fresh_seeds, run_episodes, seeds_behind_summary
 from compactrl.storage.files import read_json
 
@@ -85,7 +85,7 @@ class Run:
         if mean is not None:
             over = "fresh episodes" if ended else "episodes of a re-evaluation; the search has not ended"
             spread = f"mean ± standard deviation over {summary['episodes']} {over}"
-            rows["return"] = f"{a_return(mean)} ± {a_return(summary['return_std'] or 0, mean)} ({spread})"
+            rows["return"] = f"{mean_and_spread(summary)} ({spread})"
         return card(f"Run {self.path}", rows)
 
     @property

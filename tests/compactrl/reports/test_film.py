@@ -9,7 +9,8 @@ import imageio.v2 as imageio
 import numpy as np
 import pytest
 
-from compactrl.errors import CompactrlError, InputError
+from compactrl.envs.answers import RaisedError
+from compactrl.errors import CompactrlError, FaultError, InputError
 from compactrl.machine import drawing
 from compactrl.reports import film as playing
 from compactrl.reports.film import play
@@ -39,6 +40,7 @@ class Lamp(gymnasium.Env):
     action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
     spec = None
     fails_at = 0
+    failure: Exception = OSError("the bulb went")
 
     def __init__(self):
         self.taken = 0
@@ -51,7 +53,7 @@ class Lamp(gymnasium.Env):
     def step(self, _):
         self.taken += 1
         if self.taken == self.fails_at:
-            raise OSError("the bulb went")
+            raise self.failure
         return np.zeros(2, np.float32), 2.0, self.taken == 12, False, {}
 
     def render(self):
@@ -167,11 +169,19 @@ def test_an_environment_without_a_camera_says_so(tmp_path):
     assert not (tmp_path / "film.gif").exists()
 
 
-def test_a_film_that_is_not_finished_does_not_replace_the_one_before(run, lamp, tmp_path):
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (OSError("the bulb went"), "the environment raised OSError at step 5: the bulb went"),
+        (RaisedError("in reward, lamp.py line 3: OSError"), "^step 5: in reward, lamp.py line 3: OSError$"),
+        (FaultError("the reward has shape (2,)"), r"^step 5: the reward has shape \(2,\)$"),
+    ],
+)
+def test_a_film_that_is_not_finished_does_not_replace_the_one_before(run, lamp, tmp_path, failure, told):
     path = tmp_path / "film.gif"
     path.write_bytes(b"before")
-    lamp.fails_at = 5
-    with pytest.raises(CompactrlError, match="the environment raised OSError at step 5: the bulb went"):
+    lamp.fails_at, lamp.failure = 5, failure
+    with pytest.raises(CompactrlError, match=told):
         play(run, path)
     assert path.read_bytes() == b"before"
     assert [place.name for place in tmp_path.iterdir()] == ["film.gif"]
