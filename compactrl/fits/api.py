@@ -23,7 +23,7 @@ from compactrl.fits.options import FitOptions, check_possible, return_of, target
 from compactrl.fits.progress import FitProgress
 from compactrl.fits.race import Race
 from compactrl.fits.shipping import BUDGETS, front_of, kind_of, ship
-from compactrl.fits.stages import StoppedError, Watch
+from compactrl.fits.stages import StoppedError, Watch, engine_of
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.values import validated
 from compactrl.policies.policy import Policy
@@ -233,18 +233,18 @@ def run_fit(
         CompactrlError: nothing could be learned; or what measures a budget is not installed.
     """
     validated(SearchOptions, {"threads": threads})
-    spec = environment_of({**options.environment, "max_envs": 0})
-    check_possible(options, spec)
     path = Path(out) if out else _default_folder(options)
+    spec = environment_of({**options.environment, "engine": engine_of(path, options.record()), "max_envs": 0})
+    check_possible(options, spec)
     _check_place(path)
     with contextlib.closing(_locked(path)):
-        ledger = Ledger(path, options.record())
+        ledger = Ledger(path, options.record(), spec.engine)
         if ledger.finished:
             return Fit(path)
         ledger.save()
         watch = Watch(should_stop)
         judge = Judge(spec, options.seed, threads, ledger, options.total.seconds)
-        search_options = {**options.environment, "threads": threads}
+        search_options = {**options.environment, "engine": spec.engine, "threads": threads}
         race = Race(
             path, search_options, spec, options.kind, options.budgets, options.total, options.seed, options.stop_at,
             ledger, judge, watch,

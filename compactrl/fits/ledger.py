@@ -24,19 +24,20 @@ class Ledger:
     Args:
         path: of the folder; its record is read if there is one.
         options: of the fit, as JSON values.
+        engine: that steps its environments; what is recorded of it decides, see `stages.engine_of`.
 
     Raises:
         InputError: the folder holds a fit with other options.
         DamagedFileError: its record is none.
     """
 
-    def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, options: Mapping[str, Any], engine: str) -> None:
         self._file = path / FILE
         self._content: dict[str, Any] = {
-            "format": FORMAT, "finished": False, "options": dict(options), "spent": {}, "steps": {}
+            "format": FORMAT, "finished": False, "options": dict(options), "engine": engine, "spent": {}, "steps": {}
         }  # fmt: skip
         if self._file.exists():
-            self._content = read_record(path)
+            self._content = {"engine": engine, **read_record(path)}  # earlier versions recorded none
             _check_same(path, self._content["options"], options)
 
     @property

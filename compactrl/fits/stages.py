@@ -7,7 +7,8 @@ budget is in steps, all this is the same bit for bit as without a stop; where it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from compactrl.errors import CompactrlError
-from compactrl.fits.ledger import Ledger
+from compactrl.fits.candidate import STAGES
+from compactrl.fits.ledger import FILE, Ledger, read_record
 from compactrl.runs.run import Run
 from compactrl.searches.api import reopen, start
 from compactrl.searches.search import Search
@@ -123,6 +125,30 @@ def advance(
 def has_reached(path: Path) -> bool:
     """Return whether a run's search ended with the return that is enough (`stop_at`)."""
     return (path / "summary.json").exists() and Run(path).summary.get("stopped_by") == RETURN
+
+
+def engine_of(path: Path, options: Mapping[str, Any]) -> str:
+    """Return what steps the environments of a fit: what it was begun with, whatever `auto` means by now.
+
+    Args:
+        path: of the fit, begun or not.
+        options: as it records them.
+
+    Raises:
+        DamagedFileError: its record, or one of its runs', is none.
+    """
+    asked = str(options["engine"])
+    if asked != "auto" or not (path / FILE).exists():
+        return asked
+    record = read_record(path)
+    if record["finished"] or record["options"] != options:  # it is opened, or refused
+        return asked
+    if "engine" in record:
+        return str(record["engine"])
+    # An earlier version's. Where one has gone on with another engine already, what most of its runs have.
+    runs = [Run(file.parent) for file in sorted((path / STAGES).glob("*/config.json"))]
+    most = Counter(str(run.config["engine"]) for run in runs).most_common(1)
+    return most[0][0] if most else asked
 
 
 def _opened(path: Path, options: dict[str, Any], steps: int | None) -> Search:

@@ -8,11 +8,16 @@ from dataclasses import replace
 import pytest
 
 import compactrl
+from compactrl.envs import registry
+from compactrl.envs.engines import ENGINES
 from compactrl.errors import CompactrlError, FaultError, InputError
-from compactrl.fits import api, race, shipping
+from compactrl.fits import api, judging, race, shipping
 from compactrl.fits.api import Fit, fit, options_in, run_fit
 from compactrl.fits.portfolio import EVOLVERS, STUDENTS, TEACHERS, Row, Teacher
+from compactrl.fits.race import Race
+from compactrl.fits.stages import StoppedError
 from compactrl.fits.story import story_of
+from compactrl.runs.evaluation import run_episodes
 from compactrl.runs.run import Run
 from compactrl.storage.files import read_json
 
@@ -119,6 +124,36 @@ def test_a_fit_that_was_stopped_again_and_again_comes_to_the_same(whole, tmp_pat
     for name in ("policy.safetensors", "policy.json"):
         assert (path / name).read_bytes() == (whole.path / name).read_bytes()
     assert found.front == whole.front
+
+
+@pytest.mark.parametrize("version", ["this", "earlier"])
+def test_a_fit_keeps_the_engine_it_was_begun_with_whatever_auto_means_by_now(tmp_path, monkeypatch, version):
+    monkeypatch.setattr(race, "TEACHERS", ())
+    options = {"max_bytes": 400, "steps": "12k", "threads": 1, "max_episode_steps": 20, "out": tmp_path / "fit"}
+    before = sorted(ENGINES.values(), key=lambda kind: kind.name != "gymnasium")
+    with monkeypatch.context() as begun:
+        begun.setattr(registry, "preferred", lambda _: before)
+        begun.setattr(Race, "_compare", _stop)
+        begun.setattr(race, "EVOLVERS", race.EVOLVERS[1:])
+        assert not fit("CartPole-v1", **options).finished
+    assert registry.describe("CartPole-v1").engine != "gymnasium"
+    record = read_json(tmp_path / "fit/fit.json")
+    assert (record["options"]["engine"], record["engine"]) == ("auto", "gymnasium")
+    if version == "earlier":
+        del record["engine"]
+        (tmp_path / "fit/fit.json").write_text(json.dumps(record))
+    begun_with = set((tmp_path / "fit/stages").iterdir())
+    judged = []
+    monkeypatch.setattr(judging, "run_episodes", lambda *given: judged.append(given[1].engine) or run_episodes(*given))
+    assert fit("CartPole-v1", **options).finished
+    stages = set((tmp_path / "fit/stages").iterdir())
+    assert stages > begun_with
+    assert {Run(path).config["engine"] for path in stages} == {*judged} == {"gymnasium"}
+    assert read_json(tmp_path / "fit/fit.json")["engine"] == "gymnasium"
+
+
+def _stop(*_):
+    raise StoppedError
 
 
 def test_a_fit_that_has_ended_is_opened(whole, monkeypatch):
