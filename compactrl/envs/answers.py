@@ -10,11 +10,13 @@ from __future__ import annotations
 import inspect
 import os
 import signal
+import sys
 import sysconfig
 import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -27,13 +29,15 @@ NUMBERS = "biuf"
 """Kinds of numpy's types that are numbers, one each."""
 
 
-PACKAGE = str(Path(__file__).parents[1]) + os.sep
+OTHERS = (str(Path(__file__).parents[1]) + os.sep, "<frozen")
+"""Where code is that is nobody's environment: compactrl, and how Python imports."""
 LIBRARIES = (
-    PACKAGE,
-    "<frozen",
+    *OTHERS,
     *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")),
 )
-"""Where code is that is not the user's: compactrl, Python itself, what is installed."""
+"""Where code is that is not the user's, as a rule: Python itself and what is installed, too."""
+SERVING = frozenset({"gymnasium", "numpy", "torch", "mujoco", "envpool", *sys.stdlib_module_names})
+"""Installed packages that are never the user's: what stands between compactrl and an environment, or under it."""
 
 
 class AnswerError(Exception):
@@ -63,23 +67,30 @@ def asked(environment: Any, function: str, *given: Any) -> Any:
 
 
 def raised_in(error: BaseException, function: str = "") -> str:
-    """Say what was raised in a function of the user's, and where; raises the user's own Ctrl-C again.
+    """Say what was raised in the user's code, in which function, file and line; raises the user's own Ctrl-C again.
 
     Args:
-        error: as it is caught by who has called the function.
-        function: its name; else it is that of the first function that is the user's.
+        error: as it is caught by who has called the code.
+        function: that was called; else the one that has the line is named.
     """
-    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)][1:]
-    own = [frame for frame in frames if not frame[0].co_filename.startswith(LIBRARIES)]
-    if not own and function:  # what is installed may be the user's too
-        own = [frame for frame in frames if not frame[0].co_filename.startswith(PACKAGE)]
-    place = f"in {function}: " if function else ""
-    for code, _ in own[:1]:
-        line = [line for other, line in frames if other.co_filename == code.co_filename][-1]
-        place = f"in {function or code.co_name}, {Path(code.co_filename).name} line {line}: "
-    is_read_only = isinstance(error, ValueError) and "read-only" in str(error)
+    frame, line = _place(error)
+    name = function or (frame.f_code.co_name if frame else "")
+    file = f", {Path(frame.f_code.co_filename).name} line {line}" if frame else ""
+    is_read_only = bool(function) and isinstance(error, ValueError) and "read-only" in str(error)
     remedy = ": what a function is given is never written to; change a copy, such as state.qpos.copy()"
-    return f"{place}{raised(error)}{remedy * is_read_only}"
+    return f"{f'in {name}{file}: ' if name else ''}{raised(error)}{remedy * is_read_only}"
+
+
+def _place(error: BaseException) -> tuple[FrameType | None, int]:
+    """Return the last frame that is the user's on the way to an error, and its line; None and 0 where none is."""
+    frames = list(traceback.walk_tb(error.__traceback__))[1:]
+    own = [each for each in frames if not each[0].f_code.co_filename.startswith(LIBRARIES)]
+    if not own:  # what is installed may be the user's too
+        installed = [each for each in frames if not each[0].f_code.co_filename.startswith(OTHERS)]
+        packages = [str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame, _ in installed]
+        called = next((package for package in packages if package not in SERVING), None)
+        own = [each for each, package in zip(installed, packages, strict=True) if package == called]
+    return own[-1] if own else (None, 0)
 
 
 def reason_of(error: BaseException) -> str:
@@ -89,7 +100,9 @@ def reason_of(error: BaseException) -> str:
         >>> reason_of(SystemExit("no link"))
         'the environment raised SystemExit: no link'
     """
-    return str(error) if isinstance(error, AnswerError) else f"the environment raised {raised(error)}"
+    if isinstance(error, AnswerError):
+        return str(error)
+    return raised_in(error) if _place(error)[0] else f"the environment raised {raised(error)}"
 
 
 def raised(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compactrl.envs.answers import raised_in
 from compactrl.envs.probe import Probe, Step
 from compactrl.errors import InputError
 from compactrl.types import Floats
@@ -179,7 +180,7 @@ def _tried(rewards: Rewards, achieved: Floats, desired: Floats) -> tuple[Floats 
             warnings.simplefilter("ignore")
             return rewards(achieved.copy(), desired.copy()), ""
     except Exception as error:
-        return None, f"{type(error).__name__}: {error}"
+        return None, raised_in(error, "compute_reward")
 
 
 def _in_batches_of_one(batch: Rewards) -> Rewards:
@@ -210,7 +211,7 @@ def _why_not(
             "of the two goals alone, that does with an empty info"
         )
     if found is None:
-        return f"{name}: compute_reward raised {problem}: expected a number for an achieved goal and a desired one"
+        return f"{name}: {problem}: expected a number for an achieved goal and a desired one"
     where = int(np.argmax(~np.isclose(found[: len(own)], own, rtol=1e-4, atol=1e-6)))
     return (
         f"{name}: a step paid {own[where]:g} where compute_reward(achieved_goal, desired_goal, {{}}) gives "

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.answers import raised
+from compactrl.envs.answers import raised, raised_in
 from compactrl.types import Floats
 
 EPISODES, STEPS = 2, 10
@@ -73,7 +73,7 @@ def probe(env: Any, make: Callable[[], Any]) -> Probe:
         try:
             tried.run()
         except BaseException as error:
-            problem = raised(error)
+            problem = raised_in(error)
         close_quietly(env)
         return Probe(tuple(tried.steps), problem, _does_the_same(make, tried.seen))
 

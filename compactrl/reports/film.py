@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from compactrl.envs.answers import AnswerError
+from compactrl.envs.answers import reason_of
 from compactrl.envs.contexts import reset_options
 from compactrl.errors import CompactrlError, InputError
 from compactrl.policies.policy import Policy
@@ -143,7 +144,9 @@ def _episode(env: Any, policy: Policy, seed: int, shown: _Shown) -> tuple[float,
     """Play one episode into a film; return its return and its steps."""
     contexts = env.get_wrapper_attr("contexts") if env.has_wrapper_attr("contexts") else None
     task = policy.task_in(contexts)
-    observation, info = env.reset(seed=seed, options=None if task is None else reset_options(contexts, task))
+    options = None if task is None else reset_options(contexts, task)
+    with _told_as_of("as an episode began"):
+        observation, info = env.reset(seed=seed, options=options)
     if contexts is not None and "task" in info:
         shown.task = contexts.words(info["task"])
     total, steps, ended = 0.0, 0, False
@@ -151,21 +154,29 @@ def _episode(env: Any, policy: Policy, seed: int, shown: _Shown) -> tuple[float,
     while not ended:
         shown.show(steps, total, False)
         action = policy(np.asarray(observation, np.float64).ravel())
-        try:
-            observation, reward, terminated, truncated, _ = env.step(
-                int(action) if discrete else action.astype(env.action_space.dtype)
-            )
-        except (CompactrlError, AnswerError) as error:  # says where it is, and of what
-            raise CompactrlError(f"step {steps + 1}: {error}") from error
-        except Exception as error:
-            raise CompactrlError(
-                f"the environment raised {type(error).__name__} at step {steps + 1}: {error}"
-            ) from error
+        taken = int(action) if discrete else action.astype(env.action_space.dtype)
+        with _told_as_of(f"step {steps + 1}"):
+            observation, reward, terminated, truncated, _ = env.step(taken)
         total, steps, ended = total + float(reward), steps + 1, terminated or truncated
         if not (np.isfinite(total) and np.isfinite(observation).all()):
             raise CompactrlError(f"the episode failed: the environment's numbers are not finite at step {steps}")
     shown.show(steps, total, True)
     return total, steps
+
+
+@contextmanager
+def _told_as_of(moment: str) -> Iterator[None]:
+    """Say of what an environment raises when that was.
+
+    Raises:
+        CompactrlError: it raised.
+    """
+    try:
+        yield
+    except CompactrlError as error:  # says what it is of, as a fault does
+        raise CompactrlError(f"{moment}: {error}") from error
+    except BaseException as error:
+        raise CompactrlError(f"{moment}: {reason_of(error)}") from error
 
 
 def _pace_in_words(env: str, seconds: float | None, paced: Pace) -> str:

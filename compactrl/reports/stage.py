@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from compactrl.envs.answers import raised_in, reason_of
 from compactrl.envs.batched import BATCHED
 from compactrl.errors import CompactrlError, did_you_mean
 from compactrl.machine import drawing
@@ -76,7 +77,7 @@ def with_camera(run: Run) -> Stage:
         raise CannotDrawError(f"{name} cannot be drawn: {_why_not_made(name, error)}") from error
     try:
         _check_sizes(name, env, run)
-        env.reset(seed=0)
+        _begin(name, env)
         stage = Stage(env, aim(env, options))
         _take_a_picture(name, stage)
     except BaseException:
@@ -112,7 +113,7 @@ def _why_not_drawn(name: str, error: Exception) -> str:
     if "render_mode" in str(error) or isinstance(error, NotImplementedError):
         return 'it has no camera: it would need the render mode "rgb_array", and a render() that returns an image'
     hindered = drawing.hindrance() if drawing.is_mujocos(error) else ""
-    return hindered or f"{type(error).__name__}: {error}"
+    return hindered or raised_in(error)
 
 
 def _need_of(name: str) -> Any:
@@ -133,6 +134,20 @@ def _check_sizes(name: str, env: Any, run: Run) -> None:
             f"{name} cannot be drawn: Gymnasium's has {size} observations, and the policy is for {expected}, as the "
             f"{run.config['engine']} engine has"
         )
+
+
+def _begin(name: str, env: Any) -> None:
+    """Begin an episode, of which the first picture is.
+
+    Raises:
+        CannotDrawError: the environment raises.
+    """
+    try:
+        env.reset(seed=0)
+    except CompactrlError as error:
+        raise CannotDrawError(f"{name} cannot be drawn: {error}") from error
+    except BaseException as error:
+        raise CannotDrawError(f"{name} cannot be drawn: {reason_of(error)}") from error
 
 
 def _take_a_picture(name: str, stage: Stage) -> None:

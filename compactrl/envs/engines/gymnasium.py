@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.answers import numbers, raised, reason_of
+from compactrl.envs.answers import numbers, raised_in, reason_of
 from compactrl.envs.contexts import checked_contexts, reset_options
 from compactrl.envs.engines.base import Answer, DeferredEngine, reset_seed
 from compactrl.envs.given import find
@@ -138,7 +138,7 @@ def _made(env: str, options: dict[str, Any]) -> Any:
     except InputError:
         raise
     except BaseException as error:
-        raise InputError(f"{env} cannot be made: {raised(error).rstrip('.')}{_newer(env)}") from error
+        raise InputError(f"{env} cannot be made: {raised_in(error).rstrip('.')}{_newer(env)}") from error
 
 
 def _newer(env: str) -> str:
@@ -290,7 +290,7 @@ class GymnasiumEngine(DeferredEngine):
             self.close()
             few = f". If there can be no more at a time, give --num-envs {made}" if made else ""
             raise CompactrlError(
-                f"{env}: environment {made + 1} of {wanted} cannot be made: {raised(error)}{few}"
+                f"{env}: environment {made + 1} of {wanted} cannot be made: {raised_in(error)}{few}"
             ) from error
         bare = self._envs[-1].unwrapped
         if id(bare) in _IN_LANES and not is_shared(self._envs[-1]):
@@ -311,7 +311,7 @@ class GymnasiumEngine(DeferredEngine):
                 _IN_LANES.pop(id(env.unwrapped), None)
                 env.close()
             except BaseException as error:
-                warn_once(f"{self._id} cannot be closed: {raised(error)}")
+                warn_once(f"{self._id} cannot be closed: {raised_in(error)}")
 
 
 def _measured(info: Any, name: str, named: bool) -> float:

@@ -39,8 +39,8 @@ class Lamp(gymnasium.Env):
     observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
     action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
     spec = None
-    fails_at = 0
-    failure: Exception = OSError("the bulb went")
+    fails_at = -1
+    failure: BaseException = OSError("the bulb went")
 
     def __init__(self):
         self.taken = 0
@@ -48,6 +48,8 @@ class Lamp(gymnasium.Env):
     def reset(self, **given):
         super().reset(**given)
         self.taken = 0
+        if self.fails_at == 0:
+            raise self.failure
         return np.zeros(2, np.float32), {}
 
     def step(self, _):
@@ -170,17 +172,18 @@ def test_an_environment_without_a_camera_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("failure", "told"),
+    ("at", "failure", "told"),
     [
-        (OSError("the bulb went"), "the environment raised OSError at step 5: the bulb went"),
-        (RaisedError("in reward, lamp.py line 3: OSError"), "^step 5: in reward, lamp.py line 3: OSError$"),
-        (FaultError("the reward has shape (2,)"), r"^step 5: the reward has shape \(2,\)$"),
+        (0, SystemExit(1), r"^as an episode began: in reset, test_film.py line \d+: SystemExit: 1$"),
+        (5, OSError("the bulb went"), r"^step 5: in step, test_film.py line \d+: OSError: the bulb went$"),
+        (5, RaisedError("in reward, lamp.py line 3: OSError"), "^step 5: in reward, lamp.py line 3: OSError$"),
+        (5, FaultError("the reward has shape (2,)"), r"^step 5: the reward has shape \(2,\)$"),
     ],
 )
-def test_a_film_that_is_not_finished_does_not_replace_the_one_before(run, lamp, tmp_path, failure, told):
+def test_a_film_that_is_not_finished_does_not_replace_the_one_before(run, lamp, tmp_path, at, failure, told):
     path = tmp_path / "film.gif"
     path.write_bytes(b"before")
-    lamp.fails_at, lamp.failure = 5, failure
+    lamp.fails_at, lamp.failure = at, failure
     with pytest.raises(CompactrlError, match=told):
         play(run, path)
     assert path.read_bytes() == b"before"

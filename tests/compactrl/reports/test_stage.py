@@ -54,6 +54,17 @@ def test_a_batched_environment_without_a_camera_names_what_it_lacks(run):
         with_camera(run)
 
 
+def test_an_environment_that_cannot_begin_says_where(run, monkeypatch):
+    from gymnasium.envs.classic_control import CartPoleEnv
+
+    def reset(*_, **__):
+        raise OSError("no link")
+
+    monkeypatch.setattr(CartPoleEnv, "reset", reset)
+    with pytest.raises(CannotDrawError, match=r"cannot be drawn: in reset, test_stage.py line \d+: OSError: no link$"):
+        with_camera(run)
+
+
 def test_an_environment_that_is_not_what_the_policy_is_for_is_not_shown(run):
     run.config["env"] = "Hopper-v5"
     with pytest.raises(CannotDrawError, match="has 11 observations, and the policy is for 4, as the envpool engine"):

@@ -123,7 +123,8 @@ def test_describing_takes_no_step_where_there_are_no_goals(bridge, tmp_path):
 def test_without_a_number_it_is_said_how_many_environments_there_can_be(bridge, tmp_path):
     Bridge.there_are = 3
     with pytest.raises(
-        api.CompactrlError, match=r"environment 4 of 8 cannot be made: OSError: the port is taken.*--num-envs 3"
+        api.CompactrlError,
+        match=r"environment 4 of 8 cannot be made: in __init__, .* OSError: the port is taken.*--num-envs 3",
     ):
         api.start({**EVOLVED, "env": bridge}, tmp_path / "run")
     assert Bridge.opened == 0
