@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 VARIABLE = "MUJOCO_GL"
 OFF = ("disable", "disabled", "off", "false", "0")
 """Values by which MuJoCo is told not to draw."""
+DRAWING = ("mujoco.rendering.", "mujoco.gl_context.", "mujoco.egl.", "mujoco.osmesa.", "mujoco.glfw.")
+"""What of MuJoCo's Python draws: modules by name, with a dot after it, and those within them."""
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 PROBE = "import mujoco, os; context = mujoco.GLContext(8, 8); context.make_current(); context.free(); os._exit(0)"
 PROBE_SECONDS = 60
@@ -136,11 +138,11 @@ def failure(error: str) -> str:
     )
 
 
-def is_mujocos(error: BaseException) -> bool:
-    """Return whether an error comes from MuJoCo's own Python, which reads the variable as it is imported."""
+def is_of_drawing(error: BaseException) -> bool:
+    """Return whether an error comes from what MuJoCo's Python draws with, some of which loads as it is imported."""
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "mujoco":
+        if f"{trace.tb_frame.f_globals.get('__name__', '')}.".startswith(DRAWING):
             return True
         trace = trace.tb_next
     return False

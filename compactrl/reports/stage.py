@@ -112,7 +112,7 @@ def _why_not_drawn(name: str, error: Exception) -> str:
         return str(error)  # whoever has no camera says so
     if "render_mode" in str(error) or isinstance(error, NotImplementedError):
         return 'it has no camera: it would need the render mode "rgb_array", and a render() that returns an image'
-    hindered = drawing.hindrance() if drawing.is_mujocos(error) else ""
+    hindered = drawing.hindrance() if drawing.is_of_drawing(error) else ""
     return hindered or raised_in(error)
 
 

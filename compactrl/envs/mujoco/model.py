@@ -28,7 +28,7 @@ def load_model(model: Any, folder: Path, task: str, change: Callable[[Any], None
     try:
         import mujoco
     except Exception as error:  # it reads MUJOCO_GL as it is imported, and loads what that names
-        raise InputError(f"{task}: MuJoCo cannot be imported: {drawing.hindrance() or error}") from error
+        raise InputError(f"{task}: MuJoCo cannot be imported: {_why_not_imported(error)}") from error
 
     if not isinstance(model, (str, Path)) or not str(model).strip():
         raise InputError(f"{task}: model is {model!r}, expected an MJCF file, such as model = 'robot.xml'")
@@ -50,6 +50,15 @@ def load_model(model: Any, folder: Path, task: str, change: Callable[[Any], None
         # One tree is at most one island, and looking for it takes a tenth of a step: the same bits without.
         compiled.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND
     return compiled
+
+
+def _why_not_imported(error: Exception) -> str:
+    """Say what fails as MuJoCo is imported: what it draws with, where that is loaded, or else the package."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    if not drawing.is_of_drawing(error):
+        return f"{what}. Install the package mujoco again, in the version that compactrl asks for"
+    hindered = drawing.hindrance()
+    return f"{what}. {hindered}" if hindered else drawing.failure(what)
 
 
 def model_path(name: str, folder: Path, task: str) -> Path:

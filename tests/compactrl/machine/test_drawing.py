@@ -92,9 +92,17 @@ def test_a_library_that_is_there_and_does_not_draw_says_so(machine, monkeypatch)
     )
 
 
-def test_an_error_of_mujocos_own_is_told_from_others():
-    fields = {"__name__": "mujoco.egl"}
-    for source, expected in ((fields, True), ({"__name__": "mujocolike"}, False)):
-        with pytest.raises(ZeroDivisionError) as caught:
-            exec(compile("1 / 0", "there", "exec"), source)
-        assert drawing.is_mujocos(caught.value) == expected
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("mujoco.egl", True),
+        ("mujoco.rendering.classic.gl_context", True),
+        ("mujoco", False),
+        ("mujoco.eglike", False),
+        ("mujoco._structs", False),
+    ],
+)
+def test_an_error_of_what_mujoco_draws_with_is_told_from_others(module, expected):
+    with pytest.raises(ZeroDivisionError) as caught:
+        exec(compile("1 / 0", "there", "exec"), {"__name__": module})
+    assert drawing.is_of_drawing(caught.value) == expected
