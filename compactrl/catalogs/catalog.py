@@ -12,7 +12,7 @@ import numpy as np
 
 from compactrl.catalogs.contexts import as_typed, check_tasks, family_of, read_context
 from compactrl.catalogs.opening import open_trained
-from compactrl.catalogs.table import file_of
+from compactrl.catalogs.table import file_of, table_of
 from compactrl.compressions import COMPRESSIONS
 from compactrl.compressions.hypernet import Hypernet
 from compactrl.compressions.hypernet_tasks import HypernetTasks
@@ -22,6 +22,7 @@ from compactrl.learners.base import NO_DESIGN
 from compactrl.methods.rows import METHODS, Method
 from compactrl.methods.settings import Settings, method_of
 from compactrl.policies.architectures import Widths, designs_of, memory_dimension, parameters
+from compactrl.policies.files import load_policy
 from compactrl.policies.policy import Policy
 from compactrl.policies.size import size_of
 from compactrl.policies.skeleton import Skeleton
@@ -46,7 +47,7 @@ class Catalog(NamedTuple):
     """Of the checkpoint that theta is from."""
     env_steps: int
     chosen: bool = False
-    """Whether another task than the one that ships was asked for."""
+    """Whether another task was asked for than the one in the middle, which a search ships."""
 
     @property
     def context(self) -> Floats | None:
@@ -61,8 +62,16 @@ class Catalog(NamedTuple):
 
     @property
     def file(self) -> str:
-        """The name of the file of its table in the run's folder."""
-        return file_of(as_typed(self.context)) if self.chosen and self.context is not None else file_of()
+        """The name of the file of its table in the run's folder: where it is by now, else where it belongs."""
+        if self.context is None:
+            return file_of()
+        context, own = self.context.tolist(), file_of(as_typed(self.context))
+        for name in (file_of(), own):
+            if table_of(self.run.path, name).get("context") == context:
+                return name
+        policy = self.run.path / "policy"
+        ships = load_policy(policy).context if policy.with_suffix(".json").exists() else self.context
+        return file_of() if ships is not None and ships.tolist() == context else own
 
     @property
     def option(self) -> str:
@@ -127,7 +136,7 @@ def open_catalog(run: Run, context: str | None = None, extrapolate: bool = False
 
     Args:
         run: the search's.
-        context: of the task, as it is typed, where the policies are of tasks; by default the task that ships.
+        context: of the task, as it is typed, where the policies are of tasks; by default the task in the middle.
         extrapolate: whether the context may be outside of the family's range.
 
     Raises:

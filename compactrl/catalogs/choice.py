@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from compactrl.catalogs.catalog import Catalog
-from compactrl.catalogs.table import Row, table_of
+from compactrl.catalogs.contexts import as_typed
+from compactrl.catalogs.table import FILE, Row, file_of, table_of
 from compactrl.encodings.storage import plain_bytes, stored_bytes
 from compactrl.errors import CompactrlError, InputError, did_you_mean
 from compactrl.policies.architectures import Widths, by_memory
@@ -170,12 +173,20 @@ def _best(catalog: Catalog, fitting: Sequence[Widths], rows: Mapping[Widths, Row
 
 def _ship(catalog: Catalog, policy: Policy) -> dict[str, Any]:
     """Write a policy as the run's, evaluate it, and return the run's new summary."""
+    _name_by_context(catalog)
     save_policy(catalog.run.path / "policy", policy)
     run = Run(catalog.run.path)
     evaluation = run.evaluate_for_summary(EPISODES, catalog.settings.search.threads)
     summary = {**run.summary, **run.report(evaluation)}
     write_json(run.path / "summary.json", summary)
     return summary
+
+
+def _name_by_context(catalog: Catalog) -> None:
+    """Give the table of another task than the one that ships from now on a name with its context."""
+    path, context = catalog.run.path, table_of(catalog.run.path).get("context")
+    if context is not None and catalog.context is not None and context != catalog.context.tolist():
+        (path / FILE).replace(path / file_of(as_typed(np.array(context))))
 
 
 def _name(widths: Widths) -> str:

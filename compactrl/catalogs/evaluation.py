@@ -66,7 +66,8 @@ def evaluate_all(
         catalog = catalog._replace(spec=replace(catalog.spec, environments=num_envs))
     architectures = in_turn(catalog.architectures, catalog.parameters)
     side_by_side = max(1, catalog.spec.at_most(LANES) // episodes)
-    rows = _rows_to_go_on_with(catalog, episodes, architectures, side_by_side * ROUNDS)
+    file, told = catalog.file, _told(catalog)
+    rows = _rows_to_go_on_with(catalog, file, episodes, architectures, side_by_side * ROUNDS)
     on_rows(len(rows), len(architectures))
     if len(rows) == len(architectures):
         return rows
@@ -81,7 +82,7 @@ def evaluate_all(
             rows += _evaluate(catalog, architectures[len(rows) : len(rows) + part], evaluator, episodes)
             if len(rows) == len(architectures):
                 rows.sort(key=lambda row: (row["parameters"], row["widths"]))
-            write_json(catalog.run.path / catalog.file, {**_identity(catalog, episodes), "architectures": rows})
+            write_json(catalog.run.path / file, {**_identity(catalog, episodes), **told, "architectures": rows})
             on_rows(len(rows), len(architectures))
     finally:
         evaluator.close()
@@ -128,16 +129,25 @@ def _identity(catalog: Catalog, episodes: int) -> dict[str, Any]:
     return {**identity, "environments": catalog.spec.environments or None, **task}
 
 
-def _rows_to_go_on_with(catalog: Catalog, episodes: int, architectures: Sequence[Widths], part: int) -> list[Row]:
+def _told(catalog: Catalog) -> dict[str, Any]:
+    """Return what the numbers of a table's context are; nothing where there are no tasks."""
+    told = None if catalog.context is None else catalog.spec.contexts
+    return {} if told is None else {"names": list(told.names)}
+
+
+def _rows_to_go_on_with(
+    catalog: Catalog, file: str, episodes: int, architectures: Sequence[Widths], part: int
+) -> list[Row]:
     """Return the rows of a table that was begun: all of them, or those of whole parts, since a part repeats its seeds.
 
     Args:
         catalog: what is evaluated.
+        file: that the table is in.
         episodes: of each architecture.
         architectures: in the order in which they are evaluated.
         part: how many architectures are evaluated between two savings.
     """
-    rows = _saved_rows(catalog, episodes)
+    rows = _saved_rows(catalog, file, episodes)
     if len(rows) == len(architectures):
         return rows
     if [tuple(row["widths"]) for row in rows] != architectures[: len(rows)]:
@@ -145,12 +155,12 @@ def _rows_to_go_on_with(catalog: Catalog, episodes: int, architectures: Sequence
     return rows[: len(rows) // part * part]
 
 
-def _saved_rows(catalog: Catalog, episodes: int) -> list[Row]:
+def _saved_rows(catalog: Catalog, file: str, episodes: int) -> list[Row]:
     """Return the rows of a table of this very checkpoint with as many episodes; none where there is no such table.
 
     Another table is not lost: it is kept aside.
     """
-    path, file, wanted = catalog.run.path, catalog.file, _identity(catalog, episodes)
+    path, wanted = catalog.run.path, _identity(catalog, episodes)
     table = table_of(path, file)
     saved = {key: table.get(key) for key in wanted}
     if table and saved != wanted:

@@ -11,9 +11,9 @@ from compactrl.storage.files import read_json
 
 STEM = "architectures"
 FILE = f"{STEM}.json"
-"""Where there are no tasks, or in the task that ships."""
+"""Where there are no tasks, or in the task that ships; `select --context` gives one of another task its other name."""
 COLUMNS = {"widths", "parameters", "memory_dimension", "return_mean", "episodes"}
-"""Of every table; and `NAME_mean` of what the environment measures, `success_mean` where success is known."""
+"""Of every row; and `NAME_mean` of what the environment measures, `success_mean` where success is known."""
 
 Row = dict[str, Any]
 """An architecture: its `COLUMNS`, as JSON values; a mean is None where every episode failed."""
@@ -29,7 +29,7 @@ def table_of(path: Path, file: str = FILE) -> dict[str, Any]:
 
 
 def file_of(context: str = "") -> str:
-    """Return the name of a table's file; of a task that was asked for, its context as it is typed is in the name.
+    """Return the name of a table's file; of a task that does not ship, its context as it is typed is in the name.
 
     Example:
         >>> file_of(), file_of("1.5")

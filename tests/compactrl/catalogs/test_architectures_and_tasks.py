@@ -111,6 +111,36 @@ def test_the_choice_for_a_task_is_by_its_own_table_and_ships_with_its_context(ru
     assert [table["context"] for table in read_record(run.path).architectures] == [[1.0]]  # not those of the middle
 
 
+def test_a_table_without_a_context_in_its_name_is_of_the_task_that_ships(run):
+    middle = evaluation.evaluate_all(open_catalog(run), episodes=2)
+    assert {key: table_of(run.path)[key] for key in ("context", "names")} == {"context": [-1.0], "names": ["x"]}
+    choice.select(open_catalog(run, "0.5"), 128, "size")
+    assert not (run.path / FILE).exists()
+    assert table_of(run.path, "architectures-context--1.json")["architectures"] == middle
+    calls = []
+    assert evaluation.evaluate_all(open_catalog(run), 2, on_rows=lambda *done: calls.append(done)) == middle
+    assert calls == [(12, 12)]  # found by its context
+    evaluation.evaluate_all(open_catalog(run, "0.5"), episodes=2)
+    assert table_of(run.path)["context"] == Run(run.path).policy.context.tolist() == [0.5]
+    best = max((row for row in middle if row["parameters"] <= 128), key=lambda row: row["return_mean"])
+    assert choice.select(open_catalog(run), 128, "return")["widths"] == best["widths"]
+    assert {path.name for path in run.path.glob("architectures*.json")} == {
+        "architectures-context--1.json", "architectures-context-0.5.json"
+    }  # fmt: skip
+    assert [table["context"] for table in read_record(run.path).architectures] == [[-1.0]]
+
+
+def test_tables_that_an_earlier_version_left_are_found_by_their_context(run):
+    """Where another task was chosen, `architectures.json` stayed that of the middle."""
+    rows = {text: evaluation.evaluate_all(open_catalog(run, text), episodes=2) for text in ("-1", "0.5")}
+    choice.select(open_catalog(run, "0.5"), 128, "size")
+    (run.path / "architectures-context--1.json").replace(run.path / FILE)
+    for text, expected in rows.items():
+        catalog = open_catalog(run, text)
+        assert table_of(run.path, catalog.file)["architectures"] == expected
+        assert choice.select(catalog, 10**6, "return")["context"] == [float(text)]
+
+
 def test_tasks_are_evaluated_with_the_architecture_that_ships_or_a_named_one(run):
     shipped = evaluate_tasks(run, "all", 3, threads=1)
     assert shipped["widths"] == list(run.policy.shape[1:-1])
