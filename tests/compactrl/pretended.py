@@ -105,14 +105,20 @@ def tensors_in(value):
 @contextmanager
 def pretended_cuda():
     """Let `--device cuda` be taken, and its tensors be held to it."""
-    apply, mode = torch.autograd.Function.apply.__func__, Pretended()
+    apply, vmap, mode = torch.autograd.Function.apply.__func__, torch.vmap, Pretended()
 
     def noted(kind, *args):
         """Apply an operation with a gradient of its own, whose results are not those that its `forward` returned."""
         there = any(mode.device_of(tensor) == CUDA for tensor in tensors_in(args))
         return mode.note(apply(kind, *args), CUDA if there else CPU)
 
+    def mapped(function, *how):
+        """Map a function over rows, which are other tensors than those that have the notes."""
+        rows = vmap(function, *how)
+        return lambda *args: mode.note(rows(*args), CUDA if CUDA in map(mode.device_of, tensors_in(args)) else CPU)
+
     with (
+        mock.patch("torch.vmap", mapped),
         mock.patch("torch.cuda.is_available", return_value=True),
         mock.patch.object(torch.autograd.Function, "apply", classmethod(noted)),
         mock.patch("torch.autograd._engine_run_backward", partial(mode.backward, torch.autograd._engine_run_backward)),
