@@ -26,6 +26,8 @@ ENDS = """
     # def terminated(self, state):
     #     return np.abs(state.qpos[:, {joint}]) > 1.0  # (n,) bool
 """
+TINY = 1e-9
+"""What an actuator does to a part that it does not act on, but for rounding."""
 FALLEN = 0.5
 """What has a free joint has fallen below this part of its height at the start."""
 
@@ -187,21 +189,32 @@ def _runs(numbers: Any, size: int) -> Iterator[tuple[str, int]]:
         yield f"{first or ''}:{end if end < size else ''}", int(end - first)
 
 
-def _observe(model: Any, level: int = 0) -> str:
-    """Return what is observed: positions, velocities and sensors, but for where it is along the first axes, `level`."""
-    left = np.setdiff1d(np.arange(model.nsensordata), _places(model, level))
-    parts = [f"state.qpos[:, {level}:]" if level else "state.qpos", "state.qvel"]
-    for part, length in _runs(left, model.nsensordata):
-        parts.append("state.sensordata" if length == model.nsensordata else f"state.sensordata[:, {part}]")
+def _observe(model: Any, first: int = 0, axes: int = 0) -> str:
+    """Return what is observed: positions, velocities and sensors, but for where along x, or x and y, a robot is.
+
+    Args:
+        model: of the robot.
+        first: number in `qpos` of its place along x.
+        axes: along how many axes its place is not observed.
+    """
+    positions = np.delete(np.arange(model.nq), np.arange(first, first + axes))
+    left = np.setdiff1d(np.arange(model.nsensordata), _places(model, axes))
+    parts = [*_columns("qpos", positions, model.nq), "state.qvel", *_columns("sensordata", left, model.nsensordata)]
     why = (
-        f"        # Without its place along {'x and y' if level == 2 else 'x'}: that is nothing to walk by.\n"
-        if level
+        f"        # Without its place along {'x and y' if axes == 2 else 'x'}: that is nothing to walk by.\n"
+        if axes
         else ""
     )
     return f"""    def observe(self, state):
 {why}        seen = [{", ".join(parts)}]
         return np.concatenate(seen, axis=1)
 """
+
+
+def _columns(name: str, numbers: Any, size: int) -> list[str]:
+    """Return columns with these numbers of an array of a state, of this size, as text."""
+    runs = _runs(numbers, size)
+    return [f"state.{name}" if length == size else f"state.{name}[:, {part}]" for part, length in runs]
 
 
 def _places(model: Any, axes: int) -> list[int]:
@@ -222,34 +235,74 @@ def _moves(model: Any) -> str:
     """Return the functions of a robot that goes along x: reward for the way, until it falls; nothing of any other."""
     import mujoco
 
-    first, acted = model.joint(0), set(model.actuator_trnid[:, 0].tolist())
-    free = first.type[0] == mujoco.mjtJoint.mjJNT_FREE
-    planar = first.type[0] == mujoco.mjtJoint.mjJNT_SLIDE and abs(first.axis[0]) == 1 and 0 not in acted
-    if not (free or planar):
+    number = _carrier(model)
+    if number is None:
         return ""
-    worth, fallen = "forward", ENDS.replace("{joint}", "1")
+    free = model.jnt_type[number] == mujoco.mjtJoint.mjJNT_FREE
+    first, joint = int(model.jnt_qposadr[number]), _named(model.joint(number).name, number)
+    worth, fallen, until = "forward", ENDS.replace("{joint}", f"{first + 1}"), ""
     if free:
-        height = float(model.key_qpos[0][2] if model.nkey else model.qpos0[2])
-        worth = "1.0 + forward"
+        height = FALLEN * float((model.key_qpos[0] if model.nkey else model.qpos0)[first + 2])
+        worth, until = "1.0 + forward", f", and has fallen below {height:.3g} m"
         fallen = f"""
     def terminated(self, state):
-        return state.qpos[:, 2] < {FALLEN * height:.3g}  # m: it has fallen
+        return state.qpos[:, {first + 2}] < {height:.3g}  # m: it has fallen
 """
-    return f"""{_observe(model, 2 if free else 1)}
+    assumed = (
+        f"Assumed: a robot that goes along x{until}, since the joint {joint} {'is free' if free else 'slides along x'} "
+        f"and carries what is actuated. For another aim, write here what that is worth"
+        f"{', and in terminated when it has failed, or leave that out' if free else ''}."
+    )
+    return f"""{_observe(model, first, 2 if free else 1)}
     def reward(self, before, after, action):
-        # To go along x: what it is to do instead is yours to write.
-        forward = (after.qpos[:, 0] - before.qpos[:, 0]) / self.dt  # m/s along x
+{_comment(assumed)}
+        forward = (after.qpos[:, {first}] - before.qpos[:, {first}]) / self.dt  # m/s along x
         return {worth} - 0.01 * np.square(action).sum(axis=1)
 {fallen}
 {_start(model)}"""
 
 
+def _carrier(model: Any) -> int | None:
+    """Return the joint by which what is actuated goes along x: free, or a slide that no actuator moves; else None."""
+    import mujoco
+
+    pushed, kinds = _pushed(model), mujoco.mjtJoint
+    trees = set(model.dof_treeid[pushed].tolist())
+    for number in range(model.njnt):
+        dof, kind = int(model.jnt_dofadr[number]), model.jnt_type[number]
+        slides = kind == kinds.mjJNT_SLIDE and abs(model.jnt_axis[number][0]) == 1 and dof not in pushed
+        outermost = model.body_parentid[model.jnt_bodyid[number]] == 0
+        if outermost and (slides or kind == kinds.mjJNT_FREE) and int(model.dof_treeid[dof]) in trees:
+            return number
+    return None
+
+
+def _pushed(model: Any) -> list[int]:
+    """Return the numbers in `qvel` that actuators act on, by whatever transmission, in the pose that it begins in."""
+    import mujoco
+
+    data = mujoco.MjData(model)
+    if model.nkey:
+        mujoco.mj_resetDataKeyframe(model, data, 0)
+    mujoco.mj_forward(model, data)
+    return sorted(set(data.moment_colind[np.abs(data.actuator_moment) > TINY].tolist()))
+
+
 def _stays(model: Any) -> str:
     """Return the functions of a robot that stays where it is: reward for being in the model's own pose, at rest."""
+    assumed = (
+        "Assumed: to keep its pose, at rest, since what is actuated has no free joint, and no slide along x that is "
+        "not actuated. For another aim, such as to go somewhere or to push something, write here what that is worth."
+    )
     return f"""{_observe(model)}
     def reward(self, before, after, action):
-        # To keep its pose, at rest: what it is to do instead is yours to write.
+{_comment(assumed)}
         away = np.square(after.qpos - {_pose(model)}).sum(axis=1)
         return -away - 0.01 * np.square(after.qvel).sum(axis=1) - 0.01 * np.square(action).sum(axis=1)
 {ENDS.replace("{joint}", "0")}
 {_start(model)}"""
+
+
+def _comment(text: str) -> str:
+    """Return a comment within a function."""
+    return textwrap.fill(text, 115, initial_indent="        # ", subsequent_indent="        # ")

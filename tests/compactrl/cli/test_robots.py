@@ -33,13 +33,29 @@ GRIPPER = """<mujoco><worldbody><geom type="plane" size="1 1 1"/>
 <actuator><motor joint="lift"/></actuator></mujoco>"""
 
 
+PUCK = """<mujoco><worldbody><geom type="plane" size="1 1 1"/>
+<body pos=".3 0 .05"><freejoint name="puck"/><geom type="cylinder" size=".05 .05"/></body>
+<body pos="0 0 .1"><joint name="shoulder" axis="0 0 1"/><geom type="capsule" fromto="0 0 0 .2 0 0" size=".02"/></body>
+</worldbody><actuator><motor joint="shoulder"/></actuator></mujoco>"""
+BOX_AND_WALKER = """<mujoco><worldbody><geom type="plane" size="9 9 1"/>
+<body pos="1 1 .1"><freejoint name="box"/><geom type="box" size=".1 .1 .1"/></body>
+<body name="trunk" pos="{x} 0 .4"><freejoint name="root"/><geom size=".1"/>
+<body pos="0 0 -.1"><joint name="knee" axis="0 1 0"/><geom size=".05" pos="0 0 -.2"/><site name="foot"/></body></body>
+</worldbody><actuator>{motor}</actuator></mujoco>"""
+MOTORS = {"joint": '<motor joint="knee"/>', "site": '<general site="foot" gear="0 0 1 0 0 0"/>'}
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     known, modules = set(TASKS), set(sys.modules)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path
-    own = {module for module in set(sys.modules) - modules if module.startswith(("walking", "running", "own_arm"))}
+    own = {
+        module
+        for module in set(sys.modules) - modules
+        if module.startswith(("walking", "running", "own_arm", "arm_and", "near_", "away_"))
+    }
     for env in set(TASKS) - known:
         if TASKS[env].make.__module__ in own:  # families of the package may have been registered meanwhile
             del TASKS[env], gymnasium.registry[env]
@@ -85,6 +101,36 @@ def test_where_along_x_it_begins_is_nothing_that_a_robot_sees(folder):
         made = gymnasium.make(env)
         seen.append([made.reset(seed=1)[0], made.step(np.ones(1))[0]])
     np.testing.assert_allclose(seen[0], seen[1], atol=1e-12)
+
+
+def test_what_is_free_and_not_actuated_is_no_robot_that_walks(folder):
+    (folder / "arm_and_puck.xml").write_text(PUCK, encoding="utf-8")
+    call("arm_and_puck.xml")
+    spec = describe("ArmAndPuck-v0")
+    assert spec.observation_size == 8 + 7  # the puck's place too
+    source = (folder / "arm_and_puck.py").read_text(encoding="utf-8")
+    assert "# Assumed: to keep its pose, at rest, since what is actuated has no free joint" in source
+    assert "def terminated(self, state):\n        return" not in source
+
+
+@pytest.mark.parametrize("motor", MOTORS)
+def test_the_robot_that_walks_is_what_is_actuated_wherever_the_model_has_it(folder, motor):
+    seen, rewards = [], []
+    for name, x in (("near", 0), ("away", 5)):
+        model = BOX_AND_WALKER.format(x=x, motor=MOTORS[motor])
+        (folder / f"{name}_{motor}.xml").write_text(model, encoding="utf-8")
+        call(f"{name}_{motor}.xml")
+        source = (folder / f"{name}_{motor}.py").read_text(encoding="utf-8")
+        told = " ".join(source.replace("#", "").split())
+        assert "a robot that goes along x, and has fallen below 0.2 m, since the joint root is free" in told
+        made = gymnasium.make(f"{name.title()}{motor.title()}-v0")
+        begun, (after, reward, ended, *_) = made.reset(seed=1)[0], made.step(np.ones(1))
+        seen.append([begun, after])
+        rewards.append(reward)
+        assert not ended
+    assert len(begun) == 7 + 5 + 1 + 13  # the box, the robot without x and y, its knee; velocities
+    np.testing.assert_allclose(seen[0], seen[1], atol=1e-9)
+    np.testing.assert_allclose(*rewards, atol=1e-9)
 
 
 def test_what_is_free_begins_where_the_model_has_it(folder):
