@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,6 +18,8 @@ TIME = "a time, such as 90s, 15min or 2h"
 EXAMPLES = "20000, 20k, 2e6 or 1.5M"
 COUNT = f"a whole number, such as {EXAMPLES}"
 SIZE = "a whole number of bytes, such as 2000, 2kB or 64KiB"
+DASH = "–"
+"""Stands for what is not there."""
 SMALL = 10
 """Returns below this have hundredths."""
 _WRITTEN = re.compile(r"([+-]?)(\d[\d_]*(?:,\d{3})*\.?\d*|\.\d+)(e[+-]?\d{1,3})?\s*([a-z]*)", re.IGNORECASE)
@@ -62,7 +65,7 @@ def read_time(text: str) -> int:
 
 
 def a_return(value: float, beside: float | None = None) -> str:
-    """Write a return, or its spread, with the digits that a return of its size has: hundredths below 10.
+    """Write a return, or its spread, with the digits that a return of its size has: hundredths below 10; NaN as a dash.
 
     Args:
         value: the return, or what stands beside one.
@@ -71,7 +74,11 @@ def a_return(value: float, beside: float | None = None) -> str:
     Example:
         >>> a_return(5397.83), a_return(6.041), a_return(0.414, beside=6.041), a_return(8.2, beside=498.9)
         ('5397.8', '6.04', '0.41', '8.2')
+        >>> a_return(float("nan")), a_return(float("-inf"))
+        ('–', '-inf')
     """
+    if math.isnan(value):
+        return DASH
     small = round(abs(value if beside is None else beside), 2) < SMALL
     return f"{round(value, 2 if small else 1) + 0.0:.{2 if small else 1}f}"  # (-0.0 + 0.0 is 0.0)
 

@@ -21,7 +21,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 import compactrl
-from compactrl.reports.words import number
+from compactrl.quantities import a_return
 from compactrl.runs.run import Run
 from compactrl.storage.files import write_atomically, write_json
 from compactrl.versions import versions
@@ -110,15 +110,16 @@ def measured(row: Row, runs: list[Run], seeds: int) -> list[str]:
         return [row.label, "–", "–", "not run yet", "–", row.paper]
     report = compactrl.compare(runs)
     summary = report.table.iloc[0]
-    interval = f" ({number(summary['return_low'])} to {number(summary['return_high'])})" if summary["seeds"] > 1 else ""
+    low, high = (a_return(summary[end], summary["return"]) for end in ("return_low", "return_high"))
+    interval = f" ({low} to {high})" if summary["seeds"] > 1 else ""
     many = f", {summary['seeds']} of {seeds} seeds" if summary["seeds"] < seeds else ""
-    mean = f"**{summary['return']:.0f}**{interval}{many}"
+    mean = f"**{a_return(summary['return'])}**{interval}{many}"
     return [
         row.label,
         f"{summary['weights']:.0f}",
         f"{summary['bits']:.0f}",
         mean,
-        f"{summary['return_ever']:.0f}",
+        a_return(summary["return_ever"]),
         row.paper,
     ]
 

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from compactrl.quantities import a_return
 from experiments.critics import LABELS, last_cosine
 from experiments.markdown import markdown
 
@@ -42,5 +43,6 @@ def critics_table() -> str:
 
 
 def _spread(values: Sequence[float]) -> str:
-    deviation = f" ± {statistics.stdev(values):.0f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.0f}{deviation}"
+    mean = statistics.mean(values)
+    deviation = f" ± {a_return(statistics.stdev(values), mean)}" if len(values) > 1 else ""
+    return f"{a_return(mean)}{deviation}"

@@ -21,7 +21,7 @@ import typer
 
 from compactrl.encodings.storage import stored_bytes
 from compactrl.fits.api import fit
-from compactrl.reports.words import number
+from compactrl.quantities import a_return
 from compactrl.runs.run import Run
 from compactrl.searches.api import finish, start
 from compactrl.storage.files import write_json
@@ -136,7 +136,7 @@ def main(
 
 def _said(row: dict[str, Any]) -> str:
     rows = row.get("shipped") or row.get("methods") or [row["teacher"], row["student"]]
-    return ", ".join(f"{number(each['return_mean'])} in {each['bytes']} bytes" for each in rows)
+    return ", ".join(f"{a_return(each['return_mean'])} in {each['bytes']} bytes" for each in rows)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from compactrl.quantities import a_return
 from experiments.markdown import markdown
 
 RESULTS = Path(__file__).parent / "results" / "fit"
@@ -24,11 +25,11 @@ def fit_table() -> str:
         options = content["options"]
         for most, rows_of_budget in sorted(budgets.items()):
             each = ", ".join(
-                f"{row['seed']}: {row['return_mean']:.0f} in {row['bytes']} B, `{row['candidate']}`"
+                f"{row['seed']}: {a_return(row['return_mean'])} in {row['bytes']} B, `{row['candidate']}`"
                 for row in rows_of_budget
             )
             median = statistics.median(row["return_mean"] for row in rows_of_budget)
-            body.append([options["env"], options["time"], f"{most:,}", f"**{median:.0f}**", each])
+            body.append([options["env"], options["time"], f"{most:,}", f"**{a_return(median)}**", each])
     if not body:
         return "No results yet: `python -m experiments.fit`."
     return markdown(("", "time in all", "bytes at most", "median return", "of each seed, and what ships"), body)

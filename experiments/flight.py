@@ -28,6 +28,7 @@ from compactrl.encodings.rounding import rounded_to_int8
 from compactrl.encodings.storage import stored_bytes
 from compactrl.envs.robots.quadrotor import ENV, Quadrotor
 from compactrl.policies.policy import Policy
+from compactrl.quantities import a_return
 from compactrl.runs.run import Run
 from compactrl.storage.files import read_json, write_json
 from compactrl.types import Floats
@@ -312,7 +313,7 @@ def _before() -> list[dict[str, Any]]:
 
 def _line(row: dict[str, Any]) -> str:
     parts = [
-        f"{scenario} {values['return_mean']:.2f} ({100 * values['position_rmse_mean']:.0f} cm)"
+        f"{scenario} {a_return(values['return_mean'])} ({100 * values['position_rmse_mean']:.0f} cm)"
         for scenario, values in row["scenarios"].items()
     ]
     return f"{row['name']}: {', '.join(parts)}; randomised: {100 * row['randomised']['crashed_mean']:.0f} % crash"

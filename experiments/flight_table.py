@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from compactrl.quantities import a_return
 from experiments.markdown import markdown
 
 RESULTS = Path(__file__).parent / "results"
@@ -34,7 +35,7 @@ def flight_table() -> str:
 
 def _flight(values: dict[str, float]) -> str:
     crashes = f", {100 * values['crashed_mean']:.0f} % crash" if values["crashed_mean"] else ""
-    return f"{values['return_mean']:.2f} ({values['position_rmse_mean']:.2f} m{crashes})"
+    return f"{a_return(values['return_mean'])} ({values['position_rmse_mean']:.2f} m{crashes})"
 
 
 def flight_speed_table() -> str:

@@ -35,6 +35,7 @@ from compactrl.catalogs.summary import summarize
 from compactrl.catalogs.table import Row
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.methods.settings import resolve
+from compactrl.quantities import mean_and_spread
 from compactrl.runs.evaluation import EVALUATION_STREAM
 from compactrl.runs.run import Run
 from compactrl.searches.shipping import score
@@ -197,7 +198,7 @@ def main(
             content = {"command": command, "options": options, "versions": versions()}
             write_json(path, {**content, "seeds": [done[key] for key in sorted(done)]})
             row = done[seed]
-            print(f"{setting:20} seed {seed}  {row['return_mean']:.1f} ± {row['return_std']:.1f}", file=sys.stderr)
+            print(f"{setting:20} seed {seed}  {mean_and_spread(row)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

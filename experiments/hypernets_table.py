@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from compactrl.quantities import a_return, mean_and_spread
 from experiments.markdown import markdown
 
 RESULTS = Path(__file__).parent / "results"
@@ -33,10 +34,6 @@ LABELS = {
 }
 
 
-def _return(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}"
-
-
 def hypernets_table() -> str:
     """Return the Markdown table of graph hyper policies and what they are compared with."""
     body, near = [], "90% of the maximum"
@@ -49,13 +46,13 @@ def hypernets_table() -> str:
                 brief = row.get("architectures", {})
                 chosen = brief.get("fresh", brief.get("chosen", {}))
                 cells = [
-                    f"{_return(best['return_mean'])} ({best['parameters']:,})" if best else "–"
+                    f"{a_return(best['return_mean'])} ({best['parameters']:,})" if best else "–"
                     for best in (chosen.get("max"), chosen.get(near) or brief.get("chosen", {}).get(near))
                 ]
                 quartiles, share = brief.get("return_quartiles"), brief.get("success_share")
-                cells.append(", ".join(map(_return, quartiles)) if quartiles else "–")
+                cells.append(", ".join(map(a_return, quartiles)) if quartiles else "–")
                 cells.append("–" if share is None else f"{100 * share:.1f} %")
-                ships = f"{_return(row['return_mean'])} ± {_return(row['return_std'])}"
+                ships = mean_and_spread(row)
                 body.append([label, f"{steps}, seed {row['seed']}", ships, *cells])
     headings = (
         "",

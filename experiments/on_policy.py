@@ -30,6 +30,7 @@ from compactrl.catalogs.evaluation import evaluate_all
 from compactrl.catalogs.summary import summarize
 from compactrl.methods.rows import METHODS
 from compactrl.methods.settings import resolve
+from compactrl.quantities import mean_and_spread
 from compactrl.storage.files import write_json
 from compactrl.versions import versions
 from experiments.hypernets import fresh
@@ -203,7 +204,7 @@ def main(
             content = {"command": command, "options": options, "versions": versions()}
             write_json(path, {**content, "seeds": [done[key] for key in sorted(done)]})
             each = done[seed]
-            print(f"{name:28} seed {seed}  {each['return_mean']:.1f} ± {each['return_std']:.1f}", file=sys.stderr)
+            print(f"{name:28} seed {seed}  {mean_and_spread(each)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments.markdown import markdown
+from compactrl.quantities import a_return
+from experiments.markdown import markdown, mean_and_each
 from experiments.on_policy import GROUPS, ROWS, budget_of
 from experiments.on_policy_figures import FIGURE, distributions
 
@@ -69,7 +70,7 @@ def lanes_table() -> str:
     for each in distributions(RESULTS):
         steps = ", ".join(f"{steps / 1e6:.1f} M" for steps in each.steps)
         quantiles = each.quantiles.mean(axis=0)
-        cells = [f"{quantiles[place]:.0f}" for place in (2, 5, 10, 15, 18, 20)]  # of 0 … 20, 5 % apart
+        cells = [a_return(quantiles[place]) for place in (2, 5, 10, 15, 18, 20)]  # of 0 … 20, 5 % apart
         body.append([f"{each.lanes}", steps, *cells])
     if not body:
         return "No results yet: `python -m experiments.on_policy scaling`."
@@ -130,7 +131,7 @@ def _compared(means: list[float]) -> list[str]:
     known = all(mean == mean for mean in means)
     names = [ROWS[name].options["method"] for name in GROUPS["hour"]]
     ahead = names[0] if means[0] > means[1] else names[1]
-    return [*(f"{mean:.0f}" if mean == mean else "–" for mean in means), f"`{ahead}`" if known else ""]
+    return [*map(a_return, means), f"`{ahead}`" if known else ""]
 
 
 def _cells(name: str, budget: str, seeds: list[dict[str, Any]]) -> list[str]:
@@ -138,12 +139,11 @@ def _cells(name: str, budget: str, seeds: list[dict[str, Any]]) -> list[str]:
     return [
         LABELS[name],
         budget.replace("M", " M"),
-        f"**{statistics.mean(row['return_mean'] for row in seeds):.0f}**",
-        ", ".join(f"{row['seed']}: {row['return_mean']:.0f} ± {row['return_std']:.0f}" for row in seeds),
+        *mean_and_each(seeds),
         *(", ".join(_architecture(each[which]) for each in chosen if which in each) or "–" for which in ("max", NEAR)),
         PUBLISHED.get(name, "–"),
     ]
 
 
 def _architecture(found: dict[str, Any]) -> str:
-    return f"{found['return_mean']:.0f} {found['widths']} ({found['parameters']:,})"
+    return f"{a_return(found['return_mean'])} {found['widths']} ({found['parameters']:,})"

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from compactrl.quantities import mean_and_spread
 from compactrl.storage.files import write_json
 from compactrl.versions import versions
 from experiments.searching import finished_run
@@ -105,7 +106,7 @@ def main(
             row = done[seed]
             print(
                 f"{setting:24} seed {seed}  {row['weights']:4} weights {row['bits']:6} bits  "
-                f"{row['return_mean']:8.1f} ± {row['return_std']:.1f}  {row['env_steps']:.3g} steps  "
+                f"{mean_and_spread(row):>16}  {row['env_steps']:.3g} steps  "
                 f"{row['seconds']} s  "
                 f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB",
                 file=sys.stderr,

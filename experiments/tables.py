@@ -8,17 +8,18 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from compactrl.quantities import a_return
 from experiments.critics_table import critics_table
 from experiments.fit_table import fit_table
 from experiments.flight_table import flight_speed_table, flight_table
 from experiments.hypernets_table import hypernets_table
-from experiments.markdown import markdown
+from experiments.markdown import markdown, mean_and_each
 from experiments.on_policy_table import hour_table, lanes_table, on_policy_table
 from experiments.returns import results_path
 
@@ -74,12 +75,7 @@ PAPER = {
 def rows(names: Sequence[str], steps: int) -> list[list[str]]:
     """Return one row per setting that has been measured with this budget."""
     body = []
-    for name in names:
-        path = results_path(name, steps)
-        if not path.exists():
-            continue
-        seeds: list[dict[str, Any]] = json.loads(path.read_text())["seeds"]
-        means = [row["return_mean"] for row in seeds]
+    for name, seeds in _measured(names, steps):
         weights = sorted({row["weights"] for row in seeds})
         bits = sorted({row["bits"] for row in seeds})
         body.append(
@@ -88,8 +84,7 @@ def rows(names: Sequence[str], steps: int) -> list[list[str]]:
                 _range(weights),
                 f"{seeds[0]['biases']}",
                 _range(bits),
-                f"**{statistics.mean(means):.0f}**",
-                ", ".join(f"{row['seed']}: {row['return_mean']:.0f} ± {row['return_std']:.0f}" for row in seeds),
+                *mean_and_each(seeds),
                 PAPER.get(name, "–"),
             ]
         )
@@ -105,19 +100,14 @@ def returns_table(names: Sequence[str], steps: int) -> str:
 def arms_table(steps: int) -> str:
     """Return the Markdown table of arms and lost robots with this budget."""
     body = []
-    for name in ARMS:
-        path = results_path(name, steps)
-        if not path.exists():
-            continue
-        seeds: list[dict[str, Any]] = json.loads(path.read_text())["seeds"]
+    for name, seeds in _measured(ARMS, steps):
         successes = [100 * row["success_mean"] for row in seeds if "success_mean" in row]
         body.append(
             [
                 LABELS[name],
-                f"**{statistics.mean(row['return_mean'] for row in seeds):.1f}**",
-                ", ".join(f"{row['seed']}: {row['return_mean']:.1f} ± {row['return_std']:.1f}" for row in seeds),
+                *mean_and_each(seeds),
                 ", ".join(f"{share:.0f} %" for share in successes) or "–",
-                *(f"{seeds[0]['baselines'][what]['return_mean']:.1f}" for what in ("random", "zero")),
+                *(a_return(seeds[0]["baselines"][what]["return_mean"]) for what in ("random", "zero")),
                 f"{statistics.median(row['seconds'] for row in seeds) / 60:.0f}",
                 PAPER[name],
             ]
@@ -133,6 +123,14 @@ def arms_table(steps: int) -> str:
         "paper: mean (max)",
     )
     return markdown(headings, body)
+
+
+def _measured(names: Sequence[str], steps: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield each setting that has been measured with this budget, and what was measured of its seeds."""
+    for name in names:
+        path = results_path(name, steps)
+        if path.exists():
+            yield name, json.loads(path.read_text())["seeds"]
 
 
 def _range(values: Sequence[int]) -> str:
@@ -175,7 +173,7 @@ def _evotorch(content: dict[str, Any]) -> list[list[str]]:
     body = []
     for row in content["rows"]:
         marks = ", ".join(
-            f"{mark['return_mean']:.0f} at {mark['env_steps'] / 1e6:.1f} M ({mark['seconds']:.0f} s)"
+            f"{a_return(mark['return_mean'])} at {mark['env_steps'] / 1e6:.1f} M ({mark['seconds']:.0f} s)"
             for mark in row["marks"]
         )
         body.append([f"`unstructured`, PGPE with 64 evaluations, {row['system']}, seed {row['seed']}", marks])
@@ -276,7 +274,8 @@ def export_table() -> str:
         sizes, verification = row["sizes"], row["verification"]
         loop, library = verification["closed_loop"], sizes["flash_c_library"]
         flash = f"{sizes['flash_tables']} + {sizes['flash_code']}"
-        returns = f"{loop['c']['return_mean']:.0f} ({loop['python']['return_mean']:.0f}, {loop['episodes']} episodes)"
+        c, python = (a_return(loop[name]["return_mean"]) for name in ("c", "python"))
+        returns = f"{c} ({python}, {loop['episodes']} episodes)"
         body.append(
             [
                 EXPORTS[name],

@@ -25,6 +25,7 @@ import numpy as np
 import typer
 
 from compactrl.catalogs.task_table import evaluate_tasks
+from compactrl.quantities import a_return
 from compactrl.storage.files import write_json
 from compactrl.versions import versions
 from experiments.returns import RUNS
@@ -126,7 +127,7 @@ def main(
                 {"row": name, "options": row.options, "versions": versions(), "seeds": results},
             )
             means = results[-1]["summary"]
-            shown = ", ".join(f"{split} {values['return_mean']:.1f}" for split, values in means.items())
+            shown = ", ".join(f"{split} {a_return(values['return_mean'])}" for split, values in means.items())
             typer.echo(f"{name}, seed {seed}: {shown}")
 
 

@@ -23,6 +23,7 @@ import typer
 
 from compactrl.fits.api import Fit, fit
 from compactrl.policies.zoo import FOLDER, bytes_of
+from compactrl.quantities import a_return
 from compactrl.runs.run import Run
 from compactrl.storage.files import read_json, write_json
 
@@ -67,7 +68,7 @@ def report(run: Run, env: str, size: str) -> None:
     """Install a run's policy under this size's name, and say what came of it."""
     better, summary = install(run, FOLDER / env / size), run.summary
     said = "installed" if better else "no better than what ships"
-    print(f"{env}/{size}: {summary['return_mean']:.2f} in {summary['bytes']} bytes, {said}", flush=True)
+    print(f"{env}/{size}: {a_return(summary['return_mean'])} in {summary['bytes']} bytes, {said}", flush=True)
 
 
 def main(

@@ -112,15 +112,13 @@ def run_shown(
 def describe_fit(found: Fit, program: str) -> str:
     """Say what ships of each budget, what it is to be held against, and what to do next."""
     from compactrl.cli.sentences import compared_with, next_commands
-    from compactrl.reports.words import number
+    from compactrl.quantities import a_return
 
     lines = _shipped_lines(found)
     for teacher in found.front["candidates"]:
         if teacher["name"].startswith("teacher"):
-            lines.append(
-                f"{teacher['name']}, {teacher['bytes']:,} bytes, had {number(teacher['return_mean'])} when it was last "
-                "compared"
-            )
+            had = a_return(teacher["return_mean"])
+            lines.append(f"{teacher['name']}, {teacher['bytes']:,} bytes, had {had} when it was last compared")
     lines += compared_with(found.run)
     if not found.finished:
         lines.append(f"stopped before its end; go on with: {program} resume {found.path}")
@@ -134,13 +132,12 @@ def describe_fit(found: Fit, program: str) -> str:
 
 def describe_story(found: Fit, program: str) -> str:
     """Say which stage compared whom with what return, who was left in it, and what ships."""
-    from compactrl.fits.story import story_of
-    from compactrl.reports.words import number
+    from compactrl.fits.story import returned, story_of
 
     story = story_of(found.path)
     lines = []
     for stage in story.stages:
-        returns = ", ".join(f"{name} {number(mean)}" for name, mean in stage.returns.items())
+        returns = ", ".join(f"{name} {returned(mean)}" for name, mean in stage.returns.items())
         left = f"; left: {', '.join(stage.left)}" if stage.left else ""
         lines.append(f"{stage.title}: {returns}{left}")
     lines += _shipped_lines(found)
@@ -153,14 +150,14 @@ def _shipped_lines(found: Fit) -> list[str]:
     """Say what ships of each budget; a line each."""
     from compactrl.fits.budgets import KINDS
     from compactrl.fits.shipping import kind_of
-    from compactrl.reports.words import number
+    from compactrl.quantities import a_return
 
     kind, lines = KINDS[kind_of(found.front)], []
     for row in found.front["shipped"]:
-        low, high = row["return_interval"]
+        mean, (low, high) = row["return_mean"], row["return_interval"]
         tables = "" if kind.name == "bytes" else f", tables of {row['bytes']:,} bytes"
         lines.append(
-            f"{number(row['return_mean'])} ± {number((high - low) / 2)} in {kind.say(row[kind.name])} "
+            f"{a_return(mean)} ± {a_return((high - low) / 2, mean)} in {kind.say(row[kind.name])} "
             f"(of {row[f'max_{kind.name}']:,}){tables}: {row['candidate']}, mean of {row['episodes']} fresh episodes "
             "that no choice was based on, with its 95 % interval"
         )

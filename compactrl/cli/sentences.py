@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactrl.quantities import a_return, mean_and_spread
-from compactrl.reports.words import DASH
+from compactrl.quantities import DASH, a_return, mean_and_spread
 from compactrl.searches.pace import count, duration
 
 if TYPE_CHECKING:

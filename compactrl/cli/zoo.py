@@ -17,7 +17,7 @@ def zoo(
 ) -> None:
     """List trained policies that ship; `evaluate`, `play` and `export` take their names."""
     from compactrl.cli.tables import print_table
-    from compactrl.reports.words import number
+    from compactrl.quantities import mean_and_spread
     from compactrl.runs.shipped import zoo as shipped
 
     rows = shipped(pattern)
@@ -30,7 +30,7 @@ def zoo(
             (
                 row.name,
                 f"{row.bytes:,}",
-                f"{number(row.return_mean)} ± {number(row.return_std)}",
+                mean_and_spread(row._asdict()),
                 row.method,
                 f"{row.parameters:,}",
             )

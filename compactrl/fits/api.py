@@ -27,7 +27,7 @@ from compactrl.fits.stages import StoppedError, Watch, engine_of
 from compactrl.methods.options import SearchOptions
 from compactrl.methods.values import validated
 from compactrl.policies.policy import Policy
-from compactrl.reports.words import number
+from compactrl.quantities import a_return
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
 from compactrl.storage.files import read_json, write_json
@@ -105,7 +105,7 @@ class Fit:
 
     def __repr__(self) -> str:
         """Show where it is, and what it came to."""
-        return f"Fit({str(self.path)!r}: {number(self.return_mean)} in {self.bytes} bytes)"
+        return f"Fit({str(self.path)!r}: {a_return(self.return_mean)} in {self.bytes} bytes)"
 
 
 def fit(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from compactrl.fits.budgets import KINDS
 from compactrl.fits.shipping import kind_of
 from compactrl.fits.story import Story
+from compactrl.quantities import a_return
 from compactrl.reports.style import FAINT, INK, SERIES, canvas, legend_below, log_axis, styled
-from compactrl.reports.words import number
 from compactrl.storage.files import write_atomically
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def front_figure(front: dict[str, Any], env: str) -> Figure:
         low, high = row["return_interval"]
         axes.vlines(row[kind.name], low, high, color=INK, linewidth=1.2)
         axes.annotate(
-            f"{number(row['return_mean'])} in {row[kind.name]:,}",
+            f"{a_return(row['return_mean'])} in {row[kind.name]:,}",
             (row[kind.name], row["return_mean"]),
             textcoords="offset points",
             xytext=(4, 7),

@@ -6,7 +6,6 @@ for the same fit.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from compactrl.errors import InputError, UnwritableError
 from compactrl.fits.budgets import KINDS, UNMEASURED
 from compactrl.fits.figure import front_figure, race_figure
 from compactrl.fits.shipping import kind_of
-from compactrl.fits.story import Stage, Story, story_of
+from compactrl.fits.story import Stage, Story, returned, story_of
+from compactrl.quantities import DASH, a_return
 from compactrl.reports.drawing import Drawing
 from compactrl.reports.page import colors, environment
-from compactrl.reports.words import DASH, number, short
+from compactrl.reports.words import short
 from compactrl.searches.pace import duration
 from compactrl.storage.files import write_atomically, writing
 
@@ -96,16 +96,16 @@ def _amount(story: Story, value: float) -> str:
 def _ships(front: dict[str, Any]) -> list[list[str]]:
     kind, rows = KINDS[kind_of(front)], []
     for row in front["shipped"]:
-        low, high = row["return_interval"]
+        mean, (low, high) = row["return_mean"], row["return_interval"]
         rows.append([
             kind.say(row[f"max_{kind.name}"]), row["candidate"], f"{row[kind.name]:,}", f"{row['bytes']:,}",
-            number(row["return_mean"]), f"{number(low)} … {number(high)}", str(row["episodes"]),
+            a_return(mean), f"{a_return(low, mean)} … {a_return(high, mean)}", str(row["episodes"]),
         ])  # fmt: skip
     return rows
 
 
 def _stage(stage: Stage) -> list[str]:
-    returns = ", ".join(f"{name} {_return(mean)}" for name, mean in stage.returns.items())
+    returns = ", ".join(f"{name} {returned(mean)}" for name, mean in stage.returns.items())
     if stage.last:
         return [stage.title, returns, f"won by {next(iter(stage.returns))}"]
     return [stage.title, returns, ", ".join(stage.left) or DASH]
@@ -119,10 +119,6 @@ def _tried(story: Story, front: dict[str, Any]) -> list[list[str]]:
         size = row[kind] if row[kind] is not None else UNMEASURED
         rows.append([
             row["name"], row["method"], f"{size:,}" if size < UNMEASURED else DASH, f"{row['bytes']:,}",
-            number(row["return_mean"]), _amount(story, spent) if spent else DASH, stages[-1].name if stages else DASH,
+            a_return(row["return_mean"]), _amount(story, spent) if spent else DASH, stages[-1].name if stages else DASH,
         ])  # fmt: skip
     return rows
-
-
-def _return(mean: float) -> str:
-    return number(mean) if math.isfinite(mean) else "failed"

@@ -8,7 +8,7 @@ from pathlib import Path
 from compactrl.fits.options import FitOptions
 from compactrl.fits.race import Race
 from compactrl.fits.stages import Watch
-from compactrl.reports.words import number
+from compactrl.quantities import a_return
 from compactrl.searches.pace import duration
 from compactrl.searches.progress import Display, Look, shortened
 
@@ -56,5 +56,5 @@ class FitProgress(Display):
         for most in self._options.budgets:
             best = self._race.best(most)
             if best is not None:
-                parts.append(f"{number(best.mean)} in {self._options.kind.say(best.size)}")
+                parts.append(f"{a_return(best.mean)} in {self._options.kind.say(best.size)}")
         return "best so far " + ", ".join(parts) if parts else ""

@@ -44,9 +44,9 @@ from compactrl.fits.portfolio import (
 )
 from compactrl.fits.sizes import Sized
 from compactrl.fits.stages import Amount, StoppedError, Watch, advance, has_reached
+from compactrl.fits.story import returned
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
-from compactrl.reports.words import number
 
 EPISODES, LAST_EPISODES, LAST_MEETING = 8, 32, 3
 """Of a comparison, of the last one, and how many meet there."""
@@ -280,7 +280,7 @@ class Race:
 
     def _told(self, name: str) -> str:
         candidate = self.candidates[name]
-        return f"{name} {number(candidate.mean)} in {self._kind.say(candidate.size)}"
+        return f"{name} {returned(candidate.mean)} in {self._kind.say(candidate.size)}"
 
     def settle_for_now(self) -> None:
         """Take what untried candidates have now into account, where a stop came before any that fits was compared."""

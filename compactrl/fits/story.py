@@ -12,6 +12,7 @@ from pathlib import Path
 
 from compactrl.fits.ledger import read_record
 from compactrl.fits.options import FitOptions
+from compactrl.quantities import a_return
 
 COMPARED, MET, BEFORE = "compared: ", "met: ", ", before"
 TITLES = {
@@ -74,6 +75,11 @@ def story_of(path: Path) -> Story:
         name = "last meeting" if last else key.removeprefix(COMPARED)
         stages.append(Stage(name, _title(key, options), returns, tuple(left), last))
     return Story(options, bool(record["finished"]), tuple(stages), _spent(record["spent"]))
+
+
+def returned(mean: float) -> str:
+    """Write a candidate's mean return; minus infinity is that of one whose every episode failed."""
+    return a_return(mean) if math.isfinite(mean) else "failed"
 
 
 def _title(key: str, options: FitOptions) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from compactrl.errors import CompactrlError
+from compactrl.quantities import a_return
 from compactrl.reports import analysis, architectures, pictures
 from compactrl.reports.coloring import NO_EDGE, coloring_of
 from compactrl.reports.drawing import Drawing, PageFigure
@@ -28,7 +29,7 @@ def figures_of_configuration(configuration: Configuration, draw: Drawing) -> tup
     record, seeds = configuration.best, len(configuration.records)
     best = f"Best of {seeds} seeds: seed" if seeds > 1 else "Seed"
     result = (
-        f"{best} {record.options.get('seed', 0)}, return {number(record.score)} over "
+        f"{best} {record.options.get('seed', 0)}, return {a_return(record.score)} over "
         f"{plural(record.summary.get('episodes') or 0, 'episode')}, {number(configuration.largest('bits'))} bits, "
         f"{number(configuration.bytes)} bytes."
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from compactrl.catalogs.shares import MIN_TO_MAX, OF_MAXIMUM, least_value, smallest_with
 from compactrl.encodings.storage import plain_bytes
+from compactrl.quantities import a_return
 from compactrl.reports.statistics import interquartile_mean
 from compactrl.reports.words import number
 
@@ -46,10 +47,11 @@ class Smallest(NamedTuple):
         if self.meaning != OF_MAXIMUM:
             reached = f"that goes {share} of the way from the worst {self.of} to the best"
         network = self.network if not self.name else f"{self.name} ({self.network})"
-        best = "the best itself" if self.value == self.best else f"best: {number(self.best)}"
+        told = a_return if self.of == "return" else number
+        best = "the best itself" if self.value == self.best else f"best: {told(self.best)}"
         return (
             f"smallest {reached}: {network}, "
-            f"{number(self.parameters)} parameters, {number(self.bytes)} bytes, {self.of} {number(self.value)} ({best})"
+            f"{number(self.parameters)} parameters, {number(self.bytes)} bytes, {self.of} {told(self.value)} ({best})"
         )
 
 

@@ -6,9 +6,10 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from compactrl.quantities import DASH, a_return
 from compactrl.reports.aggregate import Aggregate, aggregate
 from compactrl.reports.smallest import smallest_architecture
-from compactrl.reports.words import DASH, number, short
+from compactrl.reports.words import number, short
 from compactrl.searches.pace import duration
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def smallest_lines(comparison: Comparison, env: str) -> list[str]:
 
 
 def _shown(row: dict[str, Any]) -> list[str]:
-    interval = f"{number(row['return_low'])} to {number(row['return_high'])}"
+    mean = row["return"]
+    interval = f"{a_return(row['return_low'], mean)} to {a_return(row['return_high'], mean)}"
     return [
         str(row["configuration"]),
         str(row["architecture"]),
@@ -69,9 +71,9 @@ def _shown(row: dict[str, Any]) -> list[str]:
         number(row["bits"]),
         number(row["bytes"]),
         str(row["seeds"]),
-        number(row["return"]),
+        a_return(mean),
         DASH if math.isnan(row["return_low"]) else interval,
-        number(row["return_max"]),
+        a_return(row["return_max"]),
         number(row["episodes"]),
         DASH if math.isnan(row["env_steps"]) else short(row["env_steps"]),
         DASH if math.isnan(row["seconds"]) else duration(row["seconds"]),

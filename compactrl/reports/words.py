@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 
-DASH = "–"
-"""Stands for what is not there."""
+from compactrl.quantities import DASH
 
 
 def number(value: float) -> str:
-    """Write a number with at least three digits, and none that say nothing.
+    """Write a count or a measure with at least three digits, and none that say nothing; returns are `a_return`.
 
     Example:
-        >>> [number(value) for value in (5397.8, 97.25, -3.14159, 0.0, float("nan"))]
-        ['5398', '97.2', '-3.14', '0', '–']
+        >>> [number(value) for value in (5397.0, 97.25, -3.14159, 0.0, float("nan"))]
+        ['5397', '97.2', '-3.14', '0', '–']
     """
     if math.isnan(value):
         return DASH

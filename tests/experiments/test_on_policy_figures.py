@@ -101,8 +101,8 @@ def test_scaling_is_a_table_and_a_figure_of_the_rows_that_there_are(results, cap
     made_up("hyperppo-16-lanes", [seed_of(0, np.linspace(0, 100, 50)), seed_of(1, np.linspace(100, 200, 50))])
     made_up("hyperppo-256-lanes", [seed_of(0, np.linspace(0, 1000, 50))])
     rows = on_policy_table.lanes_table().splitlines()
-    assert rows[2] == "| 16 | 2.0 M, 2.0 M | 60 | 75 | 100 | 125 | 140 | 150 |"
-    assert rows[3].startswith("| 256 | 2.0 M | 100 | 250 | 500")
+    assert rows[2] == "| 16 | 2.0 M, 2.0 M | 60.0 | 75.0 | 100.0 | 125.0 | 140.0 | 150.0 |"
+    assert rows[3].startswith("| 256 | 2.0 M | 100.0 | 250.0 | 500.0")
     assert len(rows) == 4
     on_policy_figures.main()
     drawn = (results / "scaling.svg").read_text()
@@ -126,10 +126,10 @@ def test_the_hour_says_who_is_ahead_when():
     assert on_policy_table.hour_table().startswith("No results yet")
     made_up("ghp-hour", [seed_of(0, [1.0, 9.0], late, 80.0), seed_of(1, [3.0, 9.0], late, 90.0)])
     table = on_policy_table.hour_table()
-    assert "| while training, after 2 minutes | 30 | 15 | `hyperppo` |" in table
-    assert "| while training, after 60 minutes | 50 | 90 | `ghp` |" in table
-    assert "| of what ships | 100 | 85 | `hyperppo` |" in table
-    assert "| best of all | 5 | 9 | `ghp` |" in table
+    assert "| while training, after 2 minutes | 30.0 | 15.0 | `hyperppo` |" in table
+    assert "| while training, after 60 minutes | 50.0 | 90.0 | `ghp` |" in table
+    assert "| of what ships | 100.0 | 85.0 | `hyperppo` |" in table
+    assert "| best of all | 5.00 | 9.00 | `ghp` |" in table
     assert "2 seeds" in table
 
 

@@ -1,15 +1,20 @@
 """`compactrl fit` and `compactrl zoo` from the command line."""
 
 import json
+import math
 import signal
 import sys
 import warnings
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from compactrl import cli
-from compactrl.fits import api, race, shipping
+from compactrl.cli.fitting import describe_story
+from compactrl.fits import api, race, shipping, story
 from compactrl.fits.portfolio import EVOLVERS
+from compactrl.fits.story import Stage
 
 
 @pytest.fixture
@@ -62,6 +67,18 @@ def test_a_report_of_a_fit_tells_how_it_went(call, tmp_path):
     assert err.strip() == "report in page.html"
     assert "<h2>How it went</h2>" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "linear" in call("report", "found", "--markdown")[1]  # and as any run, beside others
+
+
+def test_returns_have_the_digits_of_a_return_and_who_failed_is_told(monkeypatch):
+    returns = {"linear": 2000.0, "dense": -math.inf}
+    stage = Stage("evolvers", "first shares", returns, ("dense",))
+    monkeypatch.setattr(story, "story_of", lambda _: SimpleNamespace(stages=[stage]))
+    shipped = {"candidate": "linear", "bytes": 32, "max_bytes": 100, "return_mean": 5397.83, "episodes": 100}
+    front = {"shipped": [{**shipped, "return_interval": [5300.0, 5500.0]}], "candidates": []}
+    found = SimpleNamespace(path=Path("found"), front=front, finished=True)
+    first, second = describe_story(found, "compactrl").splitlines()
+    assert first == "first shares: linear 2000.0, dense failed; left: dense"
+    assert second.startswith("5397.8 ± 100.0 in 32 bytes (of 100): linear, mean of 100 fresh episodes")
 
 
 def test_a_policy_that_ships_is_reported_on_by_its_name(call):

@@ -210,7 +210,7 @@ def test_the_line_about_architectures_has_size_bytes_and_value():
     rows = [{"widths": [size], **row} for size, row in zip((2, 4, 5, 18, 19), TABLE["architectures"], strict=True)]
     line = str(smallest_architecture(rows))
     assert line == (
-        "smallest with 90 % of the best return: hidden layer 5, 25 parameters, 100 bytes, return 95 (best: 100)"
+        "smallest with 90 % of the best return: hidden layer 5, 25 parameters, 100 bytes, return 95.0 (best: 100.0)"
     )
     known = [{**row, "success_mean": 0.5 + 0.1 * place} for place, row in enumerate(rows[:4])]
     assert "success 0.80 (the best itself)" in str(smallest_architecture(known))

@@ -86,10 +86,20 @@ def test_the_smallest_with_nine_tenths_of_the_best_return_is_named(make_run, tmp
     assert (found.parameters, found.bytes, found.value, found.best) == (7, 21, 91.0, 100.0)
     assert (found.name, found.network) == ("chromatic · latent · 3 weights", "3–4–2")
     line = "smallest with 90 % of the best return: chromatic · latent · 3 weights (3–4–2), 7 parameters, 21 bytes"
-    assert line in report.to_markdown()
+    assert f"{line}, return 91.0 (best: 100.0)" in report.to_markdown()
     assert line in report.save(tmp_path / "page.html").read_text()
     assert json.loads(report.to_json())["smallest"][0]["parameters"] == 7
     assert report.smallest(report.environments[0], 0.99).value == 100.0
+
+
+def test_returns_have_the_digits_of_a_return_and_counts_are_whole(make_run, tmp_path):
+    for seed, score in enumerate((5397.83, 5300.0)):
+        make_run(f"run-{seed}", score, seed=seed)
+    report = compare(tmp_path)
+    (row,) = tables.rows(report, "compactrl/Target-v0")
+    told = dict(zip(tables.headings(report, "compactrl/Target-v0"), row, strict=True))
+    assert (told["return"], told["best seed"], told["95 % interval"]) == ("5348.9", "5397.8", "5300.0 to 5397.8")
+    assert (told["parameters"], told["seeds"]) == ("7", "2")
 
 
 def test_two_returns_below_zero_have_nothing_between_them(make_run, tmp_path):
