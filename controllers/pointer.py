@@ -30,8 +30,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .base import Floats
 from .lstm import Gradients, Lstm, Segment
+from .pointer_start import initial_values, ordered_start
 
 
 class Tables(NamedTuple):
@@ -60,50 +60,6 @@ class Score(NamedTuple):
     """(n,), nats, summed over decisions."""
     entropy: Tensor
     """(n,), nats, of p(a_t | a_1 … a_{t-1}), averaged over decisions."""
-
-
-def _matrix_shapes(hidden: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of both LSTMs' weights and biases and of the query's matrix."""
-    return {
-        "encoder_input": (4 * hidden, hidden),
-        "encoder_hidden": (4 * hidden, hidden),
-        "encoder_bias": (4 * hidden,),
-        "decoder_input": (4 * hidden, 2 * hidden),
-        "decoder_hidden": (4 * hidden, hidden),
-        "decoder_bias": (4 * hidden,),
-        "query": (hidden, 2 * hidden),
-    }
-
-
-def _table_shapes(length: int, choices: int, hidden: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of V_edge, of V_partition and of the vector in place of V_partition[a_0]."""
-    return {"edges": (length, hidden), "partitions": (choices, hidden), "start": (hidden,)}
-
-
-def _initial_values(length: int, choices: int, hidden: int, generator: np.random.Generator) -> dict[str, Floats]:
-    """Draw all parameters: matrices uniformly within ±1 / sqrt(H), tables from N(0, 1); b is zero."""
-    bound = hidden**-0.5
-    matrices, tables = _matrix_shapes(hidden), _table_shapes(length, choices, hidden)
-    values = {name: generator.uniform(-bound, bound, size=shape) for name, shape in matrices.items()}
-    values |= {name: generator.standard_normal(size=shape) for name, shape in tables.items()}
-    values["bias"] = np.zeros(choices)
-    return values
-
-
-def _ordered_start(partitions: Floats, spread: float) -> tuple[Floats, Floats]:
-    """Return V_partition (M, H) and b (M,) for choices that have an order.
-
-    b gives the choices probabilities as of a normal distribution around the middle one. Rows of V_partition are evenly
-    spaced along one vector of signs, so that one number per decision, q_t · signs, moves it up or down the order.
-
-    Args:
-        partitions: V_partition as drawn, (M, H); its first row gives the signs.
-        spread: The normal distribution's standard deviation, in choices.
-    """
-    choices = len(partitions)
-    distances = np.arange(choices, dtype=np.float64) - (choices - 1) / 2  # (M,), from the middle choice
-    signs = np.where(partitions[:1] < 0, -1.0, 1.0)  # (1, H)
-    return distances[:, None] / max(distances[-1], 1.0) * signs, -0.5 * (distances / spread) ** 2
 
 
 class PointerNetwork:
@@ -137,9 +93,9 @@ class PointerNetwork:
     ) -> None:
         self.length, self.choices, self.width = length, choices, hidden
         self.temperature, self.dtype, self.mirrored = temperature, dtype, mirrored
-        values = _initial_values(length, choices, hidden, generator)
+        values = initial_values(length, choices, hidden, generator)
         if spread:
-            values["partitions"], values["bias"] = _ordered_start(values["partitions"], spread)
+            values["partitions"], values["bias"] = ordered_start(values["partitions"], spread)
         self.parameters = {
             name: torch.tensor(value, dtype=dtype).requires_grad_() for name, value in sorted(values.items())
         }
