@@ -33,7 +33,6 @@ from torch import Tensor
 
 from compactrl.buffers import Experience, HindsightBuffer, ReplayBuffer
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import InputError, either
 from compactrl.learners.base import Judgement, LearnerContext
 from compactrl.learners.critics import CRITICS
 from compactrl.learners.critics.base import Critics, FlatCritics
@@ -41,6 +40,7 @@ from compactrl.learners.critics.inputs import Inputs
 from compactrl.learners.gradient import Means
 from compactrl.learners.losses import bellman_target, critic_loss
 from compactrl.learners.moments import RunningMoments
+from compactrl.learners.off_policy_checks import check_off_policy, transitions_needed
 from compactrl.learners.options import OffPolicyOptions
 from compactrl.learners.replaying import ReplayLearner
 from compactrl.networks.perceptrons import single_threaded_torch
@@ -60,11 +60,6 @@ from compactrl.types import (
 
 HINDSIGHT = 0.8
 """Share of relabelled transitions in environments with goals: four of five."""
-
-
-def _transitions_needed(options: OffPolicyOptions) -> int:
-    """Return how many transitions the buffer must hold before learning begins."""
-    return max(options.batch_size, min(options.learning_starts, options.buffer_size // 2))
 
 
 class Improvement(NamedTuple):
@@ -146,7 +141,7 @@ class OffPolicyLearner(ReplayLearner):
         """Keep the transitions; once there are enough, make the updates of this iteration."""
         metrics = self._keep(outcomes)
         self._design_values = np.full(self.num_designs, np.nan)
-        if len(self.buffer) < _transitions_needed(self.options):
+        if len(self.buffer) < transitions_needed(self.options):
             return metrics
         metrics |= self._anneal(progress)
         with single_threaded_torch(), on_threads(self.threads):
@@ -326,45 +321,3 @@ def _outputs(network: Any, observation: Tensor, learn: bool) -> Tensor:
     with torch.set_grad_enabled(learn):
         outputs: Tensor = network(observation)
         return outputs
-
-
-def check_off_policy(context: LearnerContext) -> None:
-    """Raise InputError where nothing can be learned with these options."""
-    options, steps, spec = context.options, context.steps, context.spec
-    _check_critic(options)
-    if options.hindsight and spec.goal is None:
-        raise InputError(f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none")
-    if spec.goal is not None and spec.goal.refusal and options.hindsight != 0:
-        raise InputError(f"{spec.goal.refusal}. --hindsight 0 learns from the rewards of the steps alone")
-    if options.buffer_size < options.batch_size:
-        raise InputError(
-            f"--buffer-size {options.buffer_size} is less than --batch-size {options.batch_size}: nothing would "
-            "ever be learned"
-        )
-    needed = _transitions_needed(options)
-    if steps < needed:
-        raise InputError(
-            f"--steps {steps}: learning begins after {needed} steps (--learning-starts "
-            f"{options.learning_starts}, --batch-size {options.batch_size}): give more of the first, or fewer of these"
-        )
-    if spec.goal is not None and spec.limited and not context.resumed and steps < spec.max_episode_steps:
-        raise InputError(
-            f"--steps {steps}: episodes have up to {spec.max_episode_steps} steps, and hindsight learns from whole "
-            "ones: give more of the first, or a smaller --max-episode-steps"
-        )
-
-
-def _check_critic(options: OffPolicyOptions) -> None:
-    """Raise InputError where an option is not for this critic."""
-    critic, kind = options.critic, CRITICS[options.critic]
-    fields = OffPolicyOptions.model_fields
-    if kind.sized and options.critic_hidden != fields["critic_hidden"].default:
-        hidden = ",".join(map(str, options.critic_hidden)) or "none"
-        raise InputError(
-            f"--critic-hidden {hidden} is for --critic mlp: the widths of {critic} follow from --critic-size"
-        )
-    if not kind.sized and options.critic_size != fields["critic_size"].default:
-        raise InputError(f"--critic-size {options.critic_size} is not for --critic {critic}: give --critic-hidden")
-    if not kind.generated and options.critic_init != fields["critic_init"].default:
-        others = either([name for name, other in CRITICS.items() if other.generated])
-        raise InputError(f"--critic-init {options.critic_init} is for --critic {others}, whose weights are written")
