@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import json
 import time
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from compactrl.encodings.storage import stored_bytes
-from compactrl.envs.engines import ENGINES
-from compactrl.envs.notices import warn_once
-from compactrl.errors import CompactrlError
 from compactrl.evaluation import Borrowed, Evaluator, run_trials
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.base import NO_DESIGN
@@ -27,6 +23,7 @@ from compactrl.runs.writer import RunWriter
 from compactrl.searches.metrics import Clock, metrics_of
 from compactrl.searches.prepare import Prepared
 from compactrl.searches.shipping import Leaders, Shipping, deployed, mean_of
+from compactrl.searches.soundness import Failures, warn_of_chance, warn_of_short_episodes
 from compactrl.searches.stopping import CALLBACK, STEPS, Stopping, standard_error
 from compactrl.storage.files import write_json
 from compactrl.types import Design, Designs, Floats, Metrics, Outcomes, Size, State
@@ -53,20 +50,7 @@ class Search:
     def __init__(self, prepared: Prepared, writer: RunWriter, workers: Workers | None = None) -> None:
         self.settings, self.spec, self.learner = prepared.settings, prepared.spec, prepared.learner
         self.options, self.writer, self.workers = prepared.settings.search, writer, workers
-        if not self.spec.resumes_exactly:
-            warnings.warn(
-                f"{self.spec.id} draws random numbers in its steps on {self.spec.engine}: an interrupted search goes "
-                f"on with other episodes than it would have had (--engine {ENGINES[self.spec.engine].twin}: with the "
-                "same, and slower)",
-                stacklevel=2,
-            )
-        if not self.spec.repeats:
-            warnings.warn(
-                f"{self.spec.id} does not do the same for the same seed and actions: two searches with one --seed will "
-                "differ. It draws random numbers that the seed does not decide, such as np.random's or random's own; "
-                f"draw from {ENGINES[self.spec.engine].draws_from} instead",
-                stacklevel=2,
-            )
+        warn_of_chance(self.spec)
         self._sizes, self._settled_seed = prepared.compression.sizes, prepared.seeds.settled
         self.controller = _controller(prepared)
         alike = self.settings.learner.lanes_alike
@@ -81,7 +65,8 @@ class Search:
         self.history = DesignHistory()
         self.iteration = self.env_steps = 0
         self.seconds = 0.0
-        self.settled = self._warned_of_failures = self._called_off = False
+        self.settled = self._called_off = False
+        self._failures = Failures(writer.path)
 
     def _evaluator(self, lanes: int, seed: np.random.SeedSequence, group: str, alike: int = 1) -> Evaluator:
         if self.workers is not None:
@@ -154,8 +139,8 @@ class Search:
         clock.lap("seconds_strategy")
         outcomes = run_trials(self.evaluator, trials)
         clock.lap("seconds_evaluate")
-        self._check_failures(outcomes)
-        self._warn_of_short_episodes(outcomes)
+        self._failures.check(outcomes)
+        warn_of_short_episodes(self.spec, outcomes)
         metrics = self.learner.tell(trials, outcomes, self.progress)
         judgement = self.learner.judge(outcomes)
         clock.lap("seconds_strategy")
@@ -192,40 +177,6 @@ class Search:
         """
         mean = mean_of(self.shipping.returns)
         return {"shipped_return_mean": mean if np.isfinite(mean) else float("nan"), **record}
-
-    def _check_failures(self, outcomes: Outcomes) -> None:
-        """Warn of the first failed evaluations; where all of an iteration failed, end the search."""
-        failures, evaluations, transitions = outcomes.failures, len(outcomes.returns), outcomes.transitions
-        if not failures:
-            return
-        reason = next(iter(failures.values()))
-        # A lane that collects transitions goes on after a failure: then it is enough that any of them is valid.
-        if len(failures) == evaluations and (transitions is None or not transitions.valid.any()):
-            raise CompactrlError(
-                f"every evaluation of a generation failed: {reason}. Put the environment right, then go on with: "
-                f"compactrl resume {self.writer.path}"
-            )
-        if not self._warned_of_failures:
-            warnings.warn(
-                f"{len(failures)} of {evaluations} evaluations failed and are left out: {reason}. Later ones are "
-                "counted in metrics.jsonl (`failed`)",
-                stacklevel=4,
-            )
-        self._warned_of_failures = True
-
-    def _warn_of_short_episodes(self, outcomes: Outcomes) -> None:
-        """Warn where all episodes of an iteration lasted one step, though more are allowed."""
-        seen, sound = outcomes.transitions, np.isfinite(outcomes.returns)
-        if seen is not None:
-            over = (seen.terminated | seen.truncated)[seen.valid]
-            short = len(seen.valid) > 1 and bool(over.size) and bool(over.all())
-        else:
-            short = bool(sound.any()) and bool((outcomes.steps[sound] == 1).all())
-        if short and self.spec.max_episode_steps > 1:
-            warn_once(
-                f"every episode of {self.spec.id} ends with its first step: look at what ends episodes, such as "
-                "terminated, and at how they start"
-            )
 
     @property
     def _will_settle(self) -> bool:
