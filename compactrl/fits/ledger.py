@@ -92,10 +92,14 @@ def read_record(path: Path) -> dict[str, Any]:
 
 def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise InputError where a fit would go on with other options."""
-    for name in sorted(before.keys() | now.keys()):
-        if before.get(name) != now.get(name):
-            other = f"with another {name}, {before[name]}" if name in before else f"without {name}"
-            raise InputError(
-                f"{path} holds a fit {other}: go on with the same options (`compactrl resume {path}`), or choose "
-                "another --out"
-            )
+    for name in differing(before, now):
+        other = f"with another {name}, {before[name]}" if name in before else f"without {name}"
+        raise InputError(
+            f"{path} holds a fit {other}: go on with the same options (`compactrl resume {path}`), or choose another "
+            "--out"
+        )
+
+
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the names of options that are not the same; those of a fit that has none of a name are None."""
+    return [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]

@@ -17,7 +17,7 @@ import numpy as np
 
 from compactrl.errors import CompactrlError
 from compactrl.fits.candidate import STAGES
-from compactrl.fits.ledger import FILE, Ledger, read_record
+from compactrl.fits.ledger import FILE, Ledger, differing, read_record
 from compactrl.runs.run import Run
 from compactrl.searches.api import reopen, start
 from compactrl.searches.search import Search
@@ -141,7 +141,7 @@ def engine_of(path: Path, options: Mapping[str, Any]) -> str:
     if asked != "auto" or not (path / FILE).exists():
         return asked
     record = read_record(path)
-    if record["finished"] or record["options"] != options:  # it is opened, or refused
+    if record["finished"] or differing(record["options"], options):  # it is opened, or refused
         return asked
     if "engine" in record:
         return str(record["engine"])
