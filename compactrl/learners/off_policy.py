@@ -38,12 +38,13 @@ from compactrl.learners.base import Judgement, LearnerContext
 from compactrl.learners.critics import CRITICS
 from compactrl.learners.critics.base import Critics, FlatCritics
 from compactrl.learners.critics.inputs import Inputs
-from compactrl.learners.gradient import Means
+from compactrl.learners.gradient import Means, device_of
 from compactrl.learners.losses import bellman_target, critic_loss
 from compactrl.learners.moments import RunningMoments
 from compactrl.learners.options import OffPolicyOptions
 from compactrl.learners.replaying import ReplayLearner
 from compactrl.networks.perceptrons import single_threaded_torch
+from compactrl.networks.precision import check_precision, products_in
 from compactrl.networks.threads import on_threads, results
 from compactrl.types import (
     Designs,
@@ -149,7 +150,7 @@ class OffPolicyLearner(ReplayLearner):
         if len(self.buffer) < _transitions_needed(self.options):
             return metrics
         metrics |= self._anneal(progress)
-        with single_threaded_torch(), on_threads(self.threads):
+        with single_threaded_torch(), on_threads(self.threads), products_in(self.options.precision):
             means = Means()
             values = [self._learn(designs, means)[len(self.batch.anchors) :] for designs in self._asked]
         self._design_values = np.concatenate(values)
@@ -332,6 +333,7 @@ def check_off_policy(context: LearnerContext) -> None:
     """Raise InputError where nothing can be learned with these options."""
     options, steps, spec = context.options, context.steps, context.spec
     _check_critic(options)
+    check_precision(options.precision, device_of(options.device))
     if options.hindsight and spec.goal is None:
         raise InputError(f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none")
     if spec.goal is not None and spec.goal.refusal and options.hindsight != 0:

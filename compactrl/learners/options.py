@@ -190,6 +190,11 @@ class OffPolicyOptions(ReplayOptions):
     normalize_observations: bool = Field(
         False, description="Normalise observations by their running mean and standard deviation."
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Of products of large matrices while networks learn: float32, or bfloat16 where the processor has "
+        "instructions for it.",
+    )
     hindsight: float | None = Field(
         None,
         ge=0,
