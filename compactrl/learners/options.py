@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -59,6 +60,11 @@ class Options(BaseModel):
     def normalizes(self) -> bool:
         """Whether policies see observations through a normaliser of the learner's own."""
         return bool(getattr(self, "normalize_observations", False))
+
+    @classmethod
+    def following(cls, hidden: Sequence[int]) -> dict[str, Any]:  # noqa: ARG003  (most follow from no network)
+        """Return options of which the default follows from the widths of the policy's hidden layers."""
+        return {}
 
     def completed(self, spec: EnvironmentSpec) -> Self:  # noqa: ARG002  (most follow from no environment)
         """Return the options with what the environment decides, where it was not given."""
