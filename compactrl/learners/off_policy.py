@@ -44,6 +44,7 @@ from compactrl.learners.off_policy_checks import check_off_policy, transitions_n
 from compactrl.learners.options import OffPolicyOptions
 from compactrl.learners.replaying import ReplayLearner
 from compactrl.networks.perceptrons import single_threaded_torch
+from compactrl.networks.precision import products_in
 from compactrl.networks.threads import on_threads, results
 from compactrl.types import (
     Designs,
@@ -144,7 +145,7 @@ class OffPolicyLearner(ReplayLearner):
         if len(self.buffer) < transitions_needed(self.options):
             return metrics
         metrics |= self._anneal(progress)
-        with single_threaded_torch(), on_threads(self.threads):
+        with single_threaded_torch(), on_threads(self.threads), products_in(self.options.precision):
             means = Means()
             values = [self._learn(designs, means)[len(self.batch.anchors) :] for designs in self._asked]
         self._design_values = np.concatenate(values)

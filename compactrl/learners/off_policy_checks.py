@@ -5,7 +5,9 @@ from __future__ import annotations
 from compactrl.errors import InputError, either
 from compactrl.learners.base import LearnerContext
 from compactrl.learners.critics import CRITICS
+from compactrl.learners.gradient import device_of
 from compactrl.learners.options import OffPolicyOptions
+from compactrl.networks.precision import check_precision
 
 
 def transitions_needed(options: OffPolicyOptions) -> int:
@@ -17,6 +19,7 @@ def check_off_policy(context: LearnerContext) -> None:
     """Raise InputError where nothing can be learned with these options."""
     options, steps, spec = context.options, context.steps, context.spec
     _check_critic(options)
+    check_precision(options.precision, device_of(options.device))
     if options.hindsight and spec.goal is None:
         raise InputError(f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none")
     if spec.goal is not None and spec.goal.refusal and options.hindsight != 0:

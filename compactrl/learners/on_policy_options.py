@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -47,9 +48,19 @@ class OnPolicyOptions(GradientOptions):
         return 16
 
 
+USUAL_WIDTH = 64
+"""Of PPO's hidden layers: its usual learning rate is for these."""
+
+
 class PpoOptions(OnPolicyOptions, AdamOptions):
     """Options of proximal policy optimisation."""
 
+    actor_learning_rate: float = Field(
+        3e-4,
+        gt=0,
+        description="Adam's learning rate for the policy, or for the graph hypernetwork; of a plain policy that is "
+        f"wider than {USUAL_WIDTH} units, so many times less by default.",
+    )
     actor_learning_rate_decay: float = Field(
         0.0,
         ge=0,
@@ -74,6 +85,19 @@ class PpoOptions(OnPolicyOptions, AdamOptions):
         False,
         description="Adapt the learning rates to --target-kl after every epoch, in place of ending the updates.",
     )
+
+    @classmethod
+    def following(cls, hidden: Sequence[int]) -> dict[str, Any]:
+        """Return a smaller learning rate for wide networks.
+
+        A step of Adam moves each weight as far, whatever their number, and so an output by as many times more as a
+        layer is wide (Yang & Hu, "Feature learning in infinite-width neural networks", 2021, table 1). Policies of
+        three ReLU layers of 256 that learn at the usual rate go so far within an iteration that their outputs grow
+        without end (`docs/trials.md`).
+        """
+        rate = float(cls.model_fields["actor_learning_rate"].default)
+        widest = max(hidden, default=USUAL_WIDTH)
+        return {"actor_learning_rate": rate * USUAL_WIDTH / widest} if widest > USUAL_WIDTH else {}
 
 
 class TrpoOptions(OnPolicyOptions):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -59,6 +60,11 @@ class Options(BaseModel):
     def normalizes(self) -> bool:
         """Whether policies see observations through a normaliser of the learner's own."""
         return bool(getattr(self, "normalize_observations", False))
+
+    @classmethod
+    def following(cls, hidden: Sequence[int]) -> dict[str, Any]:  # noqa: ARG003  (most follow from no network)
+        """Return options of which the default follows from the widths of the policy's hidden layers."""
+        return {}
 
     def completed(self, spec: EnvironmentSpec) -> Self:  # noqa: ARG002  (most follow from no environment)
         """Return the options with what the environment decides, where it was not given."""
@@ -189,6 +195,11 @@ class OffPolicyOptions(ReplayOptions):
     )
     normalize_observations: bool = Field(
         False, description="Normalise observations by their running mean and standard deviation."
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Of products of large matrices while networks learn: float32, or bfloat16 where the processor has "
+        "instructions for it.",
     )
     hindsight: float | None = Field(
         None,

@@ -96,6 +96,8 @@ def resolve(given: Mapping[str, Any], goals: bool = False) -> Settings:
             raise InputError(_unknown_option(option, decided, known))
     of_learner = method.learner_defaults.get(learner, {})
     merged = {**choice.defaults, **of_learner, **preset, **method.fixed, **values, **decided}
+    hidden = validated(SearchOptions, merged).hidden
+    merged = {**LEARNERS[learner].Options.following(hidden), **merged}
     return Settings(**{name: validated(part, merged) for name, part in parts.items()})
 
 

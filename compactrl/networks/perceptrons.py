@@ -3,7 +3,8 @@
 On AMD processors torch's own matrix product (MKL) leaves half of the arithmetic units idle. The oneDNN that comes with
 the same torch does not. On Intel processors oneDNN is the slower one, by a fifth for large products and several times
 for small ones. So on AMD processors large products in single precision go to oneDNN's fused linear layer, where torch
-has it (`torch_private.py`). All others go to torch's own.
+has it (`torch_private.py`). All others go to torch's own. Within `products_in("bfloat16")` large ones are in bfloat16
+(`precision.py`).
 
 Gradients are written out, each into its place in one vector. `tests/compactrl/networks/test_perceptrons.py` compares
 them with autograd's.
@@ -21,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from compactrl.networks.precision import is_reduced, reduced_product
 from compactrl.networks.threads import together
 from compactrl.networks.torch_private import Linear, onednn_linear
 
@@ -73,6 +75,9 @@ def hidden_layer(x: Tensor, weight: Tensor, bias: Tensor, activation: str) -> Te
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
     """Return x (B, I) times weight (O, I) transposed, plus bias (O,), rectified; no gradient is kept."""
+    if is_reduced(x, weight):
+        y = reduced_product(x, weight, bias)
+        return (y.relu_() if relu else y).float()
     if _fused is not None and _is_large(x, weight):
         return _fused(x, weight, bias, relu)
     y = torch.mm(x, weight.t())
@@ -83,7 +88,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = F
 
 def multiply(a: Tensor, b: Tensor, out: Tensor) -> None:
     """Write the product of a (I, B) and b (B, J) to out (I, J); no gradient is kept."""
-    if _fused is not None and _is_large(a, b.t()):
+    if is_reduced(a, b.t()):
+        out.copy_(reduced_product(a, b.t()))
+    elif _fused is not None and _is_large(a, b.t()):
         out.copy_(_fused(a, b.t(), None, False))
     else:
         torch.mm(a, b, out=out)

@@ -1,8 +1,9 @@
-"""The two operations of torch that have no public name, and what stands in where a torch does not have them.
+"""What of torch has no public name, and what stands in where a torch does not have it.
 
 - oneDNN's linear layer, fused with its activation: `torch.ops.mkldnn._linear_pointwise`.
 - The fused step behind `torch.optim.Adam(fused=True)`: `torch._fused_adam_`. The class around it imports a compiler at
   its first step, which takes seconds.
+- Which instructions the processor has: `torch.cpu._is_avx512_bf16_supported`, `torch.cpu._is_amx_tile_supported`.
 
 Private names may change with any version. `TESTED` is the one they were tested with.
 """
@@ -33,6 +34,12 @@ def onednn_linear() -> Linear | None:
         return y
 
     return linear
+
+
+def has_bfloat16_products() -> bool:
+    """Return whether the processor has instructions for products in bfloat16; no, where this torch cannot tell."""
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
 
 
 def adam_step(

@@ -291,6 +291,9 @@ class SearchKeywords(TypedDict, total=False):
     learning_starts: int | float | str | None
     """Environment steps with random actions before learning starts. (default: 10k; 1000 with --method ddpg; 8000 with
     --method pearl or hyper-pearl)"""
+    precision: Literal["float32", "bfloat16"] | None
+    """Of products of large matrices while networks learn: float32, or bfloat16 where the processor has instructions
+    for it. (default: float32)"""
     critic_hidden: int | Sequence[int] | str | None
     """Widths of the critics' hidden layers, of --critic mlp. (default: 256,256; 64,64 with --method ppo, trpo,
     plain-tasks, context-tasks, hyper-tasks, maml, context-maml or hyper-maml; 128,128 with --method hyperppo,

@@ -17,14 +17,18 @@ from compactrl.learners.gradient import Means
 from compactrl.learners.off_policy import OffPolicyLearner
 from compactrl.networks import perceptrons, threads
 from compactrl.networks.perceptrons import single_threaded_torch
+from compactrl.networks.precision import products_in
 from compactrl.networks.threads import on_threads
+from compactrl.networks.torch_private import has_bfloat16_products
 from compactrl.searches.prepare import prepare
 from experiments.bench.ghp import ENV, STORED, peer, transitions
 from experiments.bench.report import ratio, show, timing, write
 
 TD3 = {"method": "td3", "batch_size": 100}
+REDUCED = {"precision": "bfloat16"}
 SYSTEMS: dict[str, dict[str, Any]] = {
     "SAC [256, 256], batches of 256": {"method": "sac"},
+    "SAC [256, 256], batches of 256, bfloat16": {"method": "sac", **REDUCED},
     "TD3 [256, 256], batches of 256": {"method": "td3"},
     "ghp, a meta-batch of 8": {"method": "ghp"},
     **{
@@ -34,8 +38,10 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     },
     "TD3 mlp": TD3,
     **{f"TD3 {name}, paper": {**TD3, "critic": name} for name in ("d2rl", "mlp-large", "sa-hyper")},
+    "TD3 sa-hyper, bfloat16, paper": {**TD3, "critic": "sa-hyper", **REDUCED},
 }
-HEAVY = ("mlp-large, paper", "sa-hyper, paper")
+"""Those in bfloat16 are left out where the processor has no instructions for it."""
+HEAVY = ("mlp-large, paper", "sa-hyper, paper", "sa-hyper, bfloat16, paper")
 """An eighth of the updates is enough of these."""
 PLAIN = "TD3 mlp"
 
@@ -60,7 +66,7 @@ class System:
         while done < count:
             for designs in self._parts:
                 began = time.perf_counter()
-                with single_threaded_torch(), on_threads(threads):
+                with single_threaded_torch(), on_threads(threads), products_in(self._learner.options.precision):
                     self._learner._learn(designs, Means())
                 elapsed += time.perf_counter() - began
                 done += self._learner.updates_per_part
@@ -117,7 +123,12 @@ class Pieces:
 
 def run(updates: int, count: int, repeats: int, only: list[str], folder: Path | None) -> None:
     """Measure, show the table, write the figures."""
-    names = [name for name in SYSTEMS if not only or any(part in name for part in only)]
+    able = has_bfloat16_products()
+    names = [
+        name
+        for name, options in SYSTEMS.items()
+        if (not only or any(part in name for part in only)) and (able or "precision" not in options)
+    ]
     made = {name: System({**SYSTEMS[name], "iteration_steps": max(8, updates // 4)}) for name in names}
     seconds: dict[str, dict[int, list[float]]] = {name: {1: [], count: []} for name in names}
     counts = {name: max(8, updates // 8) if name.endswith(HEAVY) else updates for name in names}

@@ -184,6 +184,23 @@ def test_what_is_given_goes_before_the_preset_and_the_preset_before_the_method()
     assert resolve({"preset": "paper", "method": "toeplitz"}).search.controller == "none"
 
 
+@pytest.mark.parametrize(
+    ("given", "rate"),
+    [
+        ({"hidden": 64}, 3e-4),
+        ({"hidden": "32,16"}, 3e-4),
+        ({"hidden": "none"}, 3e-4),
+        ({"hidden": "64,256,128"}, 3e-4 / 4),
+        ({"hidden": 256, "actor_learning_rate": 1e-3}, 1e-3),
+        ({"hidden": 128, "method": "toeplitz", "learner": "ppo"}, 3e-4 / 2),
+        ({"hidden": 256, "method": "sac"}, 3e-4),
+        ({"method": "hyperppo"}, 5e-4),
+    ],
+)
+def test_ppo_s_learning_rate_is_less_for_wide_networks_where_it_is_not_given(given, rate):
+    assert resolve({"method": "ppo", **given}).flat()["actor_learning_rate"] == pytest.approx(rate)
+
+
 def test_sampling_is_another_name_of_the_controller():
     assert resolve({"method": "ghp", "sampling": "depth-uniform"}) == resolve(
         {"method": "ghp", "controller": "depth-uniform"}
