@@ -11,10 +11,10 @@ decoder is bilinear (`--decoder dense` has the paper's); see `hypernetworks/`.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from compactrl.compressions.base import AnyOptions, Options
 from compactrl.compressions.per_design import PerDesign
@@ -23,9 +23,11 @@ from compactrl.hypernetworks import graph
 from compactrl.networks.layout import Layout
 from compactrl.policies.architectures import (
     MAX_LAYERS,
+    MOST_ARCHITECTURES,
     WIDTHS,
     ArchitectureSpace,
     Widths,
+    count_architectures,
     depths_of,
     enumerate_architectures,
 )
@@ -75,6 +77,16 @@ class HypernetOptions(Options):
         if len(set(widths)) < len(widths):
             raise ValueError("a width is given twice")
         return widths
+
+    @model_validator(mode="after")
+    def _few_enough(self) -> Self:
+        count = count_architectures(len(self.widths), self.max_layers)
+        if count > MOST_ARCHITECTURES:
+            raise ValueError(
+                f"{len(self.widths)} --widths in up to {self.max_layers} layers are {count:,} architectures, more than "
+                f"the {MOST_ARCHITECTURES:,} that can be kept: give fewer --widths, or a smaller --max-layers"
+            )
+        return self
 
 
 class Hypernet(PerDesign):

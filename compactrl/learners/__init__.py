@@ -59,7 +59,9 @@ def _of_deviation(options: OnPolicyOptions, action: ActionSpec) -> Distribution:
     """Return what the noise, which has the standard deviation already where no state decides it, is added to."""
     if action.kind == "discrete":
         return Categorical()
-    return SquashedGaussian() if options.deviation == "state" else FreeGaussian(np.zeros(action.size))
+    if options.deviation == "state":
+        return SquashedGaussian(log_std_zero=options.log_std_init)
+    return FreeGaussian(np.zeros(action.size))
 
 
 def _of_what_is_shown(options: DistillOptions, action: ActionSpec) -> Distribution:  # noqa: ARG001

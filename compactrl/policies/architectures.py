@@ -30,6 +30,8 @@ Widths = tuple[int, ...]
 
 WIDTHS: Widths = (4, 8, 16, 32, 64, 128, 256, 512)
 MAX_LAYERS = 4
+MOST_ARCHITECTURES = 1 << 20
+"""Of a space: all of them are listed in memory."""
 
 
 def enumerate_architectures(
@@ -44,6 +46,16 @@ def enumerate_architectures(
     """
     architectures = chain.from_iterable(product(widths, repeat=layers) for layers in range(1, max_layers + 1))
     return sorted(architectures, key=lambda hidden: (parameters(observation, hidden, action), hidden))
+
+
+def count_architectures(widths: int, max_layers: int) -> int:
+    """Return how many architectures there are with so many different widths.
+
+    Example:
+        >>> count_architectures(8, 4)
+        4680
+    """
+    return sum(widths**layers for layers in range(1, max_layers + 1))
 
 
 def parameters(observation: int, widths: Sequence[int], action: int) -> int:

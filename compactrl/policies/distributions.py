@@ -123,6 +123,8 @@ class SquashedGaussian:
     log_std_low: float = -20.0
     """The logarithms are clipped to these bounds."""
     log_std_high: float = 2.0
+    log_std_zero: float = 0.0
+    """The logarithm where the output is 0: first outputs are small, so that it is the first logarithm."""
 
     def outputs(self, actions: int) -> int:
         """Return a mean and a deviation per action."""
@@ -131,7 +133,7 @@ class SquashedGaussian:
     def act(self, outputs: Floats, noise: Floats) -> Floats:
         """Return the actions (n, A)."""
         size = noise.shape[-1]
-        std = np.exp(np.clip(outputs[:, size:], self.log_std_low, self.log_std_high))
+        std = np.exp(np.clip(outputs[:, size:] + self.log_std_zero, self.log_std_low, self.log_std_high))
         return np.asarray(np.tanh(outputs[:, :size] + std * noise))
 
     def mode(self, outputs: Tensor) -> Tensor:
@@ -192,12 +194,15 @@ class SquashedGaussian:
         """Return slopes of the parts of outputs; none goes through a bound of the logarithm."""
         import torch
 
-        raw = outputs[..., mean.shape[-1] :]
+        raw = self._shifted(outputs[..., mean.shape[-1] :])
         return Slopes(torch.cat([mean, log_std * (raw == raw.clamp(self.log_std_low, self.log_std_high))], -1), None)
 
     def _parts(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_std = outputs.chunk(2, dim=-1)
-        return mean, log_std.clamp(self.log_std_low, self.log_std_high)
+        return mean, self._shifted(log_std).clamp(self.log_std_low, self.log_std_high)
+
+    def _shifted(self, log_std: Tensor) -> Tensor:
+        return log_std + self.log_std_zero if self.log_std_zero else log_std
 
     @staticmethod
     def _density(raw: Tensor, noise: Tensor, log_std: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ A few of EnvPool's environments draw random numbers while they are stepped (`RAN
 cannot be seeded anew at a reset as Gymnasium's can. A search in them is as reproducible as any, but one that is resumed
 meets other episodes than one that was not interrupted, and is warned of. `--engine gymnasium` is exact, where the
 environment's package (Box2D, MyoSuite) is installed.
+
+An episode that terminates at the very step of its limit is told of as cut alone: nothing in a pool's answer says more.
 """
 
 from __future__ import annotations

@@ -216,13 +216,28 @@ def test_what_acted_is_what_probabilities_are_of(deviation):
         for layer in learner.compression.expand(theta, designs[lane % 4]):
             outputs = x @ layer.weight.T + layer.bias
             x = np.maximum(outputs, 0)
-        log_std = outputs[:, 2:] if deviation == "state" else np.log(learner._deviations.of(designs))[lane % 4]
+        log_std = outputs[:, 2:] - 0.7 if deviation == "state" else np.log(learner._deviations.of(designs))[lane % 4]
         std = np.exp(log_std)
         drawn = outputs[:, :2] + noise[:, lane] * (std if deviation == "state" else 1)
         np.testing.assert_allclose(outcomes.transitions.action[:, lane], np.tanh(drawn), atol=1e-5)
         density = -0.5 * ((drawn - outputs[:, :2]) / std) ** 2 - log_std - 0.5 * np.log(2 * np.pi)
         rows = samples.behaviour.view(4, 10, 2)[lane % 4, :, lane // 4]
         np.testing.assert_allclose(rows.numpy(), density.sum(1), atol=1e-4)
+
+
+@pytest.mark.parametrize("method", [PPO, HYPER], ids=["ppo", "hyperppo"])
+@pytest.mark.parametrize("deviation", ["common", "per-architecture", "state"])
+def test_deviations_begin_where_they_are_told_to(method, deviation):
+    """Whoever decides them: what is drawn in the first iteration differs from its mean by so much."""
+    spread = {}
+    for log_std in (-3.0, -1.0):
+        prepared = prepare({**method, "deviation": deviation, "log_std_init": log_std})
+        learner = prepared.learner
+        trials = learner.ask(learner.compression.space.sample(learner.num_designs, np.random.default_rng(0)))
+        drawn = np.arctanh(outcomes_of(prepared, trials).transitions.action)
+        spread[log_std] = drawn.std(axis=(0, 1))
+    np.testing.assert_allclose(spread[-1.0], np.exp(-1.0), rtol=0.3)
+    assert (spread[-3.0] < 0.3 * spread[-1.0]).all()
 
 
 @pytest.mark.parametrize(
@@ -273,6 +288,10 @@ def test_it_finds_the_best_arm_of_a_bandit(tmp_path):
         ({**HYPER, "batch_size": 2}, "--meta-batch 4 is more than --batch-size 2"),
         ({**HYPER, "batch_size": 10}, "among 4 architectures or tasks"),
         ({**HYPER, "resample_updates": 3}, "--resample-updates belongs to"),
+        (
+            {**HYPER, "widths": tuple(range(1, 41)), "max_layers": 5, "deviation": "per-architecture"},
+            "40 --widths in up to 5 layers are 105,025,640 architectures, more than the 1,048,576 that can be kept",
+        ),
     ],
     ids=lambda value: str(value)[:40],
 )

@@ -28,6 +28,7 @@ LOG_STD = np.array([-0.5, 0.3, 1.1])
 CASES = {
     "deterministic": (Deterministic(), normal(50, 3)),
     "squashed": (SquashedGaussian(), normal(50, 3)),
+    "squashed from 0.5 on": (SquashedGaussian(log_std_zero=-0.7), normal(50, 3)),
     "free": (FreeGaussian(LOG_STD), normal(50, 3)),
     "categorical": (Categorical(), gumbel(50, 3)),
 }
@@ -52,7 +53,7 @@ def test_without_noise_it_is_the_mode(distribution, noise):
     torch.testing.assert_close(acted, distribution.mode(outputs).to(acted.dtype))
 
 
-@pytest.mark.parametrize("name", ["squashed", "free", "categorical"])
+@pytest.mark.parametrize("name", ["squashed", "squashed from 0.5 on", "free", "categorical"])
 def test_the_density_of_a_sample_is_that_of_its_action(name):
     distribution, noise = CASES[name]
     outputs = normal(50, distribution.outputs(3), seed=1)
@@ -119,7 +120,7 @@ def test_what_each_one_is():
     assert not isinstance(Deterministic(), Stochastic)
 
 
-@pytest.mark.parametrize("name", ["state", "free", "categorical"])
+@pytest.mark.parametrize("name", ["state", "state from 0.5 on", "free", "categorical"])
 def test_what_on_policy_learning_asks_is_torchs(name):
     """Density and entropy of what was drawn, and their gradients, of two policies with 30 samples each."""
     slope = normal(2, 30, seed=3)
@@ -133,9 +134,10 @@ def test_what_on_policy_learning_asks_is_torchs(name):
         free = normal(2, 1, 3, seed=1).requires_grad_() if name == "free" else None
         outputs = normal(2, 30, 6 if free is None else 3).clamp(-1.9, 1.9).requires_grad_()
         mean, log_std = outputs.chunk(2, -1) if free is None else (outputs, free.expand(2, 30, 3))
-        theirs = torch.distributions.Normal(mean, log_std.exp())
+        zero = -0.7 if name == "state from 0.5 on" else 0.0
+        theirs = torch.distributions.Normal(mean, (log_std + zero).exp())
         latent = theirs.sample()
-        own = SquashedGaussian() if free is None else FreeGaussian(free.detach())
+        own = SquashedGaussian(log_std_zero=zero) if free is None else FreeGaussian(free.detach())
         density, entropy = theirs.log_prob(latent).sum(-1), theirs.entropy().sum(-1)
     wanted = [outputs] if free is None else [outputs, free]
     for theirs, mine in ((density, own.likelihood(outputs.detach(), latent)), (entropy, own.entropy(outputs.detach()))):
@@ -150,9 +152,10 @@ def test_what_on_policy_learning_asks_is_torchs(name):
 
 def test_no_gradient_goes_through_a_bound_of_a_states_deviation():
     outputs = torch.tensor([[[0.0, 5.0], [0.0, 1.0]]])
-    slopes = SquashedGaussian(log_std_high=2.0).likelihood(outputs, torch.ones(1, 2, 1))[1](torch.ones(1, 2)).outputs
-    assert slopes[0, 0, 1] == 0
-    assert slopes[0, 1, 1] != 0
+    for bounded in (SquashedGaussian(log_std_high=2.0), SquashedGaussian(log_std_high=-1.0, log_std_zero=-3.0)):
+        slopes = bounded.likelihood(outputs, torch.ones(1, 2, 1))[1](torch.ones(1, 2)).outputs
+        assert slopes[0, 0, 1] == 0
+        assert slopes[0, 1, 1] != 0
 
 
 def test_what_was_drawn_is_found_again_and_at_the_bounds_it_is_finite():
