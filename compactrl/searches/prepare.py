@@ -195,6 +195,8 @@ def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
             f"--method {search.method} is for families of tasks, and {spec.id} has no tasks: give one by --tasks, such "
             "as HalfCheetah-Vel, or an environment of yours with `contexts`"
         ) from error
+    except InputError as error:  # of a family's sampler, which is a function of anybody's
+        raise InputError(f"{spec.id}: {error}") from error
     return replace(settings, search=search, learner=learner, compression=compression)
 
 

@@ -137,7 +137,7 @@ BROKEN = {
     "empty list": (Contexts(("lean",), (0.0,), (1.0,), UNIT, Listed(())), "has no test tasks: its list of them is"),
     "no rows": (
         Contexts(("lean",), (0.0,), (1.0,), sampler(np.zeros((0, 1))), UNIT),
-        "has no train tasks: its sampler returned none of 8",
+        "its sampler of train tasks returned none of 8",
     ),
     "shape": (
         Contexts(("lean",), (0.0,), (1.0,), UNIT, sampler(np.zeros(8))),
@@ -154,6 +154,10 @@ BROKEN = {
     "raises": (
         Contexts(("lean",), (0.0,), (1.0,), lambda: 1, UNIT),
         "its sampler of train tasks raised TypeError: ",
+    ),
+    "always as many": (
+        Contexts(("lean",), (0.0,), (1.0,), UNIT, sampler(np.full((8, 1), 0.5))),  # of which the first would be all
+        "sampler of test tasks returned shape (8, 1) for 1 tasks, expected (1, 1)",
     ),
     "no sampler": (Contexts(("lean",), (0.0,), (1.0,), 3, UNIT), "train of its contexts is 3, expected Uniform("),
 }
