@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from compactrl.cli.sentences import describe_evaluation
+from compactrl.envs import register_batched
+from compactrl.envs.toy_batched import HiddenPointMass
 from compactrl.errors import InputError
 from compactrl.exports.api import starts_of
 from compactrl.exports.rollouts import roll_out
@@ -136,6 +138,20 @@ def test_who_imitates_a_policy_of_one_task_stays_in_it(tmp_path, of_one_task, op
     found = search(out=tmp_path / "found", teacher=str(of_one_task.path), **options, **TOY)
     assert found.policy.context.tolist() == [1.0]
     assert found.summary["context"] == [1.0]
+
+
+def test_the_task_of_a_policy_is_none_of_another_family(tmp_path, of_one_task):
+    """Its numbers would be taken for something else: a place for a direction, here, or 1.5 m/s for 1.5 times one."""
+    other = "Elsewhere-v0"
+    register_batched(other, type("Elsewhere", (HiddenPointMass,), {}), max_episode_steps=20)
+    for options, option in (
+        ({"method": "distill", "hidden": (4,), "teacher": str(of_one_task.path)}, "--teacher"),
+        ({"method": "shared", "partitions": 3, "start_from": str(of_one_task.path)}, "--start-from"),
+    ):
+        said = f"{option} is a policy for the task 1 of {ENV}, which is none of {other}: leave --tasks and --env out"
+        with pytest.raises(InputError, match=said):
+            start({**TOY, **options, "steps": 800, "tasks": other}, tmp_path / "student")
+    assert not (tmp_path / "student").exists()
 
 
 def test_what_is_begun_from_a_policy_of_one_task_stays_in_it_after_it_has_settled(tmp_path, of_one_task):
