@@ -15,6 +15,7 @@ from compactrl.exports.api import starts_of
 from compactrl.exports.rollouts import roll_out
 from compactrl.policies.files import save_policy
 from compactrl.reports import film
+from compactrl.runs.evaluation import run_episodes, seeds_behind_summary
 from compactrl.runs.run import Run
 from compactrl.searches.api import finish, resume, search, start
 from compactrl.searches.baselines import baselines
@@ -120,6 +121,21 @@ def test_doing_nothing_is_compared_with_in_the_same_task(run):
         nothing = alone(lambda _: np.zeros(2), [side], range(200))
         assert mean == pytest.approx(nothing.mean(), abs=4 * nothing.std() / 10**0.5)
     assert sides[0] != sides[1]
+
+
+def test_without_a_task_it_is_compared_with_in_the_episodes_of_the_summary(run):
+    """Returns of ten episodes with other tasks told nothing: tasks differ by more than doing something and nothing."""
+    from compactrl.envs.registry import environment_of
+
+    spec, found = environment_of(run.config), run.summary["baselines"]
+    still = replace(run.policy, weights=0.0 * run.policy.weights)
+    evaluation = run_episodes(still, spec, 100, seeds_behind_summary(run.config["seed"]), 1)
+    assert found["zero"] == {
+        "return_mean": evaluation.mean_return,
+        "return_std": evaluation.std_return,
+        "episodes": 100,
+    }
+    assert found["random"]["episodes"] == 100
 
 
 @pytest.mark.parametrize(
