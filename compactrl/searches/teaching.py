@@ -11,6 +11,7 @@ from typing import Any
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
 from compactrl.policies.policy import Policy
+from compactrl.runs.evaluation import check_task
 from compactrl.runs.run import START, Run
 from compactrl.types import Floats
 
@@ -73,13 +74,7 @@ def task_taken_over(policies: Mapping[str, Policy], spec: EnvironmentSpec) -> Fl
         InputError: it is a task of another family, whose numbers mean something else.
     """
     for stem, policy in policies.items():
-        if policy.context is not None and policy.env != spec.id:
-            task = ", ".join(f"{number:g}" for number in policy.context)
-            option = "--start-from" if stem == START else "--teacher"
-            raise InputError(
-                f"{option} is a policy for the task {task} of {policy.env}, which is none of {spec.id}: leave --tasks "
-                "and --env out, to stay in that task"
-            )
+        check_task(policy, spec, "the policy of --start-from" if stem == START else "the policy of --teacher")
     return next((policy.context for policy in policies.values() if policy.context is not None), None)
 
 

@@ -164,10 +164,12 @@ def test_the_task_of_a_policy_is_none_of_another_family(tmp_path, of_one_task):
         ({"method": "distill", "hidden": (4,), "teacher": str(of_one_task.path)}, "--teacher"),
         ({"method": "shared", "partitions": 3, "start_from": str(of_one_task.path)}, "--start-from"),
     ):
-        said = f"{option} is a policy for the task 1 of {ENV}, which is none of {other}: leave --tasks and --env out"
+        said = f"the policy of {option} is for the task 1 of {ENV}, which is none of {other}: use that environment"
         with pytest.raises(InputError, match=said):
             start({**TOY, **options, "steps": 800, "tasks": other}, tmp_path / "student")
     assert not (tmp_path / "student").exists()
+    with pytest.raises(InputError, match=f"the policy is for the task 1 of {ENV}, which is none of {other}"):
+        of_one_task.evaluate(2, env=other)
 
 
 def test_what_is_begun_from_a_policy_of_one_task_stays_in_it_after_it_has_settled(tmp_path, of_one_task):
