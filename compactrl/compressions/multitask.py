@@ -52,19 +52,16 @@ class MultiTaskOptions(Options):
 
         Raises:
             ValueError: the environment has no tasks.
+            InputError: a sampler of its draws none of its range.
         """
         if self.train_contexts:
             return self
         if contexts is None:
             raise ValueError("this environment has no tasks")
         # One stream each: another number of training tasks leaves the test tasks as they are.
-        streams = (np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAM, part))) for part in range(2))
-        train, test = (
-            different(sampler(stream, count)) if count else ()
-            for sampler, stream, count in zip(
-                (contexts.train, contexts.test), streams, (self.train_tasks, self.test_tasks), strict=True
-            )
-        )
+        streams = [np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAM, part))) for part in range(2)]
+        train = different(contexts.drawn("train", streams[0], self.train_tasks))
+        test = different(contexts.drawn("test", streams[1], self.test_tasks)) if self.test_tasks else ()
         known = {"context_low": contexts.low, "context_high": contexts.high}
         return self.model_copy(update={**known, "train_contexts": train, "test_contexts": test})
 

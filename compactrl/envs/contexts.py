@@ -7,19 +7,17 @@ else it is a test task that the episode's seed decides, so that a family is also
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from compactrl.envs.answers import NUMBERS
 from compactrl.errors import InputError
-from compactrl.policies.contexts import Contexts, Listed, Sampler
+from compactrl.policies.contexts import ROUNDING, Contexts, Listed
 from compactrl.types import Floats, Integers
 
 TRIED = 8
-"""So many tasks are drawn from a family's samplers as it is described."""
-ROUNDING = 1e-9
-"""A sampler may leave the range by so much of its width."""
+"""So many tasks are drawn from a family's samplers as it is described, and then one, as an episode does."""
 EXTRAPOLATE = "extrapolate"
 """Option of a reset whose task may be outside of the family's range."""
 
@@ -28,11 +26,14 @@ def own_task(contexts: Contexts, generator: np.random.Generator) -> Floats:
     """Return the task (C,) of an episode that was given none: a test task.
 
     It takes nothing from the episode's generator: with the same task given, the same episode begins.
+
+    Raises:
+        InputError: the sampler draws none of the family's range.
     """
     drawing = generator.spawn(1)[0]
     if isinstance(contexts.test, Listed):  # which has an order, and so begins with the same one
         return np.array(contexts.test.rows[drawing.integers(len(contexts.test.rows))], np.float64)
-    return np.asarray(contexts.test(drawing, 1)[0], np.float64)
+    return np.asarray(contexts.drawn("test", drawing, 1)[0])
 
 
 def tasks_for(environment: Any, seeds: Integers, tasks: Any) -> Any:
@@ -138,16 +139,17 @@ def checked_contexts(env: str, contexts: Any) -> Contexts | None:
         if low > high:
             raise InputError(f"{env}: its contexts have low {low:g} above high {high:g} for '{name}'")
     for kind in ("train", "test"):
-        _check_sampler(env, contexts, kind, getattr(contexts, kind))
+        _check_sampler(env, contexts, kind)
     return contexts
 
 
-def _check_sampler(env: str, contexts: Contexts, kind: str, sampler: Sampler) -> None:
+def _check_sampler(env: str, contexts: Contexts, kind: Literal["train", "test"]) -> None:
     """Check what a sampler of train or test tasks draws.
 
     Raises:
         InputError: no tasks of the family's range.
     """
+    sampler = getattr(contexts, kind)
     if isinstance(sampler, Listed) and not sampler.rows:
         raise InputError(f"{env} has no {kind} tasks: its list of them is empty")
     if not callable(sampler):
@@ -156,21 +158,7 @@ def _check_sampler(env: str, contexts: Contexts, kind: str, sampler: Sampler) ->
             "of a generator and a number of tasks"
         )
     try:
-        rows = np.asarray(sampler(np.random.default_rng(0), TRIED))
-    except Exception as error:
-        raise InputError(f"{env}: its sampler of {kind} tasks raised {type(error).__name__}: {error}") from error
-    if not rows.size:
-        raise InputError(f"{env} has no {kind} tasks: its sampler returned none of {TRIED}")
-    if rows.shape != (TRIED, contexts.size) or rows.dtype.kind not in NUMBERS:
-        raise InputError(
-            f"{env}: its sampler of {kind} tasks returned shape {rows.shape} for {TRIED} tasks, expected "
-            f"({TRIED}, {contexts.size}): a row of {', '.join(contexts.names)} each"
-        )
-    slack = ROUNDING * np.subtract(contexts.high, contexts.low)
-    outside = ~((contexts.low - slack <= rows) & (rows <= contexts.high + slack))
-    if outside.any():
-        row, column = np.argwhere(outside)[0]
-        raise InputError(
-            f"{env}: its sampler of {kind} tasks drew {contexts.names[column]} {rows[row, column]:g}, which is not "
-            f"within {contexts.low[column]:g} … {contexts.high[column]:g}, the range of its contexts"
-        )
+        for count in (TRIED, 1):
+            contexts.drawn(kind, np.random.default_rng(0), count)
+    except InputError as error:
+        raise InputError(f"{env}: {error}") from error

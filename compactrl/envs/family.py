@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ from compactrl.envs.contexts import checked_contexts
 from compactrl.envs.mujoco.state import MujocoState
 from compactrl.envs.mujoco.task import TASKS, MujocoTask, register
 from compactrl.envs.tasks import USUAL, load_usual
-from compactrl.errors import InputError, did_you_mean
+from compactrl.errors import InputError, did_you_mean, either
 from compactrl.policies.contexts import Contexts
 from compactrl.types import Floats
 
@@ -38,7 +39,7 @@ OF_GYMNASIUM: dict[str, Contexts] = {}
 
 
 def families() -> dict[str, str]:
-    """Return every family that is registered: its short name → its id.
+    """Return every family that is registered: its short name → its id; its id, where another has the same short name.
 
     Example:
         >>> families()["HalfCheetah-Vel"]
@@ -49,7 +50,9 @@ def families() -> dict[str, str]:
 
     makers = {env: known.make for known_ones in (TASKS, BATCHED) for env, known in known_ones.items()}
     having = [env for env, make in makers.items() if getattr(make, "contexts", None) is not None]
-    return {short_name(env): env for env in (*having, *OF_GYMNASIUM)}
+    every = (*having, *OF_GYMNASIUM)
+    count = Counter(map(short_name, every))
+    return {short_name(env) if count[short_name(env)] == 1 else env: env for env in every}
 
 
 def short_name(env: str) -> str:
@@ -74,6 +77,8 @@ def family_id(name: str) -> str:
     if name in known.values() or name in gymnasium.registry or ":" in name:
         return name
     if name not in known:
+        if several := [env for env in known.values() if short_name(env) == name]:
+            raise InputError(f"--tasks {name}: there are several families of this name: give {either(several)}")
         raise InputError(
             f"unknown family of tasks '{name}'.{did_you_mean(name, known)} There are: {', '.join(sorted(known))}; your "
             "own one is registered by --env-module"

@@ -8,10 +8,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.spaces.utils import flatten, flatten_space
+from numpy.typing import NDArray
 
-from compactrl.envs.answers import AnswerError, begun, number, stepped, takes_seed
+from compactrl.envs.answers import AnswerError, RaisedError, begun, number, raised_in, stepped, takes_seed
 from compactrl.envs.contexts import EXTRAPOLATE, own_task, reset_tasks
 from compactrl.envs.only_one import Shared
+from compactrl.errors import CompactrlError
 from compactrl.policies.contexts import Contexts
 from compactrl.types import Floats
 
@@ -129,12 +131,24 @@ class TaskFamily(gymnasium.Wrapper):  # type: ignore[misc]
     def step(self, action: Any) -> Any:
         """Take an action; what it is worth is the task's."""
         observation, _, terminated, truncated, info = self.env.step(action)
-        reported = _Reported(info, self._name())
-        worth = self._reward(self._tasks, np.asarray(observation)[None], np.asarray(action)[None], reported)
+        given = (_shown(self._tasks), _shown(np.asarray(observation)[None]), _shown(np.asarray(action)[None]))
+        try:
+            worth = self._reward(*given, _Reported(info, self._name()))
+        except (CompactrlError, AnswerError):  # say what is wrong already
+            raise
+        except BaseException as error:
+            raise RaisedError(raised_in(error, "reward")) from error
         return observation, number("reward", worth), terminated, truncated, {**info, "task": self._tasks[0].copy()}
 
     def _name(self) -> str:
         return "the family" if self.spec is None else str(self.spec.id)
+
+
+def _shown(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return what a function of the user's may look at, and not write to."""
+    view = rows.view()
+    view.flags.writeable = False
+    return view
 
 
 class _Reported(Mapping[str, Any]):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compactrl.encodings.grid import Grid
+from compactrl.encodings.grid import Between, Grid
 from compactrl.envs.engines import ENGINES
 from compactrl.envs.registry import environment_of
 from compactrl.envs.spec import EnvironmentSpec
@@ -76,9 +76,9 @@ def _known_of(run: Run, options: ExportOptions) -> _Known:
     """Return the policy that a run ships; or what its last checkpoint gives for an architecture or contexts."""
     versions = run.path / "versions.json"
     about = {"run_versions": read_json(versions) if versions.exists() else {}}
-    if options.architecture and not options.context_grid:
-        return _of_architecture(run, options, about)
-    if options.context or options.context_grid:
+    if options.architecture is not None and options.context_grid is None:
+        return _of_architecture(run, options.architecture, options, about)
+    if options.context is not None or options.context_grid is not None:
         return _of_contexts(run, options, about)
     return _Known(run.policy, Origin(hashes_of_files(run.path), manifest=about))
 
@@ -88,13 +88,13 @@ def _of_contexts(run: Run, options: ExportOptions, about: dict[str, Any]) -> _Kn
     from compactrl.catalogs.contexts import read_context
     from compactrl.catalogs.tasks import open_tasks
 
-    option = "--context" if options.context else "--context-grid"
-    catalog = open_tasks(run, option, architecture=options.architecture or None)
+    option = "--context-grid" if options.context is None else "--context"
+    catalog = open_tasks(run, option, architecture=options.architecture)
     about = {**about, "checkpoint": catalog.iteration, "env_steps": catalog.env_steps}
     if catalog.widths is not None:
         about["architecture"] = list(catalog.widths)
     where = f"of checkpoint {catalog.iteration}"
-    if options.context:
+    if options.context is not None:
         context = read_context(options.context, catalog.family, options.extrapolate)
         (policy,) = catalog.adapted(context[None])
         about["context"] = dict(zip(catalog.family.names, context.tolist(), strict=True))
@@ -118,7 +118,8 @@ def read_grid(options: ExportOptions, family: Contexts) -> Grid:
     """
     from compactrl.catalogs.contexts import read_context
 
-    text, parts = options.context_grid, options.context_grid.split(",")
+    text = options.context_grid or ""
+    parts = text.split(",")
     if family.size != 1:
         raise InputError(f"--context-grid is for tasks told by one number, and these by {', '.join(family.names)}")
     try:
@@ -133,16 +134,23 @@ def read_grid(options: ExportOptions, family: Contexts) -> Grid:
         )
     for end in parts[:2]:
         read_context(end, family, options.extrapolate)
-    return Grid(low, high, count, "nearest" if options.context_between == "nearest" else "interpolate", family.names[0])
+    between: Between = "nearest" if options.context_between == "nearest" else "interpolate"
+    grid = Grid(low, high, count, between, family.names[0])
+    if len(np.unique(grid.contexts)) < count:
+        raise InputError(
+            f"--context-grid {text}: in single precision, which the C has, there are not {count} different numbers "
+            f"between {parts[0]} and {parts[1]}: give fewer networks, or contexts that are farther apart"
+        )
+    return grid
 
 
-def _of_architecture(run: Run, options: ExportOptions, about: dict[str, Any]) -> _Known:
+def _of_architecture(run: Run, architecture: str, options: ExportOptions, about: dict[str, Any]) -> _Known:
     """Return the policy of an architecture, for a context where one is given."""
     from compactrl.catalogs.catalog import open_catalog
     from compactrl.catalogs.contexts import family_of
 
-    catalog = open_catalog(run, options.context or None, options.extrapolate)
-    policy = catalog.policy(options.architecture)
+    catalog = open_catalog(run, options.context, options.extrapolate)
+    policy = catalog.policy(architecture)
     widths = list(policy.shape[1:-1])
     about |= {"architecture": widths, "checkpoint": catalog.iteration, "env_steps": catalog.env_steps}
     if policy.context is not None:

@@ -41,10 +41,12 @@ class ExportOptions:
     tanh: str = _option("libm", "NAME", "libm, or rational: no C library is needed.")
     name: str = _option("policy", "NAME", "Prefix of the functions, a C identifier.")
     target: str = _option("generic", "NAME", "generic, cortex-m4, crazyflie or arduino.")
-    architecture: str = _option("", "WIDTHS", "Of a graph hypernetwork, such as 16,8; by default the one selected.")
-    context: str = _option("", "NUMBER", "Task of the policy, of a run with a family of tasks: such as 1.5.")
-    context_grid: str = _option(
-        "", "GRID", "Lowest and highest task and how many networks in one file: such as 0,3,16."
+    architecture: str | None = _option(
+        None, "WIDTHS", "Of a graph hypernetwork, such as 16,8; by default the one selected."
+    )
+    context: str | None = _option(None, "NUMBER", "Task of the policy, of a run with a family of tasks: such as 1.5.")
+    context_grid: str | None = _option(
+        None, "GRID", "Lowest and highest task and how many networks in one file: such as 0,3,16."
     )
     context_between: str = _option("interpolate", "NAME", "Between networks of a grid: interpolate, or nearest.")
     extrapolate: bool = _option(False, "", "Allow a context outside of the family's range.")
@@ -83,12 +85,12 @@ class ExportOptions:
     def _check_contexts(self) -> None:
         """Raise InputError where what is asked of tasks does not fit together."""
         _one_of("--context-between", self.context_between, BETWEEN)
-        given = [flag_of(option) for option in ("context", "context_grid") if getattr(self, option)]
+        given = [flag_of(option) for option in ("context", "context_grid") if getattr(self, option) is not None]
         if len(given) > 1:
             raise InputError(f"give one of {' and '.join(given)}")
-        if self.extrapolate and not (self.context or self.context_grid):
+        if self.extrapolate and not given:
             raise InputError("--extrapolate is for --context and --context-grid: give one")
-        if not self.context_grid:
+        if self.context_grid is None:
             if self.context_between != BETWEEN[0]:
                 raise InputError(f"--context-between {self.context_between} is for --context-grid")
             return

@@ -7,11 +7,15 @@ episode begins (`types.Trials.tasks`), networks that are told of tasks see it sc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
+from compactrl.errors import InputError
 from compactrl.types import Floats
+
+ROUNDING = 1e-9
+"""A task may be outside of its family's range by so much of the range's width."""
 
 
 class Sampler(Protocol):
@@ -80,6 +84,35 @@ class Contexts:
             'mass 0.25'
         """
         return ", ".join(f"{name} {value:.3g}" for name, value in zip(self.names, task, strict=True))
+
+    def drawn(self, kind: Literal["train", "test"], generator: np.random.Generator, count: int) -> Floats:
+        """Return so many training or test tasks (count, C), which samplers of anybody's draw.
+
+        Raises:
+            InputError: the sampler raised, or what it returned are not so many tasks of the range.
+        """
+        sampler: Sampler = getattr(self, kind)
+        what = f"its sampler of {kind} tasks"
+        try:
+            rows = np.asarray(sampler(generator, count))
+        except Exception as error:
+            raise InputError(f"{what} raised {type(error).__name__}: {' '.join(str(error).split())}") from error
+        if count and not rows.size:
+            raise InputError(f"{what} returned none of {count}")
+        if rows.shape != (count, self.size) or rows.dtype.kind not in "biuf":
+            raise InputError(
+                f"{what} returned shape {rows.shape} for {count} tasks, expected ({count}, {self.size}): a row of "
+                f"{', '.join(self.names)} each"
+            )
+        slack = ROUNDING * np.subtract(self.high, self.low)
+        outside = ~((self.low - slack <= rows) & (rows <= self.high + slack))
+        if outside.any():
+            row, column = np.argwhere(outside)[0]
+            raise InputError(
+                f"{what} drew {self.names[column]} {rows[row, column]:g}, which is not within {self.low[column]:g} … "
+                f"{self.high[column]:g}, the range of its contexts"
+            )
+        return rows.astype(np.float64)
 
     def features(self, contexts: Floats) -> Floats:
         """Return contexts (n, C) as networks are told of them, -1 … 1 within the range."""

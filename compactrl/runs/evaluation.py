@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compactrl.envs.given import exists_once
+from compactrl.envs.given import exists_once, is_local
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError, InputError
 from compactrl.evaluation import Evaluator
@@ -97,11 +97,20 @@ def check_fits(policy: Policy, spec: EnvironmentSpec) -> None:
             f"{spec.id} has now {spec.observation_size} observations and {spec.action.size} outputs; "
             f"the policy was trained with {policy.shape[0]} and {policy.shape[-1]}: use the environment of then"
         )
+    check_task(policy, spec)
     if changed := spec.reordered(policy.names):
         raise InputError(
             f"{spec.id} orders its observations otherwise than when the policy was trained: {changed}: use the "
             "environment of then"
         )
+
+
+def check_task(policy: Policy, spec: EnvironmentSpec, what: str = "the policy") -> None:
+    """Raise InputError where a policy is for a task of another family, whose numbers mean something else."""
+    if policy.context is None or spec.contexts is None or policy.env == spec.id or is_local(policy.env):
+        return
+    task = ", ".join(f"{number:g}" for number in policy.context)
+    raise InputError(f"{what} is for the task {task} of {policy.env}, which is none of {spec.id}: use that environment")
 
 
 def run_episodes(

@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.policies.actions import ActionSpec
-from compactrl.runs.evaluation import EVALUATION_STREAM
+from compactrl.runs.evaluation import EVALUATION_LANES, EVALUATION_STREAM, seeds_behind_summary
 from compactrl.types import Floats, Layer, Normalizer, Stacked, Trials
 
 EPISODES = 10
 """Of random actions, and as many of doing nothing."""
+EPISODES_OF_TASKS = 100
+"""The same where every episode of a family has a task of its own. Tasks differ by more than policies may: these are the
+very episodes behind a summary, so that a return is held against what others came to in the same tasks."""
 LANES = 5
 """Few, since some environments take seconds to make."""
 DRAWN_STEPS = 10_000
@@ -45,6 +48,7 @@ def baselines(
     """Return what random actions and doing nothing come to over fresh episodes, as JSON values.
 
     Their randomness is their own: a search has the same numbers with them and without, and they are not in its steps.
+    In a family, where no task is given, they are of the episodes behind the summary.
 
     Args:
         spec: the environment.
@@ -56,19 +60,37 @@ def baselines(
         `random` and `zero`, each with `return_mean`, `return_std`, and `episodes`, which did not fail.
     """
     lanes_seed, actions_seed = np.random.SeedSequence(seed, spawn_key=(EVALUATION_STREAM, 2)).spawn(2)
-    steps = min(spec.max_episode_steps, DRAWN_STEPS)
-    drawn = random_actions(spec.action, EPISODES, steps, int(actions_seed.generate_state(1)[0]))
-    actions = np.concatenate([drawn, np.broadcast_to(nothing(spec.action), drawn.shape).astype(drawn.dtype)])
+    steps, own_tasks = min(spec.max_episode_steps, DRAWN_STEPS), spec.contexts is not None and task is None
+    episodes = EPISODES_OF_TASKS if own_tasks else EPISODES
+    drawn = random_actions(spec.action, episodes, steps, int(actions_seed.generate_state(1)[0]))
+    still = np.broadcast_to(nothing(spec.action), drawn.shape).astype(drawn.dtype)
+    if own_tasks:
+        lanes = min(episodes, EVALUATION_LANES)
+        random, zero = (_returns(spec, each, lanes, seeds_behind_summary(seed), threads) for each in (drawn, still))
+    else:
+        returns = _returns(spec, np.concatenate([drawn, still]), LANES, lanes_seed, threads, task)
+        random, zero = returns[:episodes], returns[episodes:]
+    return {"random": _described(random), "zero": _described(zero)}
+
+
+def _returns(
+    spec: EnvironmentSpec,
+    actions: NDArray[Any],
+    lanes: int,
+    seed: np.random.SeedSequence,
+    threads: int,
+    task: Floats | None = None,
+) -> Floats:
+    """Return what actions (episodes, steps, …) come to, (episodes,)."""
     size, count = spec.observation_size, len(actions)
     silent = Stacked((Layer(np.zeros((count, spec.action.size, size), np.float32), None),))
     unchanged = Normalizer(np.zeros(size), np.ones(size))
-    evaluator = LocalEvaluator(spec, spec.at_most(LANES), lanes_seed, threads or None)
+    evaluator = LocalEvaluator(spec, spec.at_most(lanes), seed, threads or None)
     no_designs, tasks = np.zeros((count, 0), np.int64), None if task is None else np.tile(task, (count, 1))
     try:
-        outcomes = evaluator.evaluate(Trials(silent, unchanged, no_designs, tasks=tasks, actions=actions))
+        return evaluator.evaluate(Trials(silent, unchanged, no_designs, tasks=tasks, actions=actions)).returns
     finally:
         evaluator.close()
-    return {"random": _described(outcomes.returns[:EPISODES]), "zero": _described(outcomes.returns[EPISODES:])}
 
 
 def random_actions(action: ActionSpec, episodes: int, steps: int, seed: int) -> NDArray[Any]:

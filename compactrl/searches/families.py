@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from compactrl.envs.family import families, family_id
+from compactrl.envs.family import families, family_id, short_name
 from compactrl.envs.modules import load_module
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
@@ -27,6 +27,9 @@ def with_family(values: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(name, str):
         raise InputError(f"--tasks {name!r}: expected the name of a family, such as HalfCheetah-Vel")
     load_module(values.get("env_module", ""))
+    recorded = str(values.get("env"))
+    if recorded in families().values() and short_name(recorded) == name:
+        return dict(values)  # whatever else has come to be called so since
     env = family_id(name)
     if values.get("env", env) not in (env, name):
         raise InputError(f"--tasks {name} is the environment {env}, and --env {values['env']} another: leave one out")

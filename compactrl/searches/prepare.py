@@ -35,7 +35,12 @@ from compactrl.policies.policy import Policy
 from compactrl.runs.run import START, TEACHER, Run
 from compactrl.searches.families import check_family, with_family
 from compactrl.searches.studies import Study, check
-from compactrl.searches.teaching import check_start, with_environment_of_teacher, with_network_of_start
+from compactrl.searches.teaching import (
+    check_start,
+    task_taken_over,
+    with_environment_of_teacher,
+    with_network_of_start,
+)
 from compactrl.searches.transfer import check_designs, with_colorings
 
 ENVIRONMENT = ("env", "engine", "max_episode_steps", "env_options", "env_module")
@@ -88,8 +93,7 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     if START in policies:
         setup = _begun(setup, policies[START])
     if setup.spec.contexts is not None:
-        contexts = (policy.context for policy in policies.values() if policy.context is not None)
-        setup.compression.task = next(contexts, None)
+        setup.compression.task = task_taken_over(policies, setup.spec)
     if setup.spec.action.warning():
         warnings.warn(f"{setup.spec.id}: {setup.spec.action.warning()}", stacklevel=2)
     seeds = Seeds(*np.random.SeedSequence(settings.search.seed).spawn(len(Seeds._fields)))
@@ -195,6 +199,8 @@ def _filled_in(settings: Settings, spec: EnvironmentSpec) -> Settings:
             f"--method {search.method} is for families of tasks, and {spec.id} has no tasks: give one by --tasks, such "
             "as HalfCheetah-Vel, or an environment of yours with `contexts`"
         ) from error
+    except InputError as error:  # of a family's sampler, which is a function of anybody's
+        raise InputError(f"{spec.id}: {error}") from error
     return replace(settings, search=search, learner=learner, compression=compression)
 
 

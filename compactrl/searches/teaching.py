@@ -11,7 +11,9 @@ from typing import Any
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
 from compactrl.policies.policy import Policy
-from compactrl.runs.run import Run
+from compactrl.runs.evaluation import check_task
+from compactrl.runs.run import START, Run
+from compactrl.types import Floats
 
 SHARED = ("env", "env_module", "env_options", "max_episode_steps", "engine")
 """Options that say what is controlled."""
@@ -63,6 +65,17 @@ def with_network_of_start(values: Mapping[str, Any]) -> dict[str, Any]:
         "output_bias": skeleton.biased[-1],
     }
     return {**network, **values}
+
+
+def task_taken_over(policies: Mapping[str, Policy], spec: EnvironmentSpec) -> Floats | None:
+    """Return the task (C,) that a search in a family stays in: that of the policy it imitates, or begins from, if any.
+
+    Raises:
+        InputError: it is a task of another family, whose numbers mean something else.
+    """
+    for stem, policy in policies.items():
+        check_task(policy, spec, "the policy of --start-from" if stem == START else "the policy of --teacher")
+    return next((policy.context for policy in policies.values() if policy.context is not None), None)
 
 
 def check_start(start: Policy, name: str, spec: EnvironmentSpec) -> None:

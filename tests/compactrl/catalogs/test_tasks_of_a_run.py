@@ -9,6 +9,7 @@ import pytest
 from compactrl.catalogs.task_table import BEFORE, FILE, evaluate_tasks, summarize, table_of
 from compactrl.catalogs.tasks import open_tasks, read_context
 from compactrl.errors import DamagedFileError, InputError
+from compactrl.exports import export
 from compactrl.policies.contexts import Contexts, Uniform
 from compactrl.reports.task_figures import save_task_figure
 from compactrl.runs.run import Run
@@ -143,6 +144,8 @@ def test_what_has_no_tasks_or_other_ones_is_told(run, tmp_path):
         evaluate_tasks(run, "tset")
     with pytest.raises(InputError, match="--episodes 0: expected at least 1"):
         evaluate_tasks(run, episodes=0)
+    with pytest.raises(InputError, match="--context : expected a number for x, such as 0"):
+        export(run, tmp_path / "c", context="")
     other = search(out=tmp_path / "ppo", method="linear", env="compactrl/Target-v0", steps=320, population=8, threads=1)
     with pytest.raises(InputError, match=r"--context: .* is a run of --method linear, whose policy is for no family"):
         open_tasks(other, "--context")

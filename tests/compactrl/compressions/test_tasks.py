@@ -8,6 +8,7 @@ from compactrl.compressions import COMPRESSIONS, OfTasks, Plain
 from compactrl.compressions.multitask import different, nearest_to_middle
 from compactrl.compressions.plain import PlainOptions
 from compactrl.compressions.trainable import pullback_of
+from compactrl.errors import InputError
 from compactrl.learners.base import single
 from compactrl.networks.affine import cut
 from compactrl.networks.pullback import GraphPullback
@@ -79,6 +80,31 @@ def test_a_family_of_two_tasks_has_just_these():
     assert options.train_contexts == options.test_contexts == ((-1.0,), (1.0,))
     assert not COMPRESSIONS["context"].Options(test_tasks=0).completed(TWO, 0).test_contexts
     assert different(np.array([[2.0, 1.0], [2.0, 0.0], [2.0, 1.0]])) == ((2.0, 1.0), (2.0, 0.0))
+
+
+def rare(bad):
+    """Return a sampler that is sound where few tasks are drawn, and then is not."""
+    return lambda generator, count: generator.uniform(0, 1, (count, 1)) if count < 10 else bad(generator, count)
+
+
+FAULTS = {
+    "nan": (lambda _, count: np.where(np.arange(count) == 20, np.nan, 0.5)[:, None], "drew speed nan, which is not"),
+    "range": (lambda _, count: np.linspace(0, 2, count)[:, None], r"drew speed 1\.0\d*, which is not within 0 … 1"),
+    "shape": (lambda _, count: np.zeros(count), r"returned shape \(30,\) for 30 tasks, expected \(30, 1\)"),
+    "raises": (lambda generator, count: generator.choice(9, count, replace=False), "raised ValueError: Cannot take"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", ["train", "test"])
+def test_what_samplers_draw_for_a_run_is_checked_too(kind, fault):
+    """Few tasks are drawn as a family is described, and what is wrong with many shows only here."""
+    bad, said = FAULTS[fault]
+    unit = Uniform((0.0,), (1.0,))
+    samplers = {"train": unit, "test": unit} | {kind: rare(bad)}
+    contexts = Contexts(("speed",), (0.0,), (1.0,), **samplers)
+    with pytest.raises(InputError, match=f"its sampler of {kind} tasks {said}"):
+        COMPRESSIONS["context"].Options(train_tasks=30).completed(contexts, 0)
 
 
 @every_kind

@@ -19,6 +19,7 @@ from compactrl.envs.mujoco.task import TASKS
 from compactrl.envs.registry import describe, searchable_families
 from compactrl.envs.toy_batched import PointMass
 from compactrl.errors import InputError
+from compactrl.searches.families import with_family
 
 UNIT = Uniform((0.0,), (1.0,))
 LEAN = Contexts(("lean",), (0.0,), (1.0,), UNIT, UNIT)
@@ -112,6 +113,39 @@ def test_a_reward_that_asks_info_for_what_is_not_there_says_what_is():
     assert engine.receive().errors == {0: said}
 
 
+def test_a_reward_writes_to_nothing_that_it_is_given_and_says_where_it_raised():
+    def writing(context, observation, action, info):  # noqa: ARG001
+        context[:, 0] += 1.0  # which would be the task of all steps that follow
+        return context[:, 0]
+
+    def dividing(context, observation, action, info):  # noqa: ARG001
+        return context[:, 0] / (1 // 0)
+
+    for reward, said in (
+        (writing, "ValueError: output array is read-only: what a function is given is never written to"),
+        (dividing, "ZeroDivisionError: "),
+    ):
+        register_tasks(ENV, "CartPole-v1", reward, LEAN)
+        engine = make_engine(describe(ENV), [1], 1)
+        engine.send(np.arange(1), None, np.ones(1, bool))
+        engine.receive()
+        engine.send(np.arange(1), np.zeros(1, int), np.zeros(1, bool))
+        (told,) = engine.receive().errors.values()
+        assert re.match(rf"in reward, test_family\.py line \d+: {re.escape(said)}", told), told
+
+
+def test_two_families_of_one_short_name_are_told_apart_by_their_ids(cart):  # noqa: F811
+    """Else the second would be searched wherever the first one's name was given."""
+    register_tasks("HalfCheetah-Vel-v0", cart, leaning, LEAN)
+    both = ("compactrl/HalfCheetah-Vel-v0", "HalfCheetah-Vel-v0")
+    with pytest.raises(InputError, match=f"several families of this name: give {' or '.join(both)}"):
+        family_id("HalfCheetah-Vel")
+    assert [family_id(env) for env in both] == list(both)
+    assert "HalfCheetah-Vel" not in families()
+    recorded = {"tasks": "HalfCheetah-Vel", "env": both[0]}
+    assert with_family(recorded) == recorded, "a run's record has both"
+
+
 def test_the_module_of_a_family_may_be_imported_anew_and_no_other_takes_its_id(cart):  # noqa: F811
     for base, reward in ((cart, leaning), ("CartPole-v1", balanced)):
         register_tasks(f"{base}-Lean-v0", base, reward, LEAN)
@@ -137,7 +171,7 @@ BROKEN = {
     "empty list": (Contexts(("lean",), (0.0,), (1.0,), UNIT, Listed(())), "has no test tasks: its list of them is"),
     "no rows": (
         Contexts(("lean",), (0.0,), (1.0,), sampler(np.zeros((0, 1))), UNIT),
-        "has no train tasks: its sampler returned none of 8",
+        "its sampler of train tasks returned none of 8",
     ),
     "shape": (
         Contexts(("lean",), (0.0,), (1.0,), UNIT, sampler(np.zeros(8))),
@@ -154,6 +188,10 @@ BROKEN = {
     "raises": (
         Contexts(("lean",), (0.0,), (1.0,), lambda: 1, UNIT),
         "its sampler of train tasks raised TypeError: ",
+    ),
+    "always as many": (
+        Contexts(("lean",), (0.0,), (1.0,), UNIT, sampler(np.full((8, 1), 0.5))),  # of which the first would be all
+        "sampler of test tasks returned shape (8, 1) for 1 tasks, expected (1, 1)",
     ),
     "no sampler": (Contexts(("lean",), (0.0,), (1.0,), 3, UNIT), "train of its contexts is 3, expected Uniform("),
 }

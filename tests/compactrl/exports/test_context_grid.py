@@ -139,10 +139,27 @@ def test_options_that_do_not_fit_together_are_told(options, message):
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["0,3", "0,3,x", "3,0,4", "0,0,4", "0,3,1", "0,3,2000", "a,b,c", "0,3,4,5", "nan,3,4"])
+@pytest.mark.parametrize(
+    "text", ["0,3", "0,3,x", "3,0,4", "0,0,4", "0,3,1", "0,3,2000", "a,b,c", "0,3,4,5", "nan,3,4", ""]
+)
 def test_what_is_no_grid_is_told(text):
     with pytest.raises(InputError, match="expected the lowest and the highest velocity and how many networks"):
         read_grid(ExportOptions(context_grid=text), FAMILY)
+
+
+@pytest.mark.parametrize("text", ["1,1.0000001,4", "1e-60,2e-60,2"])
+def test_a_grid_has_as_many_contexts_as_networks(text):
+    """The C's contexts are of single precision: in double these are different."""
+    with pytest.raises(InputError, match=r"in single precision, which the C has, there are not . different"):
+        read_grid(ExportOptions(context_grid=text), FAMILY)
+
+
+def test_an_empty_context_is_not_none_at_all():
+    """As of a variable in a script that is not set: the policy that ships is for another task."""
+    assert ExportOptions().context is ExportOptions().context_grid is ExportOptions().architecture is None
+    with pytest.raises(InputError, match="give one of --context and --context-grid"):
+        ExportOptions(context="", context_grid="")
+    ExportOptions(context="", extrapolate=True)
 
 
 def test_a_grid_stays_within_the_family():

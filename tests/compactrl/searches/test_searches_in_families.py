@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from compactrl.cli.sentences import describe_evaluation
+from compactrl.envs import register_batched
+from compactrl.envs.toy_batched import HiddenPointMass
 from compactrl.errors import InputError
 from compactrl.exports.api import starts_of
 from compactrl.exports.rollouts import roll_out
 from compactrl.policies.files import save_policy
 from compactrl.reports import film
+from compactrl.runs.evaluation import run_episodes, seeds_behind_summary
 from compactrl.runs.run import Run
 from compactrl.searches.api import finish, resume, search, start
 from compactrl.searches.baselines import baselines
@@ -120,6 +123,21 @@ def test_doing_nothing_is_compared_with_in_the_same_task(run):
     assert sides[0] != sides[1]
 
 
+def test_without_a_task_it_is_compared_with_in_the_episodes_of_the_summary(run):
+    """Returns of ten episodes with other tasks told nothing: tasks differ by more than doing something and nothing."""
+    from compactrl.envs.registry import environment_of
+
+    spec, found = environment_of(run.config), run.summary["baselines"]
+    still = replace(run.policy, weights=0.0 * run.policy.weights)
+    evaluation = run_episodes(still, spec, 100, seeds_behind_summary(run.config["seed"]), 1)
+    assert found["zero"] == {
+        "return_mean": evaluation.mean_return,
+        "return_std": evaluation.std_return,
+        "episodes": 100,
+    }
+    assert found["random"]["episodes"] == 100
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -136,6 +154,22 @@ def test_who_imitates_a_policy_of_one_task_stays_in_it(tmp_path, of_one_task, op
     found = search(out=tmp_path / "found", teacher=str(of_one_task.path), **options, **TOY)
     assert found.policy.context.tolist() == [1.0]
     assert found.summary["context"] == [1.0]
+
+
+def test_the_task_of_a_policy_is_none_of_another_family(tmp_path, of_one_task):
+    """Its numbers would be taken for something else: a place for a direction, here, or 1.5 m/s for 1.5 times one."""
+    other = "Elsewhere-v0"
+    register_batched(other, type("Elsewhere", (HiddenPointMass,), {}), max_episode_steps=20)
+    for options, option in (
+        ({"method": "distill", "hidden": (4,), "teacher": str(of_one_task.path)}, "--teacher"),
+        ({"method": "shared", "partitions": 3, "start_from": str(of_one_task.path)}, "--start-from"),
+    ):
+        said = f"the policy of {option} is for the task 1 of {ENV}, which is none of {other}: use that environment"
+        with pytest.raises(InputError, match=said):
+            start({**TOY, **options, "steps": 800, "tasks": other}, tmp_path / "student")
+    assert not (tmp_path / "student").exists()
+    with pytest.raises(InputError, match=f"the policy is for the task 1 of {ENV}, which is none of {other}"):
+        of_one_task.evaluate(2, env=other)
 
 
 def test_what_is_begun_from_a_policy_of_one_task_stays_in_it_after_it_has_settled(tmp_path, of_one_task):
