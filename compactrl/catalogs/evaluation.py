@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compactrl.catalogs.catalog import Catalog
-from compactrl.catalogs.table import Row, table_of
+from compactrl.catalogs.contexts import as_typed
+from compactrl.catalogs.table import Row, file_of, table_of
 from compactrl.errors import InputError
 from compactrl.networks.mixed import padded
 from compactrl.policies.architectures import Widths
@@ -181,4 +182,6 @@ def _saved_rows(catalog: Catalog, file: str, episodes: int) -> list[Row]:
 def _aside(file: str, identity: dict[str, Any]) -> str:
     """Return the name under which a table is kept while another one is in its file."""
     lanes = f"-{identity['environments']}-lanes" if identity["environments"] else ""
-    return f"{Path(file).stem}-{identity['checkpoint']}-{identity['episodes']}-episodes{lanes}.json"
+    context = identity.get("context")
+    stem = Path(file if context is None else file_of(as_typed(np.array(context)))).stem
+    return f"{stem}-{identity['checkpoint']}-{identity['episodes']}-episodes{lanes}.json"

@@ -36,8 +36,10 @@ LIBRARIES = (
     *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")),
 )
 """Where code is that is not the user's, as a rule: Python itself and what is installed, too."""
-SERVING = frozenset({"gymnasium", "numpy", "torch", "mujoco", "envpool", *sys.stdlib_module_names})
-"""Installed packages that are never the user's: what stands between compactrl and an environment, or under it."""
+UNDER = frozenset({"gymnasium", "numpy", "torch", "mujoco", "envpool"})
+"""Packages that are never the user's, wherever they are installed: a user's own folder is one of the places."""
+SERVING = UNDER | sys.stdlib_module_names
+"""Installed ones that are not the user's: what stands between compactrl and an environment, or under it."""
 
 
 class AnswerError(Exception):
@@ -77,20 +79,29 @@ def raised_in(error: BaseException, function: str = "") -> str:
     name = function or (frame.f_code.co_name if frame else "")
     file = f", {Path(frame.f_code.co_filename).name} line {line}" if frame else ""
     is_read_only = bool(function) and isinstance(error, ValueError) and "read-only" in str(error)
-    remedy = ": what a function is given is never written to; change a copy, such as state.qpos.copy()"
+    remedy = ": what a function is given is never written to; change a copy, made by .copy()"
     return f"{f'in {name}{file}: ' if name else ''}{raised(error)}{remedy * is_read_only}"
 
 
 def _place(error: BaseException) -> tuple[FrameType | None, int]:
     """Return the last frame that is the user's on the way to an error, and its line; None and 0 where none is."""
     frames = list(traceback.walk_tb(error.__traceback__))[1:]
-    own = [each for each in frames if not each[0].f_code.co_filename.startswith(LIBRARIES)]
+    own = [
+        each
+        for each in frames
+        if not each[0].f_code.co_filename.startswith(LIBRARIES) and _package(each[0]) not in UNDER
+    ]
     if not own:  # what is installed may be the user's too
         installed = [each for each in frames if not each[0].f_code.co_filename.startswith(OTHERS)]
-        packages = [str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame, _ in installed]
+        packages = [_package(frame) for frame, _ in installed]
         called = next((package for package in packages if package not in SERVING), None)
         own = [each for each, package in zip(installed, packages, strict=True) if package == called]
     return own[-1] if own else (None, 0)
+
+
+def _package(frame: FrameType) -> str:
+    """Return the name of the package that a frame's code is in."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def reason_of(error: BaseException) -> str:

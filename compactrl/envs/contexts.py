@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from compactrl.envs.answers import NUMBERS
+from compactrl.envs.answers import NUMBERS, AnswerError
 from compactrl.errors import InputError
 from compactrl.policies.contexts import ROUNDING, Contexts, Listed
 from compactrl.types import Floats, Integers
@@ -46,12 +46,16 @@ def tasks_for(environment: Any, seeds: Integers, tasks: Any) -> Any:
 
     Raises:
         InputError: what was given is not so many tasks of the family.
+        AnswerError: the family's sampler draws no task of its range.
     """
     contexts = getattr(environment, "contexts", None)
     if contexts is None:
         return None if tasks is None else np.asarray(tasks, np.float64)
     if tasks is None:
-        return np.array([own_task(contexts, np.random.default_rng(int(seed))) for seed in seeds])
+        try:
+            return np.array([own_task(contexts, np.random.default_rng(int(seed))) for seed in seeds])
+        except InputError as error:
+            raise AnswerError(f"{type(environment).__name__}: {error}") from error
     return given_tasks(type(environment).__name__, contexts, tasks, len(seeds))
 
 

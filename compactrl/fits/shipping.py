@@ -20,12 +20,13 @@ from compactrl.envs.spec import EnvironmentSpec
 from compactrl.fits.budgets import UNMEASURED, Kind
 from compactrl.fits.candidate import Candidate
 from compactrl.policies.files import save_policy
+from compactrl.runs.evaluation import SUMMARY_EPISODES
 from compactrl.runs.run import Run
 from compactrl.searches.baselines import comparisons
 from compactrl.storage.files import write_json
 from compactrl.versions import versions
 
-FINAL_EPISODES = 100
+FINAL_EPISODES = SUMMARY_EPISODES
 """Fresh episodes behind the return that is quoted."""
 BUDGETS = "budgets"
 

@@ -19,7 +19,8 @@ def check_off_policy(context: LearnerContext) -> None:
     """Raise InputError where nothing can be learned with these options."""
     options, steps, spec = context.options, context.steps, context.spec
     _check_critic(options)
-    check_precision(options.precision, device_of(options.device))
+    if not context.resumed:  # what was begun goes on here too, if slower
+        check_precision(options.precision, device_of(options.device))
     if options.hindsight and spec.goal is None:
         raise InputError(f"--hindsight {options.hindsight}: it is for environments with goals, and {spec.id} has none")
     if spec.goal is not None and spec.goal.refusal and options.hindsight != 0:

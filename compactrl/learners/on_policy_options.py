@@ -58,8 +58,8 @@ class PpoOptions(OnPolicyOptions, AdamOptions):
     actor_learning_rate: float = Field(
         3e-4,
         gt=0,
-        description="Adam's learning rate for the policy, or for the graph hypernetwork; of a plain policy that is "
-        f"wider than {USUAL_WIDTH} units, so many times less by default.",
+        description="Adam's learning rate for the policy, or for the graph hypernetwork; by default so many times less "
+        f"as hidden layers are wider than {USUAL_WIDTH} units.",
     )
     actor_learning_rate_decay: float = Field(
         0.0,

@@ -132,7 +132,10 @@ class AdamOptions(GradientOptions):
     """What every learner takes whose policy is improved by Adam."""
 
     actor_learning_rate: float = Field(
-        3e-4, gt=0, description="Adam's learning rate for the policy, or for the graph hypernetwork."
+        3e-4,
+        gt=0,
+        description="Adam's learning rate for the policy, or for the graph hypernetwork. PPO's is less by default "
+        "where hidden layers are wider than 64 units.",
     )
     actor_learning_rate_decay: float = Field(
         1.0,

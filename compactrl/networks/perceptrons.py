@@ -187,7 +187,12 @@ class Perceptrons(torch.autograd.Function):
         for layers, d_y in zip(stack.layers, d_first, strict=False):
             if needs_d_x:  # one after the other: this sum has an order
                 weight = layers[0][0]
-                d_x = linear(d_y, weight.t()) if d_x is None else d_x.addmm_(d_y, weight)
+                if d_x is None:
+                    d_x = linear(d_y, weight.t())
+                elif is_reduced(d_y, weight.t()):
+                    d_x += linear(d_y, weight.t())
+                else:
+                    d_x.addmm_(d_y, weight)
         return d_flat, d_x, None, None
 
 

@@ -1,51 +1,44 @@
 """Products of matrices in bfloat16, where the processor has instructions for them; all else stays in float32.
 
-Both factors are rounded to eight binary digits, products are summed in float32, and a layer's sums are rounded once
-more. Parameters, their gradients' sums and Adam's moments are kept in float32 ("master weights": Micikevicius et al.
-2018, "Mixed precision training", section 3.1). bfloat16 has float32's range, so that losses need no scaling.
+Factors, biases too, are rounded to eight binary digits, products are summed in float32, and the sums are rounded once
+more, those of a weight's gradient too. Parameters and Adam's moments have float32's digits ("master weights":
+Micikevicius et al. 2018, "Mixed precision training", section 3.1). bfloat16 has float32's range, so that losses need no
+scaling.
 
 Small products stay in float32: rounding their factors would take longer than it spares.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
 
 from compactrl.errors import InputError
+from compactrl.networks.threads import reduces, reducing
 from compactrl.networks.torch_private import has_bfloat16_products
 
 LEAST_PRODUCT, LEAST_SUM = 1 << 21, 64
 """Multiplications of a product, and of one of its sums, from which on bfloat16 gains."""
 
-_reduced = False
 
-
-@contextlib.contextmanager
-def products_in(precision: str) -> Iterator[None]:
-    """Let large products of networks that learn be in this precision, float32 or bfloat16, on all threads.
+def products_in(precision: str) -> AbstractContextManager[None]:
+    """Let large products of networks that learn be in this precision, float32 or bfloat16, in this thread's work.
 
     Example:
         >>> with products_in("bfloat16"):
         ...     is_reduced(torch.zeros(256, 256), torch.zeros(256, 256))
         True
     """
-    global _reduced  # as torch's own settings: threads that help must see it, too
-    before, _reduced = _reduced, precision == "bfloat16"
-    try:
-        yield
-    finally:
-        _reduced = before
+    return reducing(precision == "bfloat16")
 
 
 def is_reduced(first: Tensor, second: Tensor) -> bool:
     """Return whether the product of (B, I) and the transposed (O, I) is in bfloat16 now."""
     (rows, sums), outputs = first.shape, second.shape[0]
     large = sums >= LEAST_SUM and rows * sums * outputs >= LEAST_PRODUCT
-    return _reduced and large and first.dtype == torch.float32 and first.device.type == "cpu"
+    return reduces() and large and first.dtype == torch.float32 and first.device.type == "cpu"
 
 
 def reduced_product(first: Tensor, second: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -28,6 +28,8 @@ LEAST = 1 << 22
 class _Own(threading.local):
     count = 1
     """Threads that the pieces of this thread's work may take; those that help have one, and share out nothing."""
+    reduced = False
+    """Whether large products of this thread's work, and of those that help it, are in bfloat16 (`precision.py`)."""
 
 
 _own = _Own()
@@ -51,6 +53,21 @@ def on_threads(count: int) -> Iterator[None]:
         _own.count = before
 
 
+@contextlib.contextmanager
+def reducing(reduced: bool) -> Iterator[None]:
+    """Let products be in bfloat16, or not, in this thread and in those that `together` has help it."""
+    before, _own.reduced = _own.reduced, reduced
+    try:
+        yield
+    finally:
+        _own.reduced = before
+
+
+def reduces() -> bool:
+    """Return whether products of this thread are in bfloat16 now."""
+    return _own.reduced
+
+
 def together(tasks: Sequence[Callable[[], object]], size: float = LEAST) -> None:
     """Run all tasks; on other threads than the caller's no gradient is kept unless a task asks for it.
 
@@ -66,7 +83,7 @@ def together(tasks: Sequence[Callable[[], object]], size: float = LEAST) -> None
     running: list[Future[None]] = []
     if helpers > 0:
         pool = _pool(_own.count - 1)
-        running = [pool.submit(_work, queue) for _ in range(helpers)]
+        running = [pool.submit(_help, queue, _own.reduced) for _ in range(helpers)]
     try:
         _work(queue)
     finally:
@@ -100,6 +117,12 @@ def in_shards(operation: Callable[..., object], *vectors: Tensor) -> None:
             for shards in zip(*(torch.split(vector, SHARD) for vector in vectors), strict=True)
         ]
     )
+
+
+def _help(queue: Iterator[Callable[[], object]], reduced: bool) -> None:
+    """Take tasks of another thread until there are none, with products as there."""
+    with reducing(reduced):
+        _work(queue)
 
 
 def _work(queue: Iterator[Callable[[], object]]) -> None:

@@ -30,7 +30,7 @@ Widths = tuple[int, ...]
 
 WIDTHS: Widths = (4, 8, 16, 32, 64, 128, 256, 512)
 MAX_LAYERS = 4
-MOST_ARCHITECTURES = 1 << 20
+MOST_ARCHITECTURES = 1 << 23
 """Of a space: all of them are listed in memory."""
 
 

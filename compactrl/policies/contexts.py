@@ -101,8 +101,8 @@ class Contexts:
             raise InputError(f"{what} returned none of {count}")
         if rows.shape != (count, self.size) or rows.dtype.kind not in "biuf":
             raise InputError(
-                f"{what} returned shape {rows.shape} for {count} tasks, expected ({count}, {self.size}): a row of "
-                f"{', '.join(self.names)} each"
+                f"{what} returned shape {rows.shape} of {rows.dtype} for {count} tasks, expected numbers of shape "
+                f"({count}, {self.size}): a row of {', '.join(self.names)} each"
             )
         slack = ROUNDING * np.subtract(self.high, self.low)
         outside = ~((self.low - slack <= rows) & (rows <= self.high + slack))

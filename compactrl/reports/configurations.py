@@ -193,7 +193,7 @@ def _defaults(options: Mapping[str, Any], *given: str) -> dict[str, Any]:
 
     Empty where this version does not know the method, or not these of its options.
     """
-    names = (*(given or ("method", "controller", "preset", "es")), "colorings_from")
+    names = (*(given or ("method", "controller", "preset", "es", "hidden")), "colorings_from")
     try:
         return resolve({name: options[name] for name in names if options.get(name)}).flat()
     except CompactrlError:

@@ -22,6 +22,8 @@ from compactrl.evaluation import Evaluator
 from compactrl.policies.policy import Policy
 from compactrl.types import Floats, Trials
 
+SUMMARY_EPISODES = 100
+"""Fresh episodes behind the return in a summary."""
 EVALUATION_LANES = 128
 EVALUATION_STREAM = 0xE7A1
 """Spawn key of the seeds behind a run's summary, and its parts those of catalogues."""

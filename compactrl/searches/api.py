@@ -16,6 +16,7 @@ from compactrl.errors import CompactrlError, InputError
 from compactrl.evaluation import Evaluator
 from compactrl.methods.settings import Settings, named_values
 from compactrl.policies.zoo import ships
+from compactrl.runs.evaluation import SUMMARY_EPISODES
 from compactrl.runs.run import Run
 from compactrl.runs.writer import RunWriter
 from compactrl.searches.baselines import comparisons
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from compactrl.envs.given import Environment
     from compactrl.searches.keywords import ResumeKeywords, SearchKeywords
 
-FINAL_EPISODES = 100
+FINAL_EPISODES = SUMMARY_EPISODES
 """Fresh episodes behind the return in a finished search's summary."""
 
 

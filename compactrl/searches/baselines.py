@@ -15,14 +15,11 @@ from numpy.typing import NDArray
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.policies.actions import ActionSpec
-from compactrl.runs.evaluation import EVALUATION_LANES, EVALUATION_STREAM, seeds_behind_summary
+from compactrl.runs.evaluation import EVALUATION_LANES, EVALUATION_STREAM, SUMMARY_EPISODES, seeds_behind_summary
 from compactrl.types import Floats, Layer, Normalizer, Stacked, Trials
 
 EPISODES = 10
 """Of random actions, and as many of doing nothing."""
-EPISODES_OF_TASKS = 100
-"""The same where every episode of a family has a task of its own. Tasks differ by more than policies may: these are the
-very episodes behind a summary, so that a return is held against what others came to in the same tasks."""
 LANES = 5
 """Few, since some environments take seconds to make."""
 DRAWN_STEPS = 10_000
@@ -48,7 +45,8 @@ def baselines(
     """Return what random actions and doing nothing come to over fresh episodes, as JSON values.
 
     Their randomness is their own: a search has the same numbers with them and without, and they are not in its steps.
-    In a family, where no task is given, they are of the episodes behind the summary.
+    In a family, where no task is given, they are of the very episodes behind the summary: tasks differ by more than
+    policies may.
 
     Args:
         spec: the environment.
@@ -61,7 +59,7 @@ def baselines(
     """
     lanes_seed, actions_seed = np.random.SeedSequence(seed, spawn_key=(EVALUATION_STREAM, 2)).spawn(2)
     steps, own_tasks = min(spec.max_episode_steps, DRAWN_STEPS), spec.contexts is not None and task is None
-    episodes = EPISODES_OF_TASKS if own_tasks else EPISODES
+    episodes = SUMMARY_EPISODES if own_tasks else EPISODES
     drawn = random_actions(spec.action, episodes, steps, int(actions_seed.generate_state(1)[0]))
     still = np.broadcast_to(nothing(spec.action), drawn.shape).astype(drawn.dtype)
     if own_tasks:

@@ -251,9 +251,10 @@ class SearchKeywords(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda"] | None
     """Where networks are trained: auto, cpu or cuda. (default: auto)"""
     actor_learning_rate: float | None
-    """Adam's learning rate for the policy, or for the graph hypernetwork. (default: 0.002; 0.0003 with --method
-    toeplitz, circulant, linear, sac, td3, ppo, plain-tasks, context-tasks, hyper-tasks, pearl, hyper-pearl or
-    distill; 0.003 with --method ghp; 0.001 with --method ddpg; 0.0005 with --method hyperppo or hyperppo-tasks)"""
+    """Adam's learning rate for the policy, or for the graph hypernetwork. PPO's is less by default where hidden
+    layers are wider than 64 units. (default: 0.002; 0.0003 with --method toeplitz, circulant, linear, sac, td3, ppo,
+    plain-tasks, context-tasks, hyper-tasks, pearl, hyper-pearl or distill; 0.003 with --method ghp; 0.001 with
+    --method ddpg; 0.0005 with --method hyperppo or hyperppo-tasks)"""
     actor_learning_rate_decay: float | None
     """Linear learning-rate decay of the actor: share that is left at the end of the budget; 1 is none. A larger
     budget on resume raises it again. (default: 0.01; 1 with --method toeplitz, circulant, linear, sac, td3, ddpg,

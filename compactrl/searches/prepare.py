@@ -93,7 +93,7 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     if START in policies:
         setup = _begun(setup, policies[START])
     if setup.spec.contexts is not None:
-        setup.compression.task = task_taken_over(policies, setup.spec)
+        setup.compression.task = task_taken_over(policies, setup.spec, folder is not None)
     if setup.spec.action.warning():
         warnings.warn(f"{setup.spec.id}: {setup.spec.action.warning()}", stacklevel=2)
     seeds = Seeds(*np.random.SeedSequence(settings.search.seed).spawn(len(Seeds._fields)))

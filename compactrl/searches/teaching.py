@@ -67,13 +67,18 @@ def with_network_of_start(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**network, **values}
 
 
-def task_taken_over(policies: Mapping[str, Policy], spec: EnvironmentSpec) -> Floats | None:
+def task_taken_over(policies: Mapping[str, Policy], spec: EnvironmentSpec, resumed: bool) -> Floats | None:
     """Return the task (C,) that a search in a family stays in: that of the policy it imitates, or begins from, if any.
+
+    Args:
+        policies: taken over.
+        spec: the environment.
+        resumed: whether the search goes on, with what it was begun with.
 
     Raises:
         InputError: it is a task of another family, whose numbers mean something else.
     """
-    for stem, policy in policies.items():
+    for stem, policy in ({} if resumed else policies).items():
         check_task(policy, spec, "the policy of --start-from" if stem == START else "the policy of --teacher")
     return next((policy.context for policy in policies.values() if policy.context is not None), None)
 

@@ -243,7 +243,7 @@ def _moves(model: Any) -> str:
     worth, fallen, until = "forward", ENDS.replace("{joint}", f"{first + 1}"), ""
     if free:
         height = FALLEN * float((model.key_qpos[0] if model.nkey else model.qpos0)[first + 2])
-        worth, until = "1.0 + forward", f", and has fallen below {height:.3g} m"
+        worth, until = "1.0 + forward", f", and counts as fallen below {height:.3g} m"
         fallen = f"""
     def terminated(self, state):
         return state.qpos[:, {first + 2}] < {height:.3g}  # m: it has fallen

@@ -130,6 +130,16 @@ def test_a_table_without_a_context_in_its_name_is_of_the_task_that_ships(run):
     assert [table["context"] for table in read_record(run.path).architectures] == [[-1.0]]
 
 
+def test_what_is_kept_aside_of_one_task_is_not_another_s(run):
+    for text in ("-1", "0.5"):
+        choice.select(open_catalog(run, text), 128, "size")  # this task ships, so that its table is in FILE
+        evaluation.evaluate_all(open_catalog(run), episodes=2)
+        with pytest.warns(UserWarning, match=f"kept as architectures-context-{text}-"):
+            evaluation.evaluate_all(open_catalog(run, text), episodes=3)
+    tables = [table_of(run.path, path.name) for path in run.path.glob("*-2-episodes*.json")]
+    assert sorted(table["context"] for table in tables) == [[-1.0], [0.5]]
+
+
 def test_tables_that_an_earlier_version_left_are_found_by_their_context(run):
     """Where another task was chosen, `architectures.json` stayed that of the middle."""
     rows = {text: evaluation.evaluate_all(open_catalog(run, text), episodes=2) for text in ("-1", "0.5")}

@@ -122,7 +122,7 @@ def test_the_robot_that_walks_is_what_is_actuated_wherever_the_model_has_it(fold
         call(f"{name}_{motor}.xml")
         source = (folder / f"{name}_{motor}.py").read_text(encoding="utf-8")
         told = " ".join(source.replace("#", "").split())
-        assert "a robot that goes along x, and has fallen below 0.2 m, since the joint root is free" in told
+        assert "a robot that goes along x, and counts as fallen below 0.2 m, since the joint root is free" in told
         made = gymnasium.make(f"{name.title()}{motor.title()}-v0")
         begun, (after, reward, ended, *_) = made.reset(seed=1)[0], made.step(np.ones(1))
         seen.append([begun, after])

@@ -175,7 +175,8 @@ BROKEN = {
     ),
     "shape": (
         Contexts(("lean",), (0.0,), (1.0,), UNIT, sampler(np.zeros(8))),
-        "sampler of test tasks returned shape (8,) for 8 tasks, expected (8, 1): a row of lean each",
+        "sampler of test tasks returned shape (8,) of float64 for 8 tasks, expected numbers of shape (8, 1): a row of "
+        "lean each",
     ),
     "range": (
         Contexts(("lean",), (0.0,), (1.0,), Uniform((1.5,), (2.0,)), UNIT),
@@ -191,7 +192,7 @@ BROKEN = {
     ),
     "always as many": (
         Contexts(("lean",), (0.0,), (1.0,), UNIT, sampler(np.full((8, 1), 0.5))),  # of which the first would be all
-        "sampler of test tasks returned shape (8, 1) for 1 tasks, expected (1, 1)",
+        "sampler of test tasks returned shape (8, 1) of float64 for 1 tasks, expected numbers of shape (1, 1)",
     ),
     "no sampler": (Contexts(("lean",), (0.0,), (1.0,), 3, UNIT), "train of its contexts is 3, expected Uniform("),
 }

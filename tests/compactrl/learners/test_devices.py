@@ -16,6 +16,8 @@ OFF_POLICY = {"iteration_steps": 80, "batch_size": 16, "updates_per_step": 0.2, 
 OFF_POLICY |= {"critic_hidden": "8"}
 TASKS = {"env": "compactrl/HiddenPointMass-v0", "num_envs": 8, "n_steps": 20, "meta_batch": 2, "steps": 960}
 TASKS |= {"critic_hidden": "8", "batch_size": 80, "n_epochs": 2}
+WIDE = {"log_std_init": 0.0}
+"""Two steps of adaptation enlarge what is rounded otherwise, the more the smaller deviations are."""
 SMALL = {"widths": "4,8", "max_layers": 2, "rank": 4, "graph_size": 8, "meta_batch": 4}
 SEARCHES = {
     "ppo": {"method": "ppo", "hidden": 4, **ON_POLICY, "target_kl": 0.01, "ent_coef": 0.01},
@@ -28,7 +30,7 @@ SEARCHES = {
     "trpo": {"method": "trpo", "hidden": 4, **ON_POLICY},
     "trpo-discrete": {"method": "trpo", "hidden": 4, **ON_POLICY, "env": "CartPole-v1"},
     "maml": {"method": "maml", "hidden": 4, **TASKS},
-    "hyper-maml-state": {"method": "hyper-maml", "hidden": 4, **TASKS, "deviation": "state", "inner_steps": 2},
+    "hyper-maml-state": {"method": "hyper-maml", "hidden": 4, **TASKS, **WIDE, "deviation": "state", "inner_steps": 2},
     "sac": {"method": "sac", "hidden": 4, **OFF_POLICY},
     "td3": {"method": "td3", "hidden": 4, **OFF_POLICY},
     "ghp": {"method": "ghp", **SMALL, **OFF_POLICY},

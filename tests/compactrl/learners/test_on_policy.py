@@ -290,7 +290,7 @@ def test_it_finds_the_best_arm_of_a_bandit(tmp_path):
         ({**HYPER, "resample_updates": 3}, "--resample-updates belongs to"),
         (
             {**HYPER, "widths": tuple(range(1, 41)), "max_layers": 5, "deviation": "per-architecture"},
-            "40 --widths in up to 5 layers are 105,025,640 architectures, more than the 1,048,576 that can be kept",
+            "40 --widths in up to 5 layers are 105,025,640 architectures, more than the 8,388,608 that can be kept",
         ),
     ],
     ids=lambda value: str(value)[:40],

@@ -1,5 +1,7 @@
 """Products in bfloat16 are the rounded factors' products; small ones, and all outside, stay in float32."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from compactrl.networks.affine import Affine, Layer
 from compactrl.networks.perceptrons import Stack, lengths, linear, multiply
 from compactrl.networks.precision import check_precision, products_in
 from compactrl.networks.threads import on_threads
-from compactrl.searches.api import search
+from compactrl.searches.api import resume, search
 
 STEP = 2.0**-8
 """Half the distance of two numbers in bfloat16, over the smaller one."""
@@ -82,6 +84,24 @@ def test_parameters_keep_gradients_in_float32_near_those_of_exact_products_on_an
         assert torch.equal(one, two)
         assert not torch.equal(one, exact)
         assert (one - exact).norm() < 0.1 * exact.norm()  # units whose input is near 0 change sides
+
+
+def test_it_is_of_one_thread_s_work_alone():
+    x, weight = numbers(128, 160), numbers(128, 160, seed=1)
+    exact = linear(x, weight)
+    with products_in("bfloat16"), ThreadPoolExecutor(1) as other:
+        assert torch.equal(other.submit(linear, x, weight).result(), exact)
+
+
+def test_a_run_that_goes_on_is_not_refused(monkeypatch, tmp_path):
+    options = {"method": "sac", "env": "compactrl/Target-v0", "hidden": 4, "steps": 300, "learning_starts": 100}
+    options |= {"iteration_steps": 100, "critic_hidden": 4, "precision": "bfloat16", "out": tmp_path / "run"}
+    monkeypatch.setattr(precision, "has_bfloat16_products", lambda: True)
+    search(**options, callback=lambda _: False)
+    monkeypatch.setattr(precision, "has_bfloat16_products", lambda: False)
+    assert resume(tmp_path / "run").summary["finished"]
+    with pytest.raises(InputError, match="no instructions"):
+        search(**{**options, "out": tmp_path / "new"})
 
 
 def test_layers_of_other_networks_are_rounded_too():
