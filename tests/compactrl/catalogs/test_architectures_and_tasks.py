@@ -132,10 +132,12 @@ def test_a_table_without_a_context_in_its_name_is_of_the_task_that_ships(run):
 
 def test_what_is_kept_aside_of_one_task_is_not_another_s(run):
     for text in ("-1", "0.5"):
-        choice.select(open_catalog(run, text), 128, "size")  # this task ships, so that its table is in FILE
-        evaluation.evaluate_all(open_catalog(run), episodes=2)
+        choice.select(open_catalog(run, text), 128, "size")
+        catalog = open_catalog(Run(run.path), text)
+        assert catalog.file == FILE  # this task ships
+        evaluation.evaluate_all(catalog, episodes=2)
         with pytest.warns(UserWarning, match=f"kept as architectures-context-{text}-"):
-            evaluation.evaluate_all(open_catalog(run, text), episodes=3)
+            evaluation.evaluate_all(catalog, episodes=3)
     tables = [table_of(run.path, path.name) for path in run.path.glob("*-2-episodes*.json")]
     assert sorted(table["context"] for table in tables) == [[-1.0], [0.5]]
 
