@@ -22,6 +22,8 @@ DASH = "–"
 """Stands for what is not there."""
 SMALL = 10
 """Returns below this have hundredths."""
+LARGE = 1000
+"""Returns from this on have no fractions."""
 _WRITTEN = re.compile(r"([+-]?)(\d[\d_]*(?:,\d{3})*\.?\d*|\.\d+)(e[+-]?\d{1,3})?\s*([a-z]*)", re.IGNORECASE)
 
 
@@ -65,7 +67,9 @@ def read_time(text: str) -> int:
 
 
 def a_return(value: float, beside: float | None = None) -> str:
-    """Write a return, or its spread, with the digits that a return of its size has: hundredths below 10; NaN as a dash.
+    """Write a return, or its spread, with the digits that a return of its size has; NaN as a dash.
+
+    Hundredths below 10, tenths below 1000, none from there on.
 
     Args:
         value: the return, or what stands beside one.
@@ -73,14 +77,15 @@ def a_return(value: float, beside: float | None = None) -> str:
 
     Example:
         >>> a_return(5397.83), a_return(6.041), a_return(0.414, beside=6.041), a_return(8.2, beside=498.9)
-        ('5397.8', '6.04', '0.41', '8.2')
+        ('5398', '6.04', '0.41', '8.2')
         >>> a_return(float("nan")), a_return(float("-inf"))
         ('–', '-inf')
     """
     if math.isnan(value):
         return DASH
-    small = round(abs(value if beside is None else beside), 2) < SMALL
-    return f"{round(value, 2 if small else 1) + 0.0:.{2 if small else 1}f}"  # (-0.0 + 0.0 is 0.0)
+    size = abs(value if beside is None else beside)
+    digits = 2 if round(size, 2) < SMALL else 1 if round(size, 1) < LARGE else 0
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # (-0.0 + 0.0 is 0.0)
 
 
 def mean_and_spread(result: Mapping[str, Any]) -> str:

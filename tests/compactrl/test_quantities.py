@@ -47,7 +47,16 @@ def test_what_is_written_shortly_is_read_as_the_same(number):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(9.999, "10.0"), (9.994, "9.99"), (-0.001, "0.00"), (-9.996, "-10.0"), (1234.56, "1234.6")]
+    ("value", "text"),
+    [
+        (9.999, "10.0"),
+        (9.994, "9.99"),
+        (-0.001, "0.00"),
+        (-9.996, "-10.0"),
+        (999.94, "999.9"),
+        (999.96, "1000"),
+        (-1234.56, "-1235"),
+    ],
 )
 def test_digits_of_a_return_go_by_what_it_is_rounded_to(value, text):
     assert a_return(value) == text

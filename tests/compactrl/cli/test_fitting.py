@@ -77,8 +77,8 @@ def test_returns_have_the_digits_of_a_return_and_who_failed_is_told(monkeypatch)
     front = {"shipped": [{**shipped, "return_interval": [5300.0, 5500.0]}], "candidates": []}
     found = SimpleNamespace(path=Path("found"), front=front, finished=True)
     first, second = describe_story(found, "compactrl").splitlines()
-    assert first == "first shares: linear 2000.0, dense failed; left: dense"
-    assert second.startswith("5397.8 ± 100.0 in 32 bytes (of 100): linear, mean of 100 fresh episodes")
+    assert first == "first shares: linear 2000, dense failed; left: dense"
+    assert second.startswith("5398 ± 100 in 32 bytes (of 100): linear, mean of 100 fresh episodes")
 
 
 def test_a_policy_that_ships_is_reported_on_by_its_name(call):
