@@ -80,8 +80,10 @@ def _why_it_ended(run: Run) -> str:
 def _next_commands(run: Run, program: str) -> list[str]:
     """Return the commands that are of use now, with what they do."""
     path, other = shlex.quote(str(run.path)), shlex.quote(f"{run.path.name}-c")
+    budget, taken = run.config["steps"], run.summary.get("env_steps", 0)  # re-evaluations are beyond the budget
+    larger = budget * (max(budget, taken) // budget + 1)
     more = {"stop_at": "--stop-at none", "patience": "--patience 0", "callback": ""}.get(
-        run.summary.get("stopped_by") or "", f"--steps {count(2 * run.config['steps'])}"
+        run.summary.get("stopped_by") or "", f"--steps {count(larger)}"
     )
     commands = [
         *_film(path, run.config["env"]),

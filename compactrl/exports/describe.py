@@ -7,6 +7,7 @@ from typing import Any
 from compactrl.exports.assemble import Exported
 from compactrl.exports.targets import TARGETS
 from compactrl.exports.verify import ROUNDING
+from compactrl.quantities import a_return
 
 FLIGHT = ("position_rmse_mean", "crashed_mean")
 """What is told of a Crazyflie's flights beside the return."""
@@ -76,7 +77,8 @@ def _verification(result: dict[str, Any], tolerance: float | list[float]) -> lis
     lines.append(closed_loop(result["closed_loop"]))
     if "closed_loop_contexts" in result:
         rows = result["closed_loop_contexts"]
-        shown = ", ".join(f"{row['context']:.4g}: {row['c']:.5g} ({row['own_network']:.5g})" for row in rows)
+        told = [(row["context"], a_return(row["c"]), a_return(row["own_network"])) for row in rows]
+        shown = ", ".join(f"{context:.4g}: {c} ({own})" for context, c, own in told)
         lines.append(f"return by context, and of the network of that context alone: {shown}")
     if result.get("crazyflie"):
         lines += _flights(result["crazyflie"])
@@ -116,5 +118,5 @@ def closed_loop(loop: dict[str, Any]) -> str:
 
 
 def _mean(entry: dict[str, Any]) -> str:
-    low, high = entry["interval"]
-    return f"{entry['return_mean']:.5g} ({low:.5g} to {high:.5g})"
+    mean, low, high = (a_return(value, entry["return_mean"]) for value in (entry["return_mean"], *entry["interval"]))
+    return f"{mean} ({low} to {high})"

@@ -121,7 +121,8 @@ def check_is_unfinished(search: Search, run: Run) -> None:
         return
     if search.progress >= 1:
         raise InputError(
-            f"{run.path} has spent its budget of {search.options.steps} environment steps: give more with --steps"
+            f"{run.path} has spent its budget of {search.options.steps} environment steps: give more with --steps than "
+            f"the {search.env_steps} that it has taken"
         )
     reason = why(search.stopped_by, search.options.stop_at, search.options.patience)
     raise InputError(f"{run.path} has ended: {reason}")

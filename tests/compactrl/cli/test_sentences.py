@@ -77,6 +77,13 @@ def test_the_next_commands_can_be_copied(why, told, goes_on):
         assert evaluated in describe_result(run)
 
 
+@pytest.mark.parametrize(
+    ("taken", "steps"), [(20_000_000, "40e6"), (21_000_000, "40e6"), (40_000_000, "60e6"), (78_096_000, "80e6")]
+)
+def test_a_search_goes_on_with_more_steps_than_it_has_taken(taken, steps):
+    assert f"--steps {steps} " in describe_result(FakeRun(stopped_by="steps", env_steps=taken))
+
+
 def test_what_has_no_camera_is_not_to_be_filmed():
     run = FakeRun()
     for env, filmed in (("compactrl/PointMass-v0", False), ("compactrl/Quadrotor-v0", True), ("Hopper-v5", True)):

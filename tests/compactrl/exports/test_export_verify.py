@@ -222,6 +222,11 @@ def test_a_closed_loop_is_called_what_its_intervals_say(c, said):
     assert closed_loop(loop).endswith(f": {said}")
 
 
+def test_a_closed_loop_is_told_with_the_digits_of_returns():
+    loop = verify.ClosedLoop(np.array([3444.04, 3272.06]), np.array([3444.04, 3272.06])).report()
+    assert "Python 3358 (3190 to 3527), C 3358 (3190 to 3527); difference 0, " in closed_loop(loop)
+
+
 @needs_cortex_m
 def test_verification_reports_what_a_cortex_m4_takes(runs, tmp_path):
     exported = export(runs("scaled actions"), tmp_path / "out", verify=True, episodes=2)

@@ -471,9 +471,10 @@ def test_a_search_where_everything_fails_says_why(tmp_path, fault, reason):
 
 def test_a_resumed_run_may_get_a_larger_budget_and_else_says_that_it_is_over(tmp_path):
     run_whole(tmp_path / "run", options_of("linear", "none"))
-    with pytest.raises(InputError, match="has spent its budget of 2400 environment steps: give more with --steps"):
-        resume(tmp_path / "run")
     before = Run(tmp_path / "run").summary["env_steps"]
+    said = f"has spent its budget of 2400 environment steps: give more with --steps than the {before} that it has taken"
+    with pytest.raises(InputError, match=said):
+        resume(tmp_path / "run")
     run = resume(tmp_path / "run", steps=4800)
     assert run.config["steps"] == 4800
     assert run.summary["env_steps"] > before
