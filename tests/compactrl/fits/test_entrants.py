@@ -19,10 +19,16 @@ def cheetah():
 
 def test_a_teacher_needs_time_and_actions_that_it_can_learn(cheetah):
     names = [row.name for row in TEACHERS]
-    for minutes, count in ((1, 0), (5, 2), (90, 3), (240, 4)):
+    for minutes, count in ((1, 0), (5, 2), (90, 3), (300, 4), (600, 5)):
         assert [row.name for row in teachers(TEACHERS, cheetah, Amount(60 * minutes, True))] == names[:count]
     pole = describe("CartPole-v1")
-    assert [row.name for row in teachers(TEACHERS, pole, Amount(7200, True))] == ["teacher-ppo", "teacher-ppo-small"]
+    discrete = [row.name for row in TEACHERS if row.discrete]
+    assert [row.name for row in teachers(TEACHERS, pole, Amount(7200, True))] == discrete
+
+
+def test_whoever_enters_the_race_keeps_a_tenth_of_the_budget():
+    taken = sum(row.share for row in TEACHERS) + SHARES.beside_teachers + SHARES.imitation
+    assert taken <= 0.9 + 1e-9
 
 
 def test_with_time_each_budget_has_methods_of_its_own(cheetah):
