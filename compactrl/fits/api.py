@@ -16,6 +16,7 @@ from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import CompactrlError, InputError, UnwritableError
 from compactrl.fits.budgets import Sizes, budgets_of
 from compactrl.fits.candidate import STAGES
+from compactrl.fits.crew import Crew
 from compactrl.fits.figure import save_figure
 from compactrl.fits.judging import Judge
 from compactrl.fits.ledger import FILE, Ledger, read_record
@@ -245,12 +246,13 @@ def run_fit(
         watch = Watch(should_stop)
         judge = Judge(spec, options.seed, threads, ledger, options.total.seconds)
         search_options = {**options.environment, "engine": spec.engine, "threads": threads}
+        crew = Crew({**options.environment, "engine": spec.engine}, threads, ledger, watch)
         race = Race(
             path, search_options, spec, options.kind, options.budgets, options.total, options.seed, options.stop_at,
-            ledger, judge, watch,
+            ledger, judge, crew, watch,
         )  # fmt: skip
         finished = True
-        with FitProgress(race, watch, options, path, quiet):
+        with crew, FitProgress(race, watch, options, path, quiet):
             try:
                 race.run()
             except StoppedError:

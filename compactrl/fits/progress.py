@@ -35,12 +35,11 @@ class FitProgress(Display):
     def look(self) -> Look:
         """Return how far the fit is."""
         watch, total = self._watch, self._total
-        search = watch.search
         if total.seconds:
             done = watch.base + (time.monotonic() - watch.begun)
             amount = f"{duration(min(done, total.value))} of {duration(total.value)}"
         else:
-            done = watch.base + (0 if search is None else min(search.underway, 10**9) * watch.cost)
+            done = watch.base + watch.underway
             amount = f"{shortened(done)} of {shortened(total.value)} steps"
         text = "  ".join(filter(None, (watch.doing, self._best())))
         return Look(min(done, total.value), total.value, amount, text, bool(total.seconds))

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -28,6 +28,7 @@ from compactrl.errors import CompactrlError, FaultError
 from compactrl.fits.architectures import lay_out
 from compactrl.fits.budgets import Kind
 from compactrl.fits.candidate import STAGES, Candidate
+from compactrl.fits.crew import Crew
 from compactrl.fits.entrants import by_gradients, evolvers, start_of, students, teachers
 from compactrl.fits.judging import Judge, run_seed
 from compactrl.fits.ledger import Ledger
@@ -43,7 +44,7 @@ from compactrl.fits.portfolio import (
     as_it_is,
 )
 from compactrl.fits.sizes import Sized
-from compactrl.fits.stages import Amount, StoppedError, Watch, advance, has_reached
+from compactrl.fits.stages import Amount, Grant, StoppedError, Watch, has_reached
 from compactrl.fits.story import returned
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
@@ -66,6 +67,7 @@ class Race:
         stop_at: mean return that is enough for every budget; None to use the whole budget.
         ledger: of the fit.
         judge: of its policies.
+        crew: that runs its searches.
         watch: told what is done.
     """
 
@@ -81,6 +83,7 @@ class Race:
         stop_at: float | None,
         ledger: Ledger,
         judge: Judge,
+        crew: Crew,
         watch: Watch,
     ) -> None:
         self._path, self._options, self._spec = path, options, spec
@@ -88,7 +91,7 @@ class Race:
         self._total, self._seed, self._stop_at = total, seed, stop_at
         self._until = {} if stop_at is None else {"stop_at": stop_at}
         self._refusals: list[str] = []
-        self._ledger, self._judge, self._watch = ledger, judge, watch
+        self._ledger, self._judge, self._crew, self._watch = ledger, judge, crew, watch
         self.candidates: dict[str, Candidate] = {}
         self._teachers = teachers(TEACHERS, spec, total)
         self._winners: dict[int, Candidate] = {}
@@ -134,8 +137,10 @@ class Race:
         """Let teachers learn by gradients, where they can and there is time for it."""
         compared = self._ledger.known("compared: teachers")
         rows = [row for row in self._teachers if compared is None or row.name in compared]
-        for row in rows:
-            self._go_on(row.name, dict(row.options), self._amount(row.share * self._total.value), row.name, row)
+        longest = sorted(rows, key=lambda row: -row.share)  # so that those that learn side by side have equal shares
+        self._go_on(
+            [self._grant(row.name, row.options, row.share * self._total.value, row.name, row) for row in longest]
+        )
         names = [row.name for row in rows if row.name in self.candidates]
         for name, (rounding, ships) in product(tuple(names), ROUNDINGS.items()):
             names.append(self._enter(f"{name}-{rounding}", self.candidates[name], ships))
@@ -168,12 +173,16 @@ class Race:
         share = found.share * self._total.value
         compared = self._ledger.known("compared: evolvers")
         sized = found.sized if compared is None else [one for one in found.every if one.name in compared]
-        for one in sized:
-            options = {**one.options, **self._until}
-            self._go_on(one.name, options, self._amount(share / len(sized)), f"{one.name}: rung 0", one.row)
-            begun = self.candidates.get(one.name)
-            if begun is not None and has_reached(begun.run) and one.size <= self._budgets[0]:
-                break  # it is enough for every budget
+        sizes = {one.name: one.size for one in sized}
+        self._go_on(
+            [
+                self._grant(
+                    one.name, {**one.options, **self._until}, share / len(sized), f"{one.name}: rung 0", one.row
+                )
+                for one in sized
+            ],
+            enough=lambda grant: sizes[grant.name] <= self._budgets[0] and has_reached(grant.path),
+        )
         if sized and not self.candidates:
             raise CompactrlError(f"no method can be searched here: {self._refusals[-1]}")
         self._compare("evolvers", [one.name for one in sized])
@@ -184,8 +193,10 @@ class Race:
             return
         entering = students(STUDENTS, self.candidates, self._spec, self._kind, self._budgets)
         amount = SHARES.imitation * self._total.value / max(1, len(entering))
+        most = SHARES.most_imitation_seconds
         if self._total.seconds:
-            amount = min(amount, SHARES.most_imitation_seconds)
+            amount = min(amount, most)
+        given = []
         for one, teacher in entering:
             student = f"{one.name}-student"
             activation = teacher.best.activation
@@ -193,8 +204,11 @@ class Race:
             start = start_of(one, teacher, self.candidates)
             if start is not None:
                 options["start_from"] = str(start.run)
-            self._go_on(student, options, self._amount(amount), student, one.row)
-            known = self.candidates.pop(student, None)
+            grant, row = self._grant(student, options, amount, student, one.row)
+            given.append((replace(grant, most_seconds=most), row))
+        self._go_on(given)
+        for one, _ in entering:
+            known = self.candidates.pop(f"{one.name}-student", None)
             if known is not None:
                 self.candidates[one.name] = self._going_on(one, known.run)
         if entering:
@@ -213,34 +227,47 @@ class Race:
 
     # What each gets.
 
-    def _amount(self, value: float) -> Amount:
-        return Amount(value, self._total.seconds)
+    def _grant(self, name: str, options: Mapping[str, Any], value: float, key: str, row: Row) -> tuple[Grant, Row]:
+        """Return what a candidate of this name and row is given, and its row."""
+        search = {**self._options, "seed": run_seed(self._seed, name), **options}
+        amount = Amount(value, self._total.seconds)
+        return Grant(name, self._path / STAGES / name, search, amount, key, row.cost, row.anneals), row
 
-    def _go_on(self, name: str, options: dict[str, Any], amount: Amount, key: str, row: Row) -> None:
-        """Go on with a candidate, of this row; one that cannot go on is out of the race, with a warning."""
-        run = self._path / STAGES / name
-        self._watch.doing, self._watch.base = name, self._ledger.spent
-        if failed := (self._ledger.known(key) or {}).get("failed"):
-            self._refusals.append(failed)
-            self.candidates.pop(name, None)
-            return
-        try:
-            search = {**self._options, "seed": run_seed(self._seed, name), **options}
-            advance(run, search, amount, key, self._ledger, self._watch, row.cost, row.anneals)
-        except StoppedError:
-            if (run / "policy.json").exists():
-                self.candidates.setdefault(name, Candidate(name, run, options, run, row))
-            raise
-        except FaultError:  # of the user's code, whoever is in the race
-            raise
-        except CompactrlError as error:
-            warnings.warn(f"{name} is out of the race: {error}", stacklevel=2)
-            self._refusals.append(str(error))
-            self._ledger.note(key, {"failed": str(error)})
-            self.candidates.pop(name, None)
-            return
-        if name not in self.candidates:
-            self.candidates[name] = Candidate(name, run, options, run, row)
+    def _go_on(self, gone_on: Sequence[tuple[Grant, Row]], enough: Callable[[Grant], bool] = lambda _: False) -> None:
+        """Go on with candidates, of these rows; one that cannot go on is out of the race, with a warning.
+
+        Args:
+            gone_on: none of which waits for another.
+            enough: whether one that has ended makes those after it needless.
+        """
+        self._watch.base = self._ledger.spent
+        given, rows = [], {grant.name: row for grant, row in gone_on}
+        for grant, _ in gone_on:
+            if failed := (self._ledger.known(grant.key) or {}).get("failed"):
+                self._refusals.append(failed)
+                self.candidates.pop(grant.name, None)
+            else:
+                given.append(grant)
+        stopped: Exception | None = None
+        for grant, raised in self._crew.run(given, enough):
+            if isinstance(raised, FaultError):  # of the user's code, whoever is in the race
+                raise raised
+            if isinstance(raised, CompactrlError):
+                self._take_out(grant, raised)
+            elif raised is None or (grant.path / "policy.json").exists():
+                one = Candidate(grant.name, grant.path, dict(grant.options), grant.path, rows[grant.name])
+                self.candidates.setdefault(grant.name, one)
+            stopped = stopped or (raised if isinstance(raised, StoppedError) else None)
+            self._watch.base = self._ledger.spent
+        if stopped:
+            raise stopped
+
+    def _take_out(self, grant: Grant, error: CompactrlError) -> None:
+        """Take out of the race what cannot go on."""
+        warnings.warn(f"{grant.name} is out of the race: {error}", stacklevel=2)
+        self._refusals.append(str(error))
+        self._ledger.note(grant.key, {"failed": str(error)})
+        self.candidates.pop(grant.name, None)
 
     def _compare(self, key: str, names: Sequence[str]) -> None:
         """Compare what these candidates have now with the best that they had, and keep of each the better one.
@@ -306,8 +333,7 @@ class Race:
             going_on = [one for name in names if not (one := self.candidates[name]).row.anneals]
             parts = (rungs + 1 - rung) * max(1, len(going_on))
             share = self._ledger.once(f"{key}: share", lambda: self.left / parts)  # noqa: B023
-            for one in going_on:
-                self._go_on(one.name, one.options, self._amount(share), f"{one.name}: {key}", one.row)
+            self._go_on([self._grant(one.name, one.options, share, f"{one.name}: {key}", one.row) for one in going_on])
             self._compare(key, names)
             for most in self._budgets:
                 ordered = self._fitting(most, field[most])

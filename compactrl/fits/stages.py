@@ -2,22 +2,26 @@
 
 Whoever stops in the middle of a stage goes on with its run from its last checkpoint, up to the same amount. Where the
 budget is in steps, all this is the same bit for bit as without a stop; where it is in seconds, each run is.
+
+Stages may be run here or in other processes (`crew.py`): what one decides and spends goes into a `Book`, which is the
+fit's ledger, or what reaches it from another process.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from compactrl.errors import CompactrlError
 from compactrl.fits.candidate import STAGES
-from compactrl.fits.ledger import FILE, Ledger, differing, read_record
+from compactrl.fits.ledger import FILE, differing, read_record
 from compactrl.runs.run import Run
 from compactrl.searches.api import reopen, start
 from compactrl.searches.search import Search
@@ -31,6 +35,19 @@ class StoppedError(Exception):
     """Somebody asked for an end; everything is saved."""
 
 
+class Book(Protocol):
+    """Where a stage writes down what it has decided and spent."""
+
+    def known(self, key: str) -> Any:
+        """Return what a step came to; None where it is not done yet."""
+
+    def once(self, key: str, do: Callable[[], Any]) -> Any:
+        """Return what a step came to, as JSON values; it is done now if it was not done before."""
+
+    def note(self, key: str, result: Any, spent: float = 0.0) -> None:
+        """Write down what a step came to, and what it took of the budget."""
+
+
 @dataclass
 class Watch:
     """What may be looked at from another thread while a fit works."""
@@ -40,12 +57,20 @@ class Watch:
     search: Search | None = None
     cost: int = 1
     """Of its steps, where the budget is in steps."""
+    elsewhere: dict[str, float] = field(default_factory=dict)
+    """What stages in other processes have taken of a budget in steps, by their names."""
     base: float = 0.0
     """Of the budget, spent before the present stage."""
     begun: float = field(default_factory=time.monotonic)
     """When the present stage began, by the monotonic clock."""
     lines: list[str] = field(default_factory=list)
     """To be said."""
+
+    @property
+    def underway(self) -> float:
+        """What the present stage has taken of a budget in steps."""
+        here = 0.0 if self.search is None else min(self.search.underway, 10**9) * self.cost
+        return here + sum(self.elsewhere.values())
 
     def say(self, line: str) -> None:
         """Let a line be written above the progress."""
@@ -60,32 +85,40 @@ class Amount:
     seconds: bool
 
 
-def advance(
-    path: Path,
-    options: dict[str, Any],
-    amount: Amount,
-    key: str,
-    ledger: Ledger,
-    watch: Watch,
-    cost: int = 1,
-    anneals: bool = False,
-) -> Run:
+@dataclass(frozen=True)
+class Grant:
+    """What a candidate's search is given, to go on."""
+
+    name: str
+    path: Path
+    """Of its run."""
+    options: Mapping[str, Any]
+    """Of its search."""
+    amount: Amount
+    """On top of what it has had."""
+    key: str
+    """Of this step in the ledger."""
+    cost: int = 1
+    """What an environment step counts as, where the amount is in steps."""
+    anneals: bool = False
+    """Whether its learning rate falls to nothing by its end, which must come with the amount's."""
+    most_seconds: float = math.inf
+    """More helps little, however many cores there are."""
+
+
+def advance(grant: Grant, ledger: Book, watch: Watch) -> Run:
     """Go on with a run for an amount, unless that is done; begin it where there is none.
 
     Args:
-        path: of the run.
-        options: of its search.
-        amount: on top of what it has had.
-        key: of this step in the ledger.
+        grant: what is given.
         ledger: of the fit.
         watch: told of the search.
-        cost: what an environment step counts as, where the amount is in steps.
-        anneals: whether its learning rate falls to nothing by its end, which must come with the amount's.
 
     Raises:
         StoppedError: asked for.
         CompactrlError: the search cannot go on.
     """
+    path, amount, key, cost, anneals = grant.path, grant.amount, grant.key, grant.cost, grant.anneals
     if ledger.known(key) is not None:
         return Run(path)
     if has_reached(path):  # of an earlier stage, or of this one, where the process ended before it was noted
@@ -99,7 +132,7 @@ def advance(
     fixed = f"{key}: steps"
     if anneals and not amount.seconds:
         ledger.once(fixed, lambda: max(1, int(amount.value / cost)))
-    search = _opened(path, options, ledger.known(fixed))
+    search = _opened(path, grant.options, ledger.known(fixed))
     before = ledger.once(f"{key}: from", lambda: [search.seconds, search.env_steps])
     setup, had = time.monotonic() - clock, search.seconds
 
@@ -114,7 +147,7 @@ def advance(
         left = max(amount.value - consumed(), 0.1 * amount.value)
         search.close()
         ledger.note(fixed, int(search.env_steps + pace * left) + 1)
-        search = _opened(path, options, ledger.known(fixed))
+        search = _opened(path, grant.options, ledger.known(fixed))
     _run(search, watch, lambda: not anneals and consumed() >= amount.value, path)
     search.close()
     watch.search = None
@@ -151,10 +184,10 @@ def engine_of(path: Path, options: Mapping[str, Any]) -> str:
     return most[0][0] if most else asked
 
 
-def _opened(path: Path, options: dict[str, Any], steps: int | None) -> Search:
+def _opened(path: Path, options: Mapping[str, Any], steps: int | None) -> Search:
     """Return the search of a run, begun or gone on with, with another budget where one is given."""
     if (path / "config.json").exists():
-        return reopen(path, steps)
+        return reopen(path, steps, threads=options.get("threads"))
     return start({**options, **({} if steps is None else {"steps": steps})}, path)
 
 

@@ -70,7 +70,7 @@ def test_every_budget_gets_a_policy_that_fits_and_opens_as_a_run(whole):
     assert compactrl.load(whole.path).policy.env == TOY
 
 
-@pytest.mark.parametrize("place", ["race.advance", "judging.run_episodes"])
+@pytest.mark.parametrize("place", ["crew.advance", "judging.run_episodes"])
 def test_a_fault_of_the_environment_s_code_ends_a_fit_and_leaves_no_mark(tmp_path, monkeypatch, place):
     def wrong(*_, **__):
         raise FaultError("the reward has another shape")

@@ -1,0 +1,273 @@
+"""Stages of a fit side by side: the same policies as one after the other, and what happens where a process ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+
+from compactrl.envs.registry import environment_of, registration
+from compactrl.errors import CompactrlError, FaultError, InputError
+from compactrl.fits import crew as module
+from compactrl.fits.crew import Crew
+from compactrl.fits.hand import read_grant, written_grant
+from compactrl.fits.ledger import Ledger
+from compactrl.fits.stages import Amount, Grant, StoppedError, Watch
+from compactrl.runs.run import Run
+
+TOY = "compactrl/Target-v0"
+ENVIRONMENT = {"env": TOY, "env_module": "", "env_options": {}, "engine": "auto", "max_episode_steps": 0}
+SEARCH = {**ENVIRONMENT, "method": "linear", "fine_tune_share": 0.0, "reevaluations": 1, "steps": 10**9, "threads": 1}
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="module")
+def waiting():
+    """Processes that a test has left to the next: one takes seconds to begin."""
+    hands = []
+    yield hands
+    for hand in hands:
+        hand.close()
+
+
+@pytest.fixture
+def kept(monkeypatch, waiting):
+    """Let processes go from test to test."""
+    begin = module._Hand
+    monkeypatch.setattr(module, "_Hand", lambda environment: waiting.pop() if waiting else begin(environment))
+    monkeypatch.setattr(module.Crew, "__exit__", lambda crew, *_: waiting.extend(crew._hands))
+
+
+def grants(folder: Path, count: int = 3, steps: float = 4000, **options) -> list[Grant]:
+    """Return so many searches that differ in their seeds."""
+    amount = Amount(steps, seconds=False)
+    return [
+        Grant(
+            f"search-{seed}",
+            folder / f"stages/search-{seed}",
+            {**SEARCH, "seed": seed, **options},
+            amount,
+            f"{seed}: 0",
+        )
+        for seed in range(count)
+    ]
+
+
+def ledger_in(folder: Path) -> Ledger:
+    folder.mkdir(exist_ok=True)
+    return Ledger(folder, {"for": "a test"}, "none")
+
+
+def run(folder: Path, given: list[Grant], threads: int = 2, watch: Watch | None = None, enough=lambda _: False):
+    """Run grants to their ends; return what came of each by name, and the ledger."""
+    ledger = ledger_in(folder)
+    with Crew(ENVIRONMENT, threads, ledger, watch or Watch()) as crew:
+        found = {grant.name: raised for grant, raised in crew.run(given, enough)}
+        begun = len(crew._hands)
+    return found, ledger, begun
+
+
+@pytest.mark.usefixtures("kept")
+def test_stages_side_by_side_leave_the_same_policies_and_the_same_record(tmp_path):
+    one, two = (tmp_path / name for name in ("one", "two"))
+    outcomes, ledger, begun = run(one, grants(one), threads=1)
+    assert (set(outcomes.values()), begun) == ({None}, 0)
+    others, other_ledger, begun = run(two, grants(two), threads=2)
+    assert (others, begun) == (outcomes, 2)
+    assert list(others) == [grant.name for grant in grants(two)]
+    assert other_ledger.spent == ledger.spent >= 12_000
+    for grant in grants(one):
+        for name in ("policy.safetensors", "policy.json"):
+            found = [(folder / "stages" / grant.name / name).read_bytes() for folder in (one, two)]
+            assert found[0] == found[1]
+        assert other_ledger.known(grant.key)["env_steps"] == ledger.known(grant.key)["env_steps"]
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_is_done_is_not_done_again(tmp_path):
+    run(tmp_path, grants(tmp_path, 2))
+    before = (tmp_path / "fit.json").read_bytes()
+    outcomes, _, begun = run(tmp_path, grants(tmp_path, 2))
+    assert (outcomes, begun) == ({"search-0": None, "search-1": None}, 2)
+    assert (tmp_path / "fit.json").read_bytes() == before
+
+
+@pytest.mark.usefixtures("kept")
+def test_an_end_that_is_asked_for_saves_and_a_later_process_goes_on_to_the_same(tmp_path):
+    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    run(whole, grants(whole, 2, steps=40_000))
+    asked = iter(range(10**9))
+    outcomes, *_ = run(pieces, grants(pieces, 2, steps=40_000), watch=Watch(lambda: next(asked) > 2))
+    assert {type(raised) for raised in outcomes.values()} == {StoppedError}
+    assert all(Run(grant.path).config for grant in grants(pieces, 2))
+    outcomes, ledger, _ = run(pieces, grants(pieces, 2, steps=40_000))
+    assert set(outcomes.values()) == {None}
+    for grant in grants(whole, 2):
+        names = [folder / "stages" / grant.name / "policy.safetensors" for folder in (whole, pieces)]
+        assert names[0].read_bytes() == names[1].read_bytes()
+    assert ledger.spent >= 80_000
+
+
+@pytest.mark.usefixtures("kept")
+def test_of_a_budget_in_seconds_each_gets_the_time_of_all_and_counts_as_its_part(tmp_path):
+    given = [
+        Grant(each.name, each.path, each.options, Amount(seconds, seconds=True), each.key)
+        for each, seconds in zip(grants(tmp_path, 2), (4.0, 8.0), strict=True)
+    ]
+    begun = time.monotonic()
+    outcomes, ledger, _ = run(tmp_path, given)
+    assert set(outcomes.values()) == {None}
+    assert 12.0 <= ledger.spent <= time.monotonic() - begun
+    assert all(ledger.known(grant.key)["seconds"] >= 2 for grant in given)  # what sets it up counts, too
+
+
+@pytest.mark.usefixtures("kept")
+def test_more_than_helps_is_not_given(tmp_path):
+    given = [
+        Grant(each.name, each.path, each.options, Amount(30.0, seconds=True), each.key, most_seconds=1.0)
+        for each in grants(tmp_path, 2)
+    ]
+    _, ledger, _ = run(tmp_path, given)
+    assert all(ledger.known(grant.key)["seconds"] < 15 for grant in given)
+
+
+@pytest.mark.usefixtures("kept")
+def test_one_that_cannot_go_on_is_told_and_the_others_end(tmp_path):
+    right, wrong = grants(tmp_path, 2)
+    wrong = Grant(wrong.name, wrong.path, {**wrong.options, "population": 3}, wrong.amount, wrong.key)
+    outcomes, ledger, _ = run(tmp_path, [wrong, right])
+    assert outcomes[right.name] is None
+    assert isinstance(outcomes[wrong.name], InputError)
+    assert "population" in str(outcomes[wrong.name])
+    assert ledger.known(wrong.key) is None
+
+
+def test_a_fault_of_the_environment_is_one_here_too(tmp_path):
+    path = tmp_path / "faulty.py"
+    path.write_text(
+        "import gymnasium, numpy as np\n"
+        "import compactrl.envs\n"
+        "class Faulty:\n"
+        "    observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)\n"
+        "    metadata = {}\n"
+        "    def __init__(self, num_lanes):\n"
+        "        self.steps = 0\n"
+        "    def reset(self, lanes, seeds, tasks):\n"
+        "        return np.zeros((len(lanes), 1), np.float32)\n"
+        "    def step(self, lanes, actions):\n"
+        "        self.steps += 1\n"
+        "        rewards = np.zeros((len(lanes), 2) if self.steps > 50 else len(lanes))\n"
+        "        return self.reset(lanes, None, None), rewards, np.zeros(len(lanes), bool)\n"
+        "compactrl.envs.register_batched('Faulty-v0', Faulty, max_episode_steps=10)\n"
+    )
+    environment = {"env": "Faulty-v0", "env_module": str(path)}
+    ledger = ledger_in(tmp_path)
+    with Crew({**ENVIRONMENT, **environment}, 2, ledger, Watch()) as crew:
+        environment_of({**ENVIRONMENT, **environment})  # as a fit does
+        outcomes = [raised for _, raised in crew.run(grants(tmp_path, 2, **environment), lambda _: False)]
+        assert len(crew._hands) == 2
+    assert FaultError in map(type, outcomes)
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_is_enough_ends_those_after_it(tmp_path):
+    first, *others = grants(tmp_path, 4, steps=2000)
+    long = [Grant(each.name, each.path, each.options, Amount(1e9, seconds=False), each.key) for each in others]
+    outcomes, ledger, _ = run(tmp_path, [first, *long], enough=lambda grant: grant.name == first.name)
+    assert list(outcomes) == [first.name]
+    assert all(ledger.known(each.key) is None for each in others)
+
+
+class Mine(gymnasium.Env):
+    """An environment that is registered in this process alone."""
+
+    observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+
+    def reset(self, **_):
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), float(action[0]), False, False, {}
+
+
+@pytest.mark.parametrize("env", ["Mine-v0", "CartPole-v1"])
+def test_an_environment_that_another_process_has_not_or_not_the_same_is_searched_in_this_one(
+    tmp_path, monkeypatch, env
+):
+    monkeypatch.setattr(gymnasium.envs.registration, "registry", dict(gymnasium.registry))
+    monkeypatch.setattr(gymnasium, "registry", gymnasium.envs.registration.registry)
+    gymnasium.registry.pop(env, None)
+    gymnasium.register(env, Mine, max_episode_steps=10)
+    environment = {**ENVIRONMENT, "env": env, "engine": "gymnasium"}
+    assert "Mine" in registration(env)
+    ledger = ledger_in(tmp_path)
+    with Crew(environment, 2, ledger, Watch()) as crew:
+        given = grants(tmp_path, 2, env=env, engine="gymnasium", steps=200)
+        assert [raised for _, raised in crew.run(given, lambda _: False)] == [None, None]
+        assert crew._apart is False
+
+
+def test_a_process_that_was_killed_is_told_and_the_stage_goes_on_later(tmp_path):
+    given = grants(tmp_path, 2, steps=10**8)
+    ledger, watch = ledger_in(tmp_path), Watch()
+    with Crew(ENVIRONMENT, 2, ledger, watch) as crew:
+
+        def kill_once_at_work() -> bool:
+            if (given[0].path / "config.json").exists():
+                os.kill(crew._hands[0]._process.pid, signal.SIGKILL)
+            return False
+
+        watch.should_stop = kill_once_at_work
+        with pytest.raises(CompactrlError, match=r"at work on search-0, was killed by signal 9: was memory short\?"):
+            list(crew.run(given, lambda _: False))
+    short = [Grant(each.name, each.path, each.options, Amount(1.0, seconds=False), each.key) for each in given]
+    outcomes, *_ = run(tmp_path, short)
+    assert set(outcomes.values()) == {None}
+
+
+def test_where_the_fit_is_killed_its_processes_end(tmp_path):
+    code = f"import compactrl; compactrl.fit('{TOY}', max_bytes=(60, 120), time=6000, threads=2, out={str(tmp_path)!r})"
+    fit = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    stages = tmp_path / "stages"
+    try:
+        until(lambda: stages.exists() and sum((each / "config.json").exists() for each in stages.iterdir()) >= 2)
+        hands = children_of(fit.pid)
+        assert len(hands) == 2
+    finally:
+        fit.kill()
+        fit.wait()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() and "hand" in command(pid) for pid in hands))
+
+
+def until(true, seconds: float = 60.0) -> None:
+    """Wait until something is true, or fail."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def test_a_grant_is_the_same_after_it_was_sent(tmp_path):
+    (grant,) = grants(tmp_path, 1, hidden=[4])
+    assert read_grant(json.loads(json.dumps(written_grant(grant)))) == grant
