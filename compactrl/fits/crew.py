@@ -28,7 +28,7 @@ from compactrl.errors import CompactrlError, FaultError, InputError
 from compactrl.fits import hand as other_end
 from compactrl.fits.ledger import Ledger
 from compactrl.fits.portfolio import STEPS_A_SECOND
-from compactrl.fits.stages import Amount, Grant, StoppedError, Watch, advance
+from compactrl.fits.stages import Book, Grant, StoppedError, Watch, advance
 from compactrl.machine.hardware import cores, memory
 
 LEAST_SECONDS = 30.0
@@ -70,6 +70,7 @@ class Crew:
         """End all processes."""
         for hand in self._hands:
             hand.close()
+        self._hands.clear()
 
     def run(self, grants: Sequence[Grant], enough: Callable[[Grant], bool]) -> Iterator[tuple[Grant, Outcome]]:
         """Run stages, and yield each with what came of it, in their order.
@@ -82,28 +83,22 @@ class Crew:
         Raises:
             CompactrlError: a process has ended by itself.
         """
-        size = min(self._places(grants), len(grants))
-        if size < 2:
-            for grant in grants:
-                self._watch.doing = grant.name
-                yield grant, _outcome(lambda: advance(grant, self._ledger, self._watch))  # noqa: B023
-                if enough(grant):
-                    return
-            return
-        found: dict[str, Outcome] = {}
-        for wave in (grants[first : first + size] for first in range(0, len(grants), size)):
-            found |= self._run_wave(wave, enough)
-            for grant in wave:
-                if grant.name not in found:
-                    return
-                yield grant, found[grant.name]
-                if enough(grant):
-                    return
+        left = [grant for grant in grants if self._ledger.known(grant.key) is None]
+        size = min(self._places(left), len(left))
+        found: dict[str, Outcome] = {grant.name: None for grant in grants if grant not in left}
+        for grant in grants:
+            if grant.name not in found:
+                wave, left = left[:size], left[size:]
+                found |= {grant.name: self._run_here(grant)} if size == 1 else self._run_wave(wave, enough)
+            if grant.name not in found:  # needless
+                return
+            yield grant, found[grant.name]
+            if enough(grant):
+                return
 
     def _places(self, grants: Sequence[Grant]) -> int:
         """Return how many of these may run side by side."""
-        left = [grant for grant in grants if self._ledger.known(grant.key) is None]
-        seconds = sum(grant.amount.value / (1 if grant.amount.seconds else STEPS_A_SECOND) for grant in left)
+        seconds = sum(grant.amount.value / (1 if grant.amount.seconds else STEPS_A_SECOND) for grant in grants)
         places = min(self._cores, MOST, int(memory().free / MEMORY) + len(self._hands))
         if places < 2 or len(grants) < 2 or seconds < LEAST_SECONDS or self._apart is False:
             return 1
@@ -115,7 +110,20 @@ class Crew:
         if self._apart is None:
             here = registration(str(self._environment["env"]))
             self._apart = all(hand.registration == here for hand in self._hands)
+        if not self._apart:
+            self.__exit__()
         return places if self._apart else 1
+
+    def _run_here(self, grant: Grant) -> Outcome:
+        """Run a stage in this process, for what it was given where it was begun beside others."""
+        self._watch.doing = grant.name
+        value, weight = self._ledger.known(f"{grant.key}: given") or (grant.amount.value, 1.0)
+        given = replace(grant, amount=replace(grant.amount, value=value))
+        try:
+            advance(given, Part(self._ledger, weight), self._watch)
+        except (StoppedError, CompactrlError) as error:
+            return error
+        return None
 
     def _run_wave(self, wave: Sequence[Grant], enough: Callable[[Grant], bool]) -> dict[str, Outcome]:
         """Run stages all at once; return what came of each, but of those that were needless."""
@@ -124,14 +132,13 @@ class Crew:
         running: dict[_Hand, Grant] = {}
         found: dict[str, Outcome] = {}
         for hand, grant in zip(self._hands, wave, strict=False):
-            if self._ledger.known(grant.key) is not None:
-                found[grant.name] = None
-                continue
-            amount = Amount(min(together, grant.most_seconds), True) if grant.amount.seconds else grant.amount
-            threads = max(1, self._cores // len(wave))
-            options = {**grant.options, "threads": threads}
-            weight = 1 / len(wave) if grant.amount.seconds else 1.0
-            hand.begin(replace(grant, amount=amount, options=options), self._ledger, weight)
+            value, weight = grant.amount.value, 1.0
+            if grant.amount.seconds:
+                share = [min(together, grant.most_seconds), 1 / len(wave)]
+                value, weight = self._ledger.once(f"{grant.key}: given", lambda: share)  # noqa: B023
+            amount = replace(grant.amount, value=value)
+            options = {**grant.options, "threads": max(1, self._cores // len(wave))}
+            hand.begin(replace(grant, amount=amount, options=options), Part(self._ledger, weight))
             running[hand] = grant
         self._watch.begun = begun
         with selectors.DefaultSelector() as selector:
@@ -141,7 +148,7 @@ class Crew:
                 self._watch.doing = _told([grant.name for grant in running.values()])
                 for ready, _ in selector.select(LOOK_SECONDS):
                     hand = ready.data
-                    hand.hear(self._ledger)
+                    hand.hear()
                     self._watch.elsewhere[hand.name] = hand.underway
                     if hand.ended:
                         selector.unregister(hand.output)
@@ -149,7 +156,8 @@ class Crew:
                         found[grant.name] = hand.outcome
                 self._stop_if_asked(wave, running, found, enough)
         self._watch.elsewhere.clear()
-        if wave[0].amount.seconds:  # what was not spent by one while others went on
+        stopped = any(isinstance(outcome, StoppedError) for outcome in found.values())
+        if wave[0].amount.seconds and not stopped:  # what was not spent by one while others went on
             waited = time.monotonic() - begun - (self._ledger.spent - had)
             if waited > 1:
                 self._ledger.note(f"{wave[0].key}: waiting", {"for": [grant.name for grant in wave[1:]]}, waited)
@@ -174,6 +182,18 @@ class Crew:
             found.pop(grant.name, None)
 
 
+class Part:
+    """The ledger, for a stage of whose spending a part counts."""
+
+    def __init__(self, ledger: Ledger, weight: float) -> None:
+        self._ledger, self._weight = ledger, weight
+        self.known, self.once = ledger.known, ledger.once
+
+    def note(self, key: str, result: Any, spent: float = 0.0) -> None:
+        """Write down what a step came to, and what it took of the budget."""
+        self._ledger.note(key, result, spent * self._weight)
+
+
 class _Hand:
     """One process, as it is seen from here."""
 
@@ -190,7 +210,8 @@ class _Hand:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._input, self.output = self._process.stdin, self._process.stdout
-        self._heard, self._weight, self._stopped = b"", 1.0, False
+        self._heard, self._stopped = b"", False
+        self._book: Book
         self.name, self.underway = "", 0.0
         self.ended = True
         self.outcome: Outcome = None
@@ -203,23 +224,17 @@ class _Hand:
         """The environment's, as it is there; None where it is not, or where the process did not begin."""
         while not self._greeted:
             try:
-                self.hear(None)
+                self.hear()
             except CompactrlError:
                 return None
         return self._registration
 
-    def begin(self, grant: Grant, ledger: Ledger, weight: float) -> None:
-        """Give it a stage.
-
-        Args:
-            grant: what is given.
-            ledger: of the fit.
-            weight: of what it spends, in the ledger.
-        """
+    def begin(self, grant: Grant, book: Book) -> None:
+        """Give it a stage, and where it is written down."""
         self.name, self.underway, self.ended, self.outcome = grant.name, 0.0, False, None
-        self._weight, self._stopped = weight, False
+        self._book, self._stopped = book, False
         keys = (f"{grant.key}: from", f"{grant.key}: steps")
-        known = {key: value for key in keys if (value := ledger.known(key)) is not None}
+        known = {key: value for key in keys if (value := book.known(key)) is not None}
         self._tell(grant=other_end.written_grant(grant), known=known)
 
     def stop(self) -> None:
@@ -228,7 +243,7 @@ class _Hand:
             self._stopped = True
             self._tell(stop=True)
 
-    def hear(self, ledger: Ledger | None) -> None:
+    def hear(self) -> None:
         """Read what has come, and do it.
 
         Raises:
@@ -240,8 +255,8 @@ class _Hand:
         *lines, self._heard = (self._heard + read).split(b"\n")
         for line in lines:
             message = json.loads(line)
-            if "note" in message and ledger is not None:
-                ledger.note(message["note"], message["result"], message["spent"] * self._weight)
+            if "note" in message:
+                self._book.note(message["note"], message["result"], message["spent"])
                 self._tell(noted=message["note"])
             elif "underway" in message:
                 self.underway = message["underway"]
@@ -279,12 +294,3 @@ class _Hand:
 def _told(names: Sequence[str]) -> str:
     more = [f"{len(names) - 2} more"] if len(names) > 3 else []
     return ", ".join([*names[: 2 if more else 3], *more])
-
-
-def _outcome(do: Callable[[], object]) -> Outcome:
-    """Do something; return what it raised, of what is said to users."""
-    try:
-        do()
-    except (StoppedError, CompactrlError) as error:
-        return error
-    return None

@@ -98,7 +98,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
     run(tmp_path, grants(tmp_path, 2))
     before = (tmp_path / "fit.json").read_bytes()
     outcomes, _, begun = run(tmp_path, grants(tmp_path, 2))
-    assert (outcomes, begun) == ({"search-0": None, "search-1": None}, 2)
+    assert (outcomes, begun) == ({"search-0": None, "search-1": None}, 0)
     assert (tmp_path / "fit.json").read_bytes() == before
 
 
