@@ -240,7 +240,7 @@ class Race:
             gone_on: none of which waits for another.
             enough: whether one that has ended makes those after it needless.
         """
-        self._watch.base = self._ledger.spent
+        self._watch.base, self._watch.begun = self._ledger.spent, time.monotonic()
         given, rows = [], {grant.name: row for grant, row in gone_on}
         for grant, _ in gone_on:
             if failed := (self._ledger.known(grant.key) or {}).get("failed"):
@@ -258,7 +258,7 @@ class Race:
                 one = Candidate(grant.name, grant.path, dict(grant.options), grant.path, rows[grant.name])
                 self.candidates.setdefault(grant.name, one)
             stopped = stopped or (raised if isinstance(raised, StoppedError) else None)
-            self._watch.base = self._ledger.spent
+            self._watch.base, self._watch.begun = self._ledger.spent, time.monotonic()
         if stopped:
             raise stopped
 
