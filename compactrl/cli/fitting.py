@@ -66,7 +66,7 @@ def fit(
     engine: Annotated[str, _option("Library that steps the environments.", "NAME")] = "auto",
     max_episode_steps: Annotated[str, _option("Cut episodes after this many steps.", "COUNT")] = "0",
     seed: Annotated[str, _option("Of all randomness, by default 0.", "COUNT")] = "0",
-    threads: Annotated[str, _option("Threads that step environments; 0 is every core.", "COUNT")] = "0",
+    threads: Annotated[str, _option("Cores that it uses; 0 is every core.", "COUNT")] = "0",
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Json = False,
 ) -> None:

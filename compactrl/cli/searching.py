@@ -79,11 +79,12 @@ def _resume_fit(path: Path, changed: Mapping[str, str | None], quiet: bool) -> N
     """
     from compactrl.cli.fitting import run_shown
     from compactrl.fits.api import options_in
+    from compactrl.fits.ledger import threads_of
 
     for option, value in changed.items():
         if value is not None:
             raise InputError(f"{option} {value}: {path} is a fit, whose options do not change; leave it out")
-    run_shown(options_in(path), path, quiet=quiet)
+    run_shown(options_in(path), path, threads_of(path), quiet)
 
 
 def _run_search(begin: Callable[[], Search], quiet: bool) -> None:

@@ -13,12 +13,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from compactrl.envs.batched import BATCHED
 from compactrl.envs.engines import CHOICES, ENGINES, EngineKind, preferred
 from compactrl.envs.family import families
 from compactrl.envs.given import find
 from compactrl.envs.modules import load_module
-from compactrl.envs.mujoco.task import TASKS
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import FaultError, InputError, did_you_mean
 
@@ -123,28 +121,6 @@ def _not_there(env: str, engine: str, module: str) -> str:
         f"unknown environment '{env}'.{did_you_mean(env, every)} `compactrl envs` lists what is there; your own "
         "environment is registered by --env-module"
     )
-
-
-def registration(env: str) -> str:
-    """Return what is registered under an id, and where that is defined.
-
-    A process that says the same of an environment has the same one, unless its code was changed while it ran.
-
-    Example:
-        >>> registration("CartPole-v1").split(", ")[0]
-        'gymnasium.envs.classic_control.cartpole:CartPoleEnv'
-    """
-    import gymnasium
-
-    found = gymnasium.registry.get(env)
-    known = [found.entry_point, *found.kwargs.values()] if found else []
-    classes = [table[env].make for table in (TASKS, BATCHED) if env in table]
-    return ", ".join(_place(each) for each in (*known, *classes))
-
-
-def _place(thing: Any) -> str:
-    place = (getattr(thing, "__module__", None), getattr(thing, "__qualname__", None))
-    return ":".join(map(str, place)) if all(place) else str(thing)
 
 
 class Searchable(NamedTuple):

@@ -149,7 +149,7 @@ def fit(
         out: the folder; by default runs/fit-ENV-seedN.
         stop_at: end once every budget's policy has this mean return.
         seed: of all randomness.
-        threads: that step environments; 0 is every core.
+        threads: cores that it uses, for searches side by side and for their environments; 0 is every core.
         env_module: as in `compactrl.search`.
         env_options: as in `compactrl.search`.
         engine: as in `compactrl.search`.
@@ -239,7 +239,7 @@ def run_fit(
     check_possible(options, spec)
     _check_place(path)
     with contextlib.closing(_locked(path)):
-        ledger = Ledger(path, options.record(), spec.engine)
+        ledger = Ledger(path, options.record(), spec.engine, threads)
         if ledger.finished:
             return Fit(path)
         ledger.save()
@@ -259,11 +259,13 @@ def run_fit(
                 finished = False
                 race.settle_for_now()
             watch.doing = "100 fresh episodes of what ships"
-            _ship(path, race, spec, options, ledger, finished)
+            _ship(path, race, spec, options, ledger, finished, threads)
         return Fit(path)
 
 
-def _ship(path: Path, race: Race, spec: EnvironmentSpec, options: FitOptions, ledger: Ledger, finished: bool) -> None:
+def _ship(
+    path: Path, race: Race, spec: EnvironmentSpec, options: FitOptions, ledger: Ledger, finished: bool, threads: int
+) -> None:
     """Write what ships of each budget, and the front.
 
     Raises:
@@ -279,7 +281,7 @@ def _ship(path: Path, race: Race, spec: EnvironmentSpec, options: FitOptions, le
                 if not finished
                 else f"no candidate of at most {kind.say(most)} could learn: give more --time or --steps"
             )
-        shipped[most] = ship(_place(path, most, options.budgets), best, spec, kind, *totals)
+        shipped[most] = ship(_place(path, most, options.budgets), best, spec, kind, *totals, threads)
     front = front_of(race.candidates, shipped, kind)
     save_figure(path / PICTURE, front, options.env)
     write_json(path / FRONT, front)

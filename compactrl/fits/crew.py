@@ -1,34 +1,37 @@
 """Stages of a fit side by side: each in a process of its own (`hand.py`), with its part of the cores.
 
 Small networks learn on one core, whatever there is besides. So what does not wait for each other goes in waves, of as
-many as there are cores, and those of a wave share the cores. Where a budget is in seconds, all of a wave get the sum of
-what they would have got one after the other, and each counts as its part of that: the fit takes the same time, and
-every search has more. Where it is in steps, each gets its own, and the policies are the same bit for bit.
+many as there are cores, and those of a wave share the cores. Of seconds beside others a part counts
+(`stages.own_seconds`): the fit takes the same time, and every search has more. Where a budget is in steps, each gets
+its own, and the policies are the same bit for bit.
 
 One after the other, in this process, go stages that are too short for it, those of an environment that no other process
-has, and all where there is one core.
+has (`likeness.py`), and all where there is one core.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import selectors
+import shutil
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from compactrl.envs.registry import registration
-from compactrl.errors import CompactrlError, FaultError, InputError
-from compactrl.fits import hand as other_end
+from compactrl.errors import CompactrlError, FaultError
+from compactrl.fits.hand import KINDS, written_grant
 from compactrl.fits.ledger import Ledger
+from compactrl.fits.likeness import likeness
 from compactrl.fits.portfolio import STEPS_A_SECOND
-from compactrl.fits.stages import Book, Grant, StoppedError, Watch, advance
+from compactrl.fits.stages import Grant, StoppedError, Watch, advance
 from compactrl.machine.hardware import cores, memory
 
 LEAST_SECONDS = 30.0
@@ -38,9 +41,8 @@ MOST = 8
 MEMORY = 1.0
 """GiB that a process may take, about."""
 LOOK_SECONDS = 0.2
-RAISED: Mapping[str, type[CompactrlError] | type[StoppedError]] = {
-    kind.__name__: kind for kind in (StoppedError, FaultError, InputError, CompactrlError)
-}
+BEGINNING_SECONDS = 120.0
+"""That a process may take to begin: it imports what the environment needs."""
 Outcome = Exception | None
 """Of a stage: what it raised."""
 
@@ -50,7 +52,7 @@ class Crew:
 
     Args:
         environment: options that name the environment.
-        threads: that the fit may use; 0 is every core.
+        threads: cores that the fit may use; 0 is every core.
         ledger: of the fit.
         watch: told what is done.
     """
@@ -58,9 +60,11 @@ class Crew:
     def __init__(self, environment: Mapping[str, Any], threads: int, ledger: Ledger, watch: Watch) -> None:
         self._environment, self._cores = dict(environment), threads or cores()
         self._ledger, self._watch = ledger, watch
-        self._hands: list[_Hand] = []
-        self._apart: bool | None = None
-        """Whether other processes have the environment; None where it is not known yet."""
+        self._hands: list[Hand] = []
+        self._likeness = ""
+        """Of the environment; empty where it was not needed yet."""
+        self._alone = False
+        """Whether another process has turned out to have another environment, or none."""
 
     def __enter__(self) -> Crew:
         """Begin no process yet."""
@@ -73,175 +77,239 @@ class Crew:
         self._hands.clear()
 
     def run(self, grants: Sequence[Grant], enough: Callable[[Grant], bool]) -> Iterator[tuple[Grant, Outcome]]:
-        """Run stages, and yield each with what came of it, in their order.
+        """Run stages, and yield each with what came of it, in their order; nothing after one that was stopped.
 
         Args:
             grants: that do not wait for each other.
-            enough: whether a stage that has ended makes those after it needless: they are not begun, or stopped, and
-                not yielded.
+            enough: whether a stage that has ended makes those after it needless: they are not begun, or stopped and
+                taken back, and not yielded.
 
         Raises:
             CompactrlError: a process has ended by itself.
         """
-        left = [grant for grant in grants if self._ledger.known(grant.key) is None]
-        size = min(self._places(left), len(left))
-        found: dict[str, Outcome] = {grant.name: None for grant in grants if grant not in left}
+        done = [grant for grant in grants if self._ledger.known(grant.key) is not None]
+        place = next((grants.index(grant) for grant in done if enough(grant)), len(grants))
+        left = [grant for grant in grants[:place] if grant not in done]
+        waves = iter(self._waves(left, self._places(left)))
+        found: dict[str, Outcome] = {grant.name: None for grant in done}
         for grant in grants:
             if grant.name not in found:
-                wave, left = left[:size], left[size:]
-                found |= {grant.name: self._run_here(grant)} if size == 1 else self._run_wave(wave, enough)
+                wave = next(waves)
+                found |= self._run_wave(wave, enough) if wave[0].beside > 1 else {grant.name: self._run_here(wave[0])}
             if grant.name not in found:  # needless
                 return
             yield grant, found[grant.name]
-            if enough(grant):
+            if isinstance(found[grant.name], StoppedError) or enough(grant):
                 return
 
     def _places(self, grants: Sequence[Grant]) -> int:
-        """Return how many of these may run side by side."""
+        """Return how many of these may run side by side, and begin processes for them."""
         seconds = sum(grant.amount.value / (1 if grant.amount.seconds else STEPS_A_SECOND) for grant in grants)
-        places = min(self._cores, MOST, int(memory().free / MEMORY) + len(self._hands))
-        if places < 2 or len(grants) < 2 or seconds < LEAST_SECONDS or self._apart is False:
+        most = min(self._cores, MOST, len(grants), int(memory().free / MEMORY) + len(self._hands))
+        if most < 2 or seconds < LEAST_SECONDS or self._alone:
             return 1
+        self._likeness = self._likeness or likeness(self._environment) or "none"
+        begun: list[Hand] = []
         try:
-            while len(self._hands) < min(places, len(grants)):
-                self._hands.append(_Hand(self._environment))
+            while len(self._hands) + len(begun) < most:
+                begun.append(Hand(self._environment))
         except OSError:  # no process may be begun here
-            self._apart = False
-        if self._apart is None:
-            here = registration(str(self._environment["env"]))
-            self._apart = all(hand.registration == here for hand in self._hands)
-        if not self._apart:
+            self._alone = True
+        for hand in begun:
+            self._alone = self._alone or hand.likeness(self._watch) != self._likeness
+        self._hands += begun
+        if self._alone or self._watch.should_stop():
             self.__exit__()
-        return places if self._apart else 1
+            return 1
+        return most
+
+    def _waves(self, grants: Sequence[Grant], places: int) -> list[list[Grant]]:
+        """Return grants in waves, as many of them at a time as there are places, or one fewer; each with what it gets.
+
+        In seconds the waves together take what their grants are. Evolution is as fast as it has cores, so that those
+        with more of them get less time; what learns by gradients uses one.
+        """
+        if places < 2:
+            return [[self._given(grant, grant.amount.value)] for grant in grants]
+        count = -(-len(grants) // places)
+        bounds = [-(-len(grants) * wave // count) for wave in range(count + 1)]
+        waves = [list(grants[begin:end]) for begin, end in itertools.pairwise(bounds)]
+        if not grants[0].amount.seconds:
+            return [[replace(grant, beside=len(wave)) for grant in wave] for wave in waves]
+        shares = [sum(grant.amount.value / (len(wave) if grant.updates else 1) for grant in wave) for wave in waves]
+        every = sum(grant.amount.value for grant in grants) / sum(shares)
+        return [
+            [self._given(grant, min(every * share, grant.most_seconds) / len(wave), len(wave)) for grant in wave]
+            for wave, share in zip(waves, shares, strict=True)
+        ]
+
+    def _given(self, grant: Grant, value: float, beside: int = 1) -> Grant:
+        """Return a grant of so much of the budget, or of what was decided before.
+
+        What was begun alone, perhaps by an earlier version, has nothing written down, and keeps its own.
+        """
+        key, own = f"{grant.key}: given", grant.amount.value
+        decided = self._ledger.known(key)
+        if decided is not None:
+            value = decided
+        elif self._ledger.known(f"{grant.key}: from") is not None:
+            value = own
+        elif value != own:
+            self._ledger.note(key, value)
+        return replace(grant, amount=replace(grant.amount, value=value), beside=beside)
 
     def _run_here(self, grant: Grant) -> Outcome:
-        """Run a stage in this process, for what it was given where it was begun beside others."""
+        """Run a stage in this process."""
         self._watch.doing = grant.name
-        value, weight = self._ledger.known(f"{grant.key}: given") or (grant.amount.value, 1.0)
-        given = replace(grant, amount=replace(grant.amount, value=value))
         try:
-            advance(given, Part(self._ledger, weight), self._watch)
-        except (StoppedError, CompactrlError) as error:
+            advance(grant, self._ledger, self._watch)
+        except KINDS as error:
             return error
         return None
 
     def _run_wave(self, wave: Sequence[Grant], enough: Callable[[Grant], bool]) -> dict[str, Outcome]:
-        """Run stages all at once; return what came of each, but of those that were needless."""
-        begun, had = time.monotonic(), self._ledger.spent
-        together = sum(grant.amount.value for grant in wave)
-        running: dict[_Hand, Grant] = {}
+        """Run stages all at once; return what came of each, but of those that were needless.
+
+        Raises:
+            CompactrlError: a process has ended by itself; the others have saved.
+        """
+        self._watch.begun, had = time.monotonic(), self._ledger.spent
+        running: dict[Hand, Grant] = {}
         found: dict[str, Outcome] = {}
+        gone: list[CompactrlError] = []
+        threads = max(1, self._cores // len(wave))
         for hand, grant in zip(self._hands, wave, strict=False):
-            value, weight = grant.amount.value, 1.0
-            if grant.amount.seconds:
-                share = [min(together, grant.most_seconds), 1 / len(wave)]
-                value, weight = self._ledger.once(f"{grant.key}: given", lambda: share)  # noqa: B023
-            amount = replace(grant.amount, value=value)
-            options = {**grant.options, "threads": max(1, self._cores // len(wave))}
-            hand.begin(replace(grant, amount=amount, options=options), Part(self._ledger, weight))
+            hand.begin(replace(grant, options={**grant.options, "threads": threads}), self._ledger)
             running[hand] = grant
-        self._watch.begun = begun
-        with selectors.DefaultSelector() as selector:
-            for hand in running:
-                selector.register(hand.output, selectors.EVENT_READ, hand)
-            while running:
-                self._watch.doing = _told([grant.name for grant in running.values()])
-                for ready, _ in selector.select(LOOK_SECONDS):
-                    hand = ready.data
+        everyone = tuple(running)
+        self._watch.taken = lambda: sum(hand.taken for hand in everyone)
+        while running:
+            self._watch.doing = _told([grant.name for grant in running.values()])
+            for hand in _ready(running):
+                try:
                     hand.hear()
-                    self._watch.elsewhere[hand.name] = hand.underway
-                    if hand.ended:
-                        selector.unregister(hand.output)
-                        grant = running.pop(hand)
-                        found[grant.name] = hand.outcome
-                self._stop_if_asked(wave, running, found, enough)
-        self._watch.elsewhere.clear()
-        stopped = any(isinstance(outcome, StoppedError) for outcome in found.values())
-        if wave[0].amount.seconds and not stopped:  # what was not spent by one while others went on
-            waited = time.monotonic() - begun - (self._ledger.spent - had)
-            if waited > 1:
-                self._ledger.note(f"{wave[0].key}: waiting", {"for": [grant.name for grant in wave[1:]]}, waited)
+                except CompactrlError as error:
+                    gone.append(error)
+                    self._hands.remove(hand)
+                    del running[hand]
+                    continue
+                if hand.ended:
+                    found[running.pop(hand).name] = hand.outcome
+            needless = _after_enough(wave, found, enough)
+            stops = self._watch.should_stop() or gone or any(isinstance(each, FaultError) for each in found.values())
+            for hand, grant in running.items():
+                if stops or grant in needless:
+                    hand.stop()
+        self._watch.taken = lambda: 0.0
+        if gone:
+            raise gone[0]
+        for grant in _after_enough(wave, found, enough):
+            del found[grant.name]
+            self._ledger.forget(grant.key)
+            shutil.rmtree(grant.path, ignore_errors=True)
+        stopped = any(isinstance(each, StoppedError) for each in found.values())
+        waited = time.monotonic() - self._watch.begun - (self._ledger.spent - had)
+        if wave[0].amount.seconds and not stopped and waited > 1:  # for those that took longest
+            self._ledger.note(f"waiting: {wave[0].key}", [grant.name for grant in wave], waited)
         return found
 
-    def _stop_if_asked(
-        self,
-        wave: Sequence[Grant],
-        running: Mapping[_Hand, Grant],
-        found: dict[str, Outcome],
-        enough: Callable[[Grant], bool],
-    ) -> None:
-        """Stop all where somebody asks, or one has found a fault; and what is needless."""
-        faulty = any(isinstance(outcome, FaultError) for outcome in found.values())
-        stops = self._watch.should_stop() or faulty
-        done = [place for place, grant in enumerate(wave) if grant.name in found and enough(grant)]
-        needless = wave[min(done) + 1 :] if done else ()
-        for hand, grant in running.items():
-            if stops or grant in needless:
-                hand.stop()
-        for grant in needless:
-            found.pop(grant.name, None)
+
+def _ready(hands: Iterable[Hand]) -> list[Hand]:
+    """Wait for a moment; return the processes that have sent something, or are gone."""
+    with selectors.DefaultSelector() as selector:
+        for hand in hands:
+            selector.register(hand.output, selectors.EVENT_READ, hand)
+        found = [key.data for key, _ in selector.select(LOOK_SECONDS)]
+    # A process of its own may hold its end of the pipe.
+    return found + [hand for hand in hands if hand not in found and hand.is_gone]
 
 
-class Part:
-    """The ledger, for a stage of whose spending a part counts."""
-
-    def __init__(self, ledger: Ledger, weight: float) -> None:
-        self._ledger, self._weight = ledger, weight
-        self.known, self.once = ledger.known, ledger.once
-
-    def note(self, key: str, result: Any, spent: float = 0.0) -> None:
-        """Write down what a step came to, and what it took of the budget."""
-        self._ledger.note(key, result, spent * self._weight)
+def _after_enough(
+    wave: Sequence[Grant], found: Mapping[str, Outcome], enough: Callable[[Grant], bool]
+) -> Sequence[Grant]:
+    """Return the stages after the first that has ended and is enough."""
+    places = (place for place, grant in enumerate(wave) if grant.name in found and enough(grant))
+    return wave[next(places, len(wave)) + 1 :]
 
 
-class _Hand:
-    """One process, as it is seen from here."""
+def _told(names: Sequence[str]) -> str:
+    more = [f"{len(names) - 2} more"] if len(names) > 3 else []
+    return ", ".join([*names[: 2 if more else 3], *more])
+
+
+class Hand:
+    """One process, as it is seen from here.
+
+    Args:
+        environment: options that name it.
+
+    Raises:
+        OSError: no process can be begun.
+    """
 
     def __init__(self, environment: Mapping[str, Any]) -> None:
+        if not sys.executable:
+            raise OSError("Python does not know where it is")
         package = str(Path(__file__).parents[2])
-        found = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+        path = [each for each in sys.path if isinstance(each, str)]
+        path += [] if package in path else [package]
+        begin = f"import sys; sys.path[:] = {path!r}; from compactrl.fits.hand import main; main()"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", other_end.__name__],
-            env={**os.environ, "PYTHONPATH": found},
+            [sys.executable, "-c", begin],
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the fit, which lets its stages save
         )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._input, self.output = self._process.stdin, self._process.stdout
+        self._book: Ledger | None = None
         self._heard, self._stopped = b"", False
-        self._book: Book
-        self.name, self.underway = "", 0.0
+        self._environment, self._likeness = dict(environment), ""
+        self.name, self.taken = "", 0.0
+        """Of its stage: which one, and what it has taken of a budget in steps."""
         self.ended = True
         self.outcome: Outcome = None
-        self._tell(environment=dict(environment), path=sys.path)
-        self._registration: str | None = None
-        self._greeted = False
 
     @property
-    def registration(self) -> str | None:
-        """The environment's, as it is there; None where it is not, or where the process did not begin."""
-        while not self._greeted:
-            try:
-                self.hear()
-            except CompactrlError:
-                return None
-        return self._registration
+    def output(self) -> Any:
+        """Where it sends to."""
+        return self._process.stdout
 
-    def begin(self, grant: Grant, book: Book) -> None:
-        """Give it a stage, and where it is written down."""
-        self.name, self.underway, self.ended, self.outcome = grant.name, 0.0, False, None
-        self._book, self._stopped = book, False
-        keys = (f"{grant.key}: from", f"{grant.key}: steps")
-        known = {key: value for key in keys if (value := book.known(key)) is not None}
-        self._tell(grant=other_end.written_grant(grant), known=known)
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
+    def likeness(self, watch: Watch) -> str:
+        """Return its environment's; nothing where it has none, or did not begin in time."""
+        end = time.monotonic() + BEGINNING_SECONDS
+        try:
+            self._tell(environment=self._environment)
+            while not self._likeness and time.monotonic() < end and not watch.should_stop():
+                for hand in _ready([self]):
+                    hand.hear()
+        except CompactrlError:
+            return ""
+        return self._likeness
+
+    def begin(self, grant: Grant, ledger: Ledger) -> None:
+        """Give it a stage, and where that is written down."""
+        self.name, self.taken, self.ended, self.outcome = grant.name, 0.0, False, None
+        self._book, self._stopped = ledger, False
+        keys = (f"{grant.key}: {what}" for what in ("from", "steps", "parts"))
+        known = {key: value for key in keys if (value := ledger.known(key)) is not None}
+        self._tell(grant=written_grant(grant), known=known)
 
     def stop(self) -> None:
         """Ask it to save and to end its stage."""
         if not self._stopped:
             self._stopped = True
-            self._tell(stop=True)
+            with contextlib.suppress(CompactrlError):  # it is heard of soon
+                self._tell(stop=True)
 
     def hear(self) -> None:
         """Read what has come, and do it.
@@ -249,48 +317,56 @@ class _Hand:
         Raises:
             CompactrlError: the process is gone.
         """
-        read = os.read(self.output.fileno(), 1 << 16)
+        read = b"" if self.is_gone and not _has_sent(self.output) else os.read(self.output.fileno(), 1 << 16)
         if not read:
             self._raise_gone()
         *lines, self._heard = (self._heard + read).split(b"\n")
-        for line in lines:
-            message = json.loads(line)
-            if "note" in message:
+        for message in map(json.loads, lines):
+            if "note" in message and self._book is not None:
                 self._book.note(message["note"], message["result"], message["spent"])
                 self._tell(noted=message["note"])
-            elif "underway" in message:
-                self.underway = message["underway"]
+            elif "taken" in message:
+                self.taken = message["taken"]
             elif "warning" in message:
                 warnings.warn(message["warning"], stacklevel=2)
             elif "ended" in message:
-                self.ended = True
-                raised = message["ended"]
-                self.outcome = None if raised is None else RAISED[raised[0]](raised[1])
-            elif "registration" in message:
-                self._registration, self._greeted = message["registration"], True
+                self.ended, self.outcome = True, _raised(message["ended"])
+            elif "likeness" in message:
+                self._likeness = message["likeness"] or "none there"
 
     def close(self) -> None:
         """End the process."""
-        self._input.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
         self._process.wait()
-        self.output.close()
 
     def _tell(self, **message: Any) -> None:
+        left = json.dumps(message).encode() + b"\n"
         try:
-            self._input.write(json.dumps(message).encode() + b"\n")
-            self._input.flush()
+            while left and self._process.stdin is not None:
+                left = left[self._process.stdin.write(left) :]
         except OSError:
             self._raise_gone()
 
     def _raise_gone(self) -> None:
         status = self._process.wait()
-        why = f"was killed by signal {-status}: was memory short?" if status < 0 else f"ended with status {status}"
+        why = f"was killed by signal {-status}: was memory short?" if status < 0 else f"ended with status {status}."
         raise CompactrlError(
             f"a process of this fit, at work on {self.name or 'its beginning'}, {why} The same command again goes on; "
             "with --threads 1 one search runs at a time, in one process"
         )
 
 
-def _told(names: Sequence[str]) -> str:
-    more = [f"{len(names) - 2} more"] if len(names) > 3 else []
-    return ", ".join([*names[: 2 if more else 3], *more])
+def _has_sent(output: Any) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(output, selectors.EVENT_READ)
+        return bool(selector.select(0))
+
+
+def _raised(told: Sequence[str] | None) -> Outcome:
+    """Return what a stage raised there, by its kind's name and its message."""
+    if told is None:
+        return None
+    kind = next((kind for kind in KINDS if kind.__name__ == told[0]), RuntimeError)
+    return kind(told[1])

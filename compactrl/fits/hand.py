@@ -1,4 +1,4 @@
-"""A process that runs stages of a fit for the one that began it (`crew.py`): `python -m compactrl.fits.hand`.
+"""A process that runs stages of a fit for the one that began it, `crew.py`.
 
 Both send JSON, an object a line. What a stage writes down goes to the crew, which has the fit's ledger, and is waited
 for. Where the crew's end of the pipe is gone, so is the fit, and the process ends at once: files are whole at any
@@ -6,16 +6,16 @@ moment, and whoever goes on begins at the last checkpoint.
 
 | from the crew | |
 | --- | --- |
-| `environment`, `path` | first of all: options that name the environment, and where Python looks for modules |
+| `environment` | first of all: options that name it |
 | `grant`, `known` | a stage to run, and what the ledger knows of it |
 | `noted` | a key is written down |
 | `stop` | save, and end the stage |
 
 | to the crew | |
 | --- | --- |
-| `registration` | of the environment, as it is here; null where it is not |
+| `likeness` | of the environment, as it is here |
 | `note`, `result`, `spent` | write this down |
-| `underway` | what the stage has taken of a budget in steps |
+| `taken` | of a budget in steps, by the stage so far |
 | `warning` | a text |
 | `ended` | the stage is: null, or what it raised and the message |
 """
@@ -27,23 +27,27 @@ import json
 import math
 import os
 import queue
+import signal
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from compactrl.envs.registry import environment_of, registration
 from compactrl.errors import CompactrlError, FaultError, InputError
+from compactrl.fits.likeness import likeness
 from compactrl.fits.stages import Amount, Grant, StoppedError, Watch, advance
 
 LOOK_SECONDS = 1.0
 """How often it is said how far a stage is."""
 LOCK_SECONDS = 10.0
 """How long a process that is being ended may still hold a run."""
+KINDS = (StoppedError, FaultError, InputError, CompactrlError)
+"""What a stage may raise, whose message is for the user; the narrower first."""
 T = TypeVar("T")
 
 
@@ -111,36 +115,37 @@ class CarbonCopy:
 
 def main() -> None:
     """Run what the crew gives, until it is gone."""
-    sends = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what an environment prints is no message
-    line = Line(sys.stdin, sends)
-    sys.path[:] = line.first["path"]
-    line.send(registration=_registration(line.first["environment"]))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # of whole groups of processes: the crew decides
+        signal.signal(number, lambda *_: None)
+    line = _line()
+    line.send(likeness=likeness(line.first["environment"]))
     warnings.showwarning = lambda message, *_, **__: line.send(warning=str(message))
     for message in iter(line.grants.get, None):
         line.send(ended=_run(line, message))
 
 
-def _registration(environment: Mapping[str, Any]) -> str | None:
-    try:
-        environment_of({**environment, "max_envs": 0})
-    except CompactrlError:
-        return None
-    return registration(environment["env"])
+def _line() -> Line:
+    """Return the line to the crew; what an environment prints or reads is no message."""
+    receives, sends = (os.fdopen(os.dup(end), mode, encoding="utf-8") for end, mode in ((0, "r"), (1, "w")))
+    with open(os.devnull, encoding="utf-8") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  (of the process)
+    return Line(receives, sends)
 
 
 def _run(line: Line, message: Mapping[str, Any]) -> list[str] | None:
     """Run a stage; return what it raised, and the message."""
-    grant = read_grant(message["grant"])
-    watch = Watch(line.stopping.is_set)
+    grant, watch = read_grant(message["grant"]), Watch(line.stopping.is_set)
     ended = threading.Event()
     threading.Thread(target=_tell, args=(line, watch, ended), daemon=True).start()
     try:
         _wait_for(grant.path)
         advance(grant, CarbonCopy(line, message["known"]), watch)
-    except (StoppedError, CompactrlError) as error:
-        kinds = (StoppedError, FaultError, InputError, CompactrlError)
-        return [next(kind.__name__ for kind in kinds if isinstance(error, kind)), str(error)]
+    except KINDS as error:
+        return [next(kind.__name__ for kind in KINDS if isinstance(error, kind)), str(error)]
+    except Exception:
+        return ["", traceback.format_exc()]
     finally:
         ended.set()
     return None
@@ -149,15 +154,13 @@ def _run(line: Line, message: Mapping[str, Any]) -> list[str] | None:
 def _tell(line: Line, watch: Watch, ended: threading.Event) -> None:
     """Say how far a stage is, until it has ended."""
     while not ended.wait(LOOK_SECONDS):
-        line.send(underway=watch.underway)
+        line.send(taken=watch.taken())
 
 
 def _wait_for(path: Path) -> None:
     """Wait until a process that is being ended has let go of a run."""
-    lock = path / ".lock"
-    for _ in range(int(10 * LOCK_SECONDS)):
-        if not lock.exists():
-            return
+    lock, end = path / ".lock", time.monotonic() + LOCK_SECONDS
+    while lock.exists() and time.monotonic() < end:
         with open(lock, "rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -176,7 +179,3 @@ def written_grant(grant: Grant) -> dict[str, Any]:
 def read_grant(written: Mapping[str, Any]) -> Grant:
     """Return the grant with these values."""
     return Grant(**{**written, "path": Path(written["path"]), "amount": Amount(**written["amount"])})
-
-
-if __name__ == "__main__":
-    main()

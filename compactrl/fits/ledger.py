@@ -25,13 +25,14 @@ class Ledger:
         path: of the folder; its record is read if there is one.
         options: of the fit, as JSON values.
         engine: that steps its environments; what is recorded of it decides, see `stages.engine_of`.
+        threads: that it may use, for whoever goes on with it.
 
     Raises:
         InputError: the folder holds a fit with other options.
         DamagedFileError: its record is none.
     """
 
-    def __init__(self, path: Path, options: Mapping[str, Any], engine: str) -> None:
+    def __init__(self, path: Path, options: Mapping[str, Any], engine: str, threads: int = 0) -> None:
         self._file = path / FILE
         self._content: dict[str, Any] = {
             "format": FORMAT, "finished": False, "options": dict(options), "engine": engine, "spent": {}, "steps": {}
@@ -39,6 +40,7 @@ class Ledger:
         if self._file.exists():
             self._content = {"engine": engine, **read_record(path)}  # earlier versions recorded none
             _check_same(path, self._content["options"], options)
+        self._content["threads"] = threads
 
     @property
     def finished(self) -> bool:
@@ -68,6 +70,15 @@ class Ledger:
             self._content["spent"][key] = spent
         self.save()
 
+    def forget(self, key: str) -> None:
+        """Take back a step, all that was decided for it, and what it took of the budget."""
+        for table in ("steps", "spent"):
+            kept = {
+                name: value for name, value in self._content[table].items() if not f"{name}: ".startswith(f"{key}: ")
+            }
+            self._content[table] = kept
+        self.save()
+
     def finish(self, finished: bool) -> None:
         """Write down whether the fit has ended by itself."""
         self._content["finished"] = finished
@@ -88,6 +99,11 @@ def read_record(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DamagedFileError(f"{path / FILE} is not the record of a fit ({FORMAT})")
     return content
+
+
+def threads_of(path: Path) -> int:
+    """Return how many threads a fit was begun with, or gone on with last; 0 for every core."""
+    return int(read_record(path).get("threads", 0))
 
 
 def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -39,7 +39,7 @@ class FitProgress(Display):
             done = watch.base + (time.monotonic() - watch.begun)
             amount = f"{duration(min(done, total.value))} of {duration(total.value)}"
         else:
-            done = watch.base + watch.underway
+            done = watch.base + watch.taken()
             amount = f"{shortened(done)} of {shortened(total.value)} steps"
         text = "  ".join(filter(None, (watch.doing, self._best())))
         return Look(min(done, total.value), total.value, amount, text, bool(total.seconds))

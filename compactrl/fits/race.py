@@ -231,7 +231,8 @@ class Race:
         """Return what a candidate of this name and row is given, and its row."""
         search = {**self._options, "seed": run_seed(self._seed, name), **options}
         amount = Amount(value, self._total.seconds)
-        return Grant(name, self._path / STAGES / name, search, amount, key, row.cost, row.anneals), row
+        path, updates = self._path / STAGES / name, row.cost > 1
+        return Grant(name, path, search, amount, key, row.cost, row.anneals, updates=updates), row
 
     def _go_on(self, gone_on: Sequence[tuple[Grant, Row]], enough: Callable[[Grant], bool] = lambda _: False) -> None:
         """Go on with candidates, of these rows; one that cannot go on is out of the race, with a warning.
@@ -250,8 +251,8 @@ class Race:
                 given.append(grant)
         stopped: Exception | None = None
         for grant, raised in self._crew.run(given, enough):
-            if isinstance(raised, FaultError):  # of the user's code, whoever is in the race
-                raise raised
+            if isinstance(raised, FaultError) or not isinstance(raised, (CompactrlError, StoppedError, type(None))):
+                raise raised  # of the user's code or of ours, whoever is in the race
             if isinstance(raised, CompactrlError):
                 self._take_out(grant, raised)
             elif raised is None or (grant.path / "policy.json").exists():

@@ -23,7 +23,7 @@ from compactrl.policies.files import save_policy
 from compactrl.runs.evaluation import SUMMARY_EPISODES
 from compactrl.runs.run import Run
 from compactrl.searches.baselines import comparisons
-from compactrl.storage.files import write_json
+from compactrl.storage.files import read_json, write_json
 from compactrl.versions import versions
 
 FINAL_EPISODES = SUMMARY_EPISODES
@@ -32,7 +32,13 @@ BUDGETS = "budgets"
 
 
 def ship(
-    folder: Path, candidate: Candidate, spec: EnvironmentSpec, kind: Kind, env_steps: int, seconds: float
+    folder: Path,
+    candidate: Candidate,
+    spec: EnvironmentSpec,
+    kind: Kind,
+    env_steps: int,
+    seconds: float,
+    threads: int,
 ) -> dict[str, Any]:
     """Write a candidate's best policy as a run, with its return over fresh episodes that no choice was based on.
 
@@ -43,6 +49,7 @@ def ship(
         kind: of budget; what the policy takes of it is in the summary, under its name.
         env_steps: of the whole fit.
         seconds: of the whole fit.
+        threads: of the fit; its searches had their parts of them.
 
     Returns:
         The run's summary.
@@ -52,7 +59,8 @@ def ship(
     save_policy(folder / "policy", policy)
     write_json(folder / "versions.json", versions())
     shutil.copyfile(candidate.source / "metrics.jsonl", folder / "metrics.jsonl")
-    shutil.copyfile(candidate.source / "config.json", folder / "config.json")
+    config = read_json(candidate.source / "config.json")
+    write_json(folder / "config.json", {**config, "options": {**config["options"], "threads": threads}})
     begun = {
         "method": policy.method, "controller": source.config["controller"], "env": policy.env,
         "seed": source.config["seed"], "env_steps": env_steps, "seconds": seconds,
@@ -60,7 +68,6 @@ def ship(
     }  # fmt: skip
     write_json(folder / "summary.json", {**begun, **policy.size._asdict(), "bytes": stored_bytes(policy)})
     run = Run(folder)
-    threads = int(source.config.get("threads") or 0)
     report = run.report(run.evaluate_for_summary(FINAL_EPISODES, threads))
     compared = comparisons(spec, spec.environments == 1, int(source.config["seed"]), threads, policy.context)
     summary = {**begun, **report, **compared, kind.name: candidate.size, "candidate": candidate.name}

@@ -9,10 +9,11 @@ fit's ledger, or what reaches it from another process.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,23 +55,14 @@ class Watch:
 
     should_stop: Callable[[], bool] = lambda: False
     doing: str = "beginning"
-    search: Search | None = None
-    cost: int = 1
-    """Of its steps, where the budget is in steps."""
-    elsewhere: dict[str, float] = field(default_factory=dict)
-    """What stages in other processes have taken of a budget in steps, by their names."""
+    taken: Callable[[], float] = lambda: 0.0
+    """What the present stage has taken of a budget in steps."""
     base: float = 0.0
     """Of the budget, spent before the present stage."""
     begun: float = field(default_factory=time.monotonic)
     """When the present stage began, by the monotonic clock."""
     lines: list[str] = field(default_factory=list)
     """To be said."""
-
-    @property
-    def underway(self) -> float:
-        """What the present stage has taken of a budget in steps."""
-        here = 0.0 if self.search is None else min(self.search.underway, 10**9) * self.cost
-        return here + sum(self.elsewhere.values())
 
     def say(self, line: str) -> None:
         """Let a line be written above the progress."""
@@ -104,6 +96,10 @@ class Grant:
     """Whether its learning rate falls to nothing by its end, which must come with the amount's."""
     most_seconds: float = math.inf
     """More helps little, however many cores there are."""
+    updates: bool = False
+    """Whether its search learns by gradients."""
+    beside: int = 1
+    """Stages that run at a time, this one among them: of its seconds such a part counts."""
 
 
 def advance(grant: Grant, ledger: Book, watch: Watch) -> Run:
@@ -124,35 +120,62 @@ def advance(grant: Grant, ledger: Book, watch: Watch) -> Run:
     if has_reached(path):  # of an earlier stage, or of this one, where the process ended before it was noted
         summary = Run(path).summary
         begun = ledger.once(f"{key}: from", lambda: [summary["seconds"], summary["env_steps"]])
-        spent = summary["seconds"] - begun[0] if amount.seconds else (summary["env_steps"] - begun[1]) * cost
+        parts, taken = ledger.known(f"{key}: parts"), summary["seconds"] - begun[0]
+        spent = own_seconds(parts, taken) if amount.seconds else (summary["env_steps"] - begun[1]) * cost
         ledger.note(key, {"env_steps": summary["env_steps"], "seconds": summary["seconds"]}, float(spent))
         return Run(path)
     clock = watch.begun = time.monotonic()
-    watch.cost = cost
     fixed = f"{key}: steps"
     if anneals and not amount.seconds:
         ledger.once(fixed, lambda: max(1, int(amount.value / cost)))
     search = _opened(path, grant.options, ledger.known(fixed))
     before = ledger.once(f"{key}: from", lambda: [search.seconds, search.env_steps])
     setup, had = time.monotonic() - clock, search.seconds
+    parts = _with_part(f"{key}: parts", had - float(before[0]), grant.beside, ledger) if amount.seconds else None
 
     def consumed() -> float:
         if amount.seconds:
-            return search.seconds - float(before[0]) + setup
+            return own_seconds(parts, search.seconds - float(before[0]) + setup)
         return float(search.env_steps - before[1]) * cost
 
+    watch.taken = lambda: consumed() + min(search.underway, 10**9) * cost
     if anneals and ledger.known(fixed) is None:
         _run(search, watch, lambda: consumed() >= CALIBRATED * amount.value, path)
         pace = search.env_steps / max(search.seconds - had, 1e-9)
-        left = max(amount.value - consumed(), 0.1 * amount.value)
+        left = max(amount.value - consumed(), 0.1 * amount.value) * grant.beside
         search.close()
         ledger.note(fixed, int(search.env_steps + pace * left) + 1)
         search = _opened(path, grant.options, ledger.known(fixed))
     _run(search, watch, lambda: not anneals and consumed() >= amount.value, path)
     search.close()
-    watch.search = None
+    watch.taken = lambda: 0.0
     ledger.note(key, {"env_steps": search.env_steps, "seconds": search.seconds}, consumed())
     return Run(path)
+
+
+def own_seconds(parts: Sequence[tuple[float, int]] | None, seconds: float) -> float:
+    """Return what a search's seconds count as, where others ran beside it.
+
+    Args:
+        parts: from which second on how many ran, this one among them, in order; alone where there are none.
+        seconds: that it has taken.
+
+    Example:
+        >>> own_seconds(None, 30.0), own_seconds([(0.0, 1), (10.0, 2)], 30.0)
+        (30.0, 20.0)
+    """
+    found = [*(parts or [(0.0, 1)]), (seconds, 1)]
+    return sum((end - begun) / beside for (begun, beside), (end, _) in itertools.pairwise(found))
+
+
+def _with_part(key: str, seconds: float, beside: int, ledger: Book) -> Sequence[tuple[float, int]] | None:
+    """Return how many run beside a search since when, from now on so many; written down where it was not alone."""
+    parts: list[tuple[float, int]] | None = ledger.known(key)
+    if beside == (parts[-1][1] if parts else 1):
+        return parts
+    parts = [*(parts or ([(0.0, 1)] if seconds else [])), (seconds, beside)]
+    ledger.note(key, parts)
+    return parts
 
 
 def has_reached(path: Path) -> bool:
@@ -193,7 +216,6 @@ def _opened(path: Path, options: Mapping[str, Any], steps: int | None) -> Search
 
 def _run(search: Search, watch: Watch, enough: Callable[[], bool], path: Path) -> None:
     """Run a search until it has had enough, saved; interrupted, raise."""
-    watch.search = search
     try:
         with search.writer.resumable(path.parents[1]), np.errstate(over="ignore", invalid="ignore"):
             search.run(should_stop=lambda: watch.should_stop() or enough())

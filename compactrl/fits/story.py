@@ -103,7 +103,7 @@ def _spent(spent: Mapping[str, float]) -> dict[str, float]:
     found: dict[str, float] = {"": sum(spent.values())}
     for key, value in spent.items():
         name, _, _ = key.partition(": ")
-        if name not in ("compared", "met", "kept"):
+        if name not in ("compared", "met", "kept", "waiting"):
             name = name.removesuffix("-student")
             found[name] = found.get(name, 0.0) + value
     return found

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from compactrl.machine.needs import program
 
+CGROUP = Path("/sys/fs/cgroup")
+"""Where a container says what it may have; in one, its root is the container's own."""
 LITTLE_MEMORY, LITTLE_DISK = 1.0, 1.0
 """GiB that are free, below which a search may fail."""
 
@@ -43,7 +45,18 @@ def memory() -> Amount:
                 free = int(line.split()[1]) * 1024
     except (OSError, ValueError):
         pass  # what the system counts as free will do
+    most, used = (_number(CGROUP / name) for name in ("memory.max", "memory.current"))
+    if most is not None and used is not None:  # of a container
+        total, free = min(total, most), min(free, max(0, most - used))
     return Amount(free / 2**30, total / 2**30)
+
+
+def _number(file: Path) -> int | None:
+    """Return the number in a file; None where there is none."""
+    try:
+        return int(file.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # or "max"
+        return None
 
 
 def disk(place: Path) -> Amount:

@@ -6,18 +6,21 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 
-from compactrl.envs.registry import environment_of, registration
+from compactrl.envs.registry import environment_of
 from compactrl.errors import CompactrlError, FaultError, InputError
 from compactrl.fits import crew as module
 from compactrl.fits.crew import Crew
 from compactrl.fits.hand import read_grant, written_grant
 from compactrl.fits.ledger import Ledger
+from compactrl.fits.likeness import likeness
 from compactrl.fits.stages import Amount, Grant, StoppedError, Watch
 from compactrl.runs.run import Run
 
@@ -43,9 +46,9 @@ def waiting():
 @pytest.fixture
 def kept(monkeypatch, waiting):
     """Let processes go from test to test."""
-    begin = module._Hand
-    monkeypatch.setattr(module, "_Hand", lambda environment: waiting.pop() if waiting else begin(environment))
-    monkeypatch.setattr(module.Crew, "__exit__", lambda crew, *_: waiting.extend(crew._hands))
+    begin = module.Hand
+    monkeypatch.setattr(module, "Hand", lambda environment: waiting.pop() if waiting else begin(environment))
+    monkeypatch.setattr(module.Crew, "__exit__", lambda crew, *_: waiting.extend(h for h in crew._hands if h.ended))
 
 
 def grants(folder: Path, count: int = 3, steps: float = 4000, **options) -> list[Grant]:
@@ -121,7 +124,7 @@ def test_an_end_that_is_asked_for_saves_and_a_later_process_goes_on_to_the_same(
 @pytest.mark.usefixtures("kept")
 def test_of_a_budget_in_seconds_each_gets_the_time_of_all_and_counts_as_its_part(tmp_path):
     given = [
-        Grant(each.name, each.path, each.options, Amount(seconds, seconds=True), each.key)
+        replace(each, amount=Amount(seconds, seconds=True))
         for each, seconds in zip(grants(tmp_path, 2), (4.0, 8.0), strict=True)
     ]
     begun = time.monotonic()
@@ -133,10 +136,7 @@ def test_of_a_budget_in_seconds_each_gets_the_time_of_all_and_counts_as_its_part
 
 @pytest.mark.usefixtures("kept")
 def test_more_than_helps_is_not_given(tmp_path):
-    given = [
-        Grant(each.name, each.path, each.options, Amount(30.0, seconds=True), each.key, most_seconds=1.0)
-        for each in grants(tmp_path, 2)
-    ]
+    given = [replace(each, amount=Amount(30.0, seconds=True), most_seconds=1.0) for each in grants(tmp_path, 2)]
     _, ledger, _ = run(tmp_path, given)
     assert all(ledger.known(grant.key)["seconds"] < 15 for grant in given)
 
@@ -144,7 +144,7 @@ def test_more_than_helps_is_not_given(tmp_path):
 @pytest.mark.usefixtures("kept")
 def test_one_that_cannot_go_on_is_told_and_the_others_end(tmp_path):
     right, wrong = grants(tmp_path, 2)
-    wrong = Grant(wrong.name, wrong.path, {**wrong.options, "population": 3}, wrong.amount, wrong.key)
+    wrong = replace(wrong, options={**wrong.options, "population": 3})
     outcomes, ledger, _ = run(tmp_path, [wrong, right])
     assert outcomes[right.name] is None
     assert isinstance(outcomes[wrong.name], InputError)
@@ -182,7 +182,7 @@ def test_a_fault_of_the_environment_is_one_here_too(tmp_path):
 @pytest.mark.usefixtures("kept")
 def test_what_is_enough_ends_those_after_it(tmp_path):
     first, *others = grants(tmp_path, 4, steps=2000)
-    long = [Grant(each.name, each.path, each.options, Amount(1e9, seconds=False), each.key) for each in others]
+    long = [replace(each, amount=Amount(1e9, seconds=False)) for each in others]
     outcomes, ledger, _ = run(tmp_path, [first, *long], enough=lambda grant: grant.name == first.name)
     assert list(outcomes) == [first.name]
     assert all(ledger.known(each.key) is None for each in others)
@@ -200,6 +200,65 @@ class Mine(gymnasium.Env):
         return np.zeros(1, np.float32), float(action[0]), False, False, {}
 
 
+@pytest.mark.usefixtures("kept")
+def test_one_that_had_ended_before_it_was_needless_is_taken_back(tmp_path):
+    quick, slow = grants(tmp_path, 2)[::-1]
+    slow = replace(slow, amount=Amount(60_000.0, seconds=False))
+    outcomes, ledger, begun = run(tmp_path, [slow, quick], enough=lambda grant: grant.name == slow.name)
+    assert (list(outcomes), begun) == ([slow.name], 2)
+    assert ledger.spent == ledger.known(slow.key)["env_steps"]
+    assert ledger.known(quick.key) is ledger.known(f"{quick.key}: from") is None
+    assert not quick.path.exists()
+
+
+def waves_of(folder: Path, seconds: list[float], places: int, cores: int = 2, **fields):
+    """Return what each of grants of so many seconds gets, by its name: seconds, and how many run at a time."""
+    given = [
+        replace(grant, amount=Amount(value, seconds=True), **fields)
+        for grant, value in zip(grants(folder, len(seconds)), seconds, strict=True)
+    ]
+    waves = Crew(ENVIRONMENT, cores, ledger_in(folder), Watch())._waves(given, places)
+    return [[(grant.amount.value * grant.beside, grant.beside) for grant in wave] for wave in waves]
+
+
+def test_waves_take_as_long_as_their_grants_and_share_the_time(tmp_path):
+    assert waves_of(tmp_path / "a", [10] * 3, 2) == [[(20, 2)] * 2, [(10, 1)]]  # evolution: a core, or both
+    assert waves_of(tmp_path / "b", [10] * 3, 2, updates=True) == [[(15, 2)] * 2, [(15, 1)]]
+    assert waves_of(tmp_path / "c", [10] * 5, 4) == [[(30, 3)] * 3, [(20, 2)] * 2]
+    assert waves_of(tmp_path / "d", [10, 20], 1) == [[(10, 1)], [(20, 1)]]
+    (first, second), (third,) = waves_of(tmp_path / "e", [20, 20, 12], 2, updates=True)
+    assert first == second == (pytest.approx(52 * 20 / 32), 2)
+    assert third == (pytest.approx(52 * 12 / 32), 1)
+    assert waves_of(tmp_path / "f", [50] * 2, 2, updates=True, most_seconds=30) == [[(30, 2)] * 2]
+
+
+def test_what_was_given_stays_where_there_are_other_cores_and_what_was_begun_alone_keeps_its_own(tmp_path):
+    one, other, _ = grants(tmp_path)
+    ledger_in(tmp_path).note(f"{one.key}: from", [0.0, 0])
+    first, second, third = (each for wave in waves_of(tmp_path, [10] * 3, 2, updates=True) for each in wave)
+    assert first == (20, 2)  # of its own ten seconds a half counts
+    assert (second, third) == ((15, 2), (15, 1))
+    ledger_in(tmp_path).note(f"{other.key}: from", [0.0, 0])
+    assert waves_of(tmp_path, [10] * 3, 8, cores=8, updates=True)[0] == [(30, 3), (22.5, 3), (45, 3)]
+    assert waves_of(tmp_path, [10] * 3, 1, updates=True) == [[(10, 1)], [(7.5, 1)], [(15, 1)]]
+
+
+def test_seconds_beside_others_count_as_their_part(tmp_path):
+    one, other = (replace(each, amount=Amount(100.0, seconds=True)) for each in grants(tmp_path, 2))
+    asked = iter(range(10**9))
+    *_, begun = run(tmp_path, [one, other], watch=Watch(lambda: next(asked) > 30))
+    ledger = ledger_in(tmp_path)
+    assert (begun, ledger.spent) == (2, 0)
+    assert ledger.known(f"{one.key}: parts") == [[0.0, 2]]
+    taken = Run(one.path).summary
+    assert taken is not None
+    run(tmp_path, [replace(one, amount=Amount(1.0, seconds=True))], threads=1)
+    ledger = ledger_in(tmp_path)
+    (first, second), at = ledger.known(f"{one.key}: parts"), ledger.known(one.key)["seconds"]
+    assert (first, second[1]) == ([0.0, 2], 1)
+    assert ledger.spent >= second[0] / 2 + (at - second[0])
+
+
 @pytest.mark.parametrize("env", ["Mine-v0", "CartPole-v1"])
 def test_an_environment_that_another_process_has_not_or_not_the_same_is_searched_in_this_one(
     tmp_path, monkeypatch, env
@@ -209,12 +268,11 @@ def test_an_environment_that_another_process_has_not_or_not_the_same_is_searched
     gymnasium.registry.pop(env, None)
     gymnasium.register(env, Mine, max_episode_steps=10)
     environment = {**ENVIRONMENT, "env": env, "engine": "gymnasium"}
-    assert "Mine" in registration(env)
     ledger = ledger_in(tmp_path)
     with Crew(environment, 2, ledger, Watch()) as crew:
         given = grants(tmp_path, 2, env=env, engine="gymnasium", steps=200)
         assert [raised for _, raised in crew.run(given, lambda _: False)] == [None, None]
-        assert crew._apart is False
+        assert crew._alone
 
 
 def test_a_process_that_was_killed_is_told_and_the_stage_goes_on_later(tmp_path):
@@ -224,13 +282,15 @@ def test_a_process_that_was_killed_is_told_and_the_stage_goes_on_later(tmp_path)
 
         def kill_once_at_work() -> bool:
             if (given[0].path / "config.json").exists():
-                os.kill(crew._hands[0]._process.pid, signal.SIGKILL)
+                for pid in [hand.pid for hand in crew._hands if hand.name == given[0].name]:
+                    os.kill(pid, signal.SIGKILL)
             return False
 
         watch.should_stop = kill_once_at_work
         with pytest.raises(CompactrlError, match=r"at work on search-0, was killed by signal 9: was memory short\?"):
             list(crew.run(given, lambda _: False))
-    short = [Grant(each.name, each.path, each.options, Amount(1.0, seconds=False), each.key) for each in given]
+    assert Run(given[1].path).summary["env_steps"] > 0  # the other one has saved
+    short = [replace(each, amount=Amount(1.0, seconds=False)) for each in given]
     outcomes, *_ = run(tmp_path, short)
     assert set(outcomes.values()) == {None}
 
@@ -271,3 +331,25 @@ def command(pid: int) -> str:
 def test_a_grant_is_the_same_after_it_was_sent(tmp_path):
     (grant,) = grants(tmp_path, 1, hidden=[4])
     assert read_grant(json.loads(json.dumps(written_grant(grant)))) == grant
+
+
+def test_two_of_one_id_that_differ_in_what_they_do_or_how_long_are_told_apart(monkeypatch):
+    def cart_pole():
+        return likeness({**ENVIRONMENT, "env": "CartPole-v1", "engine": "gymnasium"})
+
+    before = cart_pole()
+    assert before == cart_pole() is not None
+    registered = gymnasium.registry["CartPole-v1"]
+    monkeypatch.setitem(gymnasium.registry, "CartPole-v1", replace(registered, max_episode_steps=50))
+    assert cart_pole() != before
+    monkeypatch.setitem(gymnasium.registry, "CartPole-v1", registered)
+    assert cart_pole() == before
+    step = CartPoleEnv.step
+
+    def heavier(self, action):
+        self.force_mag = 5.0
+        return step(self, action)
+
+    monkeypatch.setattr(CartPoleEnv, "step", heavier)
+    assert cart_pole() != before
+    assert likeness({**ENVIRONMENT, "env": "Nothing-v0"}) is None

@@ -11,7 +11,7 @@ import compactrl
 from compactrl.envs import registry
 from compactrl.envs.engines import ENGINES
 from compactrl.errors import CompactrlError, FaultError, InputError
-from compactrl.fits import api, judging, race, shipping
+from compactrl.fits import api, crew, judging, race, shipping
 from compactrl.fits.api import Fit, fit, options_in, run_fit
 from compactrl.fits.portfolio import EVOLVERS, STUDENTS, TEACHERS, Row, Teacher
 from compactrl.fits.race import Race
@@ -124,6 +124,17 @@ def test_a_fit_that_was_stopped_again_and_again_comes_to_the_same(whole, tmp_pat
     for name in ("policy.safetensors", "policy.json"):
         assert (path / name).read_bytes() == (whole.path / name).read_bytes()
     assert found.front == whole.front
+
+
+def test_a_fit_whose_searches_run_side_by_side_comes_to_the_same(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(crew, "LEAST_SECONDS", 0.0)
+    found = fit(TOY, out=tmp_path / "fit", **{**OPTIONS, "threads": 2})
+    assert found.front == whole.front
+    for name in ("policy.safetensors", "policy.json"):
+        assert (found.path / name).read_bytes() == (whole.path / name).read_bytes()
+    spent, before = (read_json(path / "fit.json")["spent"] for path in (found.path, whole.path))
+    assert spent == before
+    assert [run.config["threads"] for run in found.runs.values()] == [2, 2]
 
 
 @pytest.mark.parametrize("version", ["this", "earlier"])
