@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
@@ -62,7 +63,12 @@ def chosen(run: Run, architecture: str | None, context: str | None, extrapolate:
         return run
     from compactrl.catalogs.tasks import open_tasks
 
-    return run.with_policy(open_tasks(run, "--context").policy(context, extrapolate))
+    catalog = open_tasks(run, "--context")
+    policy = catalog.policy(context, extrapolate)
+    if catalog.learner is not None:
+        count = catalog.learner.adaptation_episodes
+        print(f"the policy has adapted to {context} by {count} episodes in that task", file=sys.stderr)
+    return run.with_policy(policy)
 
 
 def check_extrapolate(context: str | None, extrapolate: bool) -> None:

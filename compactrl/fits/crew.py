@@ -171,12 +171,13 @@ class Crew:
         """Run stages all at once; return what came of each, but of those that were needless.
 
         Raises:
-            CompactrlError: a process has ended by itself; the others have saved.
+            CompactrlError: a process has ended by itself, or found a fault; the others have saved.
         """
         self._watch.begun, had = time.monotonic(), self._ledger.spent
         running: dict[Hand, Grant] = {}
         found: dict[str, Outcome] = {}
         gone: list[CompactrlError] = []
+        faults: list[Exception] = []
         threads = max(1, self._cores // len(wave))
         for hand, grant in zip(self._hands, wave, strict=False):
             hand.begin(replace(grant, options={**grant.options, "threads": threads}), self._ledger)
@@ -196,13 +197,14 @@ class Crew:
                 if hand.ended:
                     found[running.pop(hand).name] = hand.outcome
             needless = _after_enough(wave, found, enough)
-            stops = self._watch.should_stop() or gone or any(isinstance(each, FaultError) for each in found.values())
+            faults = [each for each in found.values() if isinstance(each, (FaultError, RuntimeError))]
+            stops = self._watch.should_stop() or gone or faults
             for hand, grant in running.items():
                 if stops or grant in needless:
                     hand.stop()
         self._watch.taken = lambda: 0.0
-        if gone:
-            raise gone[0]
+        for error in (*gone, *faults):
+            raise error
         for grant in _after_enough(wave, found, enough):
             del found[grant.name]
             self._ledger.forget(grant.key)

@@ -475,3 +475,16 @@ def test_an_architecture_is_selected_for_a_task(call, tmp_path):
         status, out, error = call(name, "run", *options)
         assert (status, out, len(error.splitlines())) == (2, "", 1)
         assert expected in error
+
+
+def test_a_policy_that_adapts_says_to_what_and_by_how_much(call):
+    small = (
+        "--hidden 8 --num-envs 8 --n-steps 20 --meta-batch 2 --batch-size 80 --critic-hidden 8 --n-epochs 1 "
+        "--steps 640 --adaptation-episodes 3 --reevaluation-episodes 2 --threads 1"
+    )
+    search = ["search", "--method", "maml", "--tasks", "HiddenPointMass", *small.split(), "--out", "run"]
+    status, _, error = call(*search)
+    assert status == 0, error
+    status, out, error = call("evaluate", "run", "--context", "1", "--episodes", "2", "--json")
+    assert (status, json.loads(out)["context"]) == (0, [1.0])
+    assert "the policy has adapted to 1 by 3 episodes in that task" in error
