@@ -82,12 +82,26 @@ def _episodes(amount: float, spec: EnvironmentSpec, total: Amount) -> float:
     return amount * (STEPS_A_SECOND if total.seconds else 1) / spec.max_episode_steps
 
 
+class Student(NamedTuple):
+    """Who imitates whom."""
+
+    name: str
+    sized: Sized
+    teacher: Candidate
+    start: Candidate | None
+    """Whose weights it begins from."""
+
+
 def students(
     rows: Iterable[Row], candidates: Mapping[str, Candidate], spec: EnvironmentSpec, kind: Kind, budgets: Sequence[int]
-) -> list[tuple[Sized, Candidate]]:
-    """Return students and their teachers, once each: of a budget the best policy that it does not fit."""
+) -> list[Student]:
+    """Return students and their teachers, once each.
+
+    Of a budget the best policy that it does not fit is a teacher. A network that a teacher has, too, imitates that one
+    besides: rounding a policy's own weights costs it little, where another network's policy takes long to learn.
+    """
     rows = tuple(rows)
-    found: dict[str, tuple[Sized, Candidate]] = {}
+    found: dict[str, Student] = {}
     for most in budgets:
         larger = [one for one in candidates.values() if one.size > most and math.isfinite(one.mean)]
         teacher = max(larger, key=lambda one: one.mean, default=None)
@@ -95,9 +109,14 @@ def students(
             continue
         normalized = not _is_identity(teacher.best.normalizer)
         sized = [one for row in rows if (one := fitting(row, spec, most, normalized, kind))]
-        starts = {one.name: start_of(one, teacher, candidates) is not None for one in sized}
-        for one in sorted(sized, key=lambda one: (-starts[one.name], -one.size))[:AT_MOST]:
-            found.setdefault(one.name, (one, teacher))
+        starts = {one.name: start_of(one, teacher, candidates) for one in sized}
+        for one in sorted(sized, key=lambda one: (starts[one.name] is None, -one.size))[:AT_MOST]:
+            start, name = starts[one.name], one.name
+            if start is not None:
+                found.setdefault(name, Student(name, one, start, start))
+                name = f"{name}-by-{teacher.name}"
+            if start is None or start.run != teacher.run:
+                found.setdefault(name, Student(name, one, teacher, start))
     return list(found.values())
 
 

@@ -29,7 +29,7 @@ from compactrl.fits.architectures import lay_out
 from compactrl.fits.budgets import Kind
 from compactrl.fits.candidate import STAGES, Candidate
 from compactrl.fits.crew import Crew
-from compactrl.fits.entrants import by_gradients, evolvers, start_of, students, teachers
+from compactrl.fits.entrants import Student, by_gradients, evolvers, students, teachers
 from compactrl.fits.judging import Judge, run_seed
 from compactrl.fits.ledger import Ledger
 from compactrl.fits.portfolio import (
@@ -43,7 +43,6 @@ from compactrl.fits.portfolio import (
     Row,
     as_it_is,
 )
-from compactrl.fits.sizes import Sized
 from compactrl.fits.stages import Amount, Grant, StoppedError, Watch, has_reached
 from compactrl.fits.story import returned
 from compactrl.policies.files import save_policy
@@ -191,33 +190,36 @@ class Race:
         """Begin students of the best policies that are too large for a budget."""
         if not by_gradients(self._spec, discrete=True):
             return
-        entering = students(STUDENTS, self.candidates, self._spec, self._kind, self._budgets)
-        amount = SHARES.imitation * self._total.value / max(1, len(entering))
+        compared = self._ledger.known("compared: students")
+        entering = [
+            one
+            for one in students(STUDENTS, self.candidates, self._spec, self._kind, self._budgets)
+            if compared is None or one.name in compared
+        ]
         most = SHARES.most_imitation_seconds
-        if self._total.seconds:
-            amount = min(amount, most)
+        amount = SHARES.imitation * self._total.value / max(1, len(entering))
+        amount = min(amount, most) if self._total.seconds else amount
         given = []
-        for one, teacher in entering:
-            student = f"{one.name}-student"
+        for one in entering:
+            student, teacher = f"{one.name}-student", one.teacher
             activation = teacher.best.activation
-            options = {**one.options, "activation": activation, "teacher": str(teacher.run), "steps": MOST}
-            start = start_of(one, teacher, self.candidates)
-            if start is not None:
-                options["start_from"] = str(start.run)
-            grant, row = self._grant(student, options, amount, student, one.row)
+            options = {**one.sized.options, "activation": activation, "teacher": str(teacher.run), "steps": MOST}
+            if one.start is not None:
+                options["start_from"] = str(one.start.run)
+            grant, row = self._grant(student, options, amount, student, one.sized.row)
             given.append((replace(grant, most_seconds=most), row))
         self._go_on(given)
-        for one, _ in entering:
+        for one in entering:
             known = self.candidates.pop(f"{one.name}-student", None)
             if known is not None:
                 self.candidates[one.name] = self._going_on(one, known.run)
         if entering:
-            self._compare("students", [one.name for one, _ in entering])
+            self._compare("students", [one.name for one in entering])
 
-    def _going_on(self, one: Sized, student: Path) -> Candidate:
+    def _going_on(self, one: Student, student: Path) -> Candidate:
         """Return the candidate with which evolution goes on from a student, in a run of its own."""
-        names = ("partitions", "bias_partitions")
-        kept: dict[str, Any] = {name: one.options[name] for name in names if name in one.options}
+        names, options = ("partitions", "bias_partitions"), one.sized.options
+        kept: dict[str, Any] = {name: options[name] for name in names if name in options}
         return Candidate(
             one.name,
             self._path / STAGES / one.name,
