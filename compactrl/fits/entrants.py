@@ -114,7 +114,7 @@ def students(
             start, name = starts[one.name], one.name
             if start is not None:
                 found.setdefault(name, Student(name, one, start, start))
-                name = f"{name}-by-{teacher.name}"
+                name = f"{name}-by-{teacher.run.name}"
             if start is None or start.run != teacher.run:
                 found.setdefault(name, Student(name, one, teacher, start))
     return list(found.values())

@@ -1,11 +1,15 @@
 """Who enters a race: what there is time for, and what serves several budgets."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from compactrl.envs.registry import describe
 from compactrl.fits.budgets import KINDS
-from compactrl.fits.entrants import evolvers, teachers
-from compactrl.fits.portfolio import EVOLVERS, SHARES, TEACHERS
+from compactrl.fits.entrants import evolvers, students, teachers
+from compactrl.fits.portfolio import EVOLVERS, SHARES, STUDENTS, TEACHERS, Row
+from compactrl.fits.sizes import combinations
 from compactrl.fits.stages import Amount
 
 BYTES = KINDS["bytes"]
@@ -53,3 +57,27 @@ def test_with_one_budget_there_is_nothing_to_share(cheetah):
     short, long = (evolvers(EVOLVERS, cheetah, BYTES, (512,), Amount(time, True), False) for time in (10, 10**6))
     assert short == long
     assert short.share == SHARES.evolvers
+
+
+def taught(cheetah, returns):
+    """Return candidates by PPO of these hidden layers and returns, by their names."""
+    found = {}
+    for (name, hidden), mean in returns.items():
+        row = Row(name, {"method": "ppo", "hidden": hidden, "steps": 10**6})
+        one = next(iter(combinations(row, cheetah, normalized=True)))
+        found[name] = SimpleNamespace(name=name, best=one.policy, mean=mean, size=4 * 10**4, run=Path(name))
+    return found
+
+
+def test_a_network_imitates_its_own_teacher_and_the_best_one(cheetah):
+    small, wide = ("small", (16, 8)), ("wide", (64, 64))
+    rows = [row for row in STUDENTS if row.name in ("shared-16-8", "shared-16-16")]
+    entering = students(rows, taught(cheetah, {small: 5000.0, wide: 9000.0}), cheetah, BYTES, (1024,))
+    who = {one.name: (one.teacher.name, one.start and one.start.name) for one in entering}
+    assert who == {
+        "shared-16-8-32": ("small", "small"),
+        "shared-16-8-32-by-wide": ("wide", "small"),
+        "shared-16-16-32": ("wide", None),
+    }
+    entering = students(rows, taught(cheetah, {small: 9500.0, wide: 9000.0}), cheetah, BYTES, (1024,))
+    assert {one.name: one.teacher.name for one in entering} == {"shared-16-8-32": "small", "shared-16-16-32": "small"}
