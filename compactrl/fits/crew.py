@@ -203,8 +203,8 @@ class Crew:
                 if stops or grant in needless:
                     hand.stop()
         self._watch.taken = lambda: 0.0
-        for error in (*gone, *faults):
-            raise error
+        if gone or faults:
+            raise (*gone, *faults)[0]
         for grant in _after_enough(wave, found, enough):
             del found[grant.name]
             self._ledger.forget(grant.key)
