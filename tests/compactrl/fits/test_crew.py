@@ -129,6 +129,7 @@ def test_of_a_budget_in_seconds_each_gets_the_time_of_all_and_counts_as_its_part
         replace(each, amount=Amount(seconds, seconds=True))
         for each, seconds in zip(grants(tmp_path, 2), (4.0, 8.0), strict=True)
     ]
+    run(tmp_path / "before", grants(tmp_path / "before", 2, steps=1))  # what is imported takes its time
     begun = time.monotonic()
     outcomes, ledger, _ = run(tmp_path, given)
     assert set(outcomes.values()) == {None}
@@ -284,7 +285,9 @@ def test_a_process_that_was_killed_is_told_and_the_stage_goes_on_later(tmp_path)
     with Crew(ENVIRONMENT, 2, ledger, watch) as crew:
 
         def kill_once_at_work() -> bool:
-            if (given[0].path / "config.json").exists():
+            if all((each.path / "metrics.jsonl").exists() for each in given) and all(
+                (each.path / "metrics.jsonl").stat().st_size for each in given
+            ):
                 for pid in [hand.pid for hand in crew._hands if hand.name == given[0].name]:
                     os.kill(pid, signal.SIGKILL)
             return False
