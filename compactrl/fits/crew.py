@@ -11,23 +11,15 @@ has (`likeness.py`), and all where there is one core.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import json
-import os
-import selectors
 import shutil
-import subprocess
-import sys
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from compactrl.errors import CompactrlError, FaultError
-from compactrl.fits.hand import KINDS, written_grant
+from compactrl.fits.hands import Hand, Outcome, ready
 from compactrl.fits.ledger import Ledger
 from compactrl.fits.likeness import likeness
 from compactrl.fits.portfolio import STEPS_A_SECOND
@@ -40,11 +32,6 @@ MOST = 8
 """Processes; on more cores each has several."""
 MEMORY = 1.0
 """GiB that a process may take, about."""
-LOOK_SECONDS = 0.2
-BEGINNING_SECONDS = 120.0
-"""That a process may take to begin: it imports what the environment needs."""
-Outcome = Exception | None
-"""Of a stage: what it raised."""
 
 
 class Crew:
@@ -85,6 +72,7 @@ class Crew:
                 taken back, and not yielded.
 
         Raises:
+            FaultError: the environment's code is wrong.
             CompactrlError: a process has ended by itself.
         """
         done = [grant for grant in grants if self._ledger.known(grant.key) is not None]
@@ -163,7 +151,9 @@ class Crew:
         self._watch.doing = grant.name
         try:
             advance(grant, self._ledger, self._watch)
-        except KINDS as error:
+        except FaultError:  # of the user's code, whoever is in the race
+            raise
+        except (StoppedError, CompactrlError) as error:
             return error
         return None
 
@@ -177,7 +167,7 @@ class Crew:
         running: dict[Hand, Grant] = {}
         found: dict[str, Outcome] = {}
         gone: list[CompactrlError] = []
-        faults: list[Exception] = []
+        faults: list[FaultError] = []
         threads = max(1, self._cores // len(wave))
         for hand, grant in zip(self._hands, wave, strict=False):
             hand.begin(replace(grant, options={**grant.options, "threads": threads}), self._ledger)
@@ -186,7 +176,7 @@ class Crew:
         self._watch.taken = lambda: sum(hand.taken for hand in everyone)
         while running:
             self._watch.doing = _told([grant.name for grant in running.values()])
-            for hand in _ready(running):
+            for hand in ready(running):
                 try:
                     hand.hear()
                 except CompactrlError as error:
@@ -197,7 +187,7 @@ class Crew:
                 if hand.ended:
                     found[running.pop(hand).name] = hand.outcome
             needless = _after_enough(wave, found, enough)
-            faults = [each for each in found.values() if isinstance(each, (FaultError, RuntimeError))]
+            faults = [each for each in found.values() if isinstance(each, FaultError)]
             stops = self._watch.should_stop() or gone or faults
             for hand, grant in running.items():
                 if stops or grant in needless:
@@ -216,16 +206,6 @@ class Crew:
         return found
 
 
-def _ready(hands: Iterable[Hand]) -> list[Hand]:
-    """Wait for a moment; return the processes that have sent something, or are gone."""
-    with selectors.DefaultSelector() as selector:
-        for hand in hands:
-            selector.register(hand.output, selectors.EVENT_READ, hand)
-        found = [key.data for key, _ in selector.select(LOOK_SECONDS)]
-    # A process of its own may hold its end of the pipe.
-    return found + [hand for hand in hands if hand not in found and hand.is_gone]
-
-
 def _after_enough(
     wave: Sequence[Grant], found: Mapping[str, Outcome], enough: Callable[[Grant], bool]
 ) -> Sequence[Grant]:
@@ -237,138 +217,3 @@ def _after_enough(
 def _told(names: Sequence[str]) -> str:
     more = [f"{len(names) - 2} more"] if len(names) > 3 else []
     return ", ".join([*names[: 2 if more else 3], *more])
-
-
-class Hand:
-    """One process, as it is seen from here.
-
-    Args:
-        environment: options that name it.
-
-    Raises:
-        OSError: no process can be begun.
-    """
-
-    def __init__(self, environment: Mapping[str, Any]) -> None:
-        if not sys.executable:
-            raise OSError("Python does not know where it is")
-        package = str(Path(__file__).parents[2])
-        path = [each for each in sys.path if isinstance(each, str)]
-        path += [] if package in path else [package]
-        begin = f"import sys; sys.path[:] = {path!r}; from compactrl.fits.hand import main; main()"
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", begin],
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the fit, which lets its stages save
-        )
-        self._book: Ledger | None = None
-        self._heard, self._stopped = b"", False
-        self._environment, self._likeness = dict(environment), ""
-        self.name, self.taken = "", 0.0
-        """Of its stage: which one, and what it has taken of a budget in steps."""
-        self.ended = True
-        self.outcome: Outcome = None
-
-    @property
-    def output(self) -> Any:
-        """Where it sends to."""
-        return self._process.stdout
-
-    @property
-    def pid(self) -> int:
-        """The process's number."""
-        return self._process.pid
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the process has ended."""
-        return self._process.poll() is not None
-
-    def likeness(self, watch: Watch) -> str:
-        """Return its environment's; nothing where it has none, or did not begin in time."""
-        end = time.monotonic() + BEGINNING_SECONDS
-        try:
-            self._tell(environment=self._environment)
-            while not self._likeness and time.monotonic() < end and not watch.should_stop():
-                for hand in _ready([self]):
-                    hand.hear()
-        except CompactrlError:
-            return ""
-        return self._likeness
-
-    def begin(self, grant: Grant, ledger: Ledger) -> None:
-        """Give it a stage, and where that is written down."""
-        self.name, self.taken, self.ended, self.outcome = grant.name, 0.0, False, None
-        self._book, self._stopped = ledger, False
-        keys = (f"{grant.key}: {what}" for what in ("from", "steps", "parts"))
-        known = {key: value for key in keys if (value := ledger.known(key)) is not None}
-        self._tell(grant=written_grant(grant), known=known)
-
-    def stop(self) -> None:
-        """Ask it to save and to end its stage."""
-        if not self._stopped:
-            self._stopped = True
-            with contextlib.suppress(CompactrlError):  # it is heard of soon
-                self._tell(stop=True)
-
-    def hear(self) -> None:
-        """Read what has come, and do it.
-
-        Raises:
-            CompactrlError: the process is gone.
-        """
-        read = b"" if self.is_gone and not _has_sent(self.output) else os.read(self.output.fileno(), 1 << 16)
-        if not read:
-            self._raise_gone()
-        *lines, self._heard = (self._heard + read).split(b"\n")
-        for message in map(json.loads, lines):
-            if "note" in message and self._book is not None:
-                self._book.note(message["note"], message["result"], message["spent"])
-                self._tell(noted=message["note"])
-            elif "taken" in message:
-                self.taken = message["taken"]
-            elif "warning" in message:
-                warnings.warn(message["warning"], stacklevel=2)
-            elif "ended" in message:
-                self.ended, self.outcome = True, _raised(message["ended"])
-            elif "likeness" in message:
-                self._likeness = message["likeness"] or "none there"
-
-    def close(self) -> None:
-        """End the process."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._process.wait()
-
-    def _tell(self, **message: Any) -> None:
-        left = json.dumps(message).encode() + b"\n"
-        try:
-            while left and self._process.stdin is not None:
-                left = left[self._process.stdin.write(left) :]
-        except OSError:
-            self._raise_gone()
-
-    def _raise_gone(self) -> None:
-        status = self._process.wait()
-        why = f"was killed by signal {-status}: was memory short?" if status < 0 else f"ended with status {status}."
-        raise CompactrlError(
-            f"a process of this fit, at work on {self.name or 'its beginning'}, {why} The same command again goes on; "
-            "with --threads 1 one search runs at a time, in one process"
-        )
-
-
-def _has_sent(output: Any) -> bool:
-    with selectors.DefaultSelector() as selector:
-        selector.register(output, selectors.EVENT_READ)
-        return bool(selector.select(0))
-
-
-def _raised(told: Sequence[str] | None) -> Outcome:
-    """Return what a stage raised there, by its kind's name and its message."""
-    if told is None:
-        return None
-    kind = next((kind for kind in KINDS if kind.__name__ == told[0]), RuntimeError)
-    return kind(told[1])

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from compactrl.envs.spec import EnvironmentSpec
-from compactrl.errors import CompactrlError, FaultError
+from compactrl.errors import CompactrlError
 from compactrl.fits.architectures import lay_out
 from compactrl.fits.budgets import Kind
 from compactrl.fits.candidate import STAGES, Candidate
@@ -233,8 +233,7 @@ class Race:
         """Return what a candidate of this name and row is given, and its row."""
         search = {**self._options, "seed": run_seed(self._seed, name), **options}
         amount = Amount(value, self._total.seconds)
-        path, updates = self._path / STAGES / name, row.cost > 1
-        return Grant(name, path, search, amount, key, row.cost, row.anneals, updates=updates), row
+        return Grant(name, self._path / STAGES / name, search, amount, key, row.cost, row.anneals), row
 
     def _go_on(self, gone_on: Sequence[tuple[Grant, Row]], enough: Callable[[Grant], bool] = lambda _: False) -> None:
         """Go on with candidates, of these rows; one that cannot go on is out of the race, with a warning.
@@ -253,8 +252,6 @@ class Race:
                 given.append(grant)
         stopped: Exception | None = None
         for grant, raised in self._crew.run(given, enough):
-            if isinstance(raised, FaultError) or not isinstance(raised, (CompactrlError, StoppedError, type(None))):
-                raise raised  # of the user's code or of ours, whoever is in the race
             if isinstance(raised, CompactrlError):
                 self._take_out(grant, raised)
             elif raised is None or (grant.path / "policy.json").exists():

@@ -96,10 +96,13 @@ class Grant:
     """Whether its learning rate falls to nothing by its end, which must come with the amount's."""
     most_seconds: float = math.inf
     """More helps little, however many cores there are."""
-    updates: bool = False
-    """Whether its search learns by gradients."""
     beside: int = 1
     """Stages that run at a time, this one among them: of its seconds such a part counts."""
+
+    @property
+    def updates(self) -> bool:
+        """Whether its search learns by gradients."""
+        return self.cost > 1
 
 
 def advance(grant: Grant, ledger: Book, watch: Watch) -> Run:

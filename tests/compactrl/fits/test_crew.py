@@ -227,24 +227,24 @@ def waves_of(folder: Path, seconds: list[float], places: int, cores: int = 2, **
 
 def test_waves_take_as_long_as_their_grants_and_share_the_time(tmp_path):
     assert waves_of(tmp_path / "a", [10] * 3, 2) == [[(20, 2)] * 2, [(10, 1)]]  # evolution: a core, or both
-    assert waves_of(tmp_path / "b", [10] * 3, 2, updates=True) == [[(15, 2)] * 2, [(15, 1)]]
+    assert waves_of(tmp_path / "b", [10] * 3, 2, cost=200) == [[(15, 2)] * 2, [(15, 1)]]
     assert waves_of(tmp_path / "c", [10] * 5, 4) == [[(30, 3)] * 3, [(20, 2)] * 2]
     assert waves_of(tmp_path / "d", [10, 20], 1) == [[(10, 1)], [(20, 1)]]
-    (first, second), (third,) = waves_of(tmp_path / "e", [20, 20, 12], 2, updates=True)
+    (first, second), (third,) = waves_of(tmp_path / "e", [20, 20, 12], 2, cost=200)
     assert first == second == (pytest.approx(52 * 20 / 32), 2)
     assert third == (pytest.approx(52 * 12 / 32), 1)
-    assert waves_of(tmp_path / "f", [50] * 2, 2, updates=True, most_seconds=30) == [[(30, 2)] * 2]
+    assert waves_of(tmp_path / "f", [50] * 2, 2, cost=200, most_seconds=30) == [[(30, 2)] * 2]
 
 
 def test_what_was_given_stays_where_there_are_other_cores_and_what_was_begun_alone_keeps_its_own(tmp_path):
     one, other, _ = grants(tmp_path)
     ledger_in(tmp_path).note(f"{one.key}: from", [0.0, 0])
-    first, second, third = (each for wave in waves_of(tmp_path, [10] * 3, 2, updates=True) for each in wave)
+    first, second, third = (each for wave in waves_of(tmp_path, [10] * 3, 2, cost=200) for each in wave)
     assert first == (20, 2)  # of its own ten seconds a half counts
     assert (second, third) == ((15, 2), (15, 1))
     ledger_in(tmp_path).note(f"{other.key}: from", [0.0, 0])
-    assert waves_of(tmp_path, [10] * 3, 8, cores=8, updates=True)[0] == [(30, 3), (22.5, 3), (45, 3)]
-    assert waves_of(tmp_path, [10] * 3, 1, updates=True) == [[(10, 1)], [(7.5, 1)], [(15, 1)]]
+    assert waves_of(tmp_path, [10] * 3, 8, cores=8, cost=200)[0] == [(30, 3), (22.5, 3), (45, 3)]
+    assert waves_of(tmp_path, [10] * 3, 1, cost=200) == [[(10, 1)], [(7.5, 1)], [(15, 1)]]
 
 
 def test_seconds_beside_others_count_as_their_part(tmp_path):
