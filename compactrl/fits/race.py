@@ -47,6 +47,7 @@ from compactrl.fits.stages import Amount, Grant, StoppedError, Watch, has_reache
 from compactrl.fits.story import returned
 from compactrl.policies.files import save_policy
 from compactrl.policies.policy import Policy
+from compactrl.reports.words import plural
 
 EPISODES, LAST_EPISODES, LAST_MEETING = 8, 32, 3
 """Of a comparison, of the last one, and how many meet there."""
@@ -277,7 +278,7 @@ class Race:
         entered = [name for name in names if name in self.candidates]
         now = {name: self.candidates[name].now for name in entered}
         before = {f"{name}, before": one.best for name in entered if math.isfinite((one := self.candidates[name]).mean)}
-        self._watch.doing = f"comparing {len(entered)} candidates"
+        self._watch.doing = f"comparing {plural(len(entered), 'candidate')}"
         means = self._judge(f"compared: {key}", {**now, **before}, EPISODES)
         for name in entered:
             if name not in means:  # a fit of an earlier version had no such candidate
