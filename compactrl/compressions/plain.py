@@ -3,25 +3,29 @@
 It is what gradient methods train and ship. theta = [W1 | b1 | W2 | b2 | …]. Off-policy learners begin as the public
 code of Hegde & Sukhatme 2022 does for its baselines: ReLUs, weights Xavier uniform (Glorot & Bengio 2010), biases zero.
 On-policy ones begin orthogonal (Saxe et al. 2014), with a last layer of a hundredth, so that every first action is near
-the middle (Andrychowicz et al., "What matters in on-policy reinforcement learning?", 2021, section 3.2).
+the middle (Andrychowicz et al., "What matters in on-policy reinforcement learning?", 2021, section 3.2). Or theta
+begins with another run's policy.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from compactrl.compressions.base import AnyOptions, Compact, Compression, Options
-from compactrl.policies.skeleton import Skeleton, edges_and_biases
+from compactrl.compressions.starts import with_output_biases
+from compactrl.policies.skeleton import Skeleton, edges_and_biases, interleaved
+from compactrl.policies.zoo import absolute
 from compactrl.types import Design, Designs, Floats, Layers, Size
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from compactrl.networks.pullback import PerceptronPullback
+    from compactrl.policies.policy import Policy
 
 
 SMALL_OUTPUT = 0.01
@@ -36,6 +40,9 @@ class PlainOptions(Options):
         "xavier",
         description="First weights: near zero, as evolution begins; Xavier uniform, of which the last layer may be "
         "small; of plain networks also orthogonal with a small last layer.",
+    )
+    start_from: Annotated[str, BeforeValidator(absolute)] = Field(
+        default="", description="Run to begin from: its weights, its network and its normaliser are taken."
     )
 
 
@@ -57,6 +64,18 @@ class Plain(Compression):
         if not all(skeleton.biased):
             raise ValueError(f"expected a bias on every layer for {self.name}, got {skeleton}")
         self.num_weights = self.num_edges
+        self._start: Floats | None = None
+
+    def begun_from(self, policy: Policy) -> Self:
+        """Return the same compression, whose first theta is a policy's numbers; biases that it lacks are zero.
+
+        Raises:
+            ValueError: the policy has another network.
+        """
+        layers = with_output_biases(policy, self.skeleton)
+        begun = type(self)(self.skeleton, self.options)
+        begun._start = interleaved(layers).astype(np.float64)
+        return begun
 
     @classmethod
     def skeleton_of(cls, sizes: tuple[int, ...], options: AnyOptions | None = None) -> Skeleton:  # noqa: ARG003
@@ -81,7 +100,9 @@ class Plain(Compression):
         return [self.expand(theta, designs[0])] * len(designs)
 
     def initial(self, generator: np.random.Generator) -> Floats:
-        """Draw the first theta, (P,)."""
+        """Return the first theta, (P,): the start's, where there is one, else drawn."""
+        if self._start is not None:
+            return self._start.copy()
         parts: list[Floats] = []
         if self.options.initialization == "orthogonal":
             gain = 2**0.5

@@ -30,6 +30,11 @@ class SharedOptions(LatentOptions):
     start_from: Annotated[str, BeforeValidator(absolute)] = Field(
         "", description="Run to begin from: its weights are clustered; its network and its normaliser are taken."
     )
+    normalizer: Literal["floats", "bytes"] = Field(
+        "floats",
+        description="How the normaliser of the run that is imitated or begun from is kept: as it is, or rounded, in a "
+        "byte or two an observation; the first layer makes up for that.",
+    )
     palette_per_layer: bool = Field(False, description="Give each layer --partitions weights of its own.")
     bias_partitions: int = Field(0, ge=0, description="Distinct biases that the units share; 0: each has its own.")
     activation: Literal["tanh", "relu"] = Field("tanh", description="Of the hidden layers: tanh or relu.")

@@ -28,6 +28,7 @@ import numpy as np
 
 from compactrl.encodings.biases import Biases, biases_of
 from compactrl.encodings.formats import WeightFormat
+from compactrl.encodings.inputs import Inputs
 from compactrl.encodings.tables import Encoding, Table
 from compactrl.networks.batched import BatchedMLP
 from compactrl.policies.actions import ActionSpec
@@ -41,31 +42,6 @@ ROWS = 512
 """Observations that are evaluated at a time."""
 STATES = 256
 """Observations on which the ways to fold the normaliser are compared."""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What is done to an observation before the first layer: (x - mean - rest) · scale, each (O,) or left out."""
-
-    mean: Singles | None = None
-    rest: Singles | None = None
-    scale: Singles | None = None
-
-    def tables(self) -> list[Table]:
-        """Return the constant arrays."""
-        named = (
-            ("mean", self.mean, "of each observation"),
-            ("rest", self.rest, "what single precision leaves of each mean"),
-            ("scale", self.scale, "1 / standard deviation of each observation"),
-        )
-        return [Table(name, "float", values, meaning) for name, values, meaning in named if values is not None]
-
-    def __call__(self, observations: Singles) -> Singles:
-        """Return what the first layer sees, (B, O)."""
-        shifted = observations
-        for part in (self.mean, self.rest):
-            shifted = shifted if part is None else shifted - part
-        return shifted if self.scale is None else shifted * self.scale
 
 
 @dataclass(frozen=True)

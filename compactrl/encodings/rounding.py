@@ -1,13 +1,20 @@
-"""Policies whose weights are rounded so that an encoding stores them as they are."""
+"""Policies whose weights, or whose normaliser, are rounded so that an encoding stores them as they are, in bytes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from compactrl.encodings.dense import Int8
+from compactrl.encodings.inputs import FARTHEST, PARTS, WIDEST
 from compactrl.policies.policy import Policy
-from compactrl.types import Layer
+from compactrl.types import Layer, Normalizer
 
 MOST_ROUNDS = 8
 """A row's scale is that of its largest weight, which rounding may change in its last bit: it settles soon."""
+MOST_EXPONENT = 100
+"""Of a power of two, up or down: single precision has it and its reciprocal."""
 
 
 def rounded_to_int8(policy: Policy) -> Policy:
@@ -33,3 +40,41 @@ def rounded_to_int8(policy: Policy) -> Policy:
         biases = (layer.bias for layer in policy.layers)
         policy = policy.with_layers(tuple(map(Layer, encoding.matrices(), biases)))
     return policy
+
+
+def rounded_normalizer(normalizer: Normalizer) -> Normalizer:
+    """Return a normaliser that takes a byte a number: deviations are powers of two, means whole parts of them.
+
+    A deviation is at most √2 times as large or as small, but where the mean is more than 16 of it: there it grows until
+    the mean fits, since an observation that hardly varies says little. Deviations are at most 2³¹ apart.
+
+    Example:
+        >>> mean, std = rounded_normalizer(Normalizer(np.array([0.3, -40.0]), np.array([0.9, 2.2])))
+        >>> mean.tolist(), std.tolist()
+        ([0.25, -40.0], [1.0, 4.0])
+    """
+    mean, std = normalizer
+    exponents = np.rint(np.log2(std))
+    farthest = FARTHEST / PARTS
+    exponents = np.maximum(exponents, np.ceil(np.log2(np.maximum(np.abs(mean), np.finfo(float).tiny) / farthest)))
+    exponents = np.maximum(exponents, exponents.max(initial=-np.inf) - WIDEST)
+    power = np.exp2(np.clip(exponents, -MOST_EXPONENT, MOST_EXPONENT))
+    return Normalizer(np.clip(np.rint(mean / power * PARTS), -FARTHEST, FARTHEST) / PARTS * power, power)
+
+
+def with_rounded_normalizer(policy: Policy) -> Policy:
+    """Return a policy that does the same and has a rounded normaliser: its first layer makes up for the rounding.
+
+    Raises:
+        ValueError: its first layer has no biases.
+    """
+    before, after = policy.normalizer, rounded_normalizer(policy.normalizer)
+    if np.array_equal(before.mean, after.mean) and np.array_equal(before.std, after.std):
+        return policy
+    weight, bias = policy.layers[0]
+    if bias is None:
+        raise ValueError("expected biases in the first layer, which make up for what rounding does to means")
+    scaled = weight.astype(np.float64) / before.std
+    moved = bias + scaled @ (after.mean - before.mean)
+    first = Layer((scaled * after.std).astype(weight.dtype), moved.astype(bias.dtype))
+    return replace(policy.with_layers((first, *policy.layers[1:])), normalizer=after)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compactrl.encodings.dense import ROWS_AT_ONCE, Interleaved
+from compactrl.encodings.inputs import PARTS
 from compactrl.encodings.plan import Plan, bounds_of
 from compactrl.encodings.unrolled import Unrolled
 from compactrl.exports.numbers import literal
@@ -148,7 +149,7 @@ def _read(masks: list[Integers]) -> list[NDArray[np.bool_]]:
 
 def _normalized(plan: Plan, observed: str, column: int) -> str:
     """Return an observation as the first layer sees it, its normaliser's numbers in the text."""
-    values = {table.name: literal(table.values[column]) for table in plan.inputs.tables()}
+    values = {name: literal(numbers[column]) for name, numbers in plan.inputs.numbers().items()}
     return _apply(observed, values)
 
 
@@ -211,7 +212,12 @@ def _block(layer: int, inputs: int, begin: int, end: int, rows: int, biased: boo
 
 def _read_observation(plan: Plan, target: str) -> list[str]:
     """Return the loop that gives the first layer its inputs, with NaN for what is not finite."""
-    normalized = _apply("x", {table.name: f"NAME_{table.name}[i]" for table in plan.inputs.tables()})
+    if (small := plan.inputs.in_bytes) is not None:
+        normalized = f"x * ((float)(1uL << NAME_scale[i]) * {literal(small.base)})"
+        if small.parts is not None:
+            normalized += f" - (float)NAME_mean[i] * {literal(np.float32(1 / PARTS))}"
+    else:
+        normalized = _apply("x", {name: f"NAME_{name}[i]" for name in plan.inputs.numbers()})
     return [
         f"for (i = 0; i < {plan.shape[0]}; i++) {{",
         f"{INDENT}const float x = observation[i];",

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
+from compactrl.encodings.rounding import rounded_normalizer
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
 from compactrl.fits.budgets import Kind
@@ -129,6 +130,8 @@ def _policy(
         normalizer = Normalizer(
             SPREAD * generator.standard_normal(observations), generator.uniform(0.5, 2, observations)
         )
+        if getattr(settings.compression, "normalizer", "floats") == "bytes":
+            normalizer = rounded_normalizer(normalizer)
     size = compression.shipped_size(compact)
     shared = (compact.index, compact.mask, compact.biases)
     return Policy(compact.skeleton, compact.weights, *shared, normalizer, action, size=size)

@@ -60,7 +60,7 @@ class DistillLearner(ReplayLearner):
 
     @property
     def normalizer(self) -> Normalizer:
-        """The start's, else the teacher's."""
+        """The start's, else the teacher's; either may be rounded."""
         return self._normalizer
 
     def ask(self, designs: Designs) -> Trials:

@@ -101,6 +101,9 @@ class SearchKeywords(TypedDict, total=False):
     palette_spread: float | None
     """Outermost level of the palette of weights, in standard deviations of the latent numbers; 0 follows from the
     number of colours (1.2 for 3, 2.5 for 17). (default: 0)"""
+    normalizer: Literal["floats", "bytes"] | None
+    """How the normaliser of the run that is imitated or begun from is kept: as it is, or rounded, in a byte or two an
+    observation; the first layer makes up for that. (default: floats)"""
     palette_per_layer: bool | None
     """Give each layer --partitions weights of its own. (default: off)"""
     bias_partitions: int | float | str | None

@@ -19,6 +19,7 @@ import numpy as np
 
 from compactrl.compressions import COMPRESSIONS
 from compactrl.compressions.base import Compression
+from compactrl.encodings.rounding import rounded_normalizer, with_rounded_normalizer
 from compactrl.envs.modules import absolute_module
 from compactrl.envs.notices import begin_anew
 from compactrl.envs.registry import environment_of
@@ -42,6 +43,7 @@ from compactrl.searches.teaching import (
     with_network_of_start,
 )
 from compactrl.searches.transfer import check_designs, with_colorings
+from compactrl.types import Normalizer
 
 ENVIRONMENT = ("env", "engine", "max_episode_steps", "env_options", "env_module")
 """Options that say what is controlled."""
@@ -90,8 +92,9 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     begin_anew()
     setup = set_up(given if folder is not None else _with_limit(named_values(given)))
     settings, policies = setup.settings, _policies(setup.settings, folder)
-    if START in policies:
-        setup = _begun(setup, policies[START])
+    start, normalizer = _taken_over(settings, policies)
+    if start is not None:
+        setup = _begun(setup, start)
     if setup.spec.contexts is not None:
         setup.compression.task = task_taken_over(policies, setup.spec, folder is not None)
     if setup.spec.action.warning():
@@ -114,7 +117,7 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
         threads=settings.search.threads or cores(),
         resumed=folder is not None,
         teacher=policies.get(TEACHER),
-        normalizer=policies[START].normalizer if START in policies else None,
+        normalizer=normalizer,
     )
     if getattr(settings.learner, "gradient_interval", 0):
         check(Study(), setup.spec)
@@ -213,6 +216,29 @@ def _policies(settings: Settings, folder: Path | None) -> dict[str, Policy]:
         elif options.get(option):
             policies[stem] = Run(options[option]).policy
     return policies
+
+
+def _taken_over(settings: Settings, policies: Mapping[str, Policy]) -> tuple[Policy | None, Normalizer | None]:
+    """Return the policy that a search begins from, and the normaliser that it keeps from first to last, if any.
+
+    Raises:
+        InputError: a normaliser is to be rounded, and there is none yet, or nothing that makes up for it.
+    """
+    start, teacher = policies.get(START), policies.get(TEACHER)
+    if getattr(settings.compression, "normalizer", "floats") == "floats":
+        return start, None if start is None else start.normalizer
+    if start is not None:
+        try:
+            start = with_rounded_normalizer(start)
+        except ValueError as error:
+            raise InputError(f"--normalizer bytes: --start-from {settings.flat()['start_from']}: {error}") from error
+        return start, start.normalizer
+    if teacher is None:
+        raise InputError(
+            "--normalizer bytes rounds the normaliser of another run: give --start-from or --teacher. Without one it "
+            "follows what the search sees"
+        )
+    return None, rounded_normalizer(teacher.normalizer)
 
 
 def _begun(setup: Setup, start: Policy) -> Setup:

@@ -5,11 +5,14 @@ The environment of either; and of the one that it begins from the network, since
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from compactrl.compressions import COMPRESSIONS
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.errors import InputError
+from compactrl.learners import LEARNERS
+from compactrl.methods.rows import METHODS
 from compactrl.policies.policy import Policy
 from compactrl.runs.evaluation import check_task
 from compactrl.runs.run import START, Run
@@ -19,10 +22,6 @@ SHARED = ("env", "env_module", "env_options", "max_episode_steps", "engine")
 """Options that say what is controlled."""
 SOURCES = ("start_from", "teacher")
 """Options that name a run to take that from, the first one first."""
-STARTING = ("shared", "unstructured")
-"""Methods that may begin from a run."""
-METHODS = ("distill", *STARTING)
-"""That have these options."""
 NETWORK = ("hidden", "activation", "output_bias")
 """Options that say what the network is."""
 
@@ -38,7 +37,7 @@ def with_environment_of_teacher(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     missing = [name for name in SHARED if name not in values]
     source = next((values[name] for name in SOURCES if values.get(name)), None)
-    if values.get("method") not in METHODS or source is None or not missing:
+    if source is None or not missing or not {*SOURCES} & {*_options_of(values)}:
         return dict(values)
     teacher = Run(source).config
     if values.get("env", teacher["env"]) != teacher["env"]:
@@ -56,7 +55,9 @@ def with_network_of_start(values: Mapping[str, Any]) -> dict[str, Any]:
         InputError: there is no such run.
         CompactrlError: it has no policy yet.
     """
-    if values.get("method") not in STARTING or not values.get("start_from") or all(name in values for name in NETWORK):
+    options = _options_of(values)
+    names = [name for name in NETWORK if name in options]
+    if not values.get("start_from") or "start_from" not in options or all(name in values for name in names):
         return dict(values)
     skeleton = Run(values["start_from"]).policy.skeleton
     network = {
@@ -64,7 +65,17 @@ def with_network_of_start(values: Mapping[str, Any]) -> dict[str, Any]:
         "activation": skeleton.activation,
         "output_bias": skeleton.biased[-1],
     }
-    return {**network, **values}
+    return {**{name: network[name] for name in names}, **values}
+
+
+def _options_of(values: Mapping[str, Any]) -> Collection[str]:
+    """Return the options of a search's method with any of its learners; none where it is unknown, as is said later."""
+    method = METHODS.get(str(values.get("method", "")))
+    if method is None:
+        return ()
+    kinds = [COMPRESSIONS[choice.compression].Options for choice in method.choices.values()]
+    parts = [*kinds, *(LEARNERS[name].Options for name in method.learners)]
+    return {"hidden", *(name for part in parts for name in part.model_fields)}
 
 
 def task_taken_over(policies: Mapping[str, Policy], spec: EnvironmentSpec, resumed: bool) -> Floats | None:

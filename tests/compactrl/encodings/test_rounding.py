@@ -1,13 +1,17 @@
-"""Weights that are rounded to bytes: by hand, by a loop, and stored without loss."""
+"""Weights and normalisers that are rounded to bytes: by hand, by a loop, and stored without loss."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from compactrl.encodings.dense import Int8
 from compactrl.encodings.formats import AUTO, choose
-from compactrl.encodings.rounding import rounded_to_int8
+from compactrl.encodings.inputs import FARTHEST, PARTS, WIDEST
+from compactrl.encodings.rounding import rounded_normalizer, rounded_to_int8, with_rounded_normalizer
 from compactrl.encodings.storage import stored_bytes
 from compactrl.policies.actions import ActionSpec
 from compactrl.policies.policy import Policy
@@ -55,3 +59,59 @@ def test_shared_weights_stay_as_they_are():
     index = np.array([0, 1, 0, 1, 1])
     policy = Policy(Skeleton.tanh((5, 1)), np.array([0.3, -1.7]), index, None, np.zeros(0), NOTHING_NORMALIZED, action)
     assert rounded_to_int8(policy) is policy
+
+
+NORMALIZERS = st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(1e-4, 1e4)), min_size=1, max_size=8).map(
+    lambda pairs: Normalizer(*(np.array(part) for part in zip(*pairs, strict=True)))
+)
+
+
+@given(NORMALIZERS)
+def test_a_rounded_normalizer_is_powers_of_two_and_whole_parts(normalizer):
+    mean, std = rounded_normalizer(normalizer)
+    fractions, exponents = np.frexp(std)
+    parts = mean / std * PARTS
+    assert (fractions == 0.5).all()
+    assert np.ptp(exponents) <= WIDEST
+    np.testing.assert_array_equal(parts, np.rint(parts))
+    assert np.abs(parts).max() <= FARTHEST
+    assert (np.abs(mean - normalizer.mean) <= std / (2 * PARTS) * (1 + 1e-9)).all()
+    usual = (np.abs(normalizer.mean) <= 10 * normalizer.std) & (normalizer.std > normalizer.std.max() / 2**30)
+    assert (std[usual] <= normalizer.std[usual] * 2**0.5 * (1 + 1e-9)).all()
+    assert (std >= normalizer.std / 2**0.5 * (1 - 1e-9)).all()
+    again = rounded_normalizer(Normalizer(mean, std))
+    np.testing.assert_array_equal(again.mean, mean)
+    np.testing.assert_array_equal(again.std, std)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_first_layer_makes_up_for_a_rounded_normalizer(seed):
+    generator = np.random.default_rng(seed)
+    normalizer = Normalizer(3 * generator.standard_normal(5), np.exp(2 * generator.standard_normal(5)))
+    policy = replace(policy_of(seed), normalizer=normalizer)
+    rounded = with_rounded_normalizer(policy)
+    states = normalizer.mean + normalizer.std * generator.standard_normal((200, 5))
+    np.testing.assert_allclose(rounded(states), policy(states), atol=2e-5)
+    assert not np.allclose(rounded.layers[0].weight, policy.layers[0].weight)
+    assert with_rounded_normalizer(rounded) is rounded
+
+
+def test_a_rounded_normalizer_takes_a_byte_or_two_an_observation():
+    generator = np.random.default_rng(0)
+    index = generator.integers(0, 4, 5 * 8 + 8 * 3)
+    normalizer = Normalizer(generator.standard_normal(5), np.exp(generator.standard_normal(5)))
+    numbers = {"weights": np.array([-0.5, -0.1, 0.2, 0.7]), "index": index, "biases": generator.standard_normal(11)}
+    policy = replace(policy_of(0), normalizer=normalizer, **numbers)
+    rounded = replace(policy, normalizer=rounded_normalizer(normalizer))
+    assert stored_bytes(policy) - stored_bytes(rounded) == (4 - 1) * 5  # means are in the biases, which stay floats
+    shared = replace(rounded, biases=np.repeat([0.1, -0.2], [5, 6]))
+    before = replace(shared, normalizer=normalizer)
+    assert stored_bytes(before) - stored_bytes(shared) == (8 - 2) * 5  # few biases: means stay beside them
+
+
+def test_without_biases_nothing_makes_up_for_rounding_a_normalizer():
+    normalizer = Normalizer(np.full(5, 0.3), np.full(5, 0.7))
+    layers = (Layer(np.ones((3, 5), np.float32), None),)
+    policy = Policy.of_layers(layers, normalizer, ActionSpec("box", (-1.0,) * 3, (1.0,) * 3))
+    with pytest.raises(ValueError, match="biases in the first layer"):
+        with_rounded_normalizer(policy)

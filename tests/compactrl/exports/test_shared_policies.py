@@ -10,6 +10,7 @@ from compactrl.compressions import Shared, SharedOptions
 from compactrl.encodings.dense import Float32
 from compactrl.encodings.formats import choose
 from compactrl.encodings.plan import make_plan
+from compactrl.encodings.rounding import rounded_normalizer
 from compactrl.encodings.storage import stored_bytes
 from compactrl.exports.folder import write_files
 from compactrl.exports.native import Native
@@ -31,6 +32,8 @@ def shared(sizes, activation="relu", normalized=False, **options):
     normalizer = start.normalizer
     if normalized:
         normalizer = Normalizer(generator.standard_normal(sizes[0]), generator.uniform(0.5, 2, sizes[0]))
+    if normalized == "bytes":
+        normalizer = rounded_normalizer(normalizer)
     start = Policy.of_layers(skeleton.layers_of_interleaved(numbers), normalizer, start.action, activation)
     chosen = SharedOptions(activation=activation, output_bias=True, **options)
     compression = Shared(skeleton, chosen).begun_from(start)
@@ -60,6 +63,9 @@ def test_shared_biases_keep_the_mean_out_of_them_where_that_is_smaller():
     assert {table.name: table.bytes for table in plan.tables()} == {
         "mean": 68, "scale": 68, "weights": 16, "colors": 288, "biases": 16, "bias_colors": 14,
     }  # fmt: skip
+    small = shared(CHEETAH, normalized="bytes", partitions=4, bias_partitions=4)
+    tables = {table.name: (table.type, table.bytes) for table in make_plan(small, plan.format).tables()}
+    assert (tables["mean"], tables["scale"]) == (("int8_t", 17), ("uint8_t", 17))
     own = shared(CHEETAH, normalized=True, partitions=4)
     assert "mean" not in {table.name for table in make_plan(own, choose("auto", own.sharing)).tables()}
 
@@ -67,7 +73,7 @@ def test_shared_biases_keep_the_mean_out_of_them_where_that_is_smaller():
 @needs_gcc
 @pytest.mark.parametrize("optimize", ["size", "speed"])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize("normalized", [False, True, "bytes"])
 @pytest.mark.parametrize(
     "options",
     [

@@ -7,6 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
+from compactrl.encodings.rounding import rounded_normalizer
+from compactrl.encodings.storage import stored_bytes
 from compactrl.errors import InputError
 from compactrl.runs.run import START, Run
 from compactrl.searches.api import finish, resume, search, start
@@ -151,6 +153,103 @@ def test_gradients_begin_from_a_run_with_its_network_and_its_normaliser(tmp_path
 
 
 @pytest.mark.parametrize(
+    ("method", "more"),
+    [
+        ("td3", OFF_POLICY),
+        ("ddpg", OFF_POLICY),
+        ("ppo", ON_POLICY),
+        ("trpo", ON_POLICY),
+        ("distill", GRADIENT),
+    ],
+    ids=["td3", "ddpg", "ppo", "trpo", "distill"],
+)
+def test_plain_networks_begin_from_a_run_and_are_resumed_without_it(tmp_path, teacher, method, more):
+    copy = shutil.copytree(teacher, tmp_path / "copy")
+    moved = dataclasses.replace(Run(copy).policy, normalizer=Normalizer(np.full(3, 0.5), np.full(3, 2.0)))
+    moved.save(copy / "policy")
+    options = {"method": method, "start_from": str(copy), "steps": 800, **more, **TOY}
+    options |= {"teacher": str(teacher)} if method == "distill" else {}
+    begun = start(options, tmp_path / "run")
+    first = begun.policy(np.zeros(0, np.int64))
+    assert first.skeleton == moved.skeleton
+    for layer, other in zip(first.layers, moved.layers, strict=True):
+        np.testing.assert_allclose(layer.weight, other.weight, rtol=1e-6)
+        np.testing.assert_allclose(layer.bias, other.bias, rtol=1e-6)
+    whole = finish(begun)
+    np.testing.assert_array_equal(whole.policy.normalizer.std, moved.normalizer.std)
+    assert not np.allclose(whole.policy.layers[0].weight, moved.layers[0].weight)
+    pieces = start(options, tmp_path / "pieces")
+    finish(pieces, should_stop=lambda: pieces.iteration == 2)
+    shutil.rmtree(copy)
+    assert (resume(tmp_path / "pieces").path / "policy.safetensors").read_bytes() == (
+        whole.path / "policy.safetensors"
+    ).read_bytes()
+
+
+def test_ppo_begins_from_an_evolved_policy_with_biases_of_zero_where_it_has_none(tmp_path):
+    evolved = search(
+        method="chromatic",
+        partitions=3,
+        hidden=(5,),
+        population=4,
+        steps=2000,
+        out=tmp_path / "evolved",
+        **TARGET,
+        **TOY,
+    )
+    begun = start(
+        {"method": "ppo", "start_from": str(evolved.path), "steps": 400, **ON_POLICY, **TOY}, tmp_path / "run"
+    )
+    first = begun.policy(np.zeros(0, np.int64))
+    assert first.activation == "tanh"
+    np.testing.assert_allclose(first.layers[1].weight, evolved.policy.layers[1].weight, rtol=1e-6)
+    assert not first.layers[1].bias.any()
+    finish(begun)
+
+
+@pytest.mark.parametrize("begins", ["start_from", "teacher"])
+def test_the_normaliser_of_another_run_is_rounded_to_bytes_and_the_policy_stays_the_same(tmp_path, teacher, begins):
+    copy = shutil.copytree(teacher, tmp_path / "copy")
+    normalizer = Normalizer(np.array([0.3, -2.0, 0.0]), np.array([0.9, 1.7, 0.4]))
+    moved = dataclasses.replace(Run(copy).policy, normalizer=normalizer)
+    moved.save(copy / "policy")
+    learner = ON_POLICY | {"learner": "ppo"} if begins == "start_from" else GRADIENT
+    options = {"method": "shared", begins: str(copy), "partitions": 50, "normalizer": "bytes", "steps": 400}
+    begun = start({**options, **learner, **TOY}, tmp_path / "run")
+    policy, rounded = begun.policy(np.zeros(0, np.int64)), rounded_normalizer(normalizer)
+    np.testing.assert_array_equal(policy.normalizer.mean, rounded.mean)
+    np.testing.assert_array_equal(policy.normalizer.std, [1.0, 2.0, 0.5])
+    if begins == "start_from":  # a weight for every edge: nothing else is rounded
+        states = np.random.default_rng(0).standard_normal((50, 3))
+        np.testing.assert_allclose(policy(states), moved(states), atol=1e-5)
+    run = finish(begun)
+    np.testing.assert_array_equal(run.policy.normalizer.std, [1.0, 2.0, 0.5])
+    floats = dataclasses.replace(run.policy, normalizer=normalizer)
+    assert stored_bytes(floats) - stored_bytes(run.policy) == 9  # a byte for each scale in the place of a float
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "shared", "normalizer": "bytes"}, "--normalizer bytes rounds the normaliser of another run: give"),
+        ({"method": "shared", "normalizer": "bits"}, "normalizer"),
+        ({"method": "ppo", "normalizer": "bytes"}, "--normalizer belongs to --method shared"),
+    ],
+    ids=str,
+)
+def test_a_normaliser_that_cannot_be_rounded_is_told(tmp_path, options, message):
+    with pytest.raises(InputError) as caught:
+        start(
+            {"partitions": 3, **options, **TARGET, **TOY}
+            if options["method"] == "shared"
+            else {**options, **TARGET, **TOY},
+            tmp_path / "run",
+        )
+    assert message in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"hidden": 9}, "--start-from is a policy with a network 3-6-4-2 of relu, with output biases"),
@@ -158,8 +257,11 @@ def test_gradients_begin_from_a_run_with_its_network_and_its_normaliser(tmp_path
         ({"env": "compactrl/PointMass-v0"}, "is a policy for compactrl/Target-v0, with 3 observations and 2 actions"),
         ({"partitions": 999}, "--partitions 999: expected between 1 and the number of the network's edges"),
         ({"start_from": "nowhere"}, "nowhere holds no run"),
-        ({"method": "toeplitz"}, "--start-from belongs to --method shared or unstructured"),
-        ({"method": "linear"}, "--start-from belongs to --method shared or unstructured"),
+        ({"method": "toeplitz"}, "--start-from belongs to --method shared, unstructured, "),
+        ({"method": "linear"}, "--start-from belongs to --method shared, unstructured, "),
+        ({"method": "ppo", "hidden": 9}, "--start-from is a policy with a network 3-6-4-2 of relu"),
+        ({"method": "sac"}, "the policy of that run does not: choose td3 or ppo in the place of sac"),
+        ({"method": "ppo", "deviation": "state"}, "the policy of that run does not: choose td3 or ppo"),
         ({"method": "unstructured", "hidden": 9}, "--start-from is a policy with a network 3-6-4-2 of relu"),
         ({"method": "unstructured", "env": "compactrl/PointMass-v0"}, "is a policy for compactrl/Target-v0, with 3"),
         ({"learner": "distill"}, "--method shared --learner distill needs a --teacher"),
