@@ -17,6 +17,7 @@ from compactrl.errors import CompactrlError, InputError, UnwritableError
 from compactrl.fits.budgets import Sizes, budgets_of
 from compactrl.fits.candidate import STAGES
 from compactrl.fits.crew import Crew
+from compactrl.fits.field import Field
 from compactrl.fits.figure import save_figure
 from compactrl.fits.judging import Judge
 from compactrl.fits.ledger import FILE, Ledger, read_record
@@ -247,10 +248,11 @@ def run_fit(
         judge = Judge(spec, options.seed, threads, ledger, options.total.seconds)
         search_options = {**options.environment, "engine": spec.engine, "threads": threads}
         crew = Crew({**options.environment, "engine": spec.engine}, threads, ledger, watch)
-        race = Race(
-            path, search_options, spec, options.kind, options.budgets, options.total, options.seed, options.stop_at,
+        field = Field(
+            path, search_options, spec, options.kind, sorted(options.budgets), options.total, options.seed,
             ledger, judge, crew, watch,
         )  # fmt: skip
+        race = Race(field, options.stop_at)
         finished = True
         with crew, FitProgress(race, watch, options, path, quiet):
             try:

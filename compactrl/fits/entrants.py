@@ -1,4 +1,4 @@
-"""Who enters the race: teachers that the environment and the time allow, methods from nothing, students, their starts.
+"""Who enters the race: teachers and apprentices that there is time for, methods from nothing, students, their starts.
 
 All of it follows from the portfolio, the budgets, and the candidates that there are already.
 """
@@ -15,7 +15,17 @@ import numpy as np
 from compactrl.envs.spec import EnvironmentSpec
 from compactrl.fits.budgets import Kind
 from compactrl.fits.candidate import Candidate
-from compactrl.fits.portfolio import AT_MOST, LEAST_EPISODES, SHARES, STEPS_A_SECOND, Row, Teacher
+from compactrl.fits.portfolio import (
+    AT_MOST,
+    LEAST_EPISODES,
+    LEAST_TUNING,
+    SHARES,
+    STEPS_A_SECOND,
+    TUNING,
+    Apprentice,
+    Row,
+    Teacher,
+)
 from compactrl.fits.sizes import Sized, fitting
 from compactrl.fits.stages import Amount
 from compactrl.policies.skeleton import Skeleton
@@ -92,13 +102,46 @@ class Student(NamedTuple):
     """Whose weights it begins from."""
 
 
+def apprentices(
+    rows: Iterable[Apprentice],
+    taught: Sequence[Row],
+    spec: EnvironmentSpec,
+    kind: Kind,
+    budgets: Sequence[int],
+    total: Amount,
+) -> list[Apprentice]:
+    """Return those that there is time for, and whose network students of these budgets have.
+
+    Args:
+        rows: of apprentices.
+        taught: rows of students.
+        spec: the environment.
+        kind: of budget.
+        budgets: of this kind.
+        total: of the fit.
+    """
+    wanted = {
+        one.options["hidden"]
+        for most in budgets
+        for one in sorted(_sized(taught, spec, most, True, kind), key=lambda one: -one.size)[:AT_MOST]
+    }
+    return [
+        row
+        for row in rows
+        if row.imitates["hidden"] in wanted
+        and by_gradients(spec, row.discrete)
+        and _episodes(row.share * total.value / row.cost, spec, total) >= row.least_episodes
+    ]
+
+
 def students(
     rows: Iterable[Row], candidates: Mapping[str, Candidate], spec: EnvironmentSpec, kind: Kind, budgets: Sequence[int]
 ) -> list[Student]:
     """Return students and their teachers, once each.
 
-    Of a budget the best policy that it does not fit is a teacher. A network that a teacher has, too, imitates that one
-    besides: rounding a policy's own weights costs it little, where another network's policy takes long to learn.
+    Of a budget the best policy that it does not fit is a teacher. A network that a candidate has already imitates that
+    one in its place, and begins from it: rounding a policy's own weights costs it little, where another network's
+    policy takes long to learn.
     """
     rows = tuple(rows)
     found: dict[str, Student] = {}
@@ -107,17 +150,33 @@ def students(
         teacher = max(larger, key=lambda one: one.mean, default=None)
         if teacher is None:
             continue
-        normalized = not _is_identity(teacher.best.normalizer)
-        sized = [one for row in rows if (one := fitting(row, spec, most, normalized, kind))]
+        sized = _sized(rows, spec, most, not _is_identity(teacher.best.normalizer), kind)
         starts = {one.name: start_of(one, teacher, candidates) for one in sized}
         for one in sorted(sized, key=lambda one: (starts[one.name] is None, -one.size))[:AT_MOST]:
-            start, name = starts[one.name], one.name
-            if start is not None:
-                found.setdefault(name, Student(name, one, start, start))
-                name = f"{name}-by-{teacher.run.name}"
-            if start is None or start.run != teacher.run:
-                found.setdefault(name, Student(name, one, teacher, start))
+            start = starts[one.name]
+            found.setdefault(one.name, Student(one.name, one, start or teacher, start))
     return list(found.values())
+
+
+def _sized(rows: Iterable[Row], spec: EnvironmentSpec, most: int, normalized: bool, kind: Kind) -> list[Sized]:
+    """Return of each row the first combination that a budget has room for, if there is one."""
+    return [one for row in rows if (one := fitting(row, spec, most, normalized, kind))]
+
+
+def tuned(ranked: Sequence[Sequence[str]], spec: EnvironmentSpec, total: Amount) -> set[str]:
+    """Return which students there is time to tune: as many of each budget, the best first.
+
+    Args:
+        ranked: of each budget, the names of its students, the best first.
+        spec: the environment.
+        total: of the fit.
+    """
+    for count in range(AT_MOST, 0, -1):
+        names = {name for students in ranked for name in students[:count]}
+        share = SHARES.tuning * total.value / max(1, len(names))
+        if _episodes(share / TUNING.cost, spec, total) >= LEAST_TUNING:
+            return names
+    return set()
 
 
 def start_of(one: Sized, teacher: Candidate, candidates: Mapping[str, Candidate]) -> Candidate | None:

@@ -56,6 +56,10 @@ class Ledger:
         """Return what a step came to; None where it is not done yet."""
         return self._content["steps"].get(key)
 
+    def any_known(self, beginning: str) -> bool:
+        """Return whether any step whose key begins so is done."""
+        return any(key.startswith(beginning) for key in self._content["steps"])
+
     def once(self, key: str, do: Callable[[], T]) -> T:
         """Return what a step came to, as JSON values; it is done now if it was not done before."""
         if key not in self._content["steps"]:

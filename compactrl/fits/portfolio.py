@@ -4,9 +4,10 @@ A row is a method with options, and menus: values of options, those that are wan
 row gives the first combination that fits. A new row is a new candidate; nothing else is to be written.
 
 Learning by gradients finds good small networks, sharing makes them tiny, evolution on the true return mends what
-rounding broke. PPO is there in minutes, SAC needs fewer steps and more time for each. So a student imitates the best
-policy that there is, and evolution goes on from it, on its latents, its palette fixed and its rounding inside. Beside
-them run methods that need no teacher, which also serve where there are no gradients: actions without bounds.
+rounding broke. PPO is there in minutes, SAC needs fewer steps and more time for each. Large networks learn more of each
+step: so a small one imitates the best policy that there is, and goes on by PPO from there, first in floats, then
+rounded. Evolution goes on from these, on their latents, their palette fixed and their rounding inside. Beside them run
+methods that need no teacher, which also serve where there are no gradients: actions without bounds.
 """
 
 from __future__ import annotations
@@ -81,9 +82,8 @@ TEACHERS = (
             discrete=True,
         )
         for name, hidden, share, least in (
-            ("teacher-ppo", (32, 16), 0.2, 300),
-            ("teacher-ppo-small", (16, 8), 0.12, 300),
-            ("teacher-ppo-wide", (64, 64), 0.2, 6_000),  # needs more time for a step, and gains more by each
+            ("teacher-ppo", (32, 16), 0.12, 300),
+            ("teacher-ppo-wide", (64, 64), 0.2, 1_000),
         )
     ),
     Teacher(
@@ -91,19 +91,58 @@ TEACHERS = (
         {"method": "hyperppo", "widths": (4, 8, 16, 32), "max_layers": 2, "steps": MOST},
         cost=4,
         anneals=True,
-        share=0.08,
-        least_episodes=10_000,
+        share=0.04,
+        least_episodes=5_000,
         catalog=True,
     ),
     Teacher(
         "teacher-sac",
         {"method": "sac", "hidden": (32, 16), "steps": MOST, "reevaluations": 1},
         cost=UPDATE_COST,
-        share=0.1,
-        least_episodes=450,
+        share=0.05,
+        least_episodes=225,
     ),
 )
 """All that the environment and the time allow. A student begins from the best policy with its network."""
+
+
+@dataclass(frozen=True)
+class Apprentice(Teacher):
+    """A way to learn by gradients that begins from a policy which imitates the best one."""
+
+    imitates: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the search that imitates; the network among them."""
+
+    @property
+    def imitation(self) -> Row:
+        """The row of that search."""
+        return Row(f"{self.name}-student", self.imitates, cost=UPDATE_COST, anneals=True)
+
+
+_IMITATION = {
+    "method": "distill",
+    "steps": MOST,
+    "actor_learning_rate": 2e-3,
+    "actor_learning_rate_decay": 0.01,
+    "student_share": 0.5,
+    "updates_per_step": 0.5,
+    "reevaluation_episodes": 4,
+}
+"""As a student imitates through its rounding."""
+APPRENTICES = tuple(
+    Apprentice(
+        f"apprentice-{'-'.join(map(str, hidden))}",
+        {"method": "ppo", "steps": MOST, "log_std_init": -1.5},
+        cost=3,
+        anneals=True,
+        share=0.08,
+        least_episodes=300,
+        discrete=True,
+        imitates={**_IMITATION, "hidden": hidden},
+    )
+    for hidden in ((32, 16), (16, 8), (8,))
+)
+"""The networks of students; those of the smallest budgets alone have one hidden layer."""
 ROUNDINGS: Mapping[str, Callable[[Policy], Policy]] = {"int8": rounded_to_int8}
 """Ways to store a teacher's policy in fewer bytes, each a candidate that costs its episodes alone."""
 
@@ -111,27 +150,37 @@ _STUDENT = {
     "method": "shared",
     "learner": "distill",
     "output_bias": True,
+    "normalizer": "bytes",
     "reevaluation_episodes": 4,
 }
 STUDENTS = tuple(
     Row(
         f"shared-{'-'.join(map(str, hidden))}{'b' if few_biases else ''}",
         {**_STUDENT, "hidden": hidden},
-        {"partitions": most, **({"bias_partitions": (8, 4)} if few_biases else {})},
+        {"partitions": most, **({"bias_partitions": (8, 7, 4)} if few_biases else {})},
         cost=UPDATE_COST,
         anneals=True,
     )
     for hidden, most in (
-        ((64, 32), (8, 6, 5, 4, 3, 2)),
-        ((32, 16), (16, 12, 8, 6, 5, 4, 3, 2)),
-        ((16, 16), (32, 16, 12, 8, 6, 5, 4, 3)),
-        ((16, 8), (32, 16, 12, 8, 6, 5, 4, 3)),
+        ((32, 16), (32, 16, 12, 8, 6, 5, 4, 3, 2)),
+        ((16, 8), (32, 16, 12, 10, 8, 6, 5, 4, 3, 2)),
         ((8,), (64, 32, 16, 8, 4, 3, 2)),
     )
     for few_biases in (False, True)
 )
 """Of a budget, the `AT_MOST` that use most of it. They have their teacher's activation."""
 AT_MOST = 3
+
+TUNING = Row(
+    "tuning",
+    {"method": "shared", "learner": "ppo", "steps": MOST, "actor_learning_rate": 1e-4, "log_std_init": -2.0},
+    cost=4,
+    anneals=True,
+)
+"""How a student goes on by reinforcement, through its rounding. With three times the rate, more edges change their
+weight in an iteration than a policy survives."""
+LEAST_TUNING = 300
+"""Episodes of the longest length, of each."""
 
 EVOLUTION = Row("evolution", {**EVOLVED, "method": "shared", "learner": "evolution"})
 """What goes on from a student: the network and the shared values are the student's."""
@@ -165,9 +214,12 @@ class Shares:
     """The first rung of methods that begin from nothing."""
     beside_teachers: float = 0.05
     """The same, where there are teachers."""
-    imitation: float = 0.15
-    most_imitation_seconds: float = 180.0
-    """Of one student: more helps little."""
+    apprenticeship: float = 0.04
+    """Of apprentices, to imitate."""
+    imitation: float = 0.06
+    most_imitation_seconds: float = 120.0
+    """Of one apprentice or student: more helps little."""
+    tuning: float = 0.18
 
 
 SHARES = Shares()

@@ -133,7 +133,10 @@ def _policy(
         if getattr(settings.compression, "normalizer", "floats") == "bytes":
             normalizer = rounded_normalizer(normalizer)
     size = compression.shipped_size(compact)
-    shared = (compact.index, compact.mask, compact.biases)
+    biases, different = compact.biases, getattr(settings.compression, "bias_partitions", 0)
+    if different:  # by chance one may be taken by none, and is not stored
+        biases = SPREAD * (1.0 + np.arange(len(biases)) % different)
+    shared = (compact.index, compact.mask, biases)
     return Policy(compact.skeleton, compact.weights, *shared, normalizer, action, size=size)
 
 

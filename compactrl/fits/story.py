@@ -18,7 +18,9 @@ COMPARED, MET, BEFORE = "compared: ", "met: ", ", before"
 TITLES = {
     "evolvers": "methods from nothing, their first share",
     "teachers": "teachers, by gradients",
-    "students": "students, by imitation",
+    "apprentices": "small networks, by imitation and from there by gradients",
+    "students": "students, by imitation through their rounding",
+    "tuned": "students, by gradients through their rounding",
 }
 
 
@@ -104,6 +106,6 @@ def _spent(spent: Mapping[str, float]) -> dict[str, float]:
     for key, value in spent.items():
         name, _, _ = key.partition(": ")
         if name not in ("compared", "met", "kept", "waiting"):
-            name = name.removesuffix("-student")
+            name = name.removesuffix("-student").removesuffix("-tuned")
             found[name] = found.get(name, 0.0) + value
     return found

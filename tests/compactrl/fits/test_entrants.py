@@ -7,13 +7,14 @@ import pytest
 
 from compactrl.envs.registry import describe
 from compactrl.fits.budgets import KINDS
-from compactrl.fits.entrants import evolvers, students, teachers
-from compactrl.fits.portfolio import EVOLVERS, SHARES, STUDENTS, TEACHERS, Row
+from compactrl.fits.entrants import apprentices, evolvers, students, teachers, tuned
+from compactrl.fits.portfolio import APPRENTICES, EVOLVERS, LEAST_TUNING, SHARES, STUDENTS, TEACHERS, TUNING, Row
 from compactrl.fits.sizes import combinations
 from compactrl.fits.stages import Amount
 
 BYTES = KINDS["bytes"]
 BUDGETS = (256, 512, 1024)
+LONG = Amount(10**6, True)
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +24,17 @@ def cheetah():
 
 def test_a_teacher_needs_time_and_actions_that_it_can_learn(cheetah):
     names = [row.name for row in TEACHERS]
-    for minutes, count in ((1, 0), (5, 2), (90, 3), (300, 4), (600, 5)):
+    for minutes, count in ((1, 0), (5, 1), (15, 2), (300, 3), (600, 4)):
         assert [row.name for row in teachers(TEACHERS, cheetah, Amount(60 * minutes, True))] == names[:count]
     pole = describe("CartPole-v1")
     discrete = [row.name for row in TEACHERS if row.discrete]
     assert [row.name for row in teachers(TEACHERS, pole, Amount(7200, True))] == discrete
 
 
-def test_whoever_enters_the_race_keeps_a_tenth_of_the_budget():
-    taken = sum(row.share for row in TEACHERS) + SHARES.beside_teachers + SHARES.imitation
+def test_whoever_learns_leaves_a_tenth_of_the_budget_to_the_race(cheetah):
+    shares = (SHARES.beside_teachers, SHARES.apprenticeship, SHARES.imitation, SHARES.tuning)
+    most = max(len(apprentices(APPRENTICES, STUDENTS, cheetah, BYTES, budgets, LONG)) for budgets in (BUDGETS, (1024,)))
+    taken = sum(row.share for row in TEACHERS) + most * APPRENTICES[0].share + sum(shares)
     assert taken <= 0.9 + 1e-9
 
 
@@ -69,15 +72,31 @@ def taught(cheetah, returns):
     return found
 
 
-def test_a_network_imitates_its_own_teacher_and_the_best_one(cheetah):
+def test_a_network_imitates_its_own_policy_and_one_that_nobody_has_the_best(cheetah):
     small, wide = ("small", (16, 8)), ("wide", (64, 64))
-    rows = [row for row in STUDENTS if row.name in ("shared-16-8", "shared-16-16")]
+    rows = [row for row in STUDENTS if row.name in ("shared-16-8", "shared-32-16")]
     entering = students(rows, taught(cheetah, {small: 5000.0, wide: 9000.0}), cheetah, BYTES, (1024,))
     who = {one.name: (one.teacher.name, one.start and one.start.name) for one in entering}
-    assert who == {
-        "shared-16-8-32": ("small", "small"),
-        "shared-16-8-32-by-wide": ("wide", "small"),
-        "shared-16-16-32": ("wide", None),
-    }
-    entering = students(rows, taught(cheetah, {small: 9500.0, wide: 9000.0}), cheetah, BYTES, (1024,))
-    assert {one.name: one.teacher.name for one in entering} == {"shared-16-8-32": "small", "shared-16-16-32": "small"}
+    assert who == {"shared-16-8-32": ("small", "small"), "shared-32-16-16": ("wide", None)}
+
+
+def test_apprentices_have_the_networks_that_students_will_have_and_time_enough(cheetah):
+    def names(budgets, minutes):
+        found = apprentices(APPRENTICES, STUDENTS, cheetah, BYTES, budgets, Amount(60 * minutes, True))
+        return [row.name for row in found]
+
+    assert names((1024,), 15) == ["apprentice-32-16", "apprentice-16-8"]
+    assert names((128,), 15) == ["apprentice-16-8", "apprentice-8"]
+    assert names((1024,), 4) == []
+    point = describe("compactrl/PointMass-v0")
+    assert apprentices(APPRENTICES, STUDENTS, point, BYTES, (128,), LONG)
+
+
+def test_as_many_students_of_each_budget_are_tuned_as_there_is_time_for(cheetah):
+    ranked = [["a", "b", "c"], ["d", "a", "e"], ["f", "g", "h"]]
+    each = LEAST_TUNING * 1000 * TUNING.cost / SHARES.tuning
+    assert tuned(ranked, cheetah, Amount(8 * each, False)) == set("abcdefgh")
+    assert tuned(ranked, cheetah, Amount(7 * each, False)) == set("abdfg")
+    assert tuned(ranked, cheetah, Amount(3 * each, False)) == set("adf")
+    assert tuned(ranked, cheetah, Amount(2 * each, False)) == set()
+    assert tuned([[], []], cheetah, LONG) == set()

@@ -11,10 +11,10 @@ import compactrl
 from compactrl.envs import registry
 from compactrl.envs.engines import ENGINES
 from compactrl.errors import CompactrlError, FaultError, InputError
-from compactrl.fits import api, crew, judging, race, shipping
+from compactrl.fits import api, crew, entrants, judging, race, school, shipping
 from compactrl.fits.api import Fit, fit, options_in, run_fit
-from compactrl.fits.portfolio import EVOLVERS, STUDENTS, TEACHERS, Row, Teacher
-from compactrl.fits.race import Race
+from compactrl.fits.field import Field
+from compactrl.fits.portfolio import APPRENTICES, EVOLVERS, STUDENTS, TEACHERS, TUNING, Row, Teacher
 from compactrl.fits.stages import StoppedError
 from compactrl.fits.story import story_of
 from compactrl.runs.evaluation import run_episodes
@@ -33,6 +33,8 @@ TEACHER = Teacher(
     least_episodes=1,
 )
 ON_POLICY = next(row for row in TEACHERS if row.options["method"] == "ppo")
+SMALL_STEPS = {"n_steps": 16, "batch_size": 64, "reevaluations": 1}
+APPRENTICE = next(row for row in APPRENTICES if row.imitates["hidden"] == (16, 8))
 OPTIONS = {"max_bytes": (60, 120), "steps": "40k", "seed": 3, "threads": 1}
 
 
@@ -42,8 +44,13 @@ def _small(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(shipping, "FINAL_EPISODES", 10)
     monkeypatch.setattr(race, "EVOLVERS", (EVOLVER, next(row for row in EVOLVERS if row.name == "linear")))
-    monkeypatch.setattr(race, "STUDENTS", (replace(STUDENT, options={**STUDENT.options, **LEARNING}),))
-    monkeypatch.setattr(race, "TEACHERS", (TEACHER,))
+    monkeypatch.setattr(school, "STUDENTS", (replace(STUDENT, options={**STUDENT.options, **LEARNING}),))
+    monkeypatch.setattr(school, "TEACHERS", (TEACHER,))
+    smaller = {**APPRENTICE.options, **SMALL_STEPS}
+    apprentice = replace(APPRENTICE, options=smaller, imitates={**APPRENTICE.imitates, **LEARNING}, least_episodes=1)
+    monkeypatch.setattr(school, "APPRENTICES", (apprentice,))
+    monkeypatch.setattr(school, "TUNING", replace(TUNING, options={**TUNING.options, **SMALL_STEPS}))
+    monkeypatch.setattr(entrants, "LEAST_TUNING", 1)
 
 
 @pytest.fixture(scope="module")
@@ -140,12 +147,12 @@ def test_a_fit_whose_searches_run_side_by_side_comes_to_the_same(whole, tmp_path
 
 @pytest.mark.parametrize("version", ["this", "earlier"])
 def test_a_fit_keeps_the_engine_it_was_begun_with_whatever_auto_means_by_now(tmp_path, monkeypatch, version):
-    monkeypatch.setattr(race, "TEACHERS", ())
+    monkeypatch.setattr(school, "TEACHERS", ())
     options = {"max_bytes": 400, "steps": "12k", "threads": 1, "max_episode_steps": 20, "out": tmp_path / "fit"}
     before = sorted(ENGINES.values(), key=lambda kind: kind.name != "gymnasium")
     with monkeypatch.context() as begun:
         begun.setattr(registry, "preferred", lambda _: before)
-        begun.setattr(Race, "_compare", _stop)
+        begun.setattr(Field, "compare", _stop)
         begun.setattr(race, "EVOLVERS", race.EVOLVERS[1:])
         assert not fit("CartPole-v1", **options).finished
     assert registry.describe("CartPole-v1").engine != "gymnasium"
@@ -196,14 +203,62 @@ def test_a_fit_that_an_earlier_version_began_is_ended_with_the_candidates_that_i
     found = fit(TOY, out=copy, **OPTIONS)
     assert found.finished
     assert {row["name"] for row in found.front["candidates"]} == {
-        row["name"] for row in whole.front["candidates"] if row["name"] != "teacher-int8"
+        row["name"] for row in whole.front["candidates"] if "int8" not in row["name"]
     }
+
+
+@pytest.mark.parametrize("compared", ["compared: students", "rung 1 of "])
+def test_a_fit_that_had_no_apprentices_is_ended_without_them(whole, tmp_path, compared):
+    copy = shutil.copytree(whole.path, tmp_path / "copy")
+    record = read_json(copy / "fit.json")
+    record["finished"] = False
+    keys = list(record["steps"])
+    last = max(place for place, key in enumerate(keys) if key.startswith(compared))
+    later = ("apprentice", "compared: apprentices", "kept: apprentices", "tuned: ", "compared: tuned", "kept: tuned")
+    record["steps"] = {
+        key: record["steps"][key] for key in keys[: last + 1] if not key.startswith(later) and "-tuned" not in key
+    }
+    (copy / "fit.json").write_text(json.dumps(record))
+    found = fit(TOY, out=copy, **OPTIONS)
+    assert found.finished
+    names = {row["name"] for row in found.front["candidates"]}
+    assert "teacher" in names
+    assert not any("apprentice" in name for name in names)
+    stages = [stage.name for stage in story_of(copy).stages]
+    assert "apprentices" not in stages
+    assert compared == "compared: students" or "tuned" not in stages
+
+
+def test_an_apprentice_begins_from_the_best_policy_and_students_from_the_apprentice_and_are_tuned(whole):
+    configurations = {path.name: Run(path).config for path in (whole.path / "stages").iterdir()}
+    apprentice = configurations["apprentice-16-8"]
+    assert apprentice["method"] == "ppo"
+    origin = apprentice["start_from"]
+    if "apprentice-16-8-student" in configurations:
+        assert origin.endswith("apprentice-16-8-student")
+        assert configurations["apprentice-16-8-student"]["method"] == "distill"
+    students = {name: each for name, each in configurations.items() if name.startswith("shared-")}
+    imitating = [each for name, each in students.items() if name.endswith("-student")]
+    tuned = [each for name, each in students.items() if name.endswith("-tuned")]
+    evolving = [each for name, each in students.items() if not name.endswith(("-student", "-tuned"))]
+    assert {each["normalizer"] for each in imitating} == {"bytes"}
+    assert len(imitating) == len(tuned) >= len(evolving) >= 1
+    for each in tuned:
+        assert (each["learner"], each["start_from"].rpartition("-")[2]) == ("ppo", "student")
+    kept = {
+        name
+        for key in read_json(whole.path / "fit.json")["steps"]
+        if (name := key.removeprefix("kept: tuned: ")) != key
+    }
+    for name, each in students.items():
+        if not name.endswith(("-student", "-tuned")):
+            assert each["start_from"].endswith(f"{name}-tuned" if name in kept else f"{name}-student")
 
 
 def test_the_story_has_every_comparison_and_says_who_was_left_when(whole):
     story = story_of(whole.path)
     names = [stage.name for stage in story.stages]
-    assert names[:3] == ["evolvers", "teachers", "students"]
+    assert names[:5] == ["evolvers", "teachers", "apprentices", "students", "tuned"]
     assert names[-2:] == ["last meeting", "last meeting"]
     assert story.total == sum(read_json(whole.path / "fit.json")["spent"].values())
     rungs = [stage for stage in story.stages if not stage.last]
@@ -242,16 +297,17 @@ def test_a_return_that_is_enough_ends_it(tmp_path):
 
 
 def test_discrete_actions_have_a_teacher_on_policy_and_a_student_that_evolution_goes_on_from(tmp_path, monkeypatch):
-    small = {**ON_POLICY.options, "hidden": (16, 8), "n_steps": 16, "batch_size": 64, "reevaluations": 1}
-    monkeypatch.setattr(race, "TEACHERS", (TEACHER, replace(ON_POLICY, options=small, least_episodes=1)))
-    found = fit("CartPole-v1", max_bytes=160, steps="40k", out=tmp_path / "fit", threads=1, max_episode_steps=50)
+    small = {**ON_POLICY.options, "hidden": (16, 8), **SMALL_STEPS}
+    monkeypatch.setattr(school, "TEACHERS", (TEACHER, replace(ON_POLICY, options=small, least_episodes=1)))
+    monkeypatch.setattr(school, "APPRENTICES", ())
+    found = fit("CartPole-v1", max_bytes=160, steps="70k", out=tmp_path / "fit", threads=1, max_episode_steps=50)
     assert found.bytes <= 160
     stages = {path.name: Run(path) for path in (found.path / "stages").iterdir()}
     assert "teacher" not in stages  # which learns no discrete actions
-    granted = 40_000 * ON_POLICY.share / ON_POLICY.cost
+    granted = 70_000 * ON_POLICY.share / ON_POLICY.cost
     assert stages["teacher-ppo"].summary["env_steps"] == pytest.approx(granted, rel=0.25)
     students = [run for name, run in stages.items() if name.endswith("-student")]
-    assert [run.config["learner"] for run in students] == ["distill"]
+    assert {run.config["learner"] for run in students} == {"distill"}
     assert [run.config["learner"] for run in stages.values() if run.config.get("start_from")].count("evolution") == 1
 
 

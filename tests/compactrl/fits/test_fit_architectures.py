@@ -8,7 +8,7 @@ import pytest
 from compactrl.catalogs.catalog import open_catalog
 from compactrl.encodings.rounding import rounded_to_int8
 from compactrl.encodings.storage import stored_bytes
-from compactrl.fits import race, shipping
+from compactrl.fits import race, school, shipping
 from compactrl.fits.api import fit
 from compactrl.fits.architectures import within
 from compactrl.fits.portfolio import EVOLVERS, TEACHERS
@@ -26,9 +26,9 @@ def found(tmp_path_factory):
         patch.setattr(os, "fsync", lambda _: None)
         patch.setattr(shipping, "FINAL_EPISODES", 5)
         patch.setattr(race, "EVOLVERS", [row for row in EVOLVERS if row.name == "linear"])
-        patch.setattr(race, "STUDENTS", ())
+        patch.setattr(school, "STUDENTS", ())
         options = {**CATALOGUE.options, **SMALL, "meta_batch": 2}
-        patch.setattr(race, "TEACHERS", (replace(CATALOGUE, options=options, least_episodes=1),))
+        patch.setattr(school, "TEACHERS", (replace(CATALOGUE, options=options, least_episodes=1),))
         path = tmp_path_factory.mktemp("fit") / "fit"
         return fit("compactrl/Target-v0", max_bytes=BUDGETS, steps="20k", out=path, threads=1, seed=1)
 

@@ -42,6 +42,6 @@ def test_a_searched_policy_takes_what_was_promised(tmp_path):
 
 def test_names_say_what_was_chosen():
     spec = describe("HalfCheetah-v5", "mujoco")
-    assert fitting(STUDENTS[3], spec, 1024, False, BYTES).name == "shared-32-16b-16-8"
-    assert fitting(STUDENTS[2], spec, 1024, False, BYTES).size == 856
-    assert fitting(STUDENTS[3], spec, 334, False, BYTES).size <= 334
+    assert fitting(STUDENTS[1], spec, 1024, False, BYTES).name == "shared-32-16b-32-8"
+    assert fitting(STUDENTS[0], spec, 1024, False, BYTES).size == 856
+    assert fitting(STUDENTS[1], spec, 334, False, BYTES).size <= 334
