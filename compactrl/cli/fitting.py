@@ -112,13 +112,16 @@ def run_shown(
 def describe_fit(found: Fit, program: str) -> str:
     """Say what ships of each budget, what it is to be held against, and what to do next."""
     from compactrl.cli.sentences import compared_with, next_commands
+    from compactrl.fits.shipping import kind_of
     from compactrl.quantities import a_return
 
     lines = _shipped_lines(found)
-    for teacher in found.front["candidates"]:
-        if teacher["name"].startswith("teacher"):
-            had = a_return(teacher["return_mean"])
-            lines.append(f"{teacher['name']}, {teacher['bytes']:,} bytes, had {had} when it was last compared")
+    kind, most = kind_of(found.front), max(found.runs)
+    larger = [row for row in found.front["candidates"] if row[kind] is None or row[kind] > most]
+    if larger:
+        best = max(larger, key=lambda row: row["return_mean"])
+        had = a_return(best["return_mean"])
+        lines.append(f"{best['name']}, {best['bytes']:,} bytes, had {had} when it was last compared")
     lines += compared_with(found.run)
     if not found.finished:
         lines.append(f"stopped before its end; go on with: {program} resume {found.path}")

@@ -41,7 +41,8 @@ class UnstructuredOptions(PatternOptions):
     """Options of unstructured policies with hidden layers."""
 
     start_from: Annotated[str, BeforeValidator(absolute)] = Field(
-        "", description="Run to begin from: its weights, its network and its normaliser are taken."
+        "",
+        description="Run to begin from: its weights, of shared ones their clusters, its network and its normaliser.",
     )
 
 

@@ -42,7 +42,8 @@ class PlainOptions(Options):
         "small; of plain networks also orthogonal with a small last layer.",
     )
     start_from: Annotated[str, BeforeValidator(absolute)] = Field(
-        default="", description="Run to begin from: its weights, its network and its normaliser are taken."
+        default="",
+        description="Run to begin from: its weights, of shared ones their clusters, its network and its normaliser.",
     )
 
 

@@ -28,7 +28,8 @@ class SharedOptions(LatentOptions):
     """Options of shared weights on any skeleton."""
 
     start_from: Annotated[str, BeforeValidator(absolute)] = Field(
-        "", description="Run to begin from: its weights are clustered; its network and its normaliser are taken."
+        "",
+        description="Run to begin from: its weights, of shared ones their clusters, its network and its normaliser.",
     )
     normalizer: Literal["floats", "bytes"] = Field(
         "floats",

@@ -43,38 +43,40 @@ def rounded_to_int8(policy: Policy) -> Policy:
 
 
 def rounded_normalizer(normalizer: Normalizer) -> Normalizer:
-    """Return a normaliser that takes a byte a number: deviations are powers of two, means whole parts of them.
+    """Return a normaliser that takes a byte or two a number: deviations are powers of two, means whole parts of them.
 
-    A deviation is at most √2 times as large or as small, but where the mean is more than 16 of it: there it grows until
-    the mean fits, since an observation that hardly varies says little. Deviations are at most 2³¹ apart.
+    A deviation is at most √2 times as large or as small. A normaliser that bytes do not hold comes back as it is: where
+    a mean is some thousand deviations from 0, or a deviation 2³¹ times another.
 
     Example:
         >>> mean, std = rounded_normalizer(Normalizer(np.array([0.3, -40.0]), np.array([0.9, 2.2])))
         >>> mean.tolist(), std.tolist()
-        ([0.25, -40.0], [1.0, 4.0])
+        ([0.25, -40.0], [1.0, 2.0])
     """
     mean, std = normalizer
     exponents = np.rint(np.log2(std))
-    farthest = FARTHEST / PARTS
-    exponents = np.maximum(exponents, np.ceil(np.log2(np.maximum(np.abs(mean), np.finfo(float).tiny) / farthest)))
-    exponents = np.maximum(exponents, exponents.max(initial=-np.inf) - WIDEST)
-    power = np.exp2(np.clip(exponents, -MOST_EXPONENT, MOST_EXPONENT))
-    return Normalizer(np.clip(np.rint(mean / power * PARTS), -FARTHEST, FARTHEST) / PARTS * power, power)
+    power = np.exp2(exponents)
+    parts = np.rint(mean / power * PARTS)
+    held = np.abs(parts).max(initial=0.0) <= FARTHEST and np.abs(exponents).max(initial=0.0) <= MOST_EXPONENT
+    if not held or np.ptp(exponents) > WIDEST:
+        return normalizer
+    return Normalizer(parts / PARTS * power, power)
 
 
 def with_rounded_normalizer(policy: Policy) -> Policy:
     """Return a policy that does the same and has a rounded normaliser: its first layer makes up for the rounding.
 
     Raises:
-        ValueError: its first layer has no biases.
+        ValueError: its first layer has no biases, and means are rounded.
     """
     before, after = policy.normalizer, rounded_normalizer(policy.normalizer)
     if np.array_equal(before.mean, after.mean) and np.array_equal(before.std, after.std):
         return policy
     weight, bias = policy.layers[0]
-    if bias is None:
-        raise ValueError("expected biases in the first layer, which make up for what rounding does to means")
     scaled = weight.astype(np.float64) / before.std
-    moved = bias + scaled @ (after.mean - before.mean)
-    first = Layer((scaled * after.std).astype(weight.dtype), moved.astype(bias.dtype))
+    if bias is not None:
+        bias = (bias + scaled @ (after.mean - before.mean)).astype(bias.dtype)
+    elif (after.mean != before.mean).any():
+        raise ValueError("expected biases in the first layer, which make up for what rounding does to means")
+    first = Layer((scaled * after.std).astype(weight.dtype), bias)
     return replace(policy.with_layers((first, *policy.layers[1:])), normalizer=after)

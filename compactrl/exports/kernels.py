@@ -213,7 +213,7 @@ def _block(layer: int, inputs: int, begin: int, end: int, rows: int, biased: boo
 def _read_observation(plan: Plan, target: str) -> list[str]:
     """Return the loop that gives the first layer its inputs, with NaN for what is not finite."""
     if (small := plan.inputs.in_bytes) is not None:
-        normalized = f"x * ((float)(1uL << NAME_scale[i]) * {literal(small.base)})"
+        normalized = "x" if small.shifts is None else f"x * ((float)(1uL << NAME_scale[i]) * {literal(small.base)})"
         if small.parts is not None:
             normalized += f" - (float)NAME_mean[i] * {literal(np.float32(1 / PARTS))}"
     else:

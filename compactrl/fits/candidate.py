@@ -34,9 +34,14 @@ class Candidate:
     """Return of its best policy, over the episodes that it was compared on."""
 
     @property
+    def place(self) -> Path:
+        """The run that what it has now is from."""
+        return self.run if (self.run / "policy.json").exists() else self.source
+
+    @property
     def now(self) -> Policy:
         """What it has now."""
-        return self.row.ships(Run(self.run if (self.run / "policy.json").exists() else self.source).policy)
+        return self.row.ships(Run(self.place).policy)
 
     @property
     def kept(self) -> Path:

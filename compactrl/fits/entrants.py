@@ -18,6 +18,7 @@ from compactrl.fits.candidate import Candidate
 from compactrl.fits.portfolio import (
     AT_MOST,
     LEAST_EPISODES,
+    LEAST_IMITATION,
     LEAST_TUNING,
     SHARES,
     STEPS_A_SECOND,
@@ -110,28 +111,35 @@ def apprentices(
     budgets: Sequence[int],
     total: Amount,
 ) -> list[Apprentice]:
-    """Return those that there is time for, and whose network students of these budgets have.
+    """Return those that there is time for, and whose networks students will have: of each budget the largest that fits.
+
+    Where that is one network for all, the next smaller one has an apprentice, too: it may do as well in fewer bytes.
 
     Args:
         rows: of apprentices.
-        taught: rows of students.
+        taught: rows of students, those with the largest networks first.
         spec: the environment.
         kind: of budget.
         budgets: of this kind.
         total: of the fit.
     """
-    wanted = {
-        one.options["hidden"]
-        for most in budgets
-        for one in sorted(_sized(taught, spec, most, True, kind), key=lambda one: -one.size)[:AT_MOST]
-    }
-    return [
-        row
-        for row in rows
-        if row.imitates["hidden"] in wanted
-        and by_gradients(spec, row.discrete)
-        and _episodes(row.share * total.value / row.cost, spec, total) >= row.least_episodes
-    ]
+    able = [row for row in rows if by_gradients(spec, row.discrete) and _has_time(row, 1, spec, total)]
+    if not able:
+        return []  # to say what students take may need a compiler
+    sized = [_sized(taught, spec, most, True, kind) for most in budgets]
+    fit = [list(dict.fromkeys(one.options["hidden"] for one in each)) for each in sized]
+    wanted = {networks[0] for networks in fit if networks}
+    if len(wanted) == 1:
+        wanted = {hidden for networks in fit for hidden in networks[:2]}
+    found = [row for row in able if row.imitates["hidden"] in wanted]
+    return found if all(_has_time(row, len(found), spec, total) for row in found) else []
+
+
+def _has_time(row: Apprentice, count: int, spec: EnvironmentSpec, total: Amount) -> bool:
+    """Return whether each of so many apprentices has the time to imitate, and to go on from there."""
+    imitation, learning = (share * total.value / count for share in (SHARES.apprenticeship, SHARES.apprentices))
+    steps = imitation * (STEPS_A_SECOND if total.seconds else 1) / row.imitation.cost
+    return steps >= LEAST_IMITATION and _episodes(learning / row.cost, spec, total) >= row.least_episodes
 
 
 def students(

@@ -124,6 +124,12 @@ class Field:
         before = {f"{name}, before": one.best for name in entered if math.isfinite((one := self.candidates[name]).mean)}
         self.watch.doing = f"comparing {plural(len(entered), 'candidate')}"
         means = self._judge(f"compared: {key}", {**now, **before}, EPISODES)
+        lost = sorted({name.removesuffix(", before") for name in means} - {*entered})
+        if lost:
+            warnings.warn(
+                f"an earlier version has begun this fit with {', '.join(lost)}, which this one does not have",
+                stacklevel=2,
+            )
         for name in entered:
             if name not in means:  # a fit of an earlier version had no such candidate
                 del self.candidates[name]
@@ -137,16 +143,18 @@ class Field:
                 begun = time.monotonic()
                 size = self._keep(candidate, now[name])
                 self.ledger.note(kept, size, time.monotonic() - begun if self.total.seconds else 0.0)
-            source = candidate.run if (candidate.run / "policy.json").exists() else candidate.source
-            self.candidates[name] = replace(candidate, mean=mean, size=int(self.ledger.known(kept)), source=source)
+            source = self.ledger.once(f"{kept}: from", lambda: str(candidate.place.relative_to(self.path)))  # noqa: B023
+            self.candidates[name] = replace(
+                candidate, mean=mean, size=int(self.ledger.known(kept)), source=self.path / source
+            )
         ordered = sorted(
             (name for name in entered if name in self.candidates), key=lambda name: -self.candidates[name].mean
         )
         self.watch.say(f"{key}: " + ", ".join(map(self._told, ordered)))
 
-    def met(self, key: str, policies: Mapping[str, Policy], episodes: int, record: bool = True) -> dict[str, float]:
+    def met(self, key: str, policies: Mapping[str, Policy], episodes: int) -> dict[str, float]:
         """Return the mean returns of policies over the same fresh episodes, by their names."""
-        return self._judge(key, policies, episodes, record=record)
+        return {name: mean for name, mean in self._judge(key, policies, episodes).items() if name in policies}
 
     def _keep(self, candidate: Candidate, policy: Policy) -> int:
         """Write a candidate's best policy down; return what it takes of the budget."""
@@ -166,12 +174,18 @@ class Field:
             self.candidates[name] = replace(one, mean=mean, size=self._keep(one, untried[name]))
 
     def best_of_all(self) -> Candidate | None:
-        """Return the best candidate of any size; None where there is none."""
+        """Return the best candidate of any size that was compared; None where there is none."""
         known = [one for one in self.candidates.values() if math.isfinite(one.mean)]
         return max(known, key=lambda one: one.mean, default=None)
 
     def fitting(self, most: int, among: Sequence[str] | None = None) -> list[str]:
         """Return the candidates within a budget, the best first, of equal ones the smallest."""
-        names = [one.name for one in self.candidates.values() if one.size <= most]
-        kept = [name for name in names if among is None or name in among]
-        return sorted(kept, key=lambda name: (-self.candidates[name].mean, self.candidates[name].size))
+        return [one.name for one in self._fitting(most) if among is None or one.name in among]
+
+    def best(self, most: int) -> Candidate | None:
+        """Return the best candidate within a budget that was compared; None where there is none."""
+        return next((one for one in self._fitting(most) if math.isfinite(one.mean)), None)
+
+    def _fitting(self, most: int) -> list[Candidate]:
+        every = tuple(self.candidates.values())  # progress is told by a thread of its own
+        return sorted((one for one in every if one.size <= most), key=lambda one: (-one.mean, one.size))

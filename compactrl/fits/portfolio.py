@@ -107,11 +107,15 @@ TEACHERS = (
 
 
 @dataclass(frozen=True)
-class Apprentice(Teacher):
+class Apprentice(Row):
     """A way to learn by gradients that begins from a policy which imitates the best one."""
 
     imitates: Mapping[str, Any] = field(default_factory=dict)
     """Options of the search that imitates; the network among them."""
+    least_episodes: int = 0
+    """Of the longest length that it must have time for."""
+    discrete: bool = False
+    """Whether it learns discrete actions."""
 
     @property
     def imitation(self) -> Row:
@@ -135,14 +139,13 @@ APPRENTICES = tuple(
         {"method": "ppo", "steps": MOST, "log_std_init": -1.5},
         cost=3,
         anneals=True,
-        share=0.08,
         least_episodes=300,
         discrete=True,
         imitates={**_IMITATION, "hidden": hidden},
     )
     for hidden in ((32, 16), (16, 8), (8,))
 )
-"""The networks of students; those of the smallest budgets alone have one hidden layer."""
+"""The networks of students."""
 ROUNDINGS: Mapping[str, Callable[[Policy], Policy]] = {"int8": rounded_to_int8}
 """Ways to store a teacher's policy in fewer bytes, each a candidate that costs its episodes alone."""
 
@@ -162,15 +165,15 @@ STUDENTS = tuple(
         anneals=True,
     )
     for hidden, most in (
-        ((32, 16), (32, 16, 12, 8, 6, 5, 4, 3, 2)),
-        ((16, 8), (32, 16, 12, 10, 8, 6, 5, 4, 3, 2)),
+        ((32, 16), (32, 16, 12, 8, 6)),
+        ((16, 8), (32, 16, 12, 10, 8, 6, 5, 4)),
         ((8,), (64, 32, 16, 8, 4, 3, 2)),
     )
     for few_biases in (False, True)
 )
-"""Of a budget, the `AT_MOST` that use most of it. They have their teacher's activation."""
+"""Of a budget, the `AT_MOST` that use most of it. They have their teacher's activation. Large networks with very few
+weights are left out: smaller ones with more do better in as many bytes."""
 AT_MOST = 3
-
 TUNING = Row(
     "tuning",
     {"method": "shared", "learner": "ppo", "steps": MOST, "actor_learning_rate": 1e-4, "log_std_init": -2.0},
@@ -179,8 +182,10 @@ TUNING = Row(
 )
 """How a student goes on by reinforcement, through its rounding. With three times the rate, more edges change their
 weight in an iteration than a policy survives."""
-LEAST_TUNING = 300
+LEAST_TUNING = 500
 """Episodes of the longest length, of each."""
+LEAST_IMITATION = 1000
+"""Steps of an apprentice's imitation."""
 
 EVOLUTION = Row("evolution", {**EVOLVED, "method": "shared", "learner": "evolution"})
 """What goes on from a student: the network and the shared values are the student's."""
@@ -216,6 +221,8 @@ class Shares:
     """The same, where there are teachers."""
     apprenticeship: float = 0.04
     """Of apprentices, to imitate."""
+    apprentices: float = 0.16
+    """To go on from there."""
     imitation: float = 0.06
     most_imitation_seconds: float = 120.0
     """Of one apprentice or student: more helps little."""

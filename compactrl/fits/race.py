@@ -39,7 +39,7 @@ class Race:
         self._field, self._ledger, self._budgets = field, field.ledger, field.budgets
         self._stop_at = stop_at
         self._until = {} if stop_at is None else {"stop_at": stop_at}
-        self._school = School(field, self._until)
+        self._school = School(field, self._until, lambda: self.enough)
         self._winners: dict[int, Candidate] = {}
         self._ranking: dict[int, list[str]] = {}
 
@@ -61,8 +61,7 @@ class Race:
             return self._winners[most]
         if self._ranking.get(most):
             return self.candidates.get(self._ranking[most][0])
-        fitting = self._field.fitting(most)
-        return self.candidates[fitting[0]] if fitting and math.isfinite(self.candidates[fitting[0]].mean) else None
+        return self._field.best(most)
 
     def run(self) -> None:
         """Run the race to its end.
@@ -71,8 +70,7 @@ class Race:
             StoppedError: asked for.
         """
         self._begin_evolvers()
-        if not self.enough:
-            self._school.run()
+        self._school.run()
         self._race()
         self._meet()
 

@@ -13,7 +13,7 @@ After each of these all are compared. What is left for evolution is the race's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -33,8 +33,10 @@ from compactrl.fits.portfolio import (
     TEACHERS,
     TUNING,
     Apprentice,
+    Row,
     as_it_is,
 )
+from compactrl.fits.stages import Grant
 from compactrl.policies.policy import Policy
 
 KEPT_BY_STUDENTS = ("partitions", "bias_partitions")
@@ -47,11 +49,13 @@ class School:
     Args:
         field: of the fit.
         until: options that end a search which is good enough.
+        enough: whether every budget has a policy that is good enough.
     """
 
-    def __init__(self, field: Field, until: dict[str, Any]) -> None:
-        self._field, self._ledger, self._until = field, field.ledger, until
+    def __init__(self, field: Field, until: dict[str, Any], enough: Callable[[], bool]) -> None:
+        self._field, self._ledger, self._until, self._enough = field, field.ledger, until, enough
         self._teachers = teachers(TEACHERS, field.spec, field.total)
+        self._students: list[str] = []
 
     @property
     def is_open(self) -> bool:
@@ -59,14 +63,15 @@ class School:
         return bool(self._teachers)
 
     def run(self) -> None:
-        """Let all of them learn.
+        """Let all of them learn, those of each step after those of the last, until what they have is good enough.
 
         Raises:
             StoppedError: asked for.
         """
-        self._teach()
-        self._train_apprentices()
-        self._tune(self._imitate())
+        for step in (self._teach, self._train_apprentices, self._imitate, self._tune):
+            if self._enough():
+                return
+            step()
 
     def _teach(self) -> None:
         """Let teachers learn by gradients, where they can and there is time for it."""
@@ -97,8 +102,8 @@ class School:
 
     def _enter(self, name: str, origin: Candidate, ships: Callable[[Policy], Policy], run: Path | None = None) -> str:
         """Let what ships of a candidate's policy, or of another run's, be a candidate, too; return its name."""
-        place, row = run or origin.run, replace(origin.row, ships=ships)
-        self._field.candidates[name] = replace(origin, name=name, run=place, source=place, row=row)
+        place, row = run or origin.place, replace(origin.row, ships=ships)
+        self._field.candidates[name] = Candidate(name, place, origin.options, place, row)
         return name
 
     def _enter_architectures(self, origin: Candidate) -> list[str]:
@@ -116,98 +121,133 @@ class School:
 
     def _train_apprentices(self) -> None:
         """Let small networks imitate the best policy, and learn by reinforcement from there."""
-        field, total = self._field, self._field.total.value
-        if self._ledger.known("compared: students") and self._ledger.known("compared: apprentices") is None:
-            return  # a fit of an earlier version
-        rows = self._of_this_fit(
-            apprentices(APPRENTICES, STUDENTS, field.spec, field.kind, field.budgets, field.total), "apprentices"
-        )
-        best = field.best_of_all()
+        field, best = self._field, self._field.best_of_all()
+        entering = self._ledger.once("apprentices: who", self._apprentices)
+        rows = {row.name: row for row in APPRENTICES if row.name in entering}
         if not rows or best is None:
             return
-        begins = {row.name: self._start_of(row, best) for row in rows}
-        imitating = [row for row in rows if begins[row.name] is None]
-        share = SHARES.apprenticeship * total / max(1, len(imitating))
-        given = []
-        for row in imitating:
-            name = row.imitation.name
-            options = {**row.imitates, "activation": best.best.activation, "teacher": str(best.run)}
-            grant, of = field.grant(name, options, share, name, row.imitation)
-            given.append((replace(grant, most_seconds=SHARES.most_imitation_seconds), of))
-        field.go_on(given)
+        begun = self._imitations(list(rows.values()), best)
         learning = []
-        for row in rows:
-            student = field.candidates.pop(row.imitation.name, None)
-            begun = begins[row.name] or (None if student is None else student.run)
-            if begun is not None:
-                options = {**row.options, "start_from": str(begun)}
-                learning.append(field.grant(row.name, options, row.share * total, row.name, row))
+        for name, row in rows.items():
+            start = best.source if name not in begun and self._begins_from(row, best) else begun.get(name)
+            if start is not None:
+                share = SHARES.apprentices * field.total.value / len(rows)
+                learning.append(field.grant(name, {**row.options, "start_from": str(start)}, share, name, row))
+        imitations = {name: field.candidates[name] for name in begun}
         field.go_on(learning)
-        field.compare("apprentices", self._with_roundings([row.name for row in rows]))
+        for name, imitation in imitations.items():  # what it has is not lost with a search that fails
+            field.candidates.setdefault(name, replace(imitation, run=imitation.source))
+        field.compare("apprentices", self._with_roundings(list(rows)))
+
+    def _apprentices(self) -> list[str]:
+        """Return the names of those that there is time for; none where an earlier version has gone on without them."""
+        if self._ledger.known("compared: students") is not None or self._ledger.any_known("rung 1 of "):
+            return []
+        field = self._field
+        return [
+            row.name for row in apprentices(APPRENTICES, STUDENTS, field.spec, field.kind, field.budgets, field.total)
+        ]
 
     @staticmethod
-    def _start_of(row: Apprentice, best: Candidate) -> Path | None:
-        """Return the run of the best policy where that has the apprentice's network already."""
-        return best.run if best.best.shape[1:-1] == tuple(row.imitates["hidden"]) else None
+    def _begins_from(row: Apprentice, best: Candidate) -> bool:
+        """Return whether the best policy has the apprentice's network already."""
+        return best.best.shape[1:-1] == tuple(row.imitates["hidden"])
+
+    def _imitations(self, rows: Sequence[Apprentice], best: Candidate) -> dict[str, Path]:
+        """Let those that have another network than the best policy imitate it; return their runs, by apprentice."""
+        field = self._field
+        imitating = [row for row in rows if not self._begins_from(row, best)]
+        given = []
+        for row in imitating:
+            options = {**row.imitates, "activation": best.best.activation, "teacher": str(best.source)}
+            share = SHARES.apprenticeship / len(imitating)
+            given.append(self._to_imitate(row.imitation.name, options, share, row.imitation))
+        field.go_on(given)
+        begun = {}
+        for row in imitating:
+            known = field.candidates.pop(row.imitation.name, None)
+            if known is not None:
+                begun[row.name] = known.run
+                field.candidates[row.name] = Candidate(row.name, self._path(row.name), {}, known.run, row)
+        if begun:
+            field.compare("imitations", list(begun))
+        return begun
+
+    def _to_imitate(self, name: str, options: dict[str, Any], share: float, row: Row) -> tuple[Grant, Row]:
+        """Return what one that imitates is given: a share of the budget, and not more time than helps."""
+        total, most = self._field.total, SHARES.most_imitation_seconds
+        amount = min(share * total.value, most) if total.seconds else share * total.value
+        grant, row = self._field.grant(name, options, amount, name, row)
+        return replace(grant, most_seconds=most), row
+
+    def _path(self, name: str) -> Path:
+        return self._field.path / STAGES / name
 
     # Students.
 
-    def _imitate(self) -> list[Student]:
-        """Begin students of the best policies that are too large for a budget; return those that have learned."""
+    def _imitate(self) -> None:
+        """Begin students of the best policies that are too large for a budget."""
         field = self._field
         if not by_gradients(field.spec, discrete=True):
-            return []
+            return
         every = students(STUDENTS, field.candidates, field.spec, field.kind, field.budgets)
         entering: list[Student] = self._of_this_fit(every, "students")
-        most = SHARES.most_imitation_seconds
-        amount = SHARES.imitation * field.total.value / max(1, len(entering))
         given = []
         for one in entering:
-            student, teacher = f"{one.name}-student", one.teacher
+            name, teacher = f"{one.name}-student", one.teacher
             activation = teacher.best.activation
-            options = {**one.sized.options, "activation": activation, "teacher": str(teacher.run), "steps": MOST}
+            options = {**one.sized.options, "activation": activation, "teacher": str(teacher.source), "steps": MOST}
             if one.start is not None:
-                options["start_from"] = str(one.start.run)
-            grant, row = field.grant(student, options, amount, student, one.sized.row)
-            given.append((replace(grant, most_seconds=most), row))
+                options["start_from"] = str(one.start.source)
+            given.append(self._to_imitate(name, options, SHARES.imitation / len(entering), one.sized.row))
         field.go_on(given)
         for one in entering:
             known = field.candidates.pop(f"{one.name}-student", None)
             if known is not None:
-                field.candidates[one.name] = self._going_on(one, known.run)
+                field.candidates[one.name] = self._going_on(one.name, one.sized.options, known.run)
         if entering:
             field.compare("students", [one.name for one in entering])
-        return [one for one in entering if one.name in field.candidates]
+        self._students = [one.name for one in entering if one.name in field.candidates]
 
-    def _going_on(self, one: Student, student: Path) -> Candidate:
+    def _going_on(self, name: str, options: Mapping[str, Any], student: Path) -> Candidate:
         """Return the candidate with which evolution goes on from a student, in a run of its own."""
-        options = {**EVOLUTION.options, **self._until, **self._kept(one), "start_from": str(student)}
-        return Candidate(one.name, self._field.path / STAGES / one.name, options, student)
+        going_on = {**EVOLUTION.options, **self._until, **self._kept(options), "start_from": str(student)}
+        return Candidate(name, self._path(name), going_on, student)
 
     @staticmethod
-    def _kept(one: Student) -> dict[str, Any]:
-        return {name: one.sized.options[name] for name in KEPT_BY_STUDENTS if name in one.sized.options}
+    def _kept(options: Mapping[str, Any]) -> dict[str, Any]:
+        return {option: options[option] for option in KEPT_BY_STUDENTS if option in options}
 
-    def _tune(self, learned: Sequence[Student]) -> None:
+    def _tune(self) -> None:
         """Let students go on by reinforcement, the best of each budget first, those that there is time for."""
-        field, total = self._field, self._field.total
-        ranked = [field.fitting(most, [one.name for one in learned]) for most in field.budgets]
-        chosen = tuned(ranked, field.spec, total)
-        gone_on = self._of_this_fit([one for one in learned if one.name in chosen], "tuned")
-        if not gone_on or (self._ledger.known("tuned: share") is None and self._ledger.any_known("rung 1 of ")):
-            return  # no time, or a fit of an earlier version
-        share = self._ledger.once("tuned: share", lambda: min(SHARES.tuning * total.value, field.left) / len(gone_on))
-        given, before = [], {one.name: field.candidates[one.name] for one in gone_on}
-        for one in gone_on:
-            options = {**TUNING.options, **self._kept(one), "start_from": before[one.name].options["start_from"]}
-            given.append(field.grant(f"{one.name}-tuned", options, share, f"{one.name}-tuned", TUNING))
+        field = self._field
+        chosen = self._ledger.once("tuned: who", self._tuned)
+        before = {name: field.candidates[name] for name in self._students if name in chosen}
+        if not before:
+            return
+        share = self._ledger.once(
+            "tuned: share", lambda: min(SHARES.tuning * field.total.value, field.left) / len(before)
+        )
+        given = []
+        for name, one in before.items():
+            search = f"{name}-tuned"
+            options = {**TUNING.options, **self._kept(one.options), "start_from": one.options["start_from"]}
+            given.append(field.grant(search, options, share, search, TUNING))
         field.go_on(given)
-        for one in gone_on:
-            known = field.candidates.pop(f"{one.name}-tuned", None)
+        for name, one in before.items():
+            known = field.candidates.pop(f"{name}-tuned", None)
             if known is not None:
-                size, mean = before[one.name].size, before[one.name].mean
-                field.candidates[one.name] = replace(self._going_on(one, known.run), size=size, mean=mean)
-        field.compare("tuned", [one.name for one in gone_on])
-        for one in gone_on:
-            if self._ledger.known(f"kept: tuned: {one.name}") is None:  # evolution goes on from what was better
-                field.candidates[one.name] = replace(before[one.name], mean=field.candidates[one.name].mean)
+                going_on = self._going_on(name, one.options, known.run)
+                field.candidates[name] = replace(going_on, size=one.size, mean=one.mean)
+        field.compare("tuned", list(before))
+        for name, one in before.items():
+            if self._ledger.known(f"kept: tuned: {name}") is None:  # evolution goes on from what was better
+                field.candidates[name] = replace(one, mean=field.candidates[name].mean)
+
+    def _tuned(self) -> list[str]:
+        """Return the names of those that are tuned; none where an earlier version has gone on without that."""
+        if self._ledger.any_known("rung 1 of "):
+            return []
+        field = self._field
+        ranked = [field.fitting(most, self._students) for most in field.budgets]
+        return sorted(tuned(ranked, field.spec, field.total))

@@ -127,11 +127,9 @@ def _policy(
     compact = compression.compact(theta, np.zeros(0, np.int64) if design is None else design)
     normalizer = Normalizer(np.zeros(observations), np.ones(observations))
     if normalized:
-        normalizer = Normalizer(
-            SPREAD * generator.standard_normal(observations), generator.uniform(0.5, 2, observations)
-        )
-        if getattr(settings.compression, "normalizer", "floats") == "bytes":
-            normalizer = rounded_normalizer(normalizer)
+        normalizer = Normalizer(SPREAD * generator.standard_normal(observations), generator.uniform(2, 3, observations))
+        if getattr(settings.compression, "normalizer", "floats") == "bytes":  # no mean becomes 0, and no deviation 1
+            normalizer = rounded_normalizer(Normalizer(normalizer.mean + 1.0, normalizer.std))
     size = compression.shipped_size(compact)
     biases, different = compact.biases, getattr(settings.compression, "bias_partitions", 0)
     if different:  # by chance one may be taken by none, and is not stored

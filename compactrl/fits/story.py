@@ -18,7 +18,8 @@ COMPARED, MET, BEFORE = "compared: ", "met: ", ", before"
 TITLES = {
     "evolvers": "methods from nothing, their first share",
     "teachers": "teachers, by gradients",
-    "apprentices": "small networks, by imitation and from there by gradients",
+    "imitations": "small networks, by imitation",
+    "apprentices": "small networks, by gradients from there",
     "students": "students, by imitation through their rounding",
     "tuned": "students, by gradients through their rounding",
 }

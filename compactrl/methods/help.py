@@ -37,7 +37,13 @@ TITLES = {
     "strategy": "Evolution strategy",
 }
 """Part of the settings, in the order of the help → the title of its options."""
-METAVARS = {"env_module": "FILE", "ray_address": "ADDRESS", "colorings_from": "RUN", "teacher": "RUN"}
+METAVARS = {
+    "env_module": "FILE",
+    "ray_address": "ADDRESS",
+    "colorings_from": "RUN",
+    "teacher": "RUN",
+    "start_from": "RUN",
+}
 """Option → what stands for its value, where its type does not say it."""
 
 

@@ -88,7 +88,7 @@ class SearchKeywords(TypedDict, total=False):
     hyper-pearl or distill; orthogonal with --method ppo, trpo, plain-tasks, context-tasks, hyper-tasks, maml,
     context-maml or hyper-maml)"""
     start_from: str | None
-    """Run to begin from: its weights are clustered; its network and its normaliser are taken."""
+    """Run to begin from: its weights, of shared ones their clusters, its network and its normaliser."""
     partitions: int | float | str | None
     """Number of distinct weights (colours) that the edges share: from 1 to the number of edges. (default: 17)"""
     kept_weights: int | float | str | None

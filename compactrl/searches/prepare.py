@@ -92,6 +92,8 @@ def prepare(given: Mapping[str, Any], folder: Path | None = None) -> Prepared:
     begin_anew()
     setup = set_up(given if folder is not None else _with_limit(named_values(given)))
     settings, policies = setup.settings, _policies(setup.settings, folder)
+    if START in policies:
+        check_start(policies[START], settings.flat()["start_from"], setup.spec)
     start, normalizer = _taken_over(settings, policies)
     if start is not None:
         setup = _begun(setup, start)
@@ -245,9 +247,8 @@ def _begun(setup: Setup, start: Policy) -> Setup:
     """Return a setup whose search begins from a policy.
 
     Raises:
-        InputError: it is for another environment, or has another network.
+        InputError: it has another network.
     """
-    check_start(start, setup.settings.flat()["start_from"], setup.spec)
     try:
         return replace(setup, compression=setup.compression.begun_from(start))
     except ValueError as error:

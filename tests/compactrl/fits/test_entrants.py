@@ -31,10 +31,11 @@ def test_a_teacher_needs_time_and_actions_that_it_can_learn(cheetah):
     assert [row.name for row in teachers(TEACHERS, pole, Amount(7200, True))] == discrete
 
 
-def test_whoever_learns_leaves_a_tenth_of_the_budget_to_the_race(cheetah):
-    shares = (SHARES.beside_teachers, SHARES.apprenticeship, SHARES.imitation, SHARES.tuning)
-    most = max(len(apprentices(APPRENTICES, STUDENTS, cheetah, BYTES, budgets, LONG)) for budgets in (BUDGETS, (1024,)))
-    taken = sum(row.share for row in TEACHERS) + most * APPRENTICES[0].share + sum(shares)
+def test_whoever_learns_leaves_a_tenth_of_the_budget_to_the_race():
+    shares = (
+        SHARES.beside_teachers, SHARES.apprenticeship, SHARES.apprentices, SHARES.imitation, SHARES.tuning,
+    )  # fmt: skip
+    taken = sum(row.share for row in TEACHERS) + sum(shares)
     assert taken <= 0.9 + 1e-9
 
 
@@ -86,7 +87,9 @@ def test_apprentices_have_the_networks_that_students_will_have_and_time_enough(c
         return [row.name for row in found]
 
     assert names((1024,), 15) == ["apprentice-32-16", "apprentice-16-8"]
-    assert names((128,), 15) == ["apprentice-16-8", "apprentice-8"]
+    assert names((200,), 15) == ["apprentice-16-8", "apprentice-8"]
+    assert names((128,), 15) == ["apprentice-8"]
+    assert names((256, 1024), 15) == ["apprentice-32-16", "apprentice-16-8"]
     assert names((1024,), 4) == []
     point = describe("compactrl/PointMass-v0")
     assert apprentices(APPRENTICES, STUDENTS, point, BYTES, (128,), LONG)

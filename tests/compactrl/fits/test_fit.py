@@ -11,7 +11,7 @@ import compactrl
 from compactrl.envs import registry
 from compactrl.envs.engines import ENGINES
 from compactrl.errors import CompactrlError, FaultError, InputError
-from compactrl.fits import api, crew, entrants, judging, race, school, shipping
+from compactrl.fits import api, crew, entrants, judging, portfolio, race, school, shipping
 from compactrl.fits.api import Fit, fit, options_in, run_fit
 from compactrl.fits.field import Field
 from compactrl.fits.portfolio import APPRENTICES, EVOLVERS, STUDENTS, TEACHERS, TUNING, Row, Teacher
@@ -23,19 +23,23 @@ from compactrl.storage.files import read_json
 
 TOY = "compactrl/Target-v0"
 EVOLVER = next(row for row in EVOLVERS if row.name == "latent")
+COST = 10
+"""Of steps with updates: what they are charged would leave a small budget nothing for evolution."""
 STUDENT = next(row for row in STUDENTS if row.name == "shared-16-8b")
 LEARNING = {"iteration_steps": 100, "batch_size": 16}
 TEACHER = Teacher(
     "teacher",
-    {"method": "sac", "hidden": (16, 8), "steps": 10**9, "reevaluations": 1, "learning_starts": 50, **LEARNING},
-    cost=200,
+    {"method": "sac", "hidden": (24, 8), "steps": 10**9, "reevaluations": 1, "learning_starts": 50, **LEARNING},
+    cost=COST,
     share=0.35,
     least_episodes=1,
 )
 ON_POLICY = next(row for row in TEACHERS if row.options["method"] == "ppo")
 SMALL_STEPS = {"n_steps": 16, "batch_size": 64, "reevaluations": 1}
 APPRENTICE = next(row for row in APPRENTICES if row.imitates["hidden"] == (16, 8))
-OPTIONS = {"max_bytes": (60, 120), "steps": "40k", "seed": 3, "threads": 1}
+LATER = ("imitations", "apprentices", "tuned")
+"""Comparisons that fits of earlier versions did not have."""
+OPTIONS = {"max_bytes": (60, 120), "steps": "80k", "seed": 3, "threads": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +48,9 @@ def _small(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(shipping, "FINAL_EPISODES", 10)
     monkeypatch.setattr(race, "EVOLVERS", (EVOLVER, next(row for row in EVOLVERS if row.name == "linear")))
-    monkeypatch.setattr(school, "STUDENTS", (replace(STUDENT, options={**STUDENT.options, **LEARNING}),))
+    monkeypatch.setattr(school, "STUDENTS", (replace(STUDENT, options={**STUDENT.options, **LEARNING}, cost=COST),))
+    monkeypatch.setattr(portfolio, "UPDATE_COST", COST)
+    monkeypatch.setattr(entrants, "LEAST_IMITATION", 1)
     monkeypatch.setattr(school, "TEACHERS", (TEACHER,))
     smaller = {**APPRENTICE.options, **SMALL_STEPS}
     apprentice = replace(APPRENTICE, options=smaller, imitates={**APPRENTICE.imitates, **LEARNING}, least_episodes=1)
@@ -214,7 +220,7 @@ def test_a_fit_that_had_no_apprentices_is_ended_without_them(whole, tmp_path, co
     record["finished"] = False
     keys = list(record["steps"])
     last = max(place for place, key in enumerate(keys) if key.startswith(compared))
-    later = ("apprentice", "compared: apprentices", "kept: apprentices", "tuned: ", "compared: tuned", "kept: tuned")
+    later = ("apprentice", "tuned: ", *(f"{step}: {name}" for step in ("compared", "kept") for name in LATER))
     record["steps"] = {
         key: record["steps"][key] for key in keys[: last + 1] if not key.startswith(later) and "-tuned" not in key
     }
@@ -233,10 +239,11 @@ def test_an_apprentice_begins_from_the_best_policy_and_students_from_the_apprent
     configurations = {path.name: Run(path).config for path in (whole.path / "stages").iterdir()}
     apprentice = configurations["apprentice-16-8"]
     assert apprentice["method"] == "ppo"
-    origin = apprentice["start_from"]
-    if "apprentice-16-8-student" in configurations:
-        assert origin.endswith("apprentice-16-8-student")
-        assert configurations["apprentice-16-8-student"]["method"] == "distill"
+    assert apprentice["start_from"].endswith("apprentice-16-8-student")
+    assert configurations["apprentice-16-8-student"]["method"] == "distill"
+    assert sum(read_json(whole.path / "fit.json")["spent"].values()) < 1.3 * 80_000
+    for name, each in configurations.items():
+        assert Run(whole.path / "stages" / name).summary["env_steps"] > 0, (name, each["method"])
     students = {name: each for name, each in configurations.items() if name.startswith("shared-")}
     imitating = [each for name, each in students.items() if name.endswith("-student")]
     tuned = [each for name, each in students.items() if name.endswith("-tuned")]
@@ -258,7 +265,7 @@ def test_an_apprentice_begins_from_the_best_policy_and_students_from_the_apprent
 def test_the_story_has_every_comparison_and_says_who_was_left_when(whole):
     story = story_of(whole.path)
     names = [stage.name for stage in story.stages]
-    assert names[:5] == ["evolvers", "teachers", "apprentices", "students", "tuned"]
+    assert names[:6] == ["evolvers", "teachers", "imitations", "apprentices", "students", "tuned"]
     assert names[-2:] == ["last meeting", "last meeting"]
     assert story.total == sum(read_json(whole.path / "fit.json")["spent"].values())
     rungs = [stage for stage in story.stages if not stage.last]
@@ -309,6 +316,49 @@ def test_discrete_actions_have_a_teacher_on_policy_and_a_student_that_evolution_
     students = [run for name, run in stages.items() if name.endswith("-student")]
     assert {run.config["learner"] for run in students} == {"distill"}
     assert [run.config["learner"] for run in stages.values() if run.config.get("start_from")].count("evolution") == 1
+
+
+def test_an_apprentice_goes_on_from_a_teacher_with_its_network_also_where_actions_are_discrete(tmp_path, monkeypatch):
+    small = {**ON_POLICY.options, "hidden": (16, 8), **SMALL_STEPS}
+    monkeypatch.setattr(school, "TEACHERS", (replace(ON_POLICY, options=small, least_episodes=1),))
+    monkeypatch.setattr(race, "EVOLVERS", (EVOLVER,))
+    found = fit("CartPole-v1", max_bytes=160, steps="70k", out=tmp_path / "fit", threads=1, max_episode_steps=50)
+    assert found.finished
+    stages = {path.name: Run(path) for path in (found.path / "stages").iterdir()}
+    assert stages["apprentice-16-8"].config["start_from"].endswith("/teacher-ppo")
+    assert "apprentice-16-8-student" not in stages
+    assert "imitations" not in [stage.name for stage in story_of(found.path).stages]
+
+
+def test_enough_ends_it_before_apprentices_and_students(tmp_path, monkeypatch):
+    small = {**ON_POLICY.options, "hidden": (16, 8), **SMALL_STEPS}
+    monkeypatch.setattr(school, "TEACHERS", (replace(ON_POLICY, options=small, least_episodes=1),))
+    options = {"max_bytes": 9000, "steps": "70k", "threads": 1, "max_episode_steps": 50}
+    monkeypatch.setattr(race, "EVOLVERS", ())
+    found = fit("CartPole-v1", stop_at=10, out=tmp_path / "fit", **options)
+    assert found.finished
+    assert {path.name for path in (found.path / "stages").iterdir()} == {"teacher-ppo"}
+
+
+@pytest.mark.parametrize("search", ["apprentice-16-8-student", "apprentice-16-8", "-student", "-tuned"])
+def test_who_learns_and_cannot_go_on_loses_nothing_but_that(tmp_path, monkeypatch, search):
+    def failing(grant, *given):
+        of_student = search.startswith("-") and grant.name.startswith("shared") and grant.name.endswith(search)
+        if grant.name == search or of_student:
+            raise CompactrlError("it has diverged")
+        return advance(grant, *given)
+
+    advance = crew.advance
+    monkeypatch.setattr(crew, "advance", failing)
+    with pytest.warns(UserWarning, match="is out of the race: it has diverged"):
+        found = fit(TOY, out=tmp_path / "fit", **OPTIONS)
+    assert found.finished
+    names = {row["name"] for row in found.front["candidates"]}
+    assert not any(name.endswith(("-student", "-tuned")) for name in names)
+    assert ("apprentice-16-8" in names) == (search != "apprentice-16-8-student")
+    assert any(name.startswith("shared-") for name in names) == (search != "-student")
+    again = fit(TOY, out=tmp_path / "fit", **OPTIONS)
+    assert again.front == found.front
 
 
 def test_a_candidate_that_cannot_go_on_is_out_and_the_others_go_on(tmp_path, monkeypatch):
