@@ -42,6 +42,13 @@ def rounded_to_int8(policy: Policy) -> Policy:
     return policy
 
 
+def rounded_to_bytes(policy: Policy) -> Policy:
+    """Return a policy with weights as of `rounded_to_int8`, and a rounded normaliser where its first layer makes up."""
+    if policy.sharing.own and policy.layers[0].bias is not None:
+        policy = with_rounded_normalizer(policy)
+    return rounded_to_int8(policy)
+
+
 def rounded_normalizer(normalizer: Normalizer) -> Normalizer:
     """Return a normaliser that takes a byte or two a number: deviations are powers of two, means whole parts of them.
 

@@ -1,7 +1,7 @@
 """Stages of a fit side by side: each in a process of its own (`hand.py`), with its part of the cores.
 
-Small networks learn on one core, whatever there is besides. So what does not wait for each other goes in waves, of as
-many as there are cores, and those of a wave share the cores. Of seconds beside others a part counts
+Small networks learn on one core, whatever there is besides. So what does not wait for each other goes in waves of about
+as many as there are cores, and those of a wave share them. Of seconds beside others a part counts
 (`stages.own_seconds`): the fit takes the same time, and every search has more. Where a budget is in steps, each gets
 its own, and the policies are the same bit for bit.
 
@@ -93,7 +93,7 @@ class Crew:
     def _places(self, grants: Sequence[Grant]) -> int:
         """Return how many of these may run side by side, and begin processes for them."""
         seconds = sum(grant.amount.value / (1 if grant.amount.seconds else STEPS_A_SECOND) for grant in grants)
-        most = min(self._cores, MOST, len(grants), int(memory().free / MEMORY) + len(self._hands))
+        most = min(self._side_by_side(grants), MOST, int(memory().free / MEMORY) + len(self._hands))
         if most < 2 or seconds < LEAST_SECONDS or self._alone:
             return 1
         self._likeness = self._likeness or likeness(self._environment) or "none"
@@ -111,6 +111,16 @@ class Crew:
             return 1
         return most
 
+    def _side_by_side(self, grants: Sequence[Grant]) -> int:
+        """Return how many of these are best run at a time: as many as there are cores.
+
+        What learns by gradients has one core, however many are free: so of such stages the last wave's few go to the
+        others, and share cores with them.
+        """
+        if len(grants) <= self._cores or not all(grant.updates for grant in grants):
+            return min(self._cores, len(grants))
+        return -(-len(grants) // (len(grants) // self._cores))
+
     def _waves(self, grants: Sequence[Grant], places: int) -> list[list[Grant]]:
         """Return grants in waves, as many of them at a time as there are places, or one fewer; each with what it gets.
 
@@ -124,7 +134,10 @@ class Crew:
         waves = [list(grants[begin:end]) for begin, end in itertools.pairwise(bounds)]
         if not grants[0].amount.seconds:
             return [[replace(grant, beside=len(wave)) for grant in wave] for wave in waves]
-        shares = [sum(grant.amount.value / (len(wave) if grant.updates else 1) for grant in wave) for wave in waves]
+        shares = [
+            sum(grant.amount.value / (min(len(wave), self._cores) if grant.updates else 1) for grant in wave)
+            for wave in waves
+        ]
         every = sum(grant.amount.value for grant in grants) / sum(shares)
         return [
             [self._given(grant, min(every * share, grant.most_seconds) / len(wave), len(wave)) for grant in wave]

@@ -20,6 +20,7 @@ from compactrl.fits.portfolio import (
     LEAST_EPISODES,
     LEAST_IMITATION,
     LEAST_TUNING,
+    NETWORKS,
     SHARES,
     STEPS_A_SECOND,
     TUNING,
@@ -111,9 +112,7 @@ def apprentices(
     budgets: Sequence[int],
     total: Amount,
 ) -> list[Apprentice]:
-    """Return those that there is time for, and whose networks students will have: of each budget the largest that fits.
-
-    Where that is one network for all, the next smaller one has an apprentice, too: it may do as well in fewer bytes.
+    """Return those that there is time for, and whose networks students will have: of each budget the largest two.
 
     Args:
         rows: of apprentices.
@@ -128,9 +127,7 @@ def apprentices(
         return []  # to say what students take may need a compiler
     sized = [_sized(taught, spec, most, True, kind) for most in budgets]
     fit = [list(dict.fromkeys(one.options["hidden"] for one in each)) for each in sized]
-    wanted = {networks[0] for networks in fit if networks}
-    if len(wanted) == 1:
-        wanted = {hidden for networks in fit for hidden in networks[:2]}
+    wanted = {hidden for networks in fit for hidden in networks[:NETWORKS]}
     found = [row for row in able if row.imitates["hidden"] in wanted]
     return found if all(_has_time(row, len(found), spec, total) for row in found) else []
 

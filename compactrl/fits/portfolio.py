@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from compactrl.encodings.rounding import rounded_to_int8
+from compactrl.encodings.rounding import rounded_to_bytes
 from compactrl.policies.policy import Policy
 
 
@@ -146,7 +146,7 @@ APPRENTICES = tuple(
     for hidden in ((32, 16), (16, 8), (8,))
 )
 """The networks of students."""
-ROUNDINGS: Mapping[str, Callable[[Policy], Policy]] = {"int8": rounded_to_int8}
+ROUNDINGS: Mapping[str, Callable[[Policy], Policy]] = {"int8": rounded_to_bytes}
 """Ways to store a teacher's policy in fewer bytes, each a candidate that costs its episodes alone."""
 
 _STUDENT = {
@@ -174,6 +174,8 @@ STUDENTS = tuple(
 """Of a budget, the `AT_MOST` that use most of it. They have their teacher's activation. Large networks with very few
 weights are left out: smaller ones with more do better in as many bytes."""
 AT_MOST = 3
+NETWORKS = 2
+"""Of a budget's students, so many networks have apprentices: the largest."""
 TUNING = Row(
     "tuning",
     {"method": "shared", "learner": "ppo", "steps": MOST, "actor_learning_rate": 1e-4, "log_std_init": -2.0},
@@ -182,7 +184,7 @@ TUNING = Row(
 )
 """How a student goes on by reinforcement, through its rounding. With three times the rate, more edges change their
 weight in an iteration than a policy survives."""
-LEAST_TUNING = 500
+LEAST_TUNING = 300
 """Episodes of the longest length, of each."""
 LEAST_IMITATION = 1000
 """Steps of an apprentice's imitation."""

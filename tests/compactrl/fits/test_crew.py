@@ -236,6 +236,20 @@ def test_waves_take_as_long_as_their_grants_and_share_the_time(tmp_path):
     assert waves_of(tmp_path / "f", [50] * 2, 2, cost=200, most_seconds=30) == [[(30, 2)] * 2]
 
 
+def test_what_learns_on_one_core_leaves_none_idle(tmp_path):
+    crew = Crew(ENVIRONMENT, 2, ledger_in(tmp_path), Watch())
+
+    def at_a_time(count, **fields):
+        return crew._side_by_side([replace(grant, **fields) for grant in grants(tmp_path, count)])
+
+    assert [at_a_time(count, cost=200) for count in (1, 2, 3, 4, 5, 6, 7)] == [1, 2, 3, 2, 3, 2, 3]
+    assert [at_a_time(count) for count in (1, 2, 3, 4, 5)] == [1, 2, 2, 2, 2]  # evolution has both
+    assert waves_of(tmp_path / "a", [10] * 3, 3, cost=200) == [[(30, 3)] * 3]
+    three, two = waves_of(tmp_path / "b", [10] * 5, 3, cost=200)
+    assert (three, two) == ([(30, 3)] * 3, [(20, 2)] * 2)
+    assert three[0][0] * 2 / 3 == two[0][0]  # on two cores each has as much of a core
+
+
 def test_what_was_given_stays_where_there_are_other_cores_and_what_was_begun_alone_keeps_its_own(tmp_path):
     one, other, _ = grants(tmp_path)
     ledger_in(tmp_path).note(f"{one.key}: from", [0.0, 0])

@@ -89,7 +89,7 @@ def test_apprentices_have_the_networks_that_students_will_have_and_time_enough(c
     assert names((1024,), 15) == ["apprentice-32-16", "apprentice-16-8"]
     assert names((200,), 15) == ["apprentice-16-8", "apprentice-8"]
     assert names((128,), 15) == ["apprentice-8"]
-    assert names((256, 1024), 15) == ["apprentice-32-16", "apprentice-16-8"]
+    assert names((256, 1024), 15) == ["apprentice-32-16", "apprentice-16-8", "apprentice-8"]
     assert names((1024,), 4) == []
     point = describe("compactrl/PointMass-v0")
     assert apprentices(APPRENTICES, STUDENTS, point, BYTES, (128,), LONG)
