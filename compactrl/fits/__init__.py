@@ -8,7 +8,8 @@
 - `candidate`: a policy in the race.
 - `entrants`: who enters the race; `architectures`: those of a hypernetwork.
 - `field`: all candidates, how they go on, how they are compared.
-- `school`: teachers, apprentices, students. - `race`: rungs of successive halving, the choice.
+- `school`: teachers, apprentices, students.
+- `race`: rungs of successive halving, the choice.
 - `judging`: returns over fresh episodes; `shipping`: what a fit leaves behind; `front`, `figure`: all that was tried.
 - `story`, `page`: what a fit has done, as a person reads it.
 - `api`: `compactrl.fit`, and its options.

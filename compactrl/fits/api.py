@@ -145,8 +145,8 @@ def fit(
         target: of the export, whose rules the policy must meet, such as "crazyflie"; with max_flash and
             max_instructions.
         time: seconds, or a time such as "15min"; an hour where neither time nor steps are given.
-        steps: environment steps in place of a time; one of a gradient method counts as 200. The same steps give the
-            same policies.
+        steps: environment steps in place of a time; one of PPO counts as 3 or 4, one that comes with an update from a
+            replay buffer as 200. The same steps give the same policies.
         out: the folder; by default runs/fit-ENV-seedN.
         stop_at: end once every budget's policy has this mean return.
         seed: of all randomness.
