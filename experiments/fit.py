@@ -37,6 +37,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "walker2d-15min": {"env": "Walker2d-v5", "max_bytes": 1024, "time": "15min"},
     "swimmer-15min": {"env": "Swimmer-v5", "max_bytes": 1024, "time": "15min"},
     "cheetah-20min": {"env": CHEETAH, "max_bytes": (256, 320, 512, 1024), "time": "20min"},
+    "cheetah-30min": {"env": CHEETAH, "max_bytes": (256, 320, 512, 1024), "time": "30min"},
     "cheetah-2h": {"env": CHEETAH, "max_bytes": (256, 320, 512, 1024), "time": "2h"},
     "hopper-2h": {"env": "Hopper-v5", "max_bytes": (256, 1024), "time": "2h"},
     "walker2d-2h": {"env": "Walker2d-v5", "max_bytes": (256, 1024), "time": "2h"},

@@ -7,16 +7,16 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from compactrl.quantities import a_return
+from compactrl.quantities import a_return, read_time
 from experiments.markdown import markdown
 
 RESULTS = Path(__file__).parent / "results" / "fit"
 
 
-def fit_table() -> str:
-    """Return the Markdown table of fits: what ships of each budget."""
+def fit_table(setting: str = "*") -> str:
+    """Return the Markdown table of fits, of all settings or of one: what ships of each budget."""
     body = []
-    for path in sorted(RESULTS.glob("*.json")):
+    for path in sorted(RESULTS.glob(f"{setting}.json"), key=_order):
         content = json.loads(path.read_text())
         budgets: dict[int, list[dict[str, Any]]] = {}
         for seed in content["seeds"]:
@@ -33,3 +33,9 @@ def fit_table() -> str:
     if not body:
         return "No results yet: `python -m experiments.fit`."
     return markdown(("", "time in all", "bytes at most", "median return", "of each seed, and what ships"), body)
+
+
+def _order(path: Path) -> tuple[str, float]:
+    """Return a setting's environment and time: shorter fits come first."""
+    options = json.loads(path.read_text())["options"]
+    return options["env"], read_time(options["time"])

@@ -53,6 +53,8 @@ LABELS = {
 }
 ROBOTS = ("hopper", "walker2d", "swimmer", "ant")
 ARMS = ("reacher", "pusher", "striker", "thrower", "minitaur")
+FEW = ("chromatic-17", "chromatic-17-pointer", "chromatic-3", "unstructured", "toeplitz", "linear")
+"""In the README."""
 CHEETAH = tuple(name for name in LABELS if name not in ROBOTS + ARMS)
 PAPER = {
     "chromatic-17-pointer": "2148 (3779)",
@@ -190,6 +192,8 @@ def export_table() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "critics": critics_table,
     "fit": fit_table,
+    "fit-cheetah": lambda: fit_table("cheetah-20min"),
+    "cheetah-few": lambda: returns_table(FEW, 20_000_000),
     "cheetah": lambda: returns_table(CHEETAH, 20_000_000),
     "methods": lambda: returns_table(CHEETAH, 5_000_000),
     "robots": lambda: returns_table(ROBOTS, 5_000_000),

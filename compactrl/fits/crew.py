@@ -30,6 +30,8 @@ LEAST_SECONDS = 30.0
 """Of all stages that are given together, below which other processes are not begun for them."""
 MOST = 8
 """Processes; on more cores each has several."""
+ALIKE = 1.5
+"""Times as much as the least of stages that share cores gets, at most."""
 MEMORY = 1.0
 """GiB that a process may take, about."""
 
@@ -114,11 +116,14 @@ class Crew:
     def _side_by_side(self, grants: Sequence[Grant]) -> int:
         """Return how many of these are best run at a time: as many as there are cores.
 
-        What learns by gradients has one core, however many are free: so of such stages the last wave's few go to the
-        others, and share cores with them.
+        What learns by gradients has one core, however many are free: so of such stages, if they get about as much, the
+        last wave's few go to the others, and share cores with them.
         """
-        if len(grants) <= self._cores or not all(grant.updates for grant in grants):
-            return min(self._cores, len(grants))
+        if len(grants) <= self._cores:
+            return len(grants)
+        values = [grant.amount.value for grant in grants]
+        if not all(grant.updates for grant in grants) or max(values) > ALIKE * min(values):
+            return self._cores
         return -(-len(grants) // (len(grants) // self._cores))
 
     def _waves(self, grants: Sequence[Grant], places: int) -> list[list[Grant]]:

@@ -54,8 +54,6 @@ class Evolvers(NamedTuple):
 
     sized: list[Sized]
     share: float
-    every: list[Sized]
-    """With those of larger budgets, where there is no time for them."""
 
 
 def evolvers(
@@ -82,11 +80,11 @@ def evolvers(
     ]
     every = {one.name: one for one in found}
     if _episodes(share * total.value / max(1, len(every)), spec, total) >= LEAST_EPISODES:
-        return Evolvers(list(every.values()), share, list(every.values()))
+        return Evolvers(list(every.values()), share)
     smallest: dict[str, Sized] = {}
     for one in found:
         smallest.setdefault(one.row.name, one)
-    return Evolvers(list(smallest.values()), share, list(every.values()))
+    return Evolvers(list(smallest.values()), share)
 
 
 def _episodes(amount: float, spec: EnvironmentSpec, total: Amount) -> float:

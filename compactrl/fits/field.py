@@ -124,19 +124,10 @@ class Field:
         before = {f"{name}, before": one.best for name in entered if math.isfinite((one := self.candidates[name]).mean)}
         self.watch.doing = f"comparing {plural(len(entered), 'candidate')}"
         means = self._judge(f"compared: {key}", {**now, **before}, EPISODES)
-        lost = sorted({name.removesuffix(", before") for name in means} - {*entered})
-        if lost:
-            warnings.warn(
-                f"an earlier version has begun this fit with {', '.join(lost)}, which this one does not have",
-                stacklevel=2,
-            )
         for name in entered:
-            if name not in means:  # a fit of an earlier version had no such candidate
-                del self.candidates[name]
-                continue
             candidate, kept = self.candidates[name], f"kept: {key}: {name}"
             mean, mean_before = means[name], means.get(f"{name}, before", -math.inf)
-            if mean <= mean_before:
+            if mean <= mean_before or self._outgrows(candidate, now[name], kept):
                 self.candidates[name] = replace(candidate, mean=mean_before)
                 continue
             if self.ledger.known(kept) is None:
@@ -151,6 +142,16 @@ class Field:
             (name for name in entered if name in self.candidates), key=lambda name: -self.candidates[name].mean
         )
         self.watch.say(f"{key}: " + ", ".join(map(self._told, ordered)))
+
+    def _outgrows(self, candidate: Candidate, policy: Policy, kept: str) -> bool:
+        """Return whether a policy is too large for a budget that the candidate's best one is within.
+
+        What is kept of a normaliser depends on how large weights are, and these grow as they learn.
+        """
+        if not math.isfinite(candidate.mean):
+            return False
+        size = int(self.ledger.once(f"{kept}: size", lambda: self.kind.size(policy)))
+        return any(candidate.size <= most < size for most in self.budgets)
 
     def met(self, key: str, policies: Mapping[str, Policy], episodes: int) -> dict[str, float]:
         """Return the mean returns of policies over the same fresh episodes, by their names."""

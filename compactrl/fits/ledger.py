@@ -15,6 +15,8 @@ from compactrl.storage.files import read_json, write_json
 
 FILE = "fit.json"
 FORMAT = "compactrl-fit-1"
+PORTFOLIO = 2
+"""Of the candidates that a fit tries, and of the order of its steps: one that was begun with others does not go on."""
 T = TypeVar("T")
 
 
@@ -28,18 +30,24 @@ class Ledger:
         threads: that it may use, for whoever goes on with it.
 
     Raises:
-        InputError: the folder holds a fit with other options.
+        InputError: the folder holds a fit with other options, or one that has not ended and is of an earlier version.
         DamagedFileError: its record is none.
     """
 
     def __init__(self, path: Path, options: Mapping[str, Any], engine: str, threads: int = 0) -> None:
         self._file = path / FILE
         self._content: dict[str, Any] = {
-            "format": FORMAT, "finished": False, "options": dict(options), "engine": engine, "spent": {}, "steps": {}
+            "format": FORMAT, "finished": False, "options": dict(options), "engine": engine, "portfolio": PORTFOLIO,
+            "spent": {}, "steps": {},
         }  # fmt: skip
         if self._file.exists():
             self._content = {"engine": engine, **read_record(path)}  # earlier versions recorded none
             _check_same(path, self._content["options"], options)
+            if not self.finished and self._content.get("portfolio", 1) != PORTFOLIO:
+                raise InputError(
+                    f"{path} was begun by an earlier version, which tries other candidates, and cannot go on: what it "
+                    "has found is kept, and opens as a run; choose another --out to begin anew"
+                )
         self._content["threads"] = threads
 
     @property
@@ -55,10 +63,6 @@ class Ledger:
     def known(self, key: str) -> Any:
         """Return what a step came to; None where it is not done yet."""
         return self._content["steps"].get(key)
-
-    def any_known(self, beginning: str) -> bool:
-        """Return whether any step whose key begins so is done."""
-        return any(key.startswith(beginning) for key in self._content["steps"])
 
     def once(self, key: str, do: Callable[[], T]) -> T:
         """Return what a step came to, as JSON values; it is done now if it was not done before."""

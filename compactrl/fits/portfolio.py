@@ -143,7 +143,7 @@ APPRENTICES = tuple(
         discrete=True,
         imitates={**_IMITATION, "hidden": hidden},
     )
-    for hidden in ((32, 16), (16, 8), (8,))
+    for hidden in ((32, 16), (16, 8), (8,), (4,))
 )
 """The networks of students."""
 ROUNDINGS: Mapping[str, Callable[[Policy], Policy]] = {"int8": rounded_to_bytes}
@@ -168,6 +168,7 @@ STUDENTS = tuple(
         ((32, 16), (32, 16, 12, 8, 6)),
         ((16, 8), (32, 16, 12, 10, 8, 6, 5, 4)),
         ((8,), (64, 32, 16, 8, 4, 3, 2)),
+        ((4,), (32, 16, 8, 4, 3, 2)),
     )
     for few_biases in (False, True)
 )

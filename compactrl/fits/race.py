@@ -85,8 +85,7 @@ class Race:
             EVOLVERS, self._field.spec, self._field.kind, self._budgets, self._field.total, self._school.is_open
         )
         share = found.share * self._field.total.value
-        compared = self._ledger.known("compared: evolvers")
-        sized = found.sized if compared is None else [one for one in found.every if one.name in compared]
+        sized = found.sized
         sizes = {one.name: one.size for one in sized}
         self._field.go_on(
             [

@@ -21,7 +21,7 @@ from typing import Any
 
 from compactrl.fits.architectures import lay_out
 from compactrl.fits.candidate import STAGES, Candidate
-from compactrl.fits.entrants import Student, apprentices, by_gradients, students, teachers, tuned
+from compactrl.fits.entrants import apprentices, by_gradients, students, teachers, tuned
 from compactrl.fits.field import Field
 from compactrl.fits.portfolio import (
     APPRENTICES,
@@ -75,7 +75,7 @@ class School:
 
     def _teach(self) -> None:
         """Let teachers learn by gradients, where they can and there is time for it."""
-        rows = self._of_this_fit(self._teachers, "teachers")
+        rows = self._teachers
         longest = sorted(rows, key=lambda row: -row.share)  # so that those that learn side by side have equal shares
         total = self._field.total.value
         self._field.go_on(
@@ -87,11 +87,6 @@ class School:
                 names += self._enter_architectures(self._field.candidates[row.name])
         if rows:
             self._field.compare("teachers", names)
-
-    def _of_this_fit(self, rows: Sequence[Any], key: str) -> list[Any]:
-        """Return the rows that a fit has: of one whose comparison is over those that were in it."""
-        compared = self._ledger.known(f"compared: {key}")
-        return [row for row in rows if compared is None or row.name in compared]
 
     def _with_roundings(self, names: Sequence[str]) -> list[str]:
         """Let candidates enter once more as they are with rounded weights; return the names of all that there are."""
@@ -133,25 +128,29 @@ class School:
             if start is not None:
                 share = SHARES.apprentices * field.total.value / len(rows)
                 learning.append(field.grant(name, {**row.options, "start_from": str(start)}, share, name, row))
+        if self._enough():
+            return
         imitations = {name: field.candidates[name] for name in begun}
-        field.go_on(learning)
-        for name, imitation in imitations.items():  # what it has is not lost with a search that fails
-            field.candidates.setdefault(name, replace(imitation, run=imitation.source))
+        try:
+            field.go_on(learning)
+        finally:  # what it has is not lost with a search that fails
+            for name, imitation in imitations.items():
+                field.candidates.setdefault(name, replace(imitation, run=imitation.source))
         field.compare("apprentices", self._with_roundings(list(rows)))
 
     def _apprentices(self) -> list[str]:
-        """Return the names of those that there is time for; none where an earlier version has gone on without them."""
-        if self._ledger.known("compared: students") is not None or self._ledger.any_known("rung 1 of "):
-            return []
+        """Return the names of those that there is time for."""
         field = self._field
-        return [
-            row.name for row in apprentices(APPRENTICES, STUDENTS, field.spec, field.kind, field.budgets, field.total)
-        ]
+        rows = apprentices(APPRENTICES, STUDENTS, field.spec, field.kind, field.budgets, field.total)
+        return [row.name for row in rows]
 
     @staticmethod
     def _begins_from(row: Apprentice, best: Candidate) -> bool:
-        """Return whether the best policy has the apprentice's network already."""
-        return best.best.shape[1:-1] == tuple(row.imitates["hidden"])
+        """Return whether the best policy has the apprentice's network already, and has learned by gradients.
+
+        Outputs of one that was evolved have no scale that PPO could go on with.
+        """
+        return best.row.cost > 1 and best.best.shape[1:-1] == tuple(row.imitates["hidden"])
 
     def _imitations(self, rows: Sequence[Apprentice], best: Candidate) -> dict[str, Path]:
         """Let those that have another network than the best policy imitate it; return their runs, by apprentice."""
@@ -190,8 +189,7 @@ class School:
         field = self._field
         if not by_gradients(field.spec, discrete=True):
             return
-        every = students(STUDENTS, field.candidates, field.spec, field.kind, field.budgets)
-        entering: list[Student] = self._of_this_fit(every, "students")
+        entering = students(STUDENTS, field.candidates, field.spec, field.kind, field.budgets)
         given = []
         for one in entering:
             name, teacher = f"{one.name}-student", one.teacher
@@ -245,9 +243,7 @@ class School:
                 field.candidates[name] = replace(one, mean=field.candidates[name].mean)
 
     def _tuned(self) -> list[str]:
-        """Return the names of those that are tuned; none where an earlier version has gone on without that."""
-        if self._ledger.any_known("rung 1 of "):
-            return []
+        """Return the names of those that are tuned."""
         field = self._field
         ranked = [field.fitting(most, self._students) for most in field.budgets]
         return sorted(tuned(ranked, field.spec, field.total))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -133,7 +134,7 @@ def advance(grant: Grant, ledger: Book, watch: Watch) -> Run:
         ledger.once(fixed, lambda: max(1, int(amount.value / cost)))
     search = _opened(path, grant.options, ledger.known(fixed))
     before = ledger.once(f"{key}: from", lambda: [search.seconds, search.env_steps])
-    setup, had = time.monotonic() - clock, search.seconds
+    setup, had, steps_had = time.monotonic() - clock, search.seconds, search.env_steps
     parts = _with_part(f"{key}: parts", had - float(before[0]), grant.beside, ledger) if amount.seconds else None
 
     def consumed() -> float:
@@ -143,8 +144,10 @@ def advance(grant: Grant, ledger: Book, watch: Watch) -> Run:
 
     watch.taken = lambda: consumed() + min(search.underway, 10**9) * cost
     if anneals and ledger.known(fixed) is None:
-        _run(search, watch, lambda: consumed() >= CALIBRATED * amount.value, path)
-        pace = search.env_steps / max(search.seconds - had, 1e-9)
+        opened = consumed()
+        enough = opened + CALIBRATED * max(amount.value - opened, 0.0)
+        _run(search, watch, lambda: search.env_steps > steps_had and consumed() >= enough, path)
+        pace = (search.env_steps - steps_had) / max(search.seconds - had, 1e-9)
         left = max(amount.value - consumed(), 0.1 * amount.value) * grant.beside
         search.close()
         ledger.note(fixed, int(search.env_steps + pace * left) + 1)
@@ -212,6 +215,8 @@ def engine_of(path: Path, options: Mapping[str, Any]) -> str:
 
 def _opened(path: Path, options: Mapping[str, Any], steps: int | None) -> Search:
     """Return the search of a run, begun or gone on with, with another budget where one is given."""
+    if path.exists() and not (path / "config.json").exists():
+        shutil.rmtree(path)  # the process ended while it was written
     if (path / "config.json").exists():
         return reopen(path, steps, threads=options.get("threads"))
     return start({**options, **({} if steps is None else {"steps": steps})}, path)

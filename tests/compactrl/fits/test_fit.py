@@ -37,8 +37,6 @@ TEACHER = Teacher(
 ON_POLICY = next(row for row in TEACHERS if row.options["method"] == "ppo")
 SMALL_STEPS = {"n_steps": 16, "batch_size": 64, "reevaluations": 1}
 APPRENTICE = next(row for row in APPRENTICES if row.imitates["hidden"] == (16, 8))
-LATER = ("imitations", "apprentices", "tuned")
-"""Comparisons that fits of earlier versions did not have."""
 OPTIONS = {"max_bytes": (60, 120), "steps": "80k", "seed": 3, "threads": 1}
 
 
@@ -198,41 +196,17 @@ def test_a_teacher_is_a_candidate_in_int8_too(whole):
     assert not (whole.path / "stages/teacher-int8").exists()  # it is the teacher's run
 
 
-def test_a_fit_that_an_earlier_version_began_is_ended_with_the_candidates_that_it_had(whole, tmp_path):
+def test_a_fit_that_an_earlier_version_began_keeps_what_it_has(whole, tmp_path):
     copy = shutil.copytree(whole.path, tmp_path / "copy")
     record = read_json(copy / "fit.json")
-    record["finished"] = False
-    record["steps"] = {key: value for key, value in record["steps"].items() if "teacher-int8" not in key}
-    for key in [key for key in record["steps"] if key.startswith(("compared: ", "met: "))]:
-        record["steps"][key] = {name: mean for name, mean in record["steps"][key].items() if "int8" not in name}
+    del record["portfolio"]
     (copy / "fit.json").write_text(json.dumps(record))
-    found = fit(TOY, out=copy, **OPTIONS)
-    assert found.finished
-    assert {row["name"] for row in found.front["candidates"]} == {
-        row["name"] for row in whole.front["candidates"] if "int8" not in row["name"]
-    }
-
-
-@pytest.mark.parametrize("compared", ["compared: students", "rung 1 of "])
-def test_a_fit_that_had_no_apprentices_is_ended_without_them(whole, tmp_path, compared):
-    copy = shutil.copytree(whole.path, tmp_path / "copy")
-    record = read_json(copy / "fit.json")
+    assert fit(TOY, out=copy, **OPTIONS).front == whole.front
     record["finished"] = False
-    keys = list(record["steps"])
-    last = max(place for place, key in enumerate(keys) if key.startswith(compared))
-    later = ("apprentice", "tuned: ", *(f"{step}: {name}" for step in ("compared", "kept") for name in LATER))
-    record["steps"] = {
-        key: record["steps"][key] for key in keys[: last + 1] if not key.startswith(later) and "-tuned" not in key
-    }
     (copy / "fit.json").write_text(json.dumps(record))
-    found = fit(TOY, out=copy, **OPTIONS)
-    assert found.finished
-    names = {row["name"] for row in found.front["candidates"]}
-    assert "teacher" in names
-    assert not any("apprentice" in name for name in names)
-    stages = [stage.name for stage in story_of(copy).stages]
-    assert "apprentices" not in stages
-    assert compared == "compared: students" or "tuned" not in stages
+    with pytest.raises(InputError, match="begun by an earlier version, which tries other candidates"):
+        fit(TOY, out=copy, **OPTIONS)
+    assert Run(copy).policy.size == whole.run.policy.size
 
 
 def test_an_apprentice_begins_from_the_best_policy_and_students_from_the_apprentice_and_are_tuned(whole):
