@@ -7,7 +7,7 @@ A fit for each environment finds the policies of all its sizes, in `runs/zoo/ENV
 that has ended is not repeated. What ships of it is copied to `compactrl/zoo/ENV/SIZE`: policy, options, versions, and
 the return over 100 fresh episodes that no choice was based on. A policy that is there already stays where the new one
 has a lower return. The second way installs what an experiment has found: HalfCheetah's of
-`python -m experiments.fit cheetah-15min --seeds 2`, the quadrotor's of
+`python -m experiments.fit cheetah-20min --seeds 0,1`, the quadrotor's of
 `python -m experiments.flight ppo-four-static-evolved --seeds 2`.
 """
 
