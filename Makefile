@@ -11,7 +11,7 @@ SHELL := bash
 
 .PHONY: search test lint types unit results clean
 
-search: $(RUNS)  ## the policy of the README's film: 17 weights for HalfCheetah, as measured; ARGS="…" for other options
+search: $(RUNS)  ## 17 weights for HalfCheetah, as measured; ARGS="…" for other options
 	$(VENV)/bin/compactrl search --method chromatic --partitions 17 --env HalfCheetah-v5 --engine envpool $(ARGS)
 
 test: lint types unit  ## everything that CI checks
