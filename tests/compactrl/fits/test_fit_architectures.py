@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from compactrl.catalogs.catalog import open_catalog
-from compactrl.encodings.rounding import rounded_to_int8
+from compactrl.encodings.rounding import rounded_to_bytes
 from compactrl.encodings.storage import stored_bytes
 from compactrl.fits import race, school, shipping
 from compactrl.fits.api import fit
@@ -36,7 +36,7 @@ def found(tmp_path_factory):
 def test_of_each_depth_the_largest_within_each_budget_enters(found):
     catalog = open_catalog(Run(found.path / "stages/catalogue"))
     names = {row["name"]: row for row in found.front["candidates"]}
-    for ships, ending in ((lambda policy: policy, ""), (rounded_to_int8, "-int8")):
+    for ships, ending in ((lambda policy: policy, ""), (rounded_to_bytes, "-int8")):
         sizes = {widths: stored_bytes(ships(catalog.policies([widths])[0])) for widths in catalog.architectures}
         expected = set()
         for most in BUDGETS:
