@@ -1,10 +1,13 @@
 """What exported policies take on a Cortex-M4F, and whether they are the policies: the README's table of exports.
 
     python -m experiments.export figures [--runs runs] [--seed 0]
+    python -m experiments.export sharing
     python -m experiments.export tanh
 
 `figures` exports runs of `experiments.returns` (chromatic-17 at 20 M steps, the others at 5 M), each verified; it needs
-gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm. `tanh` repeats the fit of the rational tanh.
+gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm, as does `sharing`, which counts instructions of ReLU
+policies that ship in the package and whose edges share weights, beside dense networks of the same shape. `tanh` repeats
+the fit of the rational tanh.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -23,16 +27,25 @@ import typer
 
 import compactrl
 from compactrl.exports import cortex_m
+from compactrl.exports.api import source_of
+from compactrl.exports.assemble import write
+from compactrl.exports.options import options_of
 from compactrl.exports.tanh import BOUND, CLAMP, DENOMINATOR, NUMERATOR
 from compactrl.machine.needs import CROSS_PACKAGES
+from compactrl.policies.policy import Policy
+from compactrl.runs.run import Run
 from compactrl.storage.files import write_json
 from compactrl.versions import versions
 
 RESULTS = Path(__file__).parent / "results" / "export.json"
+SHARING_RESULTS = RESULTS.with_name("export-sharing.json")
 REPEATS = 5
 FEW_EPISODES = 20
 
-app = typer.Typer(help="Measure exports; results go to experiments/results/export.json.", add_completion=False)
+SHARING = ("HalfCheetah-v5/256B", "HalfCheetah-v5/512B", "HalfCheetah-v5/1kB", "Hopper-v5/1kB", "Walker2d-v5/1kB")
+"""Of the policies that ship, those with ReLU and shared weights."""
+
+app = typer.Typer(help="Measure exports; results go to experiments/results/export*.json.", add_completion=False)
 
 
 class Row(NamedTuple):
@@ -129,6 +142,37 @@ def _seconds(run: Path) -> dict[str, Any]:
         "each": seconds,
         "median_processor_seconds": statistics.median(processor_seconds),
     }
+
+
+@app.command()
+def sharing() -> None:
+    """Count instructions of policies that share weights, and of the same policies with a weight of its own an edge."""
+    if not cortex_m.can_run():
+        raise SystemExit(f"install the cross-compiler and the emulator first: apt-get install {CROSS_PACKAGES}")
+    measured = {}
+    for name in SHARING:
+        run = compactrl.load(f"zoo:{name}")
+        policies = {"shared": run.policy, "dense": run.policy.with_layers(run.policy.layers)}
+        measured[name] = {
+            "shape": list(run.policy.shape),
+            "weights": len(run.policy.weights),
+            "bytes": run.summary["bytes"],
+            **{kind: _instructions(run, policy) for kind, policy in policies.items()},
+        }
+        print(name, measured[name], file=sys.stderr)
+    tools = {**versions(), **cortex_m.tool_versions()}
+    write_json(
+        SHARING_RESULTS, {"command": "python -m experiments.export sharing", "versions": tools, "rows": measured}
+    )
+
+
+def _instructions(run: Run, policy: Policy) -> dict[str, int]:
+    """Return bytes of flash and instructions of a step of a policy of this run, with `--optimize speed`."""
+    with tempfile.TemporaryDirectory() as temporary:
+        options = options_of({"optimize": "speed", "verify": True, "episodes": FEW_EPISODES}, Path(temporary) / "out")
+        exported = write(replace(source_of(run, options), policy=policy), Path(temporary) / "out", options)
+    sizes = exported.manifest["sizes"]
+    return {key: sizes[key] for key in ("flash", "instructions_per_step")}
 
 
 @app.command()

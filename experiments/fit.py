@@ -6,7 +6,11 @@ A fit that was interrupted goes on where it was, one that has ended is not repea
 `experiments/results/fit/SETTING.json`, rewritten after every seed; they hold what ships of each budget, its return over
 100 fresh episodes that no choice was based on, and all that was tried.
 
-Time is wall-clock time: the settings are to be measured one after the other, with nothing else on the machine.
+Time is wall-clock time: the settings are to be measured one after the other, with nothing else on the machine. Those
+of one core are the exception: `taskset -c 0 python -m experiments.fit cheetah-5min`, and another on another core.
+
+`SETTING-single` measures single methods beside that fit: for each of its budgets each method has the network that is as
+large as fits, and the whole time of the fit, on as many cores.
 """
 
 from __future__ import annotations
@@ -20,8 +24,14 @@ from typing import Annotated, Any
 import typer
 
 from compactrl.encodings.storage import stored_bytes
+from compactrl.envs.registry import describe
 from compactrl.fits.api import fit
-from compactrl.quantities import a_return
+from compactrl.fits.budgets import KINDS
+from compactrl.fits.ledger import Ledger
+from compactrl.fits.portfolio import FEW, MOST, Row
+from compactrl.fits.sizes import Sized, fitting
+from compactrl.fits.stages import Amount, Grant, Watch, advance
+from compactrl.quantities import a_return, read_time
 from compactrl.runs.run import Run
 from compactrl.searches.api import finish, start
 from compactrl.storage.files import write_json
@@ -32,6 +42,10 @@ RESULTS = Path(__file__).parent / "results" / "fit"
 RUNS = Path("runs/fit")
 CHEETAH = "HalfCheetah-v5"
 SETTINGS: dict[str, dict[str, Any]] = {
+    **{
+        f"{name}-5min": {"env": env, "max_bytes": (256, 512, 1024), "time": "5min", "threads": 1}
+        for name, env in {"cheetah": CHEETAH, "hopper": "Hopper-v5", "swimmer": "Swimmer-v5"}.items()
+    },
     "cheetah-15min": {"env": CHEETAH, "max_bytes": 1024, "time": "15min"},
     "hopper-15min": {"env": "Hopper-v5", "max_bytes": 1024, "time": "15min"},
     "walker2d-15min": {"env": "Walker2d-v5", "max_bytes": 1024, "time": "15min"},
@@ -46,12 +60,22 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "pendulum-15min": {"env": "Pendulum-v1", "max_bytes": (64, 256), "time": "15min"},
 }
 """Budgets of a fit in bytes and time."""
-SINGLE: dict[str, dict[str, Any]] = {
-    "chromatic": {"method": "chromatic", "partitions": 17},
-    "linear": {"method": "linear"},
-    "toeplitz": {"method": "toeplitz"},
-}
-"""Methods that get the whole time of a setting for themselves; what fits its largest budget is compared."""
+SINGLE = (
+    Row(
+        "chromatic",
+        {"method": "chromatic"},
+        {"hidden": ((41,), (24,), (16,), (8,), (4,), ()), "partitions": FEW},
+        anneals=True,
+    ),
+    Row(
+        "ppo",
+        {"method": "ppo"},
+        {"hidden": ((64, 64), (32, 32), (32, 16), (16, 16), (16, 8), *((each,) for each in (16, 12, 8, 6, 4, 3, 2)))},
+        anneals=True,
+    ),
+    Row("linear", {"method": "linear"}, anneals=True),
+)
+"""Methods that get the whole time of a setting for themselves: what a user would try without `fit`."""
 TEACHER = {"env": CHEETAH, "method": "sac", "hidden": (32, 16), "steps": 150_000}
 IMITATION_SECONDS = 120.0
 EPISODES = 100
@@ -64,18 +88,33 @@ def measure_fit(setting: str, seed: int) -> dict[str, Any]:
 
 
 def measure_single(setting: str, seed: int) -> dict[str, Any]:
-    """Give single methods the time of a setting each; return what they come to."""
+    """Give single methods the time of a setting each, for each of its budgets; return what they come to.
+
+    Their learning rate and their fine tuning follow from the steps that there is time for, known after a fifth of it.
+    """
     options = SETTINGS[setting]
-    seconds = _seconds(options["time"])
+    spec = describe(options["env"])
+    found: dict[str, dict[str, Any]] = {}
     rows = []
-    for name, method in SINGLE.items():
-        path = RUNS / f"{setting}-{name}-seed{seed}"
-        if not (path / "policy.json").exists() or not (path / "timed.json").exists():
-            search = start({"env": options["env"], "seed": seed, "steps": 10**15, **method, "reevaluations": 1}, path)
-            finish(search, should_stop=lambda search=search: search.seconds >= seconds)
-            write_json(path / "timed.json", {"seconds": seconds})
-        rows.append({"method": name, **_row(Run(path))})
+    for most in options["max_bytes"]:
+        for row in SINGLE:
+            sized = fitting(row, spec, most, normalized=True, kind=KINDS["bytes"])
+            if sized is not None:
+                if sized.name not in found:
+                    found[sized.name] = _row(_searched(sized, setting, seed))
+                rows.append({"max_bytes": most, "method": row.name, "candidate": sized.name, **found[sized.name]})
     return {"seed": seed, "methods": rows}
+
+
+def _searched(sized: Sized, setting: str, seed: int) -> Run:
+    """Return the run of a single method that had the time of a setting."""
+    options = SETTINGS[setting]
+    path = RUNS / f"{setting}-single-seed{seed}"
+    path.mkdir(parents=True, exist_ok=True)
+    search = {**sized.options, "env": options["env"], "seed": seed, "steps": MOST, "threads": options.get("threads", 0)}
+    amount = Amount(float(read_time(options["time"])), seconds=True)
+    grant = Grant(sized.name, path / sized.name, search, amount, sized.name, anneals=True)
+    return advance(grant, Ledger(path, {"setting": setting}, "auto"), Watch())
 
 
 def measure_imitation(setting: str, seed: int) -> dict[str, Any]:  # noqa: ARG001  (there is one)
@@ -96,12 +135,6 @@ def _row(run: Run) -> dict[str, Any]:
     evaluation = run.evaluate_for_summary(EPISODES)
     fields = {"return_mean": evaluation.mean_return, "return_std": evaluation.std_return}
     return {**fields, "return_interval": list(evaluation.interval), "bytes": stored_bytes(run.policy)}
-
-
-def _seconds(text: str) -> float:
-    from compactrl.quantities import read_time
-
-    return float(read_time(text))
 
 
 MEASURED: dict[str, Callable[[str, int], dict[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""The table of fits, of the results that `experiments/fit.py` writes."""
+"""The tables of fits, and of single methods beside them, of the results that `experiments/fit.py` writes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ from compactrl.quantities import a_return, read_time
 from experiments.markdown import markdown
 
 RESULTS = Path(__file__).parent / "results" / "fit"
+BESIDE = "-single"
+"""At the end of the name of what was measured beside a fit."""
 
 
 def fit_table(setting: str = "*") -> str:
     """Return the Markdown table of fits, of all settings or of one: what ships of each budget."""
     body = []
     for path in sorted(RESULTS.glob(f"{setting}.json"), key=_order):
-        content = json.loads(path.read_text())
-        budgets: dict[int, list[dict[str, Any]]] = {}
-        for seed in content["seeds"]:
-            for row in seed.get("shipped", []):
-                budgets.setdefault(row["max_bytes"], []).append({**row, "seed": seed["seed"]})
-        options = content["options"]
-        for most, rows_of_budget in sorted(budgets.items()):
+        options = json.loads(path.read_text())["options"]
+        for most, rows_of_budget in _by_budget(path, "shipped").items():
             each = ", ".join(
                 f"{row['seed']}: {a_return(row['return_mean'])} in {row['bytes']} B, `{row['candidate']}`"
                 for row in rows_of_budget
@@ -33,6 +30,47 @@ def fit_table(setting: str = "*") -> str:
     if not body:
         return "No results yet: `python -m experiments.fit`."
     return markdown(("", "time in all", "bytes at most", "median return", "of each seed, and what ships"), body)
+
+
+def single_table() -> str:
+    """Return the Markdown table of single methods beside fits with the same time, medians over the seeds of both."""
+    body, methods = [], _single_methods()
+    for path in sorted(RESULTS.glob(f"*{BESIDE}.json"), key=_order):
+        options = json.loads(path.read_text())["options"]
+        beside = _by_budget(path, "methods")
+        for most, fitted in _by_budget(path.with_name(f"{path.stem.removesuffix(BESIDE)}.json"), "shipped").items():
+            cells = []
+            for method in methods:
+                rows = [row for row in beside[most] if row["method"] == method]
+                cells.append(_median(rows) if rows else "–")
+            body.append([options["env"], f"{most:,}", f"**{_median(fitted)}**", *cells])
+    if not body:
+        return "No results yet: `python -m experiments.fit cheetah-5min cheetah-5min-single`."
+    return markdown(("", "bytes at most", "fit", *methods), body)
+
+
+def _single_methods() -> list[str]:
+    """Return the names of all single methods that were measured."""
+    found: dict[str, None] = {}
+    for path in sorted(RESULTS.glob(f"*{BESIDE}.json"), key=_order):
+        for rows in _by_budget(path, "methods").values():
+            found |= dict.fromkeys(row["method"] for row in rows)
+    return list(found)
+
+
+def _by_budget(path: Path, what: str) -> dict[int, list[dict[str, Any]]]:
+    """Return the rows of a setting's seeds that are about each budget, rising."""
+    budgets: dict[int, list[dict[str, Any]]] = {}
+    for seed in json.loads(path.read_text())["seeds"] if path.exists() else ():
+        for row in seed.get(what, ()):
+            budgets.setdefault(row["max_bytes"], []).append({**row, "seed": seed["seed"]})
+    return dict(sorted(budgets.items()))
+
+
+def _median(rows: list[dict[str, Any]]) -> str:
+    """Return the median return of rows, and the bytes of its row; of two in the middle the lower one."""
+    row = sorted(rows, key=lambda row: row["return_mean"])[(len(rows) - 1) // 2]
+    return f"{a_return(row['return_mean'])} in {row['bytes']} B"
 
 
 def _order(path: Path) -> tuple[str, float]:

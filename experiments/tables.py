@@ -16,7 +16,7 @@ import typer
 
 from compactrl.quantities import a_return
 from experiments.critics_table import critics_table
-from experiments.fit_table import fit_table
+from experiments.fit_table import fit_table, single_table
 from experiments.flight_table import flight_speed_table, flight_table
 from experiments.hypernets_table import hypernets_table
 from experiments.markdown import markdown, mean_and_each
@@ -189,9 +189,22 @@ def export_table() -> str:
     return markdown(headings, body)
 
 
+def sharing_table() -> str:
+    """Return the Markdown table of instructions with shared weights, beside dense networks of the same shape."""
+    body = []
+    for name, row in json.loads((RESULTS / "export-sharing.json").read_text())["rows"].items():
+        shared, dense = (row[kind]["instructions_per_step"] for kind in ("shared", "dense"))
+        shape = "–".join(map(str, row["shape"]))
+        numbers = (row["weights"], row["bytes"], shared, dense)
+        body.append([f"`zoo:{name}`", shape, *map(str, numbers), f"{shared / dense:.2f}"])
+    headings = ("", "network", "weights", "bytes of its tables", "instructions a step", "dense", "ratio")
+    return markdown(headings, body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "critics": critics_table,
     "fit": fit_table,
+    "fit-single": single_table,
     "fit-cheetah": lambda: fit_table("cheetah-20min"),
     "cheetah-few": lambda: returns_table(FEW, 20_000_000),
     "cheetah": lambda: returns_table(CHEETAH, 20_000_000),
@@ -205,6 +218,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed": speed_table,
     "scaling": scaling_table,
     "export": export_table,
+    "export-sharing": sharing_table,
     "flight": flight_table,
     "flight-speed": flight_speed_table,
 }

@@ -17,6 +17,7 @@ from compactrl.fits.budgets import Kind
 from compactrl.fits.candidate import Candidate
 from compactrl.fits.portfolio import (
     AT_MOST,
+    KEEPS_UP,
     LEAST_EPISODES,
     LEAST_IMITATION,
     LEAST_TUNING,
@@ -90,6 +91,23 @@ def evolvers(
 def _episodes(amount: float, spec: EnvironmentSpec, total: Amount) -> float:
     """Return how many of the longest episodes there is time for, about."""
     return amount * (STEPS_A_SECOND if total.seconds else 1) / spec.max_episode_steps
+
+
+def keeps_up(evolved: Sequence[float], taught: Sequence[float]) -> bool:
+    """Return whether evolution from nothing is about as good as teachers, which had more time; false without teachers.
+
+    Args:
+        evolved: mean returns of methods that begin from nothing.
+        taught: of teachers.
+
+    Example:
+        >>> keeps_up((-4.0, 37.2), (37.7,)), keeps_up((-200.0, 900.0), (5930.0,))
+        (True, False)
+    """
+    if not evolved or not taught:
+        return False
+    worst = min(evolved)
+    return max(evolved) - worst >= KEEPS_UP * (max(taught) - worst)
 
 
 class Student(NamedTuple):

@@ -15,7 +15,7 @@ from compactrl.storage.files import read_json, write_json
 
 FILE = "fit.json"
 FORMAT = "compactrl-fit-1"
-PORTFOLIO = 2
+PORTFOLIO = 3
 """Of the candidates that a fit tries, and of the order of its steps: one that was begun with others does not go on."""
 T = TypeVar("T")
 

@@ -8,11 +8,13 @@
    imitates the policy that has its own network, where there is one.
 4. They go on by reinforcement through the rounding, those that there is time for.
 
-After each of these all are compared. What is left for evolution is the race's.
+After each of these all are compared. What is left for evolution is the race's: after the teachers all of it, where the
+policies that it had before them keep up.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -21,7 +23,7 @@ from typing import Any
 
 from compactrl.fits.architectures import lay_out
 from compactrl.fits.candidate import STAGES, Candidate
-from compactrl.fits.entrants import apprentices, by_gradients, students, teachers, tuned
+from compactrl.fits.entrants import apprentices, by_gradients, keeps_up, students, teachers, tuned
 from compactrl.fits.field import Field
 from compactrl.fits.portfolio import (
     APPRENTICES,
@@ -68,7 +70,13 @@ class School:
         Raises:
             StoppedError: asked for.
         """
-        for step in (self._teach, self._train_apprentices, self._imitate, self._tune):
+        if self._enough():
+            return
+        self._teach()
+        if self._ledger.once("evolution keeps up", self._evolution_keeps_up):
+            self._field.watch.say("evolution from nothing keeps up with the teachers: what is left is its own")
+            return
+        for step in (self._train_apprentices, self._imitate, self._tune):
             if self._enough():
                 return
             step()
@@ -87,6 +95,12 @@ class School:
                 names += self._enter_architectures(self._field.candidates[row.name])
         if rows:
             self._field.compare("teachers", names)
+
+    def _evolution_keeps_up(self) -> bool:
+        """Return whether the best policy from nothing is about as good as the best teacher's."""
+        known = [one for one in self._field.candidates.values() if math.isfinite(one.mean)]
+        evolved, taught = ([one.mean for one in known if (one.row.cost > 1) is learns] for learns in (False, True))
+        return keeps_up(evolved, taught)
 
     def _with_roundings(self, names: Sequence[str]) -> list[str]:
         """Let candidates enter once more as they are with rounded weights; return the names of all that there are."""

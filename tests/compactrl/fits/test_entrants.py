@@ -7,7 +7,7 @@ import pytest
 
 from compactrl.envs.registry import describe
 from compactrl.fits.budgets import KINDS
-from compactrl.fits.entrants import apprentices, evolvers, students, teachers, tuned
+from compactrl.fits.entrants import apprentices, evolvers, keeps_up, students, teachers, tuned
 from compactrl.fits.portfolio import APPRENTICES, EVOLVERS, LEAST_TUNING, SHARES, STUDENTS, TEACHERS, TUNING, Row
 from compactrl.fits.sizes import combinations
 from compactrl.fits.stages import Amount
@@ -108,3 +108,19 @@ def test_as_many_students_of_each_budget_are_tuned_as_there_is_time_for(cheetah)
     assert tuned(ranked, cheetah, Amount(3 * each, False)) == set("adf")
     assert tuned(ranked, cheetah, Amount(2 * each, False)) == set()
     assert tuned([[], []], cheetah, LONG) == set()
+
+
+@pytest.mark.parametrize(
+    ("evolved", "taught", "keeping_up"),
+    [
+        ((-40.0, 37.0), (37.7, 20.0), True),
+        ((-40.0, 10.0), (37.7,), False),
+        ((5.0, 5.0), (1.0,), True),
+        ((5.0,), (5.0,), True),
+        ((5.0,), (5.1,), False),
+        ((), (5.0,), False),
+        ((5.0,), (), False),
+    ],
+)
+def test_evolution_keeps_up_where_it_is_about_as_far_from_its_worst(evolved, taught, keeping_up):
+    assert keeps_up(evolved, taught) is keeping_up

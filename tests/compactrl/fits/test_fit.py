@@ -55,6 +55,7 @@ def _small(monkeypatch):
     monkeypatch.setattr(school, "APPRENTICES", (apprentice,))
     monkeypatch.setattr(school, "TUNING", replace(TUNING, options={**TUNING.options, **SMALL_STEPS}))
     monkeypatch.setattr(entrants, "LEAST_TUNING", 1)
+    monkeypatch.setattr(entrants, "KEEPS_UP", 1e9)
 
 
 @pytest.fixture(scope="module")
@@ -302,6 +303,16 @@ def test_an_apprentice_goes_on_from_a_teacher_with_its_network_also_where_action
     assert stages["apprentice-16-8"].config["start_from"].endswith("/teacher-ppo")
     assert "apprentice-16-8-student" not in stages
     assert "imitations" not in [stage.name for stage in story_of(found.path).stages]
+
+
+def test_where_evolution_keeps_up_with_teachers_what_is_left_is_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(entrants, "KEEPS_UP", 0.0)
+    found = fit(TOY, out=tmp_path / "fit", **OPTIONS)
+    names = [stage.name for stage in story_of(found.path).stages]
+    assert names[:2] == ["evolvers", "teachers"]
+    assert all(name.startswith("rung") or name == "last meeting" for name in names[2:])
+    runs = {path.name for path in (found.path / "stages").iterdir()}
+    assert {name for name in runs if not name.startswith("latent")} == {"teacher", "linear"}
 
 
 def test_enough_ends_it_before_apprentices_and_students(tmp_path, monkeypatch):
