@@ -49,6 +49,37 @@ def single_table() -> str:
     return markdown(("", "bytes at most", "fit", *methods), body)
 
 
+def loss_table(share: float = 1 / 4) -> str:
+    """Return the Markdown table of what is lost from dense policies in floats to what takes a share of their bytes.
+
+    It is of fits that had a budget as small as that, and of all that they tried.
+    """
+    body = []
+    for path in sorted(RESULTS.glob("*.json"), key=_order):
+        content = json.loads(path.read_text())
+        options = content["options"]
+        losses: dict[str, list[float]] = {}
+        for seed in content["seeds"]:
+            for row in seed.get("candidates", ()):
+                most = share * row["bytes"]
+                if _is_dense(row["name"]) and min(_budgets(options)) <= most:
+                    best = max(one["return_mean"] for one in seed["candidates"] if one["bytes"] <= most)
+                    losses.setdefault(f"`{row['name']}`, {row['bytes']:,} B", []).append(1 - best / row["return_mean"])
+        for name, each in losses.items():
+            told = ", ".join(f"{100 * loss:.1f} %" for loss in each)
+            body.append([options["env"], options["time"], name, f"**{100 * statistics.median(each):.1f} %**", told])
+    return markdown(("", "time in all", "dense policy", "median loss", "of each seed"), body)
+
+
+def _is_dense(name: str) -> bool:
+    return name.startswith("apprentice") and not name.endswith("-int8")
+
+
+def _budgets(options: dict[str, Any]) -> list[int]:
+    most = options["max_bytes"]
+    return list(most) if isinstance(most, list) else [most]
+
+
 def _single_methods() -> list[str]:
     """Return the names of all single methods that were measured."""
     found: dict[str, None] = {}

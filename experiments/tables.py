@@ -16,7 +16,7 @@ import typer
 
 from compactrl.quantities import a_return
 from experiments.critics_table import critics_table
-from experiments.fit_table import fit_table, single_table
+from experiments.fit_table import fit_table, loss_table, single_table
 from experiments.flight_table import flight_speed_table, flight_table
 from experiments.hypernets_table import hypernets_table
 from experiments.markdown import markdown, mean_and_each
@@ -204,6 +204,7 @@ def sharing_table() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "critics": critics_table,
     "fit": fit_table,
+    "fit-loss": loss_table,
     "fit-single": single_table,
     "fit-cheetah": lambda: fit_table("cheetah-20min"),
     "cheetah-few": lambda: returns_table(FEW, 20_000_000),

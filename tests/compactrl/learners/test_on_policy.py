@@ -241,6 +241,30 @@ def test_deviations_begin_where_they_are_told_to(method, deviation):
 
 
 @pytest.mark.parametrize(
+    "method", [PPO, {**HYPER, "deviation": "per-architecture"}, {**HYPER, "deviation": "common"}], ids=str
+)
+def test_deviations_fall_evenly_with_the_budget_beside_what_they_learn(method):
+    """Two learners that take the same steps, of which one's deviations fall, too, and rise with a larger budget."""
+    learners = []
+    for final in (None, -3.0):
+        prepared = prepare({**method, "log_std_init": -1.0, "log_std_final": final, "actor_learning_rate": 1e-9})
+        learner = prepared.learner
+        for progress in (0.25, 1.0, 0.5):
+            designs = learner.compression.space.sample(learner.num_designs, np.random.default_rng(0))
+            trials = learner.ask(designs)
+            learner.tell(trials, outcomes_of(prepared, trials), progress)
+            if final is not None:
+                expected = np.exp(-1.0 - 2.0 * progress)
+                np.testing.assert_allclose(learner._deviations._tables["log_std"].exp(), expected, rtol=1e-5)
+        learners.append(learner)
+    plain, fallen = (np.log(learner._deviations.of(designs)) for learner in learners)
+    np.testing.assert_allclose(fallen, plain - 1.0, atol=1e-5)
+    again = prepare({**method, "log_std_init": -1.0, "log_std_final": -3.0}).learner
+    again.load_state_dict(learners[1].state_dict())
+    assert again._fallen == 0.5
+
+
+@pytest.mark.parametrize(
     ("options", "required"),
     [
         ({"method": "ppo", "hidden": 16, "activation": "relu", "steps": 16_000}, -1.0),
@@ -281,6 +305,12 @@ def test_it_finds_the_best_arm_of_a_bandit(tmp_path):
             "--deviation states: expected common, per-architecture or state. Did you mean 'state",
         ),
         ({"env": "CartPole-v1", "deviation": "state"}, "the actions of CartPole-v1 are discrete"),
+        (
+            {"env": "CartPole-v1", "log_std_final": -2.0},
+            "--log-std-final -2: actions are discrete and have no deviations",
+        ),
+        ({"deviation": "state", "log_std_final": -2.0}, "--log-std-final -2: states decide deviations"),
+        ({"method": "sac", "log_std_final": -2.0}, "--log-std-final belongs to --method ppo, hyperppo"),
         ({"clip_range": 0}, "--clip-range 0: expected a number, above 0 and below 1"),
         ({"method": "sac", "n_steps": 5}, "--n-steps belongs to --method ppo, hyperppo"),
         ({**HYPER, "num_envs": 6}, "--num-envs 6 cannot be shared evenly by --meta-batch 4 architectures"),
