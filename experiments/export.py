@@ -5,9 +5,9 @@
     python -m experiments.export tanh
 
 `figures` exports runs of `experiments.returns` (chromatic-17 at 20 M steps, the others at 5 M), each verified; it needs
-gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm, as does `sharing`, which counts instructions of ReLU
-policies that ship in the package and whose edges share weights, beside dense networks of the same shape. `tanh` repeats
-the fit of the rational tanh.
+gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm, as does `sharing`, which counts instructions of policies
+that ship in the package and whose edges share weights, beside the same networks with a weight of its own an edge, and
+of both with ReLU in place of tanh. `tanh` repeats the fit of the rational tanh.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ REPEATS = 5
 FEW_EPISODES = 20
 
 SHARING = ("HalfCheetah-v5/256B", "HalfCheetah-v5/512B", "HalfCheetah-v5/1kB", "Hopper-v5/1kB", "Walker2d-v5/1kB")
-"""Of the policies that ship, those with ReLU and shared weights."""
+"""Of the policies that ship, those of robots with shared weights."""
 
 app = typer.Typer(help="Measure exports; results go to experiments/results/export*.json.", add_completion=False)
 
@@ -149,16 +149,17 @@ def sharing() -> None:
     """Count instructions of policies that share weights, and of the same policies with a weight of its own an edge."""
     if not cortex_m.can_run():
         raise SystemExit(f"install the cross-compiler and the emulator first: apt-get install {CROSS_PACKAGES}")
-    measured = {}
+    measured: dict[str, dict[str, Any]] = {}
     for name in SHARING:
         run = compactrl.load(f"zoo:{name}")
         policies = {"shared": run.policy, "dense": run.policy.with_layers(run.policy.layers)}
-        measured[name] = {
-            "shape": list(run.policy.shape),
-            "weights": len(run.policy.weights),
-            "bytes": run.summary["bytes"],
-            **{kind: _instructions(run, policy) for kind, policy in policies.items()},
-        }
+        measured[name] = {"shape": list(run.policy.shape), "weights": len(run.policy.weights)}
+        for activation in ("tanh", "relu"):
+            others = {
+                kind: replace(policy, skeleton=replace(policy.skeleton, activation=activation))
+                for kind, policy in policies.items()
+            }
+            measured[name][activation] = {kind: _instructions(run, policy) for kind, policy in others.items()}
         print(name, measured[name], file=sys.stderr)
     tools = {**versions(), **cortex_m.tool_versions()}
     write_json(

@@ -17,14 +17,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from compactrl.encodings.rounding import rounded_to_bytes
 from compactrl.encodings.storage import stored_bytes
-from compactrl.envs.registry import describe
+from compactrl.envs.registry import describe, environment_of
 from compactrl.fits.api import fit
 from compactrl.fits.budgets import KINDS
 from compactrl.fits.ledger import Ledger
@@ -32,6 +34,7 @@ from compactrl.fits.portfolio import FEW, MOST, Row
 from compactrl.fits.sizes import Sized, fitting
 from compactrl.fits.stages import Amount, Grant, Watch, advance
 from compactrl.quantities import a_return, read_time
+from compactrl.runs.evaluation import run_episodes, seeds_behind_summary
 from compactrl.runs.run import Run
 from compactrl.searches.api import finish, start
 from compactrl.storage.files import write_json
@@ -60,6 +63,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "pendulum-15min": {"env": "Pendulum-v1", "max_bytes": (64, 256), "time": "15min"},
 }
 """Budgets of a fit in bytes and time."""
+_PPO = Row(
+    "ppo",
+    {"method": "ppo"},
+    {"hidden": ((64, 64), (32, 32), (32, 16), (16, 16), (16, 8), *((each,) for each in (16, 12, 8, 6, 4, 3, 2)))},
+    anneals=True,
+)
 SINGLE = (
     Row(
         "chromatic",
@@ -67,15 +76,12 @@ SINGLE = (
         {"hidden": ((41,), (24,), (16,), (8,), (4,), ()), "partitions": FEW},
         anneals=True,
     ),
-    Row(
-        "ppo",
-        {"method": "ppo"},
-        {"hidden": ((64, 64), (32, 32), (32, 16), (16, 16), (16, 8), *((each,) for each in (16, 12, 8, 6, 4, 3, 2)))},
-        anneals=True,
-    ),
-    Row("linear", {"method": "linear"}, anneals=True),
+    _PPO,
+    replace(_PPO, name="ppo, int8", ships=rounded_to_bytes),
+    Row("linear", {"method": "linear"}),
 )
-"""Methods that get the whole time of a setting for themselves: what a user would try without `fit`."""
+"""Methods that get the whole time of a setting for themselves: what a user would try without `fit`. What anneals has as
+many steps as its pace in the first fifth gives; where that changes, its time is a little more or less."""
 TEACHER = {"env": CHEETAH, "method": "sac", "hidden": (32, 16), "steps": 150_000}
 IMITATION_SECONDS = 120.0
 EPISODES = 100
@@ -94,16 +100,29 @@ def measure_single(setting: str, seed: int) -> dict[str, Any]:
     """
     options = SETTINGS[setting]
     spec = describe(options["env"])
-    found: dict[str, dict[str, Any]] = {}
     rows = []
-    for most in options["max_bytes"]:
+    for most in budgets_of(options):
         for row in SINGLE:
             sized = fitting(row, spec, most, normalized=True, kind=KINDS["bytes"])
             if sized is not None:
-                if sized.name not in found:
-                    found[sized.name] = _row(_searched(sized, setting, seed))
-                rows.append({"max_bytes": most, "method": row.name, "candidate": sized.name, **found[sized.name]})
+                rows.append({"max_bytes": most, "method": row.name, "candidate": sized.name})
+                rows[-1] |= _shipped(_searched(sized, setting, seed), row)
     return {"seed": seed, "methods": rows}
+
+
+def budgets_of(options: Mapping[str, Any]) -> list[int]:
+    """Return the budgets of a setting in bytes, rising."""
+    most = options["max_bytes"]
+    return [most] if isinstance(most, int) else sorted(most)
+
+
+def _shipped(run: Run, row: Row) -> dict[str, Any]:
+    """Return the return and the bytes of what ships of a single method's run, which may be more than was promised."""
+    policy, summary = row.ships(run.policy), run.summary
+    evaluation = run_episodes(policy, environment_of(run.config), EPISODES, seeds_behind_summary(run.config["seed"]))
+    fields = {"return_mean": evaluation.mean_return, "return_std": evaluation.std_return}
+    spent = {key: summary[key] for key in ("seconds", "env_steps")}
+    return {**fields, "return_interval": list(evaluation.interval), "bytes": stored_bytes(policy), **spent}
 
 
 def _searched(sized: Sized, setting: str, seed: int) -> Run:
@@ -113,7 +132,8 @@ def _searched(sized: Sized, setting: str, seed: int) -> Run:
     path.mkdir(parents=True, exist_ok=True)
     search = {**sized.options, "env": options["env"], "seed": seed, "steps": MOST, "threads": options.get("threads", 0)}
     amount = Amount(float(read_time(options["time"])), seconds=True)
-    grant = Grant(sized.name, path / sized.name, search, amount, sized.name, anneals=True)
+    name = sized.name.replace(", int8", "")  # the same search
+    grant = Grant(name, path / name, search, amount, name, anneals=sized.row.anneals)
     return advance(grant, Ledger(path, {"setting": setting}, "auto"), Watch())
 
 

@@ -26,7 +26,7 @@ def fit_table(setting: str = "*") -> str:
                 for row in rows_of_budget
             )
             median = statistics.median(row["return_mean"] for row in rows_of_budget)
-            body.append([options["env"], options["time"], f"{most:,}", f"**{a_return(median)}**", each])
+            body.append([options["env"], _time(options), f"{most:,}", f"**{a_return(median)}**", each])
     if not body:
         return "No results yet: `python -m experiments.fit`."
     return markdown(("", "time in all", "bytes at most", "median return", "of each seed, and what ships"), body)
@@ -41,18 +41,18 @@ def single_table() -> str:
         for most, fitted in _by_budget(path.with_name(f"{path.stem.removesuffix(BESIDE)}.json"), "shipped").items():
             cells = []
             for method in methods:
-                rows = [row for row in beside[most] if row["method"] == method]
+                rows = [row for row in beside.get(most, []) if row["method"] == method and row["bytes"] <= most]
                 cells.append(_median(rows) if rows else "–")
-            body.append([options["env"], f"{most:,}", f"**{_median(fitted)}**", *cells])
+            body.append([options["env"], _time(options), f"{most:,}", f"**{_median(fitted)}**", *cells])
     if not body:
         return "No results yet: `python -m experiments.fit cheetah-5min cheetah-5min-single`."
-    return markdown(("", "bytes at most", "fit", *methods), body)
+    return markdown(("", "time of each", "bytes at most", "fit", *methods), body)
 
 
 def loss_table(share: float = 1 / 4) -> str:
     """Return the Markdown table of what is lost from dense policies in floats to what takes a share of their bytes.
 
-    It is of fits that had a budget as small as that, and of all that they tried.
+    It is of all that a fit tried, where it had a budget as small as that. Of negative returns a share says nothing.
     """
     body = []
     for path in sorted(RESULTS.glob("*.json"), key=_order):
@@ -62,17 +62,21 @@ def loss_table(share: float = 1 / 4) -> str:
         for seed in content["seeds"]:
             for row in seed.get("candidates", ()):
                 most = share * row["bytes"]
-                if _is_dense(row["name"]) and min(_budgets(options)) <= most:
+                if _is_dense(row["name"]) and min(_budgets(options)) <= most and row["return_mean"] > 0:
                     best = max(one["return_mean"] for one in seed["candidates"] if one["bytes"] <= most)
-                    losses.setdefault(f"`{row['name']}`, {row['bytes']:,} B", []).append(1 - best / row["return_mean"])
+                    losses.setdefault(f"`{row['name']}`", []).append(1 - best / row["return_mean"])
         for name, each in losses.items():
             told = ", ".join(f"{100 * loss:.1f} %" for loss in each)
-            body.append([options["env"], options["time"], name, f"**{100 * statistics.median(each):.1f} %**", told])
+            body.append([options["env"], _time(options), name, f"**{100 * statistics.median(each):.1f} %**", told])
     return markdown(("", "time in all", "dense policy", "median loss", "of each seed"), body)
 
 
 def _is_dense(name: str) -> bool:
-    return name.startswith("apprentice") and not name.endswith("-int8")
+    return name.startswith(("apprentice", "teacher")) and not name.endswith("-int8")
+
+
+def _time(options: dict[str, Any]) -> str:
+    return f"{options['time']}, one core" if options.get("threads") == 1 else str(options["time"])
 
 
 def _budgets(options: dict[str, Any]) -> list[int]:
@@ -107,4 +111,4 @@ def _median(rows: list[dict[str, Any]]) -> str:
 def _order(path: Path) -> tuple[str, float]:
     """Return a setting's environment and time: shorter fits come first."""
     options = json.loads(path.read_text())["options"]
-    return options["env"], read_time(options["time"])
+    return options["env"], read_time(options.get("time", "0s"))

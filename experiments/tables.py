@@ -190,14 +190,16 @@ def export_table() -> str:
 
 
 def sharing_table() -> str:
-    """Return the Markdown table of instructions with shared weights, beside dense networks of the same shape."""
+    """Return the Markdown table of instructions with shared weights, beside the same networks without sharing."""
     body = []
     for name, row in json.loads((RESULTS / "export-sharing.json").read_text())["rows"].items():
-        shared, dense = (row[kind]["instructions_per_step"] for kind in ("shared", "dense"))
-        shape = "–".join(map(str, row["shape"]))
-        numbers = (row["weights"], row["bytes"], shared, dense)
-        body.append([f"`zoo:{name}`", shape, *map(str, numbers), f"{shared / dense:.2f}"])
-    headings = ("", "network", "weights", "bytes of its tables", "instructions a step", "dense", "ratio")
+        cells = [f"`zoo:{name}`", "–".join(map(str, row["shape"])), str(row["weights"])]
+        for activation in ("tanh", "relu"):
+            shared, dense = (row[activation][kind]["instructions_per_step"] for kind in ("shared", "dense"))
+            cells.append(f"{shared} / {dense} = **{shared / dense:.2f}**")
+        cells.append(" / ".join(str(row["relu"][kind]["flash"]) for kind in ("shared", "dense")))
+        body.append(cells)
+    headings = ("", "network", "weights", "instructions, shared / dense", "with ReLU", "flash with ReLU, bytes")
     return markdown(headings, body)
 
 

@@ -6,6 +6,7 @@ All of it follows from the portfolio, the budgets, and the candidates that there
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
@@ -101,13 +102,13 @@ def keeps_up(evolved: Sequence[float], taught: Sequence[float]) -> bool:
         taught: of teachers.
 
     Example:
-        >>> keeps_up((-4.0, 37.2), (37.7,)), keeps_up((-200.0, 900.0), (5930.0,))
+        >>> keeps_up((-4.5, 3.3, 37.2), (37.7,)), keeps_up((-200.0, 0.0, 900.0), (5930.0,))
         (True, False)
     """
     if not evolved or not taught:
         return False
-    worst = min(evolved)
-    return max(evolved) - worst >= KEEPS_UP * (max(taught) - worst)
+    usual = statistics.median(evolved)
+    return max(evolved) - usual >= KEEPS_UP * (max(taught) - usual)
 
 
 class Student(NamedTuple):

@@ -211,7 +211,7 @@ EVOLVERS = (
 )
 """From nothing, by evolution."""
 KEEPS_UP = 0.9
-"""Of what the best teacher is above the worst of these, the best of these has so much: then the rest of the budget is
+"""Of what the best teacher is above the median of these, the best of these has so much: then the rest of the budget is
 evolution's. It had less time, and PPO may have come to rest where evolution does not, as with Swimmer."""
 LEAST_EPISODES = 300
 """Of the longest length, for each in the first rung; with less, they are of the smallest budget alone."""

@@ -39,6 +39,7 @@ from compactrl.fits.portfolio import (
     as_it_is,
 )
 from compactrl.fits.stages import Grant
+from compactrl.fits.story import KEEPS_UP
 from compactrl.policies.policy import Policy
 
 KEPT_BY_STUDENTS = ("partitions", "bias_partitions")
@@ -73,11 +74,8 @@ class School:
         if self._enough():
             return
         self._teach()
-        if self._ledger.once("evolution keeps up", self._evolution_keeps_up):
-            self._field.watch.say("evolution from nothing keeps up with the teachers: what is left is its own")
-            return
         for step in (self._train_apprentices, self._imitate, self._tune):
-            if self._enough():
+            if self._enough() or self._evolution_goes_on():
                 return
             step()
 
@@ -96,11 +94,17 @@ class School:
         if rows:
             self._field.compare("teachers", names)
 
+    def _evolution_goes_on(self) -> bool:
+        """Return whether policies from nothing kept up with the teachers, so that what is left is evolution's."""
+        if self._ledger.known(KEEPS_UP) is None and self._ledger.once(KEEPS_UP, self._evolution_keeps_up):
+            self._field.watch.say("evolution from nothing keeps up with the teachers: what is left is its own")
+        return bool(self._ledger.known(KEEPS_UP))
+
     def _evolution_keeps_up(self) -> bool:
-        """Return whether the best policy from nothing is about as good as the best teacher's."""
+        """Return whether the best policy from nothing that fits every budget is about as good as the best teacher's."""
         known = [one for one in self._field.candidates.values() if math.isfinite(one.mean)]
-        evolved, taught = ([one.mean for one in known if (one.row.cost > 1) is learns] for learns in (False, True))
-        return keeps_up(evolved, taught)
+        smallest = [one.mean for one in known if one.row.cost == 1 and one.size <= self._field.budgets[0]]
+        return keeps_up(smallest, [one.mean for one in known if one.row.cost > 1])
 
     def _with_roundings(self, names: Sequence[str]) -> list[str]:
         """Let candidates enter once more as they are with rounded weights; return the names of all that there are."""

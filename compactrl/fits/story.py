@@ -23,6 +23,8 @@ TITLES = {
     "students": "students, by imitation through their rounding",
     "tuned": "students, by gradients through their rounding",
 }
+KEEPS_UP = "evolution keeps up"
+"""In a record: whether what was left after the teachers was evolution's."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,10 @@ def story_of(path: Path) -> Story:
         later = {name for others in following for name in others}
         left = [name for name in returns if name not in later] if following and not last else []
         name = "last meeting" if last else key.removeprefix(COMPARED)
-        stages.append(Stage(name, _title(key, options), returns, tuple(left), last))
+        title = _title(key, options)
+        if name == "teachers" and record["steps"].get(KEEPS_UP):
+            title += "; evolution keeps up with them, and what is left is its own"
+        stages.append(Stage(name, title, returns, tuple(left), last))
     return Story(options, bool(record["finished"]), tuple(stages), _spent(record["spent"]))
 
 

@@ -70,6 +70,7 @@ class PpoOptions(OnPolicyOptions, AdamOptions):
     )
     log_std_final: float | None = Field(
         None,
+        ge=-20,
         description="Where given, logarithms of standard deviations fall evenly with the budget, by as much as from "
         "--log-std-init to this, beside what they learn. A larger budget on resume raises them again.",
     )

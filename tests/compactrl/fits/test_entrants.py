@@ -113,8 +113,9 @@ def test_as_many_students_of_each_budget_are_tuned_as_there_is_time_for(cheetah)
 @pytest.mark.parametrize(
     ("evolved", "taught", "keeping_up"),
     [
-        ((-40.0, 37.0), (37.7, 20.0), True),
-        ((-40.0, 10.0), (37.7,), False),
+        ((-40.0, 5.0, 37.0), (37.7, 20.0), True),
+        ((-40.0, 5.0, 30.0), (37.7,), False),
+        ((-1e5, -30.0, -12.0, -40.0), (-5.0,), False),  # one that fails is no yardstick
         ((5.0, 5.0), (1.0,), True),
         ((5.0,), (5.0,), True),
         ((5.0,), (5.1,), False),
@@ -122,5 +123,5 @@ def test_as_many_students_of_each_budget_are_tuned_as_there_is_time_for(cheetah)
         ((5.0,), (), False),
     ],
 )
-def test_evolution_keeps_up_where_it_is_about_as_far_from_its_worst(evolved, taught, keeping_up):
+def test_evolution_keeps_up_where_it_is_about_as_far_from_its_median(evolved, taught, keeping_up):
     assert keeps_up(evolved, taught) is keeping_up

@@ -122,7 +122,11 @@ def test_the_front_has_all_that_was_tried_and_the_picture_shows_it(whole):
 
 
 def test_a_fit_that_was_stopped_again_and_again_comes_to_the_same(whole, tmp_path):
-    options, path = options_in(whole.path), tmp_path / "pieces"
+    _stopped_again_and_again(whole, tmp_path / "pieces")
+
+
+def _stopped_again_and_again(whole, path):
+    options = options_in(whole.path)
     stops, found = 0, None
     while found is None or not found.finished:
         asked = iter(range(10**9))
@@ -310,9 +314,11 @@ def test_where_evolution_keeps_up_with_teachers_what_is_left_is_its_own(tmp_path
     found = fit(TOY, out=tmp_path / "fit", **OPTIONS)
     names = [stage.name for stage in story_of(found.path).stages]
     assert names[:2] == ["evolvers", "teachers"]
+    assert story_of(found.path).stages[1].title.endswith("evolution keeps up with them, and what is left is its own")
     assert all(name.startswith("rung") or name == "last meeting" for name in names[2:])
     runs = {path.name for path in (found.path / "stages").iterdir()}
     assert {name for name in runs if not name.startswith("latent")} == {"teacher", "linear"}
+    _stopped_again_and_again(found, tmp_path / "pieces")
 
 
 def test_enough_ends_it_before_apprentices_and_students(tmp_path, monkeypatch):
