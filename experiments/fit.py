@@ -18,15 +18,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from compactrl.encodings.rounding import rounded_to_bytes
 from compactrl.encodings.storage import stored_bytes
-from compactrl.envs.registry import describe, environment_of
+from compactrl.envs.registry import describe
 from compactrl.fits.api import fit
 from compactrl.fits.budgets import KINDS
 from compactrl.fits.ledger import Ledger
@@ -34,7 +32,6 @@ from compactrl.fits.portfolio import FEW, MOST, Row
 from compactrl.fits.sizes import Sized, fitting
 from compactrl.fits.stages import Amount, Grant, Watch, advance
 from compactrl.quantities import a_return, read_time
-from compactrl.runs.evaluation import run_episodes, seeds_behind_summary
 from compactrl.runs.run import Run
 from compactrl.searches.api import finish, start
 from compactrl.storage.files import write_json
@@ -63,12 +60,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "pendulum-15min": {"env": "Pendulum-v1", "max_bytes": (64, 256), "time": "15min"},
 }
 """Budgets of a fit in bytes and time."""
-_PPO = Row(
-    "ppo",
-    {"method": "ppo"},
-    {"hidden": ((64, 64), (32, 32), (32, 16), (16, 16), (16, 8), *((each,) for each in (16, 12, 8, 6, 4, 3, 2)))},
-    anneals=True,
-)
 SINGLE = (
     Row(
         "chromatic",
@@ -76,8 +67,12 @@ SINGLE = (
         {"hidden": ((41,), (24,), (16,), (8,), (4,), ()), "partitions": FEW},
         anneals=True,
     ),
-    _PPO,
-    replace(_PPO, name="ppo, int8", ships=rounded_to_bytes),
+    Row(
+        "ppo",
+        {"method": "ppo"},
+        {"hidden": ((64, 64), (32, 32), (32, 16), (16, 16), (16, 8), *((each,) for each in (16, 12, 8, 6, 4, 3, 2)))},
+        anneals=True,
+    ),
     Row("linear", {"method": "linear"}),
 )
 """Methods that get the whole time of a setting for themselves: what a user would try without `fit`. What anneals has as
@@ -106,7 +101,7 @@ def measure_single(setting: str, seed: int) -> dict[str, Any]:
             sized = fitting(row, spec, most, normalized=True, kind=KINDS["bytes"])
             if sized is not None:
                 rows.append({"max_bytes": most, "method": row.name, "candidate": sized.name})
-                rows[-1] |= _shipped(_searched(sized, setting, seed), row)
+                rows[-1] |= _shipped(_searched(sized, setting, seed))
     return {"seed": seed, "methods": rows}
 
 
@@ -116,13 +111,9 @@ def budgets_of(options: Mapping[str, Any]) -> list[int]:
     return [most] if isinstance(most, int) else sorted(most)
 
 
-def _shipped(run: Run, row: Row) -> dict[str, Any]:
-    """Return the return and the bytes of what ships of a single method's run, which may be more than was promised."""
-    policy, summary = row.ships(run.policy), run.summary
-    evaluation = run_episodes(policy, environment_of(run.config), EPISODES, seeds_behind_summary(run.config["seed"]))
-    fields = {"return_mean": evaluation.mean_return, "return_std": evaluation.std_return}
-    spent = {key: summary[key] for key in ("seconds", "env_steps")}
-    return {**fields, "return_interval": list(evaluation.interval), "bytes": stored_bytes(policy), **spent}
+def _shipped(run: Run) -> dict[str, Any]:
+    """Return what a single method's run came to and took; its bytes may be more than was promised."""
+    return {**_row(run), **{key: run.summary[key] for key in ("seconds", "env_steps")}}
 
 
 def _searched(sized: Sized, setting: str, seed: int) -> Run:
@@ -132,8 +123,7 @@ def _searched(sized: Sized, setting: str, seed: int) -> Run:
     path.mkdir(parents=True, exist_ok=True)
     search = {**sized.options, "env": options["env"], "seed": seed, "steps": MOST, "threads": options.get("threads", 0)}
     amount = Amount(float(read_time(options["time"])), seconds=True)
-    name = sized.name.replace(", int8", "")  # the same search
-    grant = Grant(name, path / name, search, amount, name, anneals=sized.row.anneals)
+    grant = Grant(sized.name, path / sized.name, search, amount, sized.name, anneals=sized.row.anneals)
     return advance(grant, Ledger(path, {"setting": setting}, "auto"), Watch())
 
 

@@ -47,7 +47,7 @@ def teachers(rows: Iterable[Teacher], spec: EnvironmentSpec, total: Amount) -> l
         row
         for row in rows
         if by_gradients(spec, row.discrete)
-        and _episodes(row.share * total.value / row.cost, spec, total) >= row.least_episodes
+        and row.least_episodes <= _episodes(row.share * total.value / row.cost, spec, total) < row.most_episodes
     ]
 
 
@@ -185,18 +185,21 @@ def _sized(rows: Iterable[Row], spec: EnvironmentSpec, most: int, normalized: bo
     return [one for row in rows if (one := fitting(row, spec, most, normalized, kind))]
 
 
-def tuned(ranked: Sequence[Sequence[str]], spec: EnvironmentSpec, total: Amount) -> set[str]:
+def tuned(
+    ranked: Sequence[Sequence[str]], spec: EnvironmentSpec, total: Amount, share: float = SHARES.tuning
+) -> set[str]:
     """Return which students there is time to tune: as many of each budget, the best first.
 
     Args:
         ranked: of each budget, the names of its students, the best first.
         spec: the environment.
         total: of the fit.
+        share: of it, for all of them.
     """
     for count in range(AT_MOST, 0, -1):
         names = {name for students in ranked for name in students[:count]}
-        share = SHARES.tuning * total.value / max(1, len(names))
-        if _episodes(share / TUNING.cost, spec, total) >= LEAST_TUNING:
+        each = share * total.value / max(1, len(names))
+        if _episodes(each / TUNING.cost, spec, total) >= LEAST_TUNING:
             return names
     return set()
 

@@ -12,6 +12,7 @@ methods that need no teacher, which also serve where there are no gradients: act
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,8 @@ class Teacher(Row):
     """Of the budget."""
     least_episodes: int = 0
     """Of the longest length that it must have time for; with less, evolution from nothing is ahead."""
+    most_episodes: float = math.inf
+    """The same; with more, others do better."""
     discrete: bool = False
     """Whether it learns discrete actions."""
     catalog: bool = False
@@ -79,11 +82,13 @@ TEACHERS = (
             anneals=True,
             share=share,
             least_episodes=least,
+            most_episodes=most,
             discrete=True,
         )
-        for name, hidden, share, least in (
-            ("teacher-ppo", (32, 16), 0.12, 300),
-            ("teacher-ppo-wide", (64, 64), 0.2, 1_000),
+        for name, hidden, share, least, most in (
+            ("teacher-ppo-alone", (32, 16), 0.4, 400, 2_000),
+            ("teacher-ppo", (32, 16), 0.12, 600, math.inf),
+            ("teacher-ppo-wide", (64, 64), 0.2, 1_000, math.inf),
         )
     ),
     Teacher(
@@ -103,7 +108,8 @@ TEACHERS = (
         least_episodes=225,
     ),
 )
-"""All that the environment and the time allow. A student begins from the best policy with its network."""
+"""All that the environment and the time allow. A student begins from the best policy with its network. Where there is
+no time for the wide one, and for apprentices that learn from it, the other one has theirs."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,7 @@ APPRENTICES = tuple(
         {"method": "ppo", "steps": MOST, "log_std_init": -1.5},
         cost=3,
         anneals=True,
-        least_episodes=300,
+        least_episodes=400,
         discrete=True,
         imitates={**_IMITATION, "hidden": hidden},
     )
@@ -185,7 +191,7 @@ TUNING = Row(
 )
 """How a student goes on by reinforcement, through its rounding. With three times the rate, more edges change their
 weight in an iteration than a policy survives."""
-LEAST_TUNING = 300
+LEAST_TUNING = 250
 """Episodes of the longest length, of each."""
 LEAST_IMITATION = 1000
 """Steps of an apprentice's imitation."""
@@ -233,6 +239,7 @@ class Shares:
     most_imitation_seconds: float = 120.0
     """Of one apprentice or student: more helps little."""
     tuning: float = 0.18
+    """And what apprentices would have, where there is no time for them."""
 
 
 SHARES = Shares()

@@ -242,7 +242,7 @@ class School:
         if not before:
             return
         share = self._ledger.once(
-            "tuned: share", lambda: min(SHARES.tuning * field.total.value, field.left) / len(before)
+            "tuned: share", lambda: min(self._tuning * field.total.value, field.left) / len(before)
         )
         given = []
         for name, one in before.items():
@@ -264,4 +264,10 @@ class School:
         """Return the names of those that are tuned."""
         field = self._field
         ranked = [field.fitting(most, self._students) for most in field.budgets]
-        return sorted(tuned(ranked, field.spec, field.total))
+        return sorted(tuned(ranked, field.spec, field.total, self._tuning))
+
+    @property
+    def _tuning(self) -> float:
+        """Share of the budget for tuning: what apprentices would have, too, where there are none."""
+        none = not self._ledger.known("apprentices: who")
+        return SHARES.tuning + (SHARES.apprenticeship + SHARES.apprentices if none else 0.0)

@@ -6,9 +6,10 @@ follow, with as many transitions of every architecture. Other architectures act 
 A plain network is one architecture. Where designs are tasks, all the same goes for tasks.
 
 Nothing is mixed between architectures (section III-A): ratio, advantage and value of a transition are those of the
-architecture that acted, and the value function is told which it is. Advantages are normalised over all of an
-iteration's transitions of one architecture. Two things are common to all: the normaliser of observations, which ships,
-and the scale of rewards.
+architecture that acted, and the value function is told which it is. Advantages, which it is taken from, are normalised
+over all of an iteration's transitions (`--advantage-normalization together`, of `hyperppo`), or over those of each
+architecture or task. Two things more are common to all: the normaliser of observations, which ships, and the scale of
+rewards.
 
 What was drawn, and not the bounded action, is what ratios are about (`policies/distributions.py`). The probabilities
 it was drawn with are computed from it before the first update. The networks of policy and value are apart.
@@ -17,7 +18,7 @@ Departures from the HyperPPO paper and its public code:
 
 1. Episodes that a limit of steps cut are bootstrapped from the value of their last observation, those that terminated
    are not; the public code bootstraps both.
-2. Advantages are normalised per architecture and iteration, not over a minibatch of all architectures.
+2. Advantages are normalised over an iteration, not over each minibatch.
 3. The value function is told widths and depth as numbers in -1 … 1, not the widths themselves.
 4. What acts goes through a tanh to the bounds of actions, in training as on the robot. Beyond them nothing tells a mean
    from a larger one, and layers of a deep network grow together: `--bounds-coef` keeps means within reach.
@@ -215,7 +216,9 @@ class OnPolicyLearner(GradientLearner):
         rows, value, advantage = estimates
         valid = transitions.valid
         weight = valid.astype(float)
-        scaled = normalized(dealt(advantage, n), dealt(weight, n))
+        groups = 1 if self.options.advantage_normalization == "together" else n
+        grouped = (dealt(each, n).reshape(groups, -1) for each in (advantage, weight))
+        scaled = normalized(*grouped).reshape(n, -1)
         latent = self.distribution.latent(np.where(valid[..., None], transitions.action, 0.0))
         shaped_rows, shaped_latent, *numbers = (
             self._tensor(dealt(part, n).astype(np.float32)) for part in (rows, latent, value + advantage, value, weight)

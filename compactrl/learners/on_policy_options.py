@@ -20,6 +20,11 @@ class OnPolicyOptions(GradientOptions):
     n_epochs: int = Field(5, ge=1, description="How often the updates of an iteration go through its transitions.")
     gamma: float = Field(0.99, ge=0, lt=1, description="Discount factor per step.")
     gae_lambda: float = Field(0.95, ge=0, le=1, description="Lambda of generalised advantage estimation.")
+    advantage_normalization: Literal["each", "together"] = Field(
+        "each",
+        description="Over which transitions of an iteration advantages are normalised: those of each architecture or "
+        "task, or all.",
+    )
     clip_range_vf: float = Field(
         0.0, ge=0, description="How far from its value before the iteration a value is clipped; 0 is no clip."
     )

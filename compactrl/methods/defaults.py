@@ -98,6 +98,7 @@ HYPERPPO = {
     "anchor_share": 0.0,
     "n_steps": 64,
     "bounds_coef": 0.1,
+    "advantage_normalization": "together",
     "batch_size": 512,
     "n_epochs": 4,
     "actor_learning_rate": 5e-4,
@@ -106,7 +107,8 @@ HYPERPPO = {
     "critic_activation": "relu",
 }
 """Every step of the hypernetwork moves all policies: few epochs of small iterations, so that those that act are not far
-from those that learn. Trials are in `docs/trials.md`."""
+from those that learn. An architecture has a few hundred transitions in an iteration, of a few lanes: their advantages
+are normalised together with those of all. Trials are in `docs/trials.md`."""
 
 HYPERPPO_PAPER = {
     "decoder": "dense",
@@ -151,6 +153,7 @@ is the one that all tasks are evaluated with. Trials are in `docs/trials.md`."""
 
 HYPERPPO_TASKS = {
     **HYPERPPO,
+    "advantage_normalization": "each",
     "steps": 5_000_000,
     "reevaluations": 1,
     "num_envs": 16,
@@ -158,7 +161,8 @@ HYPERPPO_TASKS = {
     "batch_size": 400,
     "n_epochs": 10,
 }
-"""Of every architecture in every task: iterations as of `TASKS`, and the last theta ships."""
+"""Of every architecture in every task: iterations as of `TASKS`, and the last theta ships. Rewards of tasks differ, so
+that advantages are normalised within each."""
 
 MAML = {
     **TASKS,

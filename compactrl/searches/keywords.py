@@ -347,6 +347,9 @@ class SearchKeywords(TypedDict, total=False):
     hyperppo)"""
     gae_lambda: float | None
     """Lambda of generalised advantage estimation. (default: 0.95)"""
+    advantage_normalization: Literal["each", "together"] | None
+    """Over which transitions of an iteration advantages are normalised: those of each architecture or task, or all.
+    (default: each; together with --method hyperppo)"""
     clip_range_vf: float | None
     """How far from its value before the iteration a value is clipped; 0 is no clip. (default: 0)"""
     max_grad_norm: float | None

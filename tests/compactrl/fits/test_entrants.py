@@ -1,5 +1,6 @@
 """Who enters a race: what there is time for, and what serves several budgets."""
 
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,19 +25,26 @@ def cheetah():
 
 def test_a_teacher_needs_time_and_actions_that_it_can_learn(cheetah):
     names = [row.name for row in TEACHERS]
-    for minutes, count in ((1, 0), (5, 1), (15, 2), (300, 3), (600, 4)):
-        assert [row.name for row in teachers(TEACHERS, cheetah, Amount(60 * minutes, True))] == names[:count]
+    for minutes, begin, end in ((1, 0, 0), (5, 0, 1), (8, 0, 1), (9, 1, 3), (15, 1, 3), (300, 1, 4), (600, 1, 5)):
+        assert [row.name for row in teachers(TEACHERS, cheetah, Amount(60 * minutes, True))] == names[begin:end]
     pole = describe("CartPole-v1")
-    discrete = [row.name for row in TEACHERS if row.discrete]
+    discrete = [row.name for row in TEACHERS if row.discrete and row.most_episodes == math.inf]
     assert [row.name for row in teachers(TEACHERS, pole, Amount(7200, True))] == discrete
 
 
+def test_there_are_apprentices_as_soon_as_there_are_large_teachers(cheetah):
+    for seconds in (300, 480, 499, 501, 900):
+        total = Amount(seconds, True)
+        large = [row for row in teachers(TEACHERS, cheetah, total) if row.most_episodes == math.inf]
+        assert bool(large) == bool(apprentices(APPRENTICES, STUDENTS, cheetah, BYTES, (1024,), total))
+
+
 def test_whoever_learns_leaves_a_tenth_of_the_budget_to_the_race():
-    shares = (
-        SHARES.beside_teachers, SHARES.apprenticeship, SHARES.apprentices, SHARES.imitation, SHARES.tuning,
-    )  # fmt: skip
-    taken = sum(row.share for row in TEACHERS) + sum(shares)
-    assert taken <= 0.9 + 1e-9
+    always = SHARES.beside_teachers + SHARES.imitation + SHARES.tuning
+    always += SHARES.apprenticeship + SHARES.apprentices  # or tuning has it
+    for large in (True, False):
+        taught = [row.share for row in TEACHERS if (row.most_episodes == math.inf) is large]
+        assert sum(taught) + always <= 0.9 + 1e-9
 
 
 def all_of(cheetah):

@@ -13,6 +13,7 @@ from compactrl.errors import InputError
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.base import LearnerContext
 from compactrl.learners.metabatch import MetaBatch
+from compactrl.learners.on_policy_options import PpoOptions
 from compactrl.learners.ppo import PpoLearner
 from compactrl.policies.skeleton import Skeleton
 from compactrl.searches.api import search
@@ -177,9 +178,10 @@ def test_plain_ppo_is_hyperppo_with_one_architecture_bit_for_bit():
             np.testing.assert_array_equal(mine[key], theirs[key])
 
 
-def test_nothing_is_mixed_between_architectures():
-    """Other rewards of one architecture change neither advantages nor probabilities of the others."""
-    prepared = prepare({**HYPER, "normalize_returns": False})
+@pytest.mark.parametrize("over", ["each", "together"])
+def test_nothing_is_mixed_between_architectures(over):
+    """Other rewards of one change neither advantages nor probabilities of the others, but for what normalises all."""
+    prepared = prepare({**HYPER, "normalize_returns": False, "advantage_normalization": over})
     learner = prepared.learner
     designs = learner.compression.space.sample(4, np.random.default_rng(0))
     trials = learner.ask(designs)
@@ -190,12 +192,33 @@ def test_nothing_is_mixed_between_architectures():
     one = learner._prepared(seen, designs, learner.normalizer)[0]
     values = learner._design_values
     other = learner._prepared(seen._replace(reward=reward), designs, learner.normalizer)[0]
-    for mine, theirs in zip(one, other, strict=True):
-        assert torch.equal(mine[[0, 2, 3]], theirs[[0, 2, 3]])
+    for name, mine, theirs in zip(one._fields, one, other, strict=True):
+        mine, theirs = mine[[0, 2, 3]], theirs[[0, 2, 3]]
+        if name == "advantage" and over == "together":
+            scale = mine.std() / theirs.std()
+            torch.testing.assert_close((mine - mine.mean()), (theirs - theirs.mean()) * scale, atol=1e-5, rtol=1e-5)
+        else:
+            assert torch.equal(mine, theirs)
     assert not torch.equal(one.advantage[1], other.advantage[1])
     assert ((values == learner._design_values) == [True, False, True, True]).all()
-    torch.testing.assert_close(one.advantage.mean(1), torch.zeros(4), atol=1e-6, rtol=0)
-    torch.testing.assert_close(one.advantage.std(1, unbiased=False), torch.ones(4))
+
+
+@pytest.mark.parametrize("over", ["each", "together"])
+def test_advantages_are_normalised_over_all_transitions_or_each_architecture_s(over):
+    prepared = prepare({**HYPER, "advantage_normalization": over})
+    learner = prepared.learner
+    designs = learner.compression.space.sample(4, np.random.default_rng(0))
+    outcomes = outcomes_of(prepared, learner.ask(designs))
+    advantage = learner._prepared(outcomes.transitions, designs, learner.normalizer)[0].advantage
+    groups = advantage if over == "each" else advantage.reshape(1, -1)
+    torch.testing.assert_close(groups.mean(1), torch.zeros(len(groups)), atol=1e-6, rtol=0)
+    torch.testing.assert_close(groups.std(1, unbiased=False), torch.ones(len(groups)))
+    assert (advantage.std(1, unbiased=False) - 1).abs().max() > 0.01 or over == "each"
+
+
+def test_runs_of_before_there_was_a_choice_normalise_each_architecture_s_advantages():
+    assert PpoOptions().advantage_normalization == "each"
+    assert prepare(HYPER).learner.options.advantage_normalization == "together"
 
 
 @pytest.mark.parametrize("deviation", ["common", "per-architecture", "state"])
