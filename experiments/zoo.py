@@ -7,7 +7,8 @@ A fit for each environment finds the policies of all its sizes, in `runs/zoo/ENV
 that has ended is not repeated. What ships of it is copied to `compactrl/zoo/ENV/SIZE`: policy, options, versions, and
 the return over 100 fresh episodes that no choice was based on. A policy that is there already stays where the new one
 has a lower return. The second way installs what an experiment has found: HalfCheetah's of
-`python -m experiments.fit cheetah-20min --seeds 0,1`, the quadrotor's of
+`python -m experiments.fit cheetah-20min --seeds 0,1`, Hopper's and Walker2d's of `hopper-15min` and `walker2d-15min`,
+Swimmer's of `swimmer-5min`, seed 0 each, the quadrotor's of
 `python -m experiments.flight ppo-four-static-evolved --seeds 2`.
 """
 
@@ -33,7 +34,7 @@ ROBOTS: dict[str, dict[str, Any]] = {
     "HalfCheetah-v5": {"sizes": ("256B", "512B", "1kB"), "time": "2h"},
     "Hopper-v5": {"sizes": ("256B", "1kB"), "time": "2h"},
     "Walker2d-v5": {"sizes": ("256B", "1kB"), "time": "2h"},
-    "Swimmer-v5": {"sizes": ("64B", "256B"), "time": "1h"},
+    "Swimmer-v5": {"sizes": ("128B",), "time": "1h"},
     "Reacher-v5": {"sizes": ("128B", "512B"), "time": "1h"},
 }
 """Environment → sizes, and the time of a fit for all of them on two cores."""

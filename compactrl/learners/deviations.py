@@ -80,10 +80,6 @@ class Deviations:
         deviation = (second / (1 - BETAS[1] ** steps)).sqrt_().add_(EPSILON)
         log_std.sub_((first / (1 - BETAS[0] ** steps)).div_(deviation).mul_(rate))
 
-    def shift(self, change: float) -> None:
-        """Add a number to all logarithms."""
-        self._tables["log_std"] += change
-
     def keep(self) -> None:
         """Keep what the rows that learn have become."""
         for name, table in self._tables.items():

@@ -73,12 +73,6 @@ class PpoOptions(OnPolicyOptions, AdamOptions):
         description="Linear learning-rate decay of policy and value function: share that is left at the end of the "
         "budget; 1 is none. A larger budget on resume raises it again.",
     )
-    log_std_final: float | None = Field(
-        None,
-        ge=-20,
-        description="Where given, logarithms of standard deviations fall evenly with the budget, by as much as from "
-        "--log-std-init to this, beside what they learn. A larger budget on resume raises them again.",
-    )
     clip_range: float = Field(0.2, gt=0, lt=1, description="How far from 1 the ratio of probabilities is clipped.")
     ent_coef: float = Field(0.0, ge=0, description="Weight of the entropy in the policy's loss.")
     bounds_coef: float = Field(

@@ -22,7 +22,7 @@ from compactrl.learners.samples import Samples, Shuffled
 from compactrl.learners.surrogates import bounds_slope, clip_to_norm, surrogate
 from compactrl.networks.adam import Adam
 from compactrl.networks.pullback import Pullback
-from compactrl.types import Designs, Metrics, Outcomes, State, Trials
+from compactrl.types import Designs, Metrics, State
 
 EPSILON = 1e-5
 """Adam's, as in the first public code of PPO."""
@@ -44,12 +44,7 @@ class PpoLearner(OnPolicyLearner):
         super().__init__(context)
         if self.options.adaptive_learning_rate and not self.options.target_kl:
             raise InputError("--adaptive-learning-rate adapts to --target-kl: give one, such as 0.01")
-        if self.options.log_std_final is not None and not self._free:
-            why = "states decide deviations" if not self._discrete else "actions are discrete and have no deviations"
-            raise InputError(f"--log-std-final {self.options.log_std_final:g}: {why}, so none can fall; leave it out")
         self._adapted = 1.0
-        self._fallen = 0.0
-        """Share of the budget up to which deviations have fallen, where they fall with it."""
 
     def _new_optimizer(self) -> Adam:
         return Adam(self._theta, self.options.actor_learning_rate, self.options.weight_decay, EPSILON)
@@ -61,15 +56,6 @@ class PpoLearner(OnPolicyLearner):
         self._optimizer.rate = share * options.actor_learning_rate
         self.values.adam.rate = share * options.critic_learning_rate
         return {"actor_learning_rate": self._optimizer.rate}
-
-    def tell(self, trials: Trials, outcomes: Outcomes, progress: float) -> Metrics:
-        """Learn from an iteration's transitions; let deviations fall with the budget, where they are to."""
-        metrics = super().tell(trials, outcomes, progress)
-        options = self.options
-        if options.log_std_final is not None:
-            self._deviations.shift((options.log_std_final - options.log_std_init) * (progress - self._fallen))
-            self._fallen = progress
-        return metrics
 
     @torch.no_grad()
     def _learn(self, samples: Samples, designs: Designs) -> Metrics:
@@ -147,10 +133,9 @@ class PpoLearner(OnPolicyLearner):
 
     def state_dict(self) -> State:
         """Everything needed to continue bit for bit."""
-        return {**super().state_dict(), "adapted": self._adapted, "fallen": self._fallen}
+        return {**super().state_dict(), "adapted": self._adapted}
 
     def load_state_dict(self, state: State) -> None:
         """Restore what `state_dict` returned."""
         super().load_state_dict(state)
         self._adapted = float(state["adapted"])
-        self._fallen = float(state.get("fallen", 0.0))  # not in runs of before it could

@@ -363,9 +363,6 @@ class SearchKeywords(TypedDict, total=False):
     """Logarithm of the first standard deviations. (default: -0.7)"""
     critic_activation: Literal["tanh", "relu"] | None
     """Activation of the value function. (default: tanh; relu with --method hyperppo or hyperppo-tasks)"""
-    log_std_final: float | None
-    """Where given, logarithms of standard deviations fall evenly with the budget, by as much as from --log-std-init
-    to this, beside what they learn. A larger budget on resume raises them again."""
     clip_range: float | None
     """How far from 1 the ratio of probabilities is clipped. (default: 0.2)"""
     ent_coef: float | None

@@ -264,31 +264,6 @@ def test_deviations_begin_where_they_are_told_to(method, deviation):
 
 
 @pytest.mark.parametrize(
-    "method", [PPO, {**HYPER, "deviation": "per-architecture"}, {**HYPER, "deviation": "common"}], ids=str
-)
-@pytest.mark.parametrize("rate", [3e-2, 1e-9])
-def test_deviations_fall_evenly_with_the_budget_beside_what_they_learn(method, rate):
-    """A larger budget raises them again."""
-    options, tables = {**method, "log_std_init": -1.0, "actor_learning_rate": rate, "batch_size": 20}, []
-    for final in (None, -3.0):
-        prepared = prepare({**options, "log_std_final": final})
-        learner = prepared.learner
-        designs = learner.compression.space.sample(learner.num_designs, np.random.default_rng(0))
-        trials = learner.ask(designs)
-        learner.tell(trials, outcomes_of(prepared, trials), 0.25)
-        tables.append(learner._deviations.of(designs))
-    plain, fallen = np.log(tables)
-    np.testing.assert_allclose(fallen, plain - 0.5, atol=1e-6)
-    assert (np.abs(plain + 1.0) > 0.01).all() == (rate > 1e-3)
-    again = prepare({**options, "log_std_final": -3.0})
-    again.learner.load_state_dict(learner.state_dict())
-    for progress in (1.0, 0.5) if rate < 1e-3 else ():
-        trials = again.learner.ask(designs)
-        again.learner.tell(trials, outcomes_of(again, trials), progress)
-        np.testing.assert_allclose(again.learner._deviations.of(designs), np.exp(-1.0 - 2.0 * progress), rtol=1e-5)
-
-
-@pytest.mark.parametrize(
     ("options", "required"),
     [
         ({"method": "ppo", "hidden": 16, "activation": "relu", "steps": 16_000}, -1.0),
@@ -329,12 +304,6 @@ def test_it_finds_the_best_arm_of_a_bandit(tmp_path):
             "--deviation states: expected common, per-architecture or state. Did you mean 'state",
         ),
         ({"env": "CartPole-v1", "deviation": "state"}, "the actions of CartPole-v1 are discrete"),
-        (
-            {"env": "CartPole-v1", "log_std_final": -2.0},
-            "--log-std-final -2: actions are discrete and have no deviations",
-        ),
-        ({"deviation": "state", "log_std_final": -2.0}, "--log-std-final -2: states decide deviations"),
-        ({"method": "sac", "log_std_final": -2.0}, "--log-std-final belongs to --method ppo, hyperppo"),
         ({"clip_range": 0}, "--clip-range 0: expected a number, above 0 and below 1"),
         ({"method": "sac", "n_steps": 5}, "--n-steps belongs to --method ppo, hyperppo"),
         ({**HYPER, "num_envs": 6}, "--num-envs 6 cannot be shared evenly by --meta-batch 4 architectures"),

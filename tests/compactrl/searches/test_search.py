@@ -308,7 +308,6 @@ def test_more_lanes_and_fewer_lanes_than_evaluations_resume(tmp_path):
         ("ppo", "none", {"env": "CartPole-v1"}),
         ("hyper-tasks", "uniform", {"learner": "trpo", "deviation": "per-architecture", "settle": 0.4}),
         ("ppo", "none", {"deviation": "state", "target_kl": 0.01, "adaptive_learning_rate": True}),
-        ("ppo", "none", {"log_std_final": -2.0}),
         ("hyperppo", "inverse-depth", {"deviation": "per-architecture", "settle": 0.4, "ent_coef": 0.01}),
         ("hyper-tasks", "uniform", {"deviation": "per-architecture", "settle": 0.4}),
         ("hyperppo-tasks", "inverse-depth", {"deviation": "per-architecture", "settle": 0.4}),
