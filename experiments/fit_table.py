@@ -72,7 +72,8 @@ def loss_table(share: float = 1 / 4) -> str:
 
 
 def _is_dense(name: str) -> bool:
-    return name.startswith(("apprentice", "teacher")) and not name.endswith("-int8")
+    """Return whether a candidate is dense, in floats, and had as much to learn from as the small ones."""
+    return name.startswith("apprentice") and not name.endswith("-int8")
 
 
 def _time(options: dict[str, Any]) -> str:
