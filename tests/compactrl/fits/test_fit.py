@@ -34,7 +34,7 @@ TEACHER = Teacher(
     share=0.35,
     least_episodes=1,
 )
-ON_POLICY = next(row for row in TEACHERS if row.options["method"] == "ppo")
+ON_POLICY = next(row for row in TEACHERS if row.name == "teacher-ppo")
 SMALL_STEPS = {"n_steps": 16, "batch_size": 64, "reevaluations": 1}
 APPRENTICE = next(row for row in APPRENTICES if row.imitates["hidden"] == (16, 8))
 OPTIONS = {"max_bytes": (60, 120), "steps": "80k", "seed": 3, "threads": 1}
