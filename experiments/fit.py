@@ -77,7 +77,11 @@ SINGLE = (
 )
 """Methods that get the whole time of a setting for themselves: what a user would try without `fit`. What anneals has as
 many steps as its pace in the first fifth gives; where that changes, its time is a little more or less."""
-TEACHER = {"env": CHEETAH, "method": "sac", "hidden": (32, 16), "steps": 150_000}
+TEACHERS: dict[str, dict[str, Any]] = {
+    "imitation": {"env": CHEETAH, "method": "sac", "hidden": (32, 16), "steps": 150_000},
+    "imitation-ppo": {"env": CHEETAH, "method": "ppo", "hidden": (32, 16), "steps": 3_000_000},
+}
+"""Settings of imitation: ReLU from SAC, and tanh from PPO as in a fit."""
 IMITATION_SECONDS = 120.0
 EPISODES = 100
 
@@ -127,10 +131,10 @@ def _searched(sized: Sized, setting: str, seed: int) -> Run:
     return advance(grant, Ledger(path, {"setting": setting}, "auto"), Watch())
 
 
-def measure_imitation(setting: str, seed: int) -> dict[str, Any]:  # noqa: ARG001  (there is one)
+def measure_imitation(setting: str, seed: int) -> dict[str, Any]:
     """Let 16 shared weights imitate a [32, 16] teacher for two minutes; return both returns."""
-    teacher = finished_run(RUNS / f"teacher-seed{seed}", {**TEACHER, "seed": seed})
-    path = RUNS / f"imitation-seed{seed}"
+    teacher = finished_run(RUNS / f"{setting}-teacher-seed{seed}", {**TEACHERS[setting], "seed": seed})
+    path = RUNS / f"{setting}-seed{seed}"
     options = {"method": "shared", "teacher": str(teacher.path), "start_from": str(teacher.path), "partitions": 16}
     if not (path / "summary.json").exists():
         pilot = start({**options, "seed": seed, "steps": 10**9}, path.with_name(f"{path.name}-pace"))
@@ -153,7 +157,7 @@ MEASURED: dict[str, Callable[[str, int], dict[str, Any]]] = {
         f"{setting}-single": lambda name, seed: measure_single(name.removesuffix("-single"), seed)
         for setting in SETTINGS
     },
-    "imitation": measure_imitation,
+    **dict.fromkeys(TEACHERS, measure_imitation),
 }
 """Setting → what measures it."""
 
@@ -174,7 +178,7 @@ def main(
                 done[seed] = MEASURED[setting](setting, seed)
             content = {
                 "command": f"python -m experiments.fit {setting} --seeds {seeds}",
-                "options": SETTINGS.get(setting.removesuffix("-single"), TEACHER),
+                "options": TEACHERS.get(setting) or SETTINGS[setting.removesuffix("-single")],
                 "versions": versions(),
                 "seeds": [done[key] for key in sorted(done)],
             }
