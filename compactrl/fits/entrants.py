@@ -129,7 +129,8 @@ def apprentices(
     budgets: Sequence[int],
     total: Amount,
 ) -> list[Apprentice]:
-    """Return those that there is time for, and whose networks students will have: of each budget the largest two.
+    """Return those whose networks students will have, of each budget the largest two, and of these as many as there is
+    time for, the largest first.
 
     Args:
         rows: of apprentices.
@@ -146,7 +147,10 @@ def apprentices(
     fit = [list(dict.fromkeys(one.options["hidden"] for one in each)) for each in sized]
     wanted = {hidden for networks in fit for hidden in networks[:NETWORKS]}
     found = [row for row in able if row.imitates["hidden"] in wanted]
-    return found if all(_has_time(row, len(found), spec, total) for row in found) else []
+    for count in range(len(found), min(NETWORKS, len(found)) - 1, -1):
+        if all(_has_time(row, count, spec, total) for row in found[:count]):
+            return found[:count]
+    return []
 
 
 def _has_time(row: Apprentice, count: int, spec: EnvironmentSpec, total: Amount) -> bool:

@@ -23,6 +23,7 @@ from compactrl.searches.baselines import comparisons
 from compactrl.searches.prepare import Prepared, prepare
 from compactrl.searches.progress import SearchProgress
 from compactrl.searches.resuming import (
+    as_before,
     changes_of,
     check_fits_run,
     check_is_unfinished,
@@ -94,7 +95,7 @@ def reopen(
     check_not_lost(run)
     if env is not None:
         stand_in(run.config["env"], env, run.config["env_options"])
-    prepared = prepare({**run.config, **changes}, run.path)
+    prepared = prepare({**as_before(run.config), **changes}, run.path)
     if env is not None:
         check_fits_run(run, prepared.spec)
     warn_of_new_options(run, prepared.settings)

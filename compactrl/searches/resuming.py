@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from compactrl.envs.spec import EnvironmentSpec
@@ -59,10 +61,22 @@ def changes_of(options: dict[str, Any]) -> dict[str, Any]:
     return changes
 
 
+BEFORE: Mapping[str, tuple[str, Any]] = MappingProxyType({"advantage_normalization": ("gae_lambda", "each")})
+"""Option → one that is there wherever it is, and what all runs did before there was a choice. Other options that a run
+did not have take today's defaults, and that is told."""
+
+
+def as_before(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's options, with what it did of those that there was no choice of when it was begun."""
+    return {**{name: value for name, (beside, value) in BEFORE.items() if beside in config}, **config}
+
+
 def warn_of_new_options(run: Run, settings: Settings) -> None:
     """Warn of options that the run's version did not have."""
     options = settings.flat()
-    new = sorted(options.keys() - run.config.keys() - MAY_CHANGE - {"max_envs"})  # for which there was no limit
+    new = sorted(
+        options.keys() - as_before(run.config).keys() - MAY_CHANGE - {"max_envs"}
+    )  # for which there was no limit
     if new:
         values = ", ".join(f"{name} {options[name]}" for name in new)
         warnings.warn(

@@ -33,10 +33,11 @@ def test_a_teacher_needs_time_and_actions_that_it_can_learn(cheetah):
 
 
 def test_there_are_apprentices_as_soon_as_there_are_large_teachers(cheetah):
-    for seconds in (300, 480, 499, 501, 900):
+    for seconds in (300, 480, 499, 501, 600, 900):
         total = Amount(seconds, True)
         large = [row for row in teachers(TEACHERS, cheetah, total) if row.most_episodes == math.inf]
-        assert bool(large) == bool(apprentices(APPRENTICES, STUDENTS, cheetah, BYTES, (1024,), total))
+        for budgets in ((1024,), (256, 512, 1024)):
+            assert bool(large) == bool(apprentices(APPRENTICES, STUDENTS, cheetah, BYTES, budgets, total))
 
 
 def test_whoever_learns_leaves_a_tenth_of_the_budget_to_the_race():

@@ -14,7 +14,7 @@ from compactrl.errors import CompactrlError, FaultError, InputError
 from compactrl.fits import api, crew, entrants, judging, portfolio, race, school, shipping
 from compactrl.fits.api import Fit, fit, options_in, run_fit
 from compactrl.fits.field import Field
-from compactrl.fits.portfolio import APPRENTICES, EVOLVERS, STUDENTS, TEACHERS, TUNING, Row, Teacher
+from compactrl.fits.portfolio import APPRENTICES, EVOLVERS, SHARES, STUDENTS, TEACHERS, TUNING, Row, Teacher
 from compactrl.fits.stages import StoppedError
 from compactrl.fits.story import story_of
 from compactrl.runs.evaluation import run_episodes
@@ -239,6 +239,17 @@ def test_an_apprentice_begins_from_the_best_policy_and_students_from_the_apprent
     for name, each in students.items():
         if not name.endswith(("-student", "-tuned")):
             assert each["start_from"].endswith(f"{name}-tuned" if name in kept else f"{name}-student")
+
+
+def test_tuning_has_the_time_of_apprentices_where_there_are_none(whole, tmp_path, monkeypatch):
+    def of_all(found):
+        steps = read_json(found.path / "fit.json")["steps"]
+        return steps["tuned: share"] * len(steps["tuned: who"]) / 80_000
+
+    monkeypatch.setattr(school, "APPRENTICES", ())
+    alone = fit(TOY, out=tmp_path / "fit", **OPTIONS)
+    assert of_all(whole) == pytest.approx(SHARES.tuning)
+    assert of_all(alone) == pytest.approx(SHARES.tuning + SHARES.apprentices + SHARES.apprenticeship)
 
 
 def test_the_story_has_every_comparison_and_says_who_was_left_when(whole):

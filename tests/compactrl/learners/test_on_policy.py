@@ -1,6 +1,8 @@
 """On-policy learning against a naive PPO, reduced to its base case, and on environments with a known answer."""
 
+import json
 import os
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -13,10 +15,9 @@ from compactrl.errors import InputError
 from compactrl.evaluation.local import LocalEvaluator
 from compactrl.learners.base import LearnerContext
 from compactrl.learners.metabatch import MetaBatch
-from compactrl.learners.on_policy_options import PpoOptions
 from compactrl.learners.ppo import PpoLearner
 from compactrl.policies.skeleton import Skeleton
-from compactrl.searches.api import search
+from compactrl.searches.api import finish, reopen, search, start
 from compactrl.searches.prepare import prepare
 
 PPO = {
@@ -216,9 +217,20 @@ def test_advantages_are_normalised_over_all_transitions_or_each_architecture_s(o
     assert (advantage.std(1, unbiased=False) - 1).abs().max() > 0.01 or over == "each"
 
 
-def test_runs_of_before_there_was_a_choice_normalise_each_architecture_s_advantages():
-    assert PpoOptions().advantage_normalization == "each"
+def test_a_run_of_before_there_was_a_choice_goes_on_with_each_architecture_s_advantages(tmp_path):
     assert prepare(HYPER).learner.options.advantage_normalization == "together"
+    running = start({**HYPER, "steps": 20_000, "threads": 1, "advantage_normalization": "each"}, tmp_path / "run")
+    finish(running, should_stop=lambda: running.iteration >= 3)
+    file = tmp_path / "run" / "config.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    for options in (content, content.get("options", {})):
+        options.pop("advantage_normalization", None)
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing new to tell
+        again = reopen(tmp_path / "run")
+    assert again.learner.options.advantage_normalization == "each"
+    again.close()
 
 
 @pytest.mark.parametrize("deviation", ["common", "per-architecture", "state"])
