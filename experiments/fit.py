@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +36,7 @@ from compactrl.runs.run import Run
 from compactrl.searches.api import finish, start
 from compactrl.storage.files import write_json
 from compactrl.versions import versions
+from experiments.fit_table import budgets_of
 from experiments.searching import finished_run
 
 RESULTS = Path(__file__).parent / "results" / "fit"
@@ -107,12 +108,6 @@ def measure_single(setting: str, seed: int) -> dict[str, Any]:
                 rows.append({"max_bytes": most, "method": row.name, "candidate": sized.name})
                 rows[-1] |= _shipped(_searched(sized, setting, seed))
     return {"seed": seed, "methods": rows}
-
-
-def budgets_of(options: Mapping[str, Any]) -> list[int]:
-    """Return the budgets of a setting in bytes, rising."""
-    most = options["max_bytes"]
-    return [most] if isinstance(most, int) else sorted(most)
 
 
 def _shipped(run: Run) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def loss_table(share: float = 1 / 4) -> str:
         for seed in content["seeds"]:
             for row in seed.get("candidates", ()):
                 most = share * row["bytes"]
-                if _is_dense(row["name"]) and min(_budgets(options)) <= most and row["return_mean"] > 0:
+                if _is_dense(row["name"]) and budgets_of(options)[0] <= most and row["return_mean"] > 0:
                     best = max(one["return_mean"] for one in seed["candidates"] if one["bytes"] <= most)
                     losses.setdefault(f"`{row['name']}`", []).append(1 - best / row["return_mean"])
         for name, each in losses.items():
@@ -80,9 +81,10 @@ def _time(options: dict[str, Any]) -> str:
     return f"{options['time']}, one core" if options.get("threads") == 1 else str(options["time"])
 
 
-def _budgets(options: dict[str, Any]) -> list[int]:
+def budgets_of(options: Mapping[str, Any]) -> list[int]:
+    """Return the budgets of a setting in bytes, rising."""
     most = options["max_bytes"]
-    return list(most) if isinstance(most, list) else [most]
+    return [most] if isinstance(most, int) else sorted(most)
 
 
 def _single_methods() -> list[str]:

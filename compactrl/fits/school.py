@@ -39,7 +39,7 @@ from compactrl.fits.portfolio import (
     as_it_is,
 )
 from compactrl.fits.stages import Grant
-from compactrl.fits.story import KEEPS_UP
+from compactrl.fits.story import KEPT_UP
 from compactrl.policies.policy import Policy
 
 KEPT_BY_STUDENTS = ("partitions", "bias_partitions")
@@ -96,9 +96,9 @@ class School:
 
     def _evolution_goes_on(self) -> bool:
         """Return whether policies from nothing kept up with the teachers, so that what is left is evolution's."""
-        if self._ledger.known(KEEPS_UP) is None and self._ledger.once(KEEPS_UP, self._evolution_keeps_up):
+        if self._ledger.known(KEPT_UP) is None and self._ledger.once(KEPT_UP, self._evolution_keeps_up):
             self._field.watch.say("evolution from nothing keeps up with the teachers: what is left is its own")
-        return bool(self._ledger.known(KEEPS_UP))
+        return bool(self._ledger.known(KEPT_UP))
 
     def _evolution_keeps_up(self) -> bool:
         """Return whether the best policy from nothing that fits every budget is about as good as the best teacher's."""

@@ -23,7 +23,7 @@ TITLES = {
     "students": "students, by imitation through their rounding",
     "tuned": "students, by gradients through their rounding",
 }
-KEEPS_UP = "evolution keeps up"
+KEPT_UP = "evolution keeps up"
 """In a record: whether what was left after the teachers was evolution's."""
 
 
@@ -79,7 +79,7 @@ def story_of(path: Path) -> Story:
         left = [name for name in returns if name not in later] if following and not last else []
         name = "last meeting" if last else key.removeprefix(COMPARED)
         title = _title(key, options)
-        if name == "teachers" and record["steps"].get(KEEPS_UP):
+        if name == "teachers" and record["steps"].get(KEPT_UP):
             title += "; evolution keeps up with them, and what is left is its own"
         stages.append(Stage(name, title, returns, tuple(left), last))
     return Story(options, bool(record["finished"]), tuple(stages), _spent(record["spent"]))
