@@ -95,7 +95,7 @@ def _episodes(amount: float, spec: EnvironmentSpec, total: Amount) -> float:
 
 
 def keeps_up(evolved: Sequence[float], taught: Sequence[float]) -> bool:
-    """Return whether evolution from nothing is about as good as teachers, which had more time; false without teachers.
+    """Return whether evolution from nothing keeps up with teachers, which had much more time; false without teachers.
 
     Args:
         evolved: mean returns of methods that begin from nothing.

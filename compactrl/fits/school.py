@@ -101,7 +101,7 @@ class School:
         return bool(self._ledger.known(KEPT_UP))
 
     def _evolution_keeps_up(self) -> bool:
-        """Return whether the best policy from nothing that fits every budget is about as good as the best teacher's."""
+        """Return whether policies from nothing that fit every budget keep up with the teachers'."""
         known = [one for one in self._field.candidates.values() if math.isfinite(one.mean)]
         smallest = [one.mean for one in known if one.row.cost == 1 and one.size <= self._field.budgets[0]]
         return keeps_up(smallest, [one.mean for one in known if one.row.cost > 1])

@@ -122,15 +122,17 @@ def test_as_many_students_of_each_budget_are_tuned_as_there_is_time_for(cheetah)
 @pytest.mark.parametrize(
     ("evolved", "taught", "keeping_up"),
     [
-        ((-40.0, 5.0, 37.0), (37.7, 20.0), True),
-        ((-40.0, 5.0, 30.0), (37.7,), False),
-        ((-1e5, -30.0, -12.0, -40.0), (-5.0,), False),  # one that fails is no yardstick
+        ((37.2, 7.1, 6.6, 3.3, -2.1, -4.5), (37.7, 37.6), True),  # Swimmer, by a teacher with little time
+        ((37.2, 7.1, 6.6, 3.3, -2.1, -4.5), (46.6, 46.5), True),  # and with more
+        ((-7.5, -9.3, -9.5, -11.4, -8.9), (-4.2, -4.6), False),  # Reacher
+        ((73.5, 54.3, 53.4, 52.1, 46.6, 37.8), (3300.0,), False),  # Hopper
+        ((-1e5, -30.0, -22.0, -40.0), (-5.0,), False),  # one that fails is no yardstick
         ((5.0, 5.0), (1.0,), True),
         ((5.0,), (5.0,), True),
-        ((5.0,), (5.1,), False),
+        ((5.0,), (5.1,), False),  # nothing says how far that is
         ((), (5.0,), False),
         ((5.0,), (), False),
     ],
 )
-def test_evolution_keeps_up_where_it_is_about_as_far_from_its_median(evolved, taught, keeping_up):
+def test_evolution_keeps_up_where_it_is_half_as_far_from_its_median(evolved, taught, keeping_up):
     assert keeps_up(evolved, taught) is keeping_up
